@@ -1,0 +1,200 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Puts kernel, initrd and firmware into RAM and decides where they and the
+ * device tree go.
+ */
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "lkvm/image.h"
+#include "lkvm/log.h"
+#include "machine.h"
+
+/* booting.rst (arm64): at most 2 MiB, and in no 2 MiB that something shares. */
+#define DTB_MAX_SIZE SZ_2M
+
+/*
+ * Old kernels map only this much from the start of RAM before they read the
+ * tree, and 32-bit ones have no more low memory: kvmtool keeps to it as well.
+ */
+#define LOW_RAM	   (512 * SZ_1M)
+#define LOW_RAM_32 (256 * SZ_1M)
+
+/* Left free behind a kernel that does not say how much it needs. */
+#define UNKNOWN_KERNEL_ROOM (64 * SZ_1M)
+
+static u8 *ram_ptr(struct machine *machine, u64 gpa)
+{
+	return (u8 *)machine->ram_hva + (gpa - machine->ram.base);
+}
+
+static u64 ram_end(const struct machine *machine)
+{
+	return machine->ram.base + machine->ram.size;
+}
+
+/* A regular file's size; 0 for what has none, such as a pipe. */
+static u64 file_size(const char *path)
+{
+	struct stat st;
+
+	if (stat(path, &st) < 0 || !S_ISREG(st.st_mode))
+		return 0;
+	return (u64)st.st_size;
+}
+
+/*
+ * The initrd goes between what is loaded already and the device tree, or,
+ * where it does not fit, behind the device tree.
+ */
+static int load_initrd(struct machine *machine, u64 low)
+{
+	const char *path = machine->config->initrd;
+	u64 end = machine->dtb.base;
+	u64 size;
+	int ret;
+
+	if (!path)
+		return 0;
+	low = ALIGN_UP(low, SZ_64K);
+	if (low >= end || file_size(path) > end - low) {
+		low = machine->dtb.base + machine->dtb.size;
+		end = ram_end(machine);
+	}
+	if (low >= end) {
+		pr_fatal("initrd %s: no RAM is left for it; see --mem", path);
+		return -ENOSPC;
+	}
+	ret = file_load(path, "initrd", ram_ptr(machine, low), end - low,
+			&size);
+	if (ret)
+		return ret;
+	machine->initrd = (struct addr_range) { .base = low, .size = size };
+	return 0;
+}
+
+/* The end of what the kernel may overwrite before it knows about the initrd. */
+static u64 kernel_end(struct machine *machine, const struct image *img,
+		      bool known)
+{
+	u64 start = machine->ram.base + img->text_offset;
+	u64 end = start + img->image_size;
+	u64 room = (machine->dtb.base - machine->ram.base) / 2;
+
+	if (known)
+		return end;
+	return MAX(end, machine->ram.base + MIN(room, UNKNOWN_KERNEL_ROOM));
+}
+
+static int place_dtb_high(struct machine *machine)
+{
+	u64 low = machine->features.aarch32 ? LOW_RAM_32 : LOW_RAM;
+	u64 end = machine->ram.base + MIN(machine->ram.size, low);
+
+	if (end - machine->ram.base < 2 * DTB_MAX_SIZE) {
+		pr_fatal("--mem: %" PRIu64 " MiB of RAM are too few for a "
+			 "kernel and its device tree",
+			 machine->ram.size / SZ_1M);
+		return -ENOSPC;
+	}
+	machine->dtb.base = ALIGN_DOWN(end - DTB_MAX_SIZE, DTB_MAX_SIZE);
+	machine->dtb.size = DTB_MAX_SIZE;
+	return 0;
+}
+
+static int load_kernel(struct machine *machine)
+{
+	const char *path = machine->config->kernel;
+	struct image img;
+	u64 loaded;
+	bool known;
+	int ret = image_open(&img, path, "kernel", machine->features.aarch32);
+
+	if (ret)
+		return ret;
+	ret = place_dtb_high(machine);
+	if (ret)
+		goto out;
+	known = img.image_size && img.kind == IMAGE_ARM64;
+	ret = image_load(&img, machine->ram_hva,
+			 machine->dtb.base - machine->ram.base, &loaded);
+	if (ret)
+		goto out;
+	machine->entry = machine->ram.base + img.text_offset;
+	pr_debug("kernel at 0x%" PRIx64 ", %" PRIu64 " bytes", machine->entry,
+		 loaded);
+	ret = load_initrd(machine, kernel_end(machine, &img, known));
+out:
+	image_close(&img);
+	return ret;
+}
+
+/* The tree goes to the next 2 MiB behind the firmware, as with kvmtool. */
+static int load_firmware(struct machine *machine)
+{
+	const struct vm_config *config = machine->config;
+	u64 base = config->firmware_address ?: machine->ram.base;
+	u64 size, footprint, room;
+	int ret;
+
+	if (!range_within(base, 1, machine->ram.base, machine->ram.size) ||
+	    !IS_ALIGNED(base, SZ_4K)) {
+		pr_fatal("--firmware-address 0x%" PRIx64 ": want a multiple of "
+			 "4096 in RAM, which is 0x%" PRIx64 " to 0x%" PRIx64,
+			 base, machine->ram.base, ram_end(machine) - 1);
+		return -EINVAL;
+	}
+	room = ram_end(machine) - base;
+	ret = file_load(config->firmware, "firmware", ram_ptr(machine, base),
+			room, &size);
+	if (!ret)
+		ret = image_check_firmware(config->firmware,
+					   ram_ptr(machine, base), size, room,
+					   &footprint);
+	if (ret)
+		return ret;
+	machine->entry = base;
+	machine->dtb.base = ALIGN_UP(base + footprint, DTB_MAX_SIZE);
+	machine->dtb.size = DTB_MAX_SIZE;
+	if (!range_within(machine->dtb.base, machine->dtb.size,
+			  machine->ram.base, machine->ram.size)) {
+		pr_fatal("firmware %s: no RAM is left behind it for the "
+			 "device tree; see --mem and --firmware-address",
+			 config->firmware);
+		return -ENOSPC;
+	}
+	return load_initrd(machine, machine->dtb.base + machine->dtb.size);
+}
+
+/*
+ * With firmware, or --nodefaults, exactly what the user said; else a console
+ * as well.
+ */
+static int build_cmdline(struct machine *machine)
+{
+	const struct vm_config *config = machine->config;
+	bool defaults = !config->nodefaults && !config->firmware;
+	const char *params = config->params ? config->params : "";
+	const char *base = defaults ? "console=ttyS0" : "";
+
+	if (asprintf(&machine->cmdline, "%s%s%s", base,
+		     *base && *params ? " " : "", params) < 0) {
+		machine->cmdline = NULL;
+		return -ENOMEM;
+	}
+	return 0;
+}
+
+int boot_load(struct machine *machine)
+{
+	int ret = build_cmdline(machine);
+
+	if (ret)
+		return ret;
+	return machine->config->firmware ? load_firmware(machine) :
+					   load_kernel(machine);
+}

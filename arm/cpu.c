@@ -1,0 +1,220 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The arm64 side of vCPUs: features, registers, exits that only arm64 has. */
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/ioctl.h>
+
+#include "lkvm/log.h"
+#include "machine.h"
+
+/* api.rst, 4.68: general purpose registers are 64 bits wide in AArch64. */
+#define CORE_REG(name)                                           \
+	(KVM_REG_ARM64 | KVM_REG_SIZE_U64 | KVM_REG_ARM_CORE |   \
+	 KVM_REG_ARM_CORE_REG(name))
+#define REG_MPIDR ARM64_SYS_REG(3, 0, 0, 0, 5)
+
+/* Arm ARM, MPIDR_EL1: Aff3 at 39:32, Aff2..Aff0 at 23:0. */
+#define MPIDR_AFFINITY 0xff00ffffffULL
+
+/* Arm ARM, ISS encoding for an exception from a Data Abort: WnR. */
+#define ESR_ISS_WNR BIT(6)
+
+#define SVE_VQ_BITS 128
+
+static int get_reg(struct vcpu *vcpu, u64 id, u64 *value)
+{
+	struct kvm_one_reg reg = { .id = id, .addr = (uintptr_t)value };
+
+	return ioctl(vcpu->fd, KVM_GET_ONE_REG, &reg) < 0 ? -errno : 0;
+}
+
+static int set_reg(struct vcpu *vcpu, u64 id, u64 value)
+{
+	struct kvm_one_reg reg = { .id = id, .addr = (uintptr_t)&value };
+
+	return ioctl(vcpu->fd, KVM_SET_ONE_REG, &reg) < 0 ? -errno : 0;
+}
+
+u64 cpu_mpidr(struct vcpu *vcpu)
+{
+	u64 mpidr = vcpu->id;
+
+	if (get_reg(vcpu, REG_MPIDR, &mpidr))
+		pr_warn("vCPU %u: unable to read MPIDR_EL1", vcpu->id);
+	return mpidr & MPIDR_AFFINITY;
+}
+
+/*
+ * Leaves only vector lengths up to --sve-max-vl in the set that KVM offers:
+ * bit n of the pseudo register stands for (n + 1) x 128 bits.
+ */
+static int limit_sve(struct machine *machine, struct vcpu *vcpu)
+{
+	u64 vls[KVM_ARM64_SVE_VLS_WORDS];
+	struct kvm_one_reg reg = {
+		.id = KVM_REG_ARM64_SVE_VLS,
+		.addr = (uintptr_t)vls,
+	};
+	u32 max_vq = machine->config->sve_max_vl / SVE_VQ_BITS;
+
+	if (!max_vq)
+		return 0;
+	if (ioctl(vcpu->fd, KVM_GET_ONE_REG, &reg) < 0)
+		return -errno;
+	for (u32 bit = max_vq; bit < 64 * ARRAY_SIZE(vls); bit++)
+		vls[bit / 64] &= ~BIT(bit % 64);
+	if (!(vls[0] & BIT(max_vq - 1)))
+		pr_warn("--sve-max-vl: this host has no vectors of %u bits, "
+			"the guest gets the next shorter ones",
+			machine->config->sve_max_vl);
+	return ioctl(vcpu->fd, KVM_SET_ONE_REG, &reg) < 0 ? -errno : 0;
+}
+
+static int finalize_sve(struct machine *machine, struct vcpu *vcpu)
+{
+	int feature = KVM_ARM_VCPU_SVE;
+	int ret;
+
+	if (!machine->features.sve)
+		return 0;
+	ret = limit_sve(machine, vcpu);
+	if (!ret && ioctl(vcpu->fd, KVM_ARM_VCPU_FINALIZE, &feature) < 0)
+		ret = -errno;
+	if (ret)
+		pr_fatal("vCPU %u: unable to set up SVE: %s", vcpu->id,
+			 strerror(-ret));
+	return ret;
+}
+
+/* All vCPUs but the first wait for PSCI CPU_ON. */
+static int init(struct machine *machine, struct vcpu *vcpu)
+{
+	struct kvm_vcpu_init args = { 0 };
+	int ret = 0;
+
+	if (ioctl(machine->vm.fd, KVM_ARM_PREFERRED_TARGET, &args) < 0)
+		ret = -errno;
+	args.features[0] = machine->features.vcpu_init;
+	if (vcpu->id)
+		args.features[0] |= BIT(KVM_ARM_VCPU_POWER_OFF);
+	if (!ret && ioctl(vcpu->fd, KVM_ARM_VCPU_INIT, &args) < 0)
+		ret = -errno;
+	if (ret) {
+		pr_fatal("vCPU %u: KVM_ARM_VCPU_INIT with features 0x%x "
+			 "failed: %s", vcpu->id, args.features[0],
+			 strerror(-ret));
+		return ret;
+	}
+	return finalize_sve(machine, vcpu);
+}
+
+int cpu_init_all(struct machine *machine)
+{
+	for (unsigned int i = 0; i < machine->vm.nr_vcpus; i++) {
+		struct vcpu *vcpu = machine->vm.vcpus[i];
+		int ret = init(machine, vcpu);
+
+		if (!ret)
+			ret = pvtime_init_vcpu(machine, vcpu);
+		if (ret)
+			return ret;
+	}
+	return 0;
+}
+
+/* Linux booting.rst (arm64) and booting (arm): x0, or r2, is the tree. */
+static int set_boot_regs(struct machine *machine, struct vcpu *vcpu)
+{
+	bool aarch32 = machine->features.aarch32;
+	int ret = set_reg(vcpu, CORE_REG(regs.regs[0]),
+			  aarch32 ? 0 : machine->dtb.base);
+
+	if (!ret)
+		ret = set_reg(vcpu, CORE_REG(regs.regs[1]),
+			      aarch32 ? UINT32_MAX : 0);
+	if (!ret)
+		ret = set_reg(vcpu, CORE_REG(regs.regs[2]),
+			      aarch32 ? machine->dtb.base : 0);
+	if (!ret)
+		ret = set_reg(vcpu, CORE_REG(regs.regs[3]), 0);
+	if (!ret)
+		ret = set_reg(vcpu, CORE_REG(regs.pc), machine->entry);
+	return ret;
+}
+
+int cpu_set_boot_state(struct machine *machine)
+{
+	struct vcpu *vcpu = machine->vm.vcpus[0];
+	int ret = set_boot_regs(machine, vcpu);
+
+	if (ret)
+		pr_fatal("vCPU 0: unable to set registers: %s",
+			 strerror(-ret));
+	return ret;
+}
+
+static int inject_external_abort(struct vcpu *vcpu)
+{
+	struct kvm_vcpu_events events = { 0 };
+	int ret;
+
+	if (ioctl(vcpu->fd, KVM_GET_VCPU_EVENTS, &events) < 0)
+		goto err;
+	events.exception.ext_dabt_pending = 1;
+	if (ioctl(vcpu->fd, KVM_SET_VCPU_EVENTS, &events) < 0)
+		goto err;
+	return 0;
+
+err:
+	ret = -errno;
+	pr_err("vCPU %u: unable to inject an external abort: %s", vcpu->id,
+	       strerror(-ret));
+	return ret;
+}
+
+/*
+ * LDP, SIMD, write-back and the like: the syndrome does not say which register
+ * is meant. Either there is memory at the address by now and the instruction
+ * is run again, or the guest sees what a bus error is on hardware.
+ */
+static int exit_nisv(struct vcpu *vcpu)
+{
+	struct kvm_run *run = vcpu->run;
+	u64 addr = run->arm_nisv.fault_ipa;
+	bool is_write = run->arm_nisv.esr_iss & ESR_ISS_WNR;
+	struct mmio_region *region = mmio_bus_find(&vcpu->vm->bus, addr);
+
+	atomic_fetch_add_explicit(&vcpu->stats.no_syndrome, 1,
+				  memory_order_relaxed);
+	if (region && region->ops->no_syndrome &&
+	    region->ops->no_syndrome(region, addr - region->base, is_write))
+		return 0;
+	return inject_external_abort(vcpu);
+}
+
+static int handle_exit(struct vcpu *vcpu)
+{
+	if (vcpu->run->exit_reason == KVM_EXIT_ARM_NISV)
+		return exit_nisv(vcpu);
+	return -ENOTSUP;
+}
+
+static void describe(struct vcpu *vcpu, char *buf, size_t size)
+{
+	u64 pc = 0, pstate = 0, sp = 0, lr = 0;
+
+	get_reg(vcpu, CORE_REG(regs.pc), &pc);
+	get_reg(vcpu, CORE_REG(regs.pstate), &pstate);
+	get_reg(vcpu, CORE_REG(sp_el1), &sp);
+	get_reg(vcpu, CORE_REG(regs.regs[30]), &lr);
+	snprintf(buf, size,
+		 "PC 0x%" PRIx64 ", LR 0x%" PRIx64 ", SP_EL1 0x%" PRIx64
+		 ", PSTATE 0x%" PRIx64, pc, lr, sp, pstate);
+}
+
+const struct vm_arch_ops arm_vm_ops = {
+	.handle_exit = handle_exit,
+	.describe = describe,
+};

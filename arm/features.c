@@ -1,0 +1,130 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Which optional features the guest's CPUs get: asked of KVM once, at start.
+ * What kvmtool switches on by itself (pointer authentication, SVE, MTE, stolen
+ * time) is used where the host has it; what an option asks for by name is
+ * refused with a message where it has not.
+ */
+#include <errno.h>
+
+#include "lkvm/log.h"
+#include "machine.h"
+
+static bool has(struct machine *machine, int cap)
+{
+	return vm_check_cap(&machine->vm, cap) > 0;
+}
+
+static int refuse(const char *option, const char *why)
+{
+	pr_fatal("%s: %s", option, why);
+	return -ENOTSUP;
+}
+
+static int choose_aarch32(struct machine *machine)
+{
+	const struct vm_config *config = machine->config;
+
+	if (!config->aarch32)
+		return 0;
+	if (!has(machine, KVM_CAP_ARM_EL1_32BIT))
+		return refuse("--aarch32", "this host's CPUs or KVM cannot run "
+					   "32-bit guests");
+	if (config->sve_max_vl)
+		return refuse("--aarch32", "a 32-bit guest has no SVE: leave "
+					   "out --sve-max-vl");
+	machine->features.aarch32 = true;
+	machine->features.vcpu_init |= BIT(KVM_ARM_VCPU_EL1_32BIT);
+	return 0;
+}
+
+static int choose_pmu(struct machine *machine)
+{
+	if (!machine->config->pmu)
+		return 0;
+	if (!has(machine, KVM_CAP_ARM_PMU_V3))
+		return refuse("--pmu", "this host's CPUs or KVM have no PMUv3 "
+				       "for guests");
+	machine->features.pmu = true;
+	machine->features.vcpu_init |= BIT(KVM_ARM_VCPU_PMU_V3);
+	return 0;
+}
+
+static int choose_sve(struct machine *machine)
+{
+	bool sve = has(machine, KVM_CAP_ARM_SVE);
+
+	if (machine->config->sve_max_vl && !sve)
+		return refuse("--sve-max-vl", "this host's CPUs or KVM have no "
+					      "SVE for guests");
+	if (!sve || machine->features.aarch32)
+		return 0;
+	machine->features.sve = true;
+	machine->features.vcpu_init |= BIT(KVM_ARM_VCPU_SVE);
+	return 0;
+}
+
+/* Both kinds or none: api.rst, KVM_ARM_VCPU_INIT, asks for it. */
+static void choose_ptrauth(struct machine *machine)
+{
+	if (machine->features.aarch32 ||
+	    !has(machine, KVM_CAP_ARM_PTRAUTH_ADDRESS) ||
+	    !has(machine, KVM_CAP_ARM_PTRAUTH_GENERIC))
+		return;
+	machine->features.vcpu_init |= BIT(KVM_ARM_VCPU_PTRAUTH_ADDRESS) |
+				       BIT(KVM_ARM_VCPU_PTRAUTH_GENERIC);
+}
+
+/* Has to be enabled before the first vCPU is created. */
+static int choose_mte(struct machine *machine)
+{
+	int ret;
+
+	if (machine->config->disable_mte || machine->features.aarch32 ||
+	    !has(machine, KVM_CAP_ARM_MTE))
+		return 0;
+	ret = vm_enable_cap(&machine->vm, KVM_CAP_ARM_MTE, 0);
+	if (ret) {
+		pr_fatal("Unable to enable MTE for the guest (error %d); "
+			 "--disable-mte does without", -ret);
+		return ret;
+	}
+	machine->features.mte = true;
+	return 0;
+}
+
+/*
+ * With it an access that KVM cannot describe comes to us and gets an external
+ * abort; without it KVM_RUN fails and that is the end of the run.
+ */
+static void choose_nisv(struct machine *machine)
+{
+	if (vm_enable_cap(&machine->vm, KVM_CAP_ARM_NISV_TO_USER, 0))
+		pr_warn("this kernel's KVM has no KVM_CAP_ARM_NISV_TO_USER "
+			"(Linux 5.5): a guest that reaches a device with an "
+			"instruction without syndrome ends the run");
+}
+
+int features_choose(struct machine *machine)
+{
+	int ret;
+
+	machine->features.vcpu_init = BIT(KVM_ARM_VCPU_PSCI_0_2);
+	if (!has(machine, KVM_CAP_ARM_PSCI_0_2))
+		return refuse("KVM", "this kernel has no KVM_CAP_ARM_PSCI_0_2 "
+				     "(Linux 3.16 or newer needed)");
+	ret = choose_aarch32(machine);
+	if (ret)
+		return ret;
+	ret = choose_pmu(machine);
+	if (ret)
+		return ret;
+	ret = choose_sve(machine);
+	if (ret)
+		return ret;
+	choose_ptrauth(machine);
+	choose_nisv(machine);
+	machine->features.pvtime = !machine->config->no_pvtime &&
+				   has(machine, KVM_CAP_STEAL_TIME);
+	return choose_mte(machine);
+}

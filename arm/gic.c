@@ -1,0 +1,253 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The interrupt controller: KVM's own GIC, version 2 or 3. */
+#include <errno.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include "lkvm/log.h"
+#include "machine.h"
+
+/* arm,gic.yaml: bits 15:8 of a PPI's flags are the CPUs it is wired to. */
+#define GIC_PPI_CPU_SHIFT 8
+#define GICV2_MAX_CPUS	  8U
+
+static const char *const irqchip_names[] = {
+	[IRQCHIP_AUTO] = "auto",	 [IRQCHIP_GICV2] = "gicv2",
+	[IRQCHIP_GICV2M] = "gicv2m",	 [IRQCHIP_GICV3] = "gicv3",
+	[IRQCHIP_GICV3_ITS] = "gicv3-its",
+};
+
+static bool is_v3(const struct machine *machine)
+{
+	return machine->irqchip == IRQCHIP_GICV3 ||
+	       machine->irqchip == IRQCHIP_GICV3_ITS;
+}
+
+static int create_device(struct machine *machine, u32 type, u32 flags)
+{
+	struct kvm_create_device args = { .type = type, .flags = flags };
+
+	if (ioctl(machine->vm.fd, KVM_CREATE_DEVICE, &args) < 0)
+		return -errno;
+	return flags & KVM_CREATE_DEVICE_TEST ? 0 : (int)args.fd;
+}
+
+static bool offered(struct machine *machine, enum irqchip irqchip)
+{
+	u32 type = KVM_DEV_TYPE_ARM_VGIC_V2;
+
+	if (irqchip == IRQCHIP_GICV3 || irqchip == IRQCHIP_GICV3_ITS)
+		type = KVM_DEV_TYPE_ARM_VGIC_V3;
+	if (create_device(machine, type, KVM_CREATE_DEVICE_TEST))
+		return false;
+	return irqchip != IRQCHIP_GICV3_ITS ||
+	       !create_device(machine, KVM_DEV_TYPE_ARM_VGIC_ITS,
+			      KVM_CREATE_DEVICE_TEST);
+}
+
+static enum irqchip best(struct machine *machine)
+{
+	static const enum irqchip order[] = { IRQCHIP_GICV3_ITS, IRQCHIP_GICV3,
+					      IRQCHIP_GICV2M };
+
+	for (size_t i = 0; i < ARRAY_SIZE(order); i++)
+		if (offered(machine, order[i]))
+			return order[i];
+	return IRQCHIP_AUTO;
+}
+
+static int choose(struct machine *machine)
+{
+	enum irqchip wanted = machine->config->irqchip;
+
+	machine->irqchip = wanted ? wanted : best(machine);
+	if (!machine->irqchip) {
+		pr_fatal("this host's KVM offers no GIC for guests");
+		return -ENOTSUP;
+	}
+	if (wanted && !offered(machine, wanted)) {
+		enum irqchip other = best(machine);
+
+		pr_fatal("--irqchip %s: this host's KVM does not offer it%s%s",
+			 irqchip_names[wanted], other ? "; it has " : "",
+			 other ? irqchip_names[other] : "");
+		return -ENOTSUP;
+	}
+	return 0;
+}
+
+int gic_create(struct machine *machine)
+{
+	int ret = choose(machine);
+
+	if (ret)
+		return ret;
+	machine->gic_fd = create_device(machine,
+					is_v3(machine) ?
+						KVM_DEV_TYPE_ARM_VGIC_V3 :
+						KVM_DEV_TYPE_ARM_VGIC_V2,
+					0);
+	if (machine->gic_fd >= 0 && machine->irqchip == IRQCHIP_GICV3_ITS)
+		machine->its_fd = create_device(machine,
+						KVM_DEV_TYPE_ARM_VGIC_ITS, 0);
+	if (machine->gic_fd >= 0 &&
+	    (machine->irqchip != IRQCHIP_GICV3_ITS || machine->its_fd >= 0))
+		return 0;
+	ret = machine->gic_fd < 0 ? machine->gic_fd : machine->its_fd;
+	pr_fatal("Unable to create the %s: %s",
+		 irqchip_names[machine->irqchip], strerror(-ret));
+	return ret;
+}
+
+void gic_destroy(struct machine *machine)
+{
+	if (machine->its_fd >= 0)
+		close(machine->its_fd);
+	if (machine->gic_fd >= 0)
+		close(machine->gic_fd);
+}
+
+static int set_attr(int fd, u32 group, u64 attr, void *arg)
+{
+	struct kvm_device_attr args = {
+		.group = group,
+		.attr = attr,
+		.addr = (uintptr_t)arg,
+	};
+
+	return ioctl(fd, KVM_SET_DEVICE_ATTR, &args) < 0 ? -errno : 0;
+}
+
+static struct addr_range redistributors(const struct machine *machine)
+{
+	u64 size = (u64)machine->vm.nr_vcpus * KVM_VGIC_V3_REDIST_SIZE;
+
+	return (struct addr_range) {
+		.base = machine->type->gicr_end - size,
+		.size = size,
+	};
+}
+
+static struct addr_range its(const struct machine *machine)
+{
+	return (struct addr_range) {
+		.base = redistributors(machine).base - KVM_VGIC_V3_ITS_SIZE,
+		.size = KVM_VGIC_V3_ITS_SIZE,
+	};
+}
+
+static int set_addresses(struct machine *machine)
+{
+	u64 dist = machine->type->gicd.base;
+	u64 cpu = machine->type->gicc.base;
+	u64 redist = redistributors(machine).base;
+	bool v3 = is_v3(machine);
+	int ret;
+
+	ret = set_attr(machine->gic_fd, KVM_DEV_ARM_VGIC_GRP_ADDR,
+		       v3 ? KVM_VGIC_V3_ADDR_TYPE_DIST :
+			    KVM_VGIC_V2_ADDR_TYPE_DIST, &dist);
+	if (ret)
+		return ret;
+	if (v3)
+		return set_attr(machine->gic_fd, KVM_DEV_ARM_VGIC_GRP_ADDR,
+				KVM_VGIC_V3_ADDR_TYPE_REDIST, &redist);
+	return set_attr(machine->gic_fd, KVM_DEV_ARM_VGIC_GRP_ADDR,
+			KVM_VGIC_V2_ADDR_TYPE_CPU, &cpu);
+}
+
+static int init_its(struct machine *machine)
+{
+	u64 addr = its(machine).base;
+	int ret;
+
+	if (machine->irqchip != IRQCHIP_GICV3_ITS)
+		return 0;
+	ret = set_attr(machine->its_fd, KVM_DEV_ARM_VGIC_GRP_ADDR,
+		       KVM_VGIC_ITS_ADDR_TYPE, &addr);
+	if (ret)
+		return ret;
+	return set_attr(machine->its_fd, KVM_DEV_ARM_VGIC_GRP_CTRL,
+			KVM_DEV_ARM_VGIC_CTRL_INIT, NULL);
+}
+
+int gic_init(struct machine *machine)
+{
+	u32 nr_irqs = machine->type->nr_spis + 32;
+	int ret = set_addresses(machine);
+
+	if (!ret)
+		ret = set_attr(machine->gic_fd, KVM_DEV_ARM_VGIC_GRP_NR_IRQS,
+			       0, &nr_irqs);
+	if (!ret)
+		ret = set_attr(machine->gic_fd, KVM_DEV_ARM_VGIC_GRP_CTRL,
+			       KVM_DEV_ARM_VGIC_CTRL_INIT, NULL);
+	if (!ret)
+		ret = init_its(machine);
+	if (ret)
+		pr_fatal("Unable to set up the %s for %u vCPUs: %s",
+			 irqchip_names[machine->irqchip], machine->vm.nr_vcpus,
+			 strerror(-ret));
+	return ret;
+}
+
+u32 gic_ppi_flags(const struct machine *machine, u32 trigger)
+{
+	unsigned int cpus = MIN(machine->vm.nr_vcpus, GICV2_MAX_CPUS);
+
+	if (is_v3(machine))
+		return trigger;
+	return (u32)(BIT(cpus) - 1) << GIC_PPI_CPU_SHIFT | trigger;
+}
+
+static void its_node(struct machine *machine, struct fdt_writer *fdt)
+{
+	struct addr_range range = its(machine);
+
+	fdt_node_begin_unit(fdt, "msi-controller", range.base);
+	fdt_prop_string(fdt, "compatible", "arm,gic-v3-its");
+	fdt_prop_empty(fdt, "msi-controller");
+	fdt_prop_u32(fdt, "#msi-cells", 1);
+	fdt_prop_reg1(fdt, range.base, range.size);
+	fdt_prop_u32(fdt, "phandle", FDT_PHANDLE_MSI);
+	fdt_node_end(fdt);
+}
+
+/* arm,gic.yaml: the frame says itself which SPIs it has. */
+static void v2m_node(struct machine *machine, struct fdt_writer *fdt)
+{
+	const struct addr_range *range = &machine->type->v2m;
+
+	fdt_node_begin_unit(fdt, "v2m", range->base);
+	fdt_prop_string(fdt, "compatible", "arm,gic-v2m-frame");
+	fdt_prop_empty(fdt, "msi-controller");
+	fdt_prop_reg1(fdt, range->base, range->size);
+	fdt_prop_u32(fdt, "phandle", FDT_PHANDLE_MSI);
+	fdt_node_end(fdt);
+}
+
+void gic_fdt_node(struct machine *machine, struct fdt_writer *fdt)
+{
+	const struct addr_range *gicd = &machine->type->gicd;
+	struct addr_range second = machine->type->gicc;
+
+	if (is_v3(machine))
+		second = redistributors(machine);
+	fdt_node_begin_unit(fdt, "interrupt-controller", gicd->base);
+	fdt_prop_string(fdt, "compatible",
+			is_v3(machine) ? "arm,gic-v3" : "arm,cortex-a15-gic");
+	fdt_prop_u32(fdt, "#interrupt-cells", 3);
+	fdt_prop_empty(fdt, "interrupt-controller");
+	fdt_prop_reg(fdt, (const u64[]) { gicd->base, gicd->size, second.base,
+					  second.size }, 2);
+	fdt_prop_u32(fdt, "phandle", FDT_PHANDLE_GIC);
+	fdt_prop_u32(fdt, "#address-cells", 2);
+	fdt_prop_u32(fdt, "#size-cells", 2);
+	fdt_prop_empty(fdt, "ranges");
+	if (machine->irqchip == IRQCHIP_GICV3_ITS)
+		its_node(machine, fdt);
+	else if (machine->irqchip == IRQCHIP_GICV2M)
+		v2m_node(machine, fdt);
+	fdt_node_end(fdt);
+}

@@ -1,0 +1,402 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "lkvm/image.h"
+#include "lkvm/image_file.h"
+#include "lkvm/log.h"
+
+/* Linux drivers/firmware/efi/libstub/zboot-header.S */
+#define ZBOOT_MAGIC	     0x04
+#define ZBOOT_PAYLOAD_OFFSET 0x08
+#define ZBOOT_PAYLOAD_SIZE   0x0c
+#define ZBOOT_COMPRESSION    0x18
+#define ZBOOT_HEADER_SIZE    0x40
+
+#define MAX_COMPRESSION_NAME 31
+
+/* A single read(2) or inflate() gets no more than this. */
+#define MAX_CHUNK SZ_1G
+
+int image_error(const char *what, const char *path, int err, const char *fmt,
+		...)
+{
+	char reason[256];
+	va_list args;
+
+	va_start(args, fmt);
+	vsnprintf(reason, sizeof(reason), fmt, args);
+	va_end(args);
+	pr_fatal("Unable to load %s %s: %s", what, path, reason);
+	return err;
+}
+
+#define stream_error(s, err, ...) \
+	image_error((s)->what, (s)->path, err, __VA_ARGS__)
+
+static int stream_failed(const struct image_stream *s, int err)
+{
+	return stream_error(s, err, "%s", strerror(-err));
+}
+
+bool image_has_bytes(const u8 *data, u64 size, u64 offset, const char *magic,
+		     size_t len)
+{
+	return range_within(offset, len, 0, size) &&
+	       !memcmp(data + offset, magic, len);
+}
+
+/* The descriptor or -errno; *size is that of a regular file, else 0. */
+static int open_file(const char *path, const char *what, u64 *size)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+	struct stat st;
+	int err = 0;
+
+	if (fd < 0 || fstat(fd, &st) < 0)
+		err = errno;
+	else if (S_ISDIR(st.st_mode))
+		err = EISDIR;
+	if (err) {
+		pr_fatal("Unable to open %s %s: %s", what, path, strerror(err));
+		if (fd >= 0)
+			close(fd);
+		return -err;
+	}
+	*size = S_ISREG(st.st_mode) ? (u64)st.st_size : 0;
+	return fd;
+}
+
+/* Up to `len` bytes; fewer in *got only at the end of the file. */
+static int read_full(int fd, u8 *dst, u64 len, u64 *got)
+{
+	u64 done = 0;
+
+	while (done < len) {
+		ssize_t n = read(fd, dst + done, MIN(len - done, MAX_CHUNK));
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return -errno;
+		if (!n)
+			break;
+		done += (u64)n;
+	}
+	*got = done;
+	return 0;
+}
+
+/* Gets at least `want` bytes into s->buf, unless the input has no more. */
+static int stream_fill(struct image_stream *s, size_t want)
+{
+	u64 len, got;
+	int ret;
+
+	if (s->buf_len >= want || s->eof)
+		return 0;
+	memmove(s->buf, s->buf + s->buf_pos, s->buf_len);
+	s->buf_pos = 0;
+	len = MIN(s->left, sizeof(s->buf) - s->buf_len);
+	ret = read_full(s->fd, s->buf + s->buf_len, len, &got);
+	if (ret)
+		return stream_failed(s, ret);
+	s->buf_len += got;
+	s->left -= got;
+	s->eof = got < len || !s->left;
+	return 0;
+}
+
+static void stream_consume(struct image_stream *s, size_t len)
+{
+	s->buf_pos += len;
+	s->buf_len -= len;
+}
+
+static int read_plain(struct image_stream *s, u8 *dst, u64 len, u64 *got)
+{
+	size_t buffered = MIN(len, s->buf_len);
+	u64 direct = 0;
+	int ret;
+
+	memcpy(dst, s->buf + s->buf_pos, buffered);
+	stream_consume(s, buffered);
+	if (!s->eof) {
+		ret = read_full(s->fd, dst + buffered, len - buffered, &direct);
+		if (ret)
+			return stream_failed(s, ret);
+	}
+	*got = buffered + direct;
+	return 0;
+}
+
+/*
+ * A gzip member has ended. Another may follow; anything else that follows is
+ * ignored, as gunzip does.
+ */
+static int gzip_next_member(struct image_stream *s)
+{
+	int ret = stream_fill(s, 2);
+
+	if (ret)
+		return ret;
+	if (!IMAGE_HAS(s->buf + s->buf_pos, s->buf_len, 0, GZIP_MAGIC))
+		s->gzip_done = true;
+	else if (inflateReset(&s->z) != Z_OK)
+		return stream_failed(s, -ENOMEM);
+	return 0;
+}
+
+/* Acts on what inflate() returned. */
+static int gzip_check(struct image_stream *s, int zret)
+{
+	switch (zret) {
+	case Z_OK:
+		return 0;
+	case Z_STREAM_END:
+		return gzip_next_member(s);
+	case Z_BUF_ERROR:
+		return stream_error(
+			s, -EBADMSG,
+			"it is truncated: its gzip data ends early");
+	case Z_MEM_ERROR:
+		return stream_failed(s, -ENOMEM);
+	default:
+		return stream_error(s, -EBADMSG, "its gzip data is corrupt");
+	}
+}
+
+static int read_gzip(struct image_stream *s, u8 *dst, u64 len, u64 *got)
+{
+	u64 done = 0;
+
+	while (done < len && !s->gzip_done) {
+		uInt chunk = (uInt)MIN(len - done, MAX_CHUNK);
+		int ret = stream_fill(s, 1);
+
+		if (ret)
+			return ret;
+		s->z.next_in = s->buf + s->buf_pos;
+		s->z.avail_in = (uInt)s->buf_len;
+		s->z.next_out = dst + done;
+		s->z.avail_out = chunk;
+		ret = inflate(&s->z, Z_NO_FLUSH);
+		stream_consume(s, s->buf_len - s->z.avail_in);
+		done += chunk - s->z.avail_out;
+		ret = gzip_check(s, ret);
+		if (ret)
+			return ret;
+	}
+	*got = done;
+	return 0;
+}
+
+int image_stream_read(struct image_stream *s, void *dst, u64 len, u64 *got)
+{
+	size_t buffered = MIN(len, s->head_len - s->head_used);
+	u8 *rest = (u8 *)dst + buffered;
+	int ret;
+
+	memcpy(dst, s->head + s->head_used, buffered);
+	s->head_used += buffered;
+	if (s->gzip)
+		ret = read_gzip(s, rest, len - buffered, got);
+	else
+		ret = read_plain(s, rest, len - buffered, got);
+	if (ret)
+		return ret;
+	*got += buffered;
+	return 0;
+}
+
+static int gzip_begin(struct image_stream *s)
+{
+	/* 16: gzip, neither zlib nor raw deflate */
+	if (inflateInit2(&s->z, MAX_WBITS + 16) != Z_OK)
+		return stream_failed(s, -ENOMEM);
+	s->gzip = true;
+	return 0;
+}
+
+/* The name is the file's: only what is harmless on a terminal is kept. */
+static void zboot_compression(const u8 *header, char *name)
+{
+	const u8 *p = header + ZBOOT_COMPRESSION;
+	size_t i;
+
+	for (i = 0; i < MAX_COMPRESSION_NAME; i++) {
+		if (!(p[i] >= 'a' && p[i] <= 'z') &&
+		    !(p[i] >= '0' && p[i] <= '9'))
+			break;
+		name[i] = (char)p[i];
+	}
+	name[i] = '\0';
+}
+
+/* Discards `len` bytes of the file. */
+static int stream_skip(struct image_stream *s, u64 len)
+{
+	while (len) {
+		int ret = stream_fill(s, 1);
+		size_t n = MIN(len, s->buf_len);
+
+		if (ret)
+			return ret;
+		if (!n)
+			return stream_error(
+				s, -EBADMSG,
+				"its payload lies outside the file");
+		stream_consume(s, n);
+		len -= n;
+	}
+	return 0;
+}
+
+/* Limits the stream to `size` bytes from `offset` on. */
+static int stream_narrow(struct image_stream *s, u64 offset, u64 size)
+{
+	int ret;
+
+	if (s->file_size && !range_within(offset, size, 0, s->file_size))
+		return stream_error(s, -EBADMSG,
+				    "its payload, %" PRIu64
+				    " bytes at offset %" PRIu64
+				    ", lies outside the file",
+				    size, offset);
+	ret = stream_skip(s, offset);
+	if (ret)
+		return ret;
+	s->buf_len = MIN(s->buf_len, size);
+	s->left = MIN(s->left, size - s->buf_len);
+	s->eof = s->eof || !s->left;
+	return 0;
+}
+
+static int zboot_begin(struct image_stream *s)
+{
+	const u8 *header = s->buf + s->buf_pos;
+	char compression[MAX_COMPRESSION_NAME + 1];
+	int ret;
+
+	if (s->buf_len < ZBOOT_HEADER_SIZE)
+		return stream_error(s, -EBADMSG,
+				    "its EFI zboot header is truncated");
+	zboot_compression(header, compression);
+	if (strcmp(compression, "gzip"))
+		return stream_error(s, -ENOEXEC,
+				    "it is an EFI zboot image compressed with "
+				    "%s, of which only gzip is supported; use "
+				    "arch/arm64/boot/Image",
+				    *compression ? compression : "?");
+	ret = stream_narrow(s, image_le32(header + ZBOOT_PAYLOAD_OFFSET),
+			    image_le32(header + ZBOOT_PAYLOAD_SIZE));
+	if (ret)
+		return ret;
+	s->zboot = true;
+	return gzip_begin(s);
+}
+
+/* Finds out what the content is wrapped in, and reads its first bytes. */
+static int stream_begin(struct image_stream *s)
+{
+	u64 got;
+	int ret = stream_fill(s, IMAGE_HEAD_SIZE);
+
+	if (ret)
+		return ret;
+	if (!s->buf_len)
+		return stream_error(s, -ENODATA, "it is empty");
+	if (IMAGE_HAS(s->buf, s->buf_len, 0, "MZ") &&
+	    IMAGE_HAS(s->buf, s->buf_len, ZBOOT_MAGIC, "zimg"))
+		ret = zboot_begin(s);
+	else if (IMAGE_HAS(s->buf, s->buf_len, 0, GZIP_MAGIC))
+		ret = gzip_begin(s);
+	if (!ret)
+		ret = image_stream_read(s, s->head, sizeof(s->head), &got);
+	if (ret)
+		return ret;
+	if (!got)
+		return stream_error(s, -ENODATA,
+				    "there is nothing in its gzip data");
+	s->head_len = got;
+	return 0;
+}
+
+int image_stream_open(const char *path, const char *what,
+		      struct image_stream **out)
+{
+	struct image_stream *s = calloc(1, sizeof(*s));
+	int ret;
+
+	if (!s)
+		return image_error(what, path, -ENOMEM, "%s", strerror(ENOMEM));
+	s->path = path;
+	s->what = what;
+	s->left = UINT64_MAX;
+	s->fd = open_file(path, what, &s->file_size);
+	ret = s->fd < 0 ? s->fd : stream_begin(s);
+	if (ret) {
+		image_stream_close(s);
+		return ret;
+	}
+	*out = s;
+	return 0;
+}
+
+void image_stream_close(struct image_stream *s)
+{
+	if (!s)
+		return;
+	if (s->gzip)
+		inflateEnd(&s->z);
+	if (s->fd >= 0)
+		close(s->fd);
+	free(s);
+}
+
+/* As file_load(), from an open descriptor. */
+static int load_fd(int fd, const char *path, const char *what, u8 *dst,
+		   u64 capacity, u64 file_size, u64 *loaded)
+{
+	u64 got = 0, more = 0;
+	u8 byte;
+	int ret = 0;
+
+	if (file_size <= capacity)
+		ret = read_full(fd, dst, capacity, &got);
+	if (!ret && got == capacity)
+		ret = read_full(fd, &byte, 1, &more);
+	if (ret)
+		return image_error(what, path, ret, "%s", strerror(-ret));
+	if (more || file_size > capacity)
+		return image_error(what, path, -EFBIG,
+				   "it does not fit: it has at least %" PRIu64
+				   " bytes, and %" PRIu64
+				   " bytes of memory are free",
+				   MAX(file_size, got + more), capacity);
+	if (!got)
+		return image_error(what, path, -ENODATA, "it is empty");
+	*loaded = got;
+	return 0;
+}
+
+int file_load(const char *path, const char *what, void *dst, u64 capacity,
+	      u64 *loaded)
+{
+	u64 file_size;
+	int fd = open_file(path, what, &file_size);
+	int ret;
+
+	if (fd < 0)
+		return fd;
+	ret = load_fd(fd, path, what, dst, capacity, file_size, loaded);
+	close(fd);
+	return ret;
+}

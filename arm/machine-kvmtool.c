@@ -1,0 +1,171 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * kvmtool's machine, as its users, EDK2's ArmVirtKvmTool platform and
+ * kvm-unit-tests expect it.
+ */
+#include <errno.h>
+#include <inttypes.h>
+#include <string.h>
+
+#include "lkvm/cfi_flash.h"
+#include "lkvm/gicv2m.h"
+#include "lkvm/log.h"
+#include "lkvm/mc146818.h"
+#include "lkvm/uart16550.h"
+#include "machine.h"
+
+static struct irq_line spi(struct machine *machine, u32 number,
+			   enum irq_trigger trigger)
+{
+	return (struct irq_line) {
+		.vm = &machine->vm,
+		.gsi = number,
+		.trigger = trigger,
+	};
+}
+
+static int add_uart(struct machine *machine, const struct serial_place *place,
+		    const char *name, struct chardev *chr)
+{
+	const struct uart16550_params params = {
+		.name = name,
+		.base = place->base,
+		.size = UART16550_NR_REGS,
+		.irq = spi(machine, place->spi, IRQ_LEVEL_HIGH),
+		.clock = UART16550_CLOCK,
+		.chr = chr,
+	};
+	struct uart16550 *uart;
+	int ret = uart16550_create(&params, &machine->vm.bus, &uart);
+
+	if (!ret)
+		device_add(&machine->vm.devices, &uart->dev);
+	return ret;
+}
+
+static int add_uarts(struct machine *machine, struct chardev *serial[])
+{
+	static const char *const names[MACHINE_MAX_SERIAL] = {
+		"uart0", "uart1", "uart2", "uart3",
+	};
+	int ret = 0;
+
+	for (unsigned int i = 0; !ret && i < machine->type->nr_serial; i++)
+		ret = add_uart(machine, &machine->type->serial[i], names[i],
+			       serial[i]);
+	return ret;
+}
+
+static int add_rtc(struct machine *machine)
+{
+	const struct mc146818_params params = {
+		.name = "rtc",
+		.base = machine->type->rtc.base,
+	};
+	struct mc146818 *rtc;
+	int ret = mc146818_create(&params, &machine->vm.bus, &rtc);
+
+	if (!ret)
+		device_add(&machine->vm.devices, &rtc->dev);
+	return ret;
+}
+
+static int add_v2m(struct machine *machine)
+{
+	const struct machine_type *type = machine->type;
+	struct irq_line first = spi(machine, type->v2m_spi, IRQ_EDGE_RISING);
+	struct gicv2m *v2m;
+	int ret;
+
+	if (machine->irqchip != IRQCHIP_GICV2M)
+		return 0;
+	ret = gicv2m_create(&machine->vm.bus, type->v2m.base, type->v2m.size,
+			    &first, type->nr_v2m_spis, &v2m);
+	if (!ret)
+		device_add(&machine->vm.devices, &v2m->dev);
+	return ret;
+}
+
+/* EDK2 takes the bank of this label for its variables. */
+#define FIRST_LABEL "System-firmware"
+
+/*
+ * Adds a bank at *at or above, aligned to its size as a real part would be
+ * decoded, and moves *at behind it.
+ */
+static int add_flash(struct machine *machine, unsigned int n, u64 *at)
+{
+	static const char *const names[FLASH_MAX_BANKS] = {
+		"flash0", "flash1", "flash2", "flash3",
+	};
+	const struct flash_config *config = &machine->config->flash[n];
+	const struct addr_range *window = &machine->type->flash;
+	struct cfi_flash_params params = {
+		.name = names[n],
+		.label = config->label[0] ? config->label :
+			 n		  ? names[n] :
+					    FIRST_LABEL,
+		.block = machine->type->flash_block,
+	};
+	struct cfi_flash *flash;
+	int ret = flash_store_open(&params.store, config, params.block,
+				   window->size);
+
+	if (ret)
+		return ret;
+	params.base = ALIGN_UP(*at, params.store.size);
+	if (!range_within(params.base, params.store.size, window->base,
+			  window->size)) {
+		pr_fatal("flash %s: no room for %" PRIu64 " bytes: all banks "
+			 "share %" PRIu64, config->path, params.store.size,
+			 window->size);
+		flash_store_close(&params.store);
+		return -ENOSPC;
+	}
+	ret = cfi_flash_create(&machine->vm, &machine->vm.bus, &params, &flash);
+	if (ret)
+		return ret;
+	device_add(&machine->vm.devices, &flash->dev);
+	*at = params.base + params.store.size;
+	return 0;
+}
+
+static int build(struct machine *machine, struct chardev *serial[])
+{
+	u64 flash_at = machine->type->flash.base;
+	int ret = add_uarts(machine, serial);
+
+	if (!ret)
+		ret = add_rtc(machine);
+	if (!ret)
+		ret = add_v2m(machine);
+	for (unsigned int i = 0; !ret && i < machine->config->nr_flash; i++)
+		ret = add_flash(machine, i, &flash_at);
+	return ret;
+}
+
+/* Interrupts: UARTs from SPI 0, MSIs from SPI 64; 16 to 63 are for others. */
+const struct machine_type machine_kvmtool = {
+	.name = "kvmtool",
+	.ram_base = 0x80000000,
+	.ram_base_min = 0x80000000,
+	.gicd = { 0x3fff0000, SZ_64K },
+	.gicc = { 0x3ffd0000, 2 * SZ_64K },
+	.v2m = { 0x3ffcf000, SZ_4K },
+	.gicr_end = 0x3fff0000,
+	.nr_spis = 128,
+	.v2m_spi = 64,
+	.nr_v2m_spis = 64,
+	.serial = {
+		{ 0x01000000, 0 },
+		{ 0x01001000, 1 },
+		{ 0x01002000, 2 },
+		{ 0x01003000, 3 },
+	},
+	.nr_serial = 4,
+	.rtc = { 0x01010000, MC146818_MMIO_SIZE },
+	.pvtime = { 0x01020000, SZ_64K },
+	.flash = { 0x02000000, SZ_16M },
+	.flash_block = SZ_64K,
+	.build = build,
+};

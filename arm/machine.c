@@ -1,0 +1,197 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Creates a machine step by step; what differs is in its machine_type. */
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "lkvm/json.h"
+#include "lkvm/log.h"
+#include "machine.h"
+
+/* api.rst, KVM_CREATE_VM: without the capability the limit is 40 bits. */
+#define IPA_BITS_DEFAULT 40
+#define IPA_BITS_MIN	 32U
+
+struct vm *machine_vm(struct machine *machine)
+{
+	return &machine->vm;
+}
+
+/*
+ * As few address bits as the guest needs: page tables get shallower. A CPU
+ * with a small physical address range cannot offer more than it has.
+ */
+static int choose_vm_type(struct machine *machine, unsigned long *type)
+{
+	u64 top = machine->ram.base + machine->ram.size - 1;
+	unsigned int needed = MAX(ilog2(top) + 1, IPA_BITS_MIN);
+	int offered = vm_check_cap(&machine->vm, KVM_CAP_ARM_VM_IPA_SIZE);
+	unsigned int limit = offered > 0 ? (unsigned int)offered :
+					   IPA_BITS_DEFAULT;
+
+	if (needed > limit) {
+		pr_fatal("--mem: RAM ends at 0x%" PRIx64 ", which takes %u "
+			 "address bits; this host offers guests %u",
+			 top, needed, limit);
+		return -E2BIG;
+	}
+	*type = offered > 0 ? KVM_VM_TYPE_ARM_IPA_SIZE(needed) : 0;
+	return 0;
+}
+
+static unsigned int clamp_vcpus(struct machine *machine, unsigned int wanted)
+{
+	unsigned int max = vm_max_vcpus(&machine->vm);
+	unsigned int recommended = vm_recommended_vcpus(&machine->vm);
+
+	if (wanted > max) {
+		pr_info("%u vCPUs are too many for this KVM, the guest gets %u",
+			wanted, max);
+		return max;
+	}
+	if (wanted > recommended)
+		pr_debug("%u vCPUs are more than the %u that KVM recommends",
+			 wanted, recommended);
+	return wanted;
+}
+
+static unsigned int wanted_vcpus(const struct vm_config *config)
+{
+	long online = sysconf(_SC_NPROCESSORS_ONLN);
+
+	if (config->nr_cpus)
+		return config->nr_cpus;
+	return online > 0 ? (unsigned int)online : 1;
+}
+
+/* KVM wants this order: see Documentation/virt/kvm/devices/arm-vgic*.rst. */
+static int create(struct machine *machine)
+{
+	unsigned int nr_vcpus = wanted_vcpus(machine->config);
+	unsigned long type = 0;
+	int ret = ram_choose_size(machine, nr_vcpus);
+
+	if (!ret)
+		ret = choose_vm_type(machine, &type);
+	if (!ret)
+		ret = vm_create(&machine->vm, type);
+	if (!ret)
+		ret = features_choose(machine);
+	if (!ret)
+		ret = ram_create(machine);
+	if (!ret)
+		ret = pvtime_create(machine);
+	if (!ret)
+		ret = gic_create(machine);
+	if (!ret)
+		ret = vm_create_vcpus(&machine->vm,
+				      clamp_vcpus(machine, nr_vcpus));
+	if (!ret)
+		ret = cpu_init_all(machine);
+	if (!ret)
+		ret = gic_init(machine);
+	for (unsigned int i = 0; !ret && i < machine->vm.nr_vcpus; i++)
+		ret = pmu_init_vcpu(machine, machine->vm.vcpus[i]);
+	return ret;
+}
+
+int machine_create(const struct vm_config *config, struct machine **out)
+{
+	struct machine *machine = calloc(1, sizeof(*machine));
+	int ret;
+
+	*out = NULL;
+	if (!machine)
+		return -ENOMEM;
+	machine->type = &machine_kvmtool;
+	machine->config = config;
+	machine->gic_fd = -1;
+	machine->its_fd = -1;
+	ret = vm_open(&machine->vm, config->kvm_dev);
+	if (ret) {
+		free(machine);
+		return ret;
+	}
+	machine->vm.arch_ops = &arm_vm_ops;
+	if (config->has_affinity)
+		machine->vm.affinity = &config->affinity;
+	ret = create(machine);
+	if (ret) {
+		machine_destroy(machine);
+		return ret;
+	}
+	*out = machine;
+	return 0;
+}
+
+int machine_build(struct machine *machine,
+		  struct chardev *serial[MACHINE_MAX_SERIAL])
+{
+	int ret = machine->type->build(machine, serial);
+
+	if (!ret)
+		ret = boot_load(machine);
+	if (!ret)
+		ret = machine_write_fdt(machine);
+	if (!ret)
+		ret = cpu_set_boot_state(machine);
+	return ret;
+}
+
+void machine_destroy(struct machine *machine)
+{
+	if (!machine)
+		return;
+	gic_destroy(machine);
+	vm_destroy(&machine->vm);
+	pvtime_destroy(machine);
+	ram_destroy(machine);
+	free(machine->cmdline);
+	free(machine);
+}
+
+static void write_vm_stats(struct machine *machine, struct json_writer *json)
+{
+	struct vcpu_totals totals;
+
+	vm_vcpu_totals(&machine->vm, &totals);
+	json_begin_object(json, NULL);
+	json_string(json, "exit",
+		    vm_exit_name((enum vm_exit)atomic_load(
+			    &machine->vm.exit_reason)));
+	json_u64(json, "vcpus", machine->vm.nr_vcpus);
+	json_u64(json, "exits", totals.exits);
+	json_u64(json, "mmio_reads", totals.mmio_reads);
+	json_u64(json, "mmio_writes", totals.mmio_writes);
+	json_u64(json, "no_syndrome", totals.no_syndrome);
+	json_u64(json, "unclaimed", atomic_load(&machine->vm.bus.unclaimed));
+	json_u64(json, "memslot_updates",
+		 atomic_load(&machine->vm.memslot_updates));
+	json_begin_object(json, "devices");
+	device_stats_all(&machine->vm.devices, json);
+	json_end_object(json);
+	json_end_object(json);
+}
+
+int machine_write_stats(struct machine *machine, const char *path)
+{
+	struct json_writer json = { 0 };
+	int ret = 0;
+
+	json.out = strcmp(path, "-") ? fopen(path, "we") : stderr;
+	if (json.out) {
+		write_vm_stats(machine, &json);
+		ret = ferror(json.out) ? -EIO : 0;
+		if (json.out != stderr && fclose(json.out))
+			ret = -errno;
+	} else {
+		ret = -errno;
+	}
+	if (ret)
+		pr_err("--stats: unable to write %s: %s", path,
+		       strerror(-ret));
+	return ret;
+}

@@ -1,0 +1,202 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Guest RAM: how much, where, and from which kind of host memory. */
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/vfs.h>
+#include <unistd.h>
+
+#include "lkvm/log.h"
+#include "machine.h"
+
+/* <linux/magic.h>'s HUGETLBFS_MAGIC; that header is not in every libc. */
+#define HUGETLBFS_SUPER_MAGIC 0x958458f6
+
+#define RAM_ALIGN SZ_2M
+
+static u64 host_ram(void)
+{
+	return (u64)sysconf(_SC_PHYS_PAGES) * (u64)sysconf(_SC_PAGESIZE);
+}
+
+/* kvmtool's default: 64 MiB for each vCPU and 3 x 64 more, 80 % of the host. */
+static u64 default_size(unsigned int nr_cpus)
+{
+	u64 size = 64 * SZ_1M * (nr_cpus + 3);
+
+	return ALIGN_DOWN(MIN(size, host_ram() / 10 * 8), RAM_ALIGN);
+}
+
+static int check_place(const struct machine *machine)
+{
+	const struct addr_range *ram = &machine->ram;
+
+	if (ram->base < machine->type->ram_base_min ||
+	    !IS_ALIGNED(ram->base, RAM_ALIGN)) {
+		pr_fatal("--mem: RAM at 0x%" PRIx64 ": the address has to be "
+			 "a multiple of 2 MiB, at least 0x%" PRIx64,
+			 ram->base, machine->type->ram_base_min);
+		return -EINVAL;
+	}
+	if (ram->base + ram->size < ram->base) {
+		pr_fatal("--mem: 0x%" PRIx64 " bytes of RAM at 0x%" PRIx64
+			 " end beyond the address space",
+			 ram->size, ram->base);
+		return -EINVAL;
+	}
+	if (machine->config->aarch32 && ram->base + ram->size > SZ_4G) {
+		pr_fatal("--mem: RAM of a 32-bit guest has to end below 4 GiB; "
+			 "there is room for %" PRIu64 " MiB",
+			 (SZ_4G - MIN(ram->base, SZ_4G)) / SZ_1M);
+		return -EINVAL;
+	}
+	return 0;
+}
+
+int ram_choose_size(struct machine *machine, unsigned int nr_cpus)
+{
+	const struct vm_config *config = machine->config;
+	u64 page = (u64)sysconf(_SC_PAGESIZE);
+
+	machine->ram.base = config->ram_base ?: machine->type->ram_base;
+	machine->ram.size = config->ram_size ?: default_size(nr_cpus);
+	if (!IS_ALIGNED(machine->ram.size, page)) {
+		machine->ram.size = ALIGN_DOWN(machine->ram.size, page);
+		pr_warn("--mem: rounded down to 0x%" PRIx64
+			" bytes, a multiple of the page size",
+			machine->ram.size);
+	}
+	if (machine->ram.size < SZ_2M) {
+		pr_fatal("--mem: %" PRIu64 " bytes are too few, the least is "
+			 "2 MiB", config->ram_size);
+		return -EINVAL;
+	}
+	if (machine->ram.size > host_ram())
+		pr_info("--mem: the guest has more RAM (%" PRIu64
+			" MiB) than this host (%" PRIu64 " MiB)",
+			machine->ram.size / SZ_1M, host_ram() / SZ_1M);
+	return check_place(machine);
+}
+
+/*
+ * Anonymous memory, aligned so that huge pages of guest and host fall
+ * together. The slack on both sides is given back.
+ */
+static int map_anonymous(struct machine *machine)
+{
+	size_t size = machine->ram.size;
+	uintptr_t start, end;
+	void *map = mmap(NULL, size + RAM_ALIGN, PROT_NONE,
+			 MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+
+	if (map == MAP_FAILED)
+		return -errno;
+	start = ALIGN_UP((uintptr_t)map, RAM_ALIGN);
+	end = (uintptr_t)map + size + RAM_ALIGN;
+	if (start > (uintptr_t)map)
+		munmap(map, start - (uintptr_t)map);
+	if (start + size < end)
+		munmap((void *)(start + size), end - (start + size));
+	machine->ram_hva = (void *)start;
+	machine->ram_map_size = size;
+	if (mprotect(machine->ram_hva, size, PROT_READ | PROT_WRITE) < 0)
+		return -errno;
+	/* Only an optimisation: a kernel without it says EINVAL. */
+	madvise(machine->ram_hva, size, MADV_HUGEPAGE);
+	return 0;
+}
+
+static int open_hugetlbfs(const char *dir, u64 *page_size)
+{
+	struct statfs fs;
+	char path[4096];
+	int fd;
+
+	if (statfs(dir, &fs) < 0) {
+		int ret = -errno;
+
+		pr_fatal("--hugetlbfs %s: %s", dir, strerror(errno));
+		return ret;
+	}
+	if ((u32)fs.f_type != HUGETLBFS_SUPER_MAGIC) {
+		pr_fatal("--hugetlbfs %s: no hugetlbfs is mounted there", dir);
+		return -EINVAL;
+	}
+	*page_size = (u64)fs.f_bsize;
+	snprintf(path, sizeof(path), "%s/lkvm-XXXXXX", dir);
+	fd = mkostemp(path, O_CLOEXEC);
+	if (fd < 0) {
+		int ret = -errno;
+
+		pr_fatal("--hugetlbfs: unable to create %s: %s", path,
+			 strerror(errno));
+		return ret;
+	}
+	unlink(path);
+	return fd;
+}
+
+/*
+ * Reserves the huge pages at once (no MAP_NORESERVE): too few are an error
+ * here and not a SIGBUS later.
+ */
+static int map_hugetlbfs(struct machine *machine)
+{
+	const char *dir = machine->config->hugetlbfs;
+	u64 page_size = 0;
+	int fd = open_hugetlbfs(dir, &page_size);
+	size_t size;
+	void *map;
+	int ret = 0;
+
+	if (fd < 0)
+		return fd;
+	size = ALIGN_UP(machine->ram.size, page_size);
+	if (ftruncate(fd, (off_t)size) < 0)
+		ret = -errno;
+	map = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE, fd, 0);
+	if (map == MAP_FAILED)
+		ret = -errno;
+	close(fd);
+	if (ret) {
+		pr_fatal("--hugetlbfs %s: unable to map %zu MiB in pages of "
+			 "%" PRIu64 " KiB: %s (see /proc/sys/vm/nr_hugepages)",
+			 dir, size / SZ_1M, page_size / SZ_1K, strerror(-ret));
+		return ret;
+	}
+	machine->ram_hva = map;
+	machine->ram_map_size = size;
+	return 0;
+}
+
+int ram_create(struct machine *machine)
+{
+	int ret;
+
+	if (machine->config->hugetlbfs) {
+		ret = map_hugetlbfs(machine);
+		if (ret)
+			return ret;
+	} else {
+		ret = map_anonymous(machine);
+		if (ret) {
+			pr_fatal("Unable to reserve %" PRIu64
+				 " MiB for the guest's RAM: %s",
+				 machine->ram.size / SZ_1M, strerror(-ret));
+			return ret;
+		}
+	}
+	return vm_add_ram(&machine->vm, machine->ram.base, machine->ram.size,
+			  machine->ram_hva);
+}
+
+void ram_destroy(struct machine *machine)
+{
+	if (machine->ram_hva)
+		munmap(machine->ram_hva, machine->ram_map_size);
+	machine->ram_hva = NULL;
+}

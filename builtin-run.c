@@ -1,0 +1,435 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* `lkvm run`: options -> struct vm_config -> a machine. */
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+#include "builtin.h"
+#include "lkvm/exit_status.h"
+#include "lkvm/flash_store.h"
+#include "lkvm/log.h"
+#include "lkvm/machine.h"
+#include "lkvm/options.h"
+#include "lkvm/parse.h"
+#include "lkvm/terminal.h"
+
+#define NS_PER_SECOND 1000000000ULL
+#define MAX_TIMEOUT   (100ULL * 365 * 24 * 3600)
+
+#define SYNOPSIS "lkvm run [OPTION]... [KERNEL]"
+
+static int parse_mem_option(const char *arg, void *opaque)
+{
+	struct vm_config *config = opaque;
+	bool has_addr;
+	int ret = parse_mem(arg, &config->ram_size, &config->ram_base,
+			    &has_addr);
+
+	if (ret)
+		pr_fatal("--mem %s: want SIZE[BKMGTP][@ADDRESS[BKMGTP]], MiB "
+			 "if there is no suffix", arg);
+	return ret;
+}
+
+static int parse_flash_option(const char *arg, void *opaque)
+{
+	struct vm_config *config = opaque;
+
+	if (config->nr_flash == FLASH_MAX_BANKS) {
+		pr_fatal("--flash %s: there are %d banks already, no more fit",
+			 arg, FLASH_MAX_BANKS);
+		return -EINVAL;
+	}
+	return flash_config_parse(&config->flash[config->nr_flash++], arg);
+}
+
+static int parse_irqchip(const char *arg, void *opaque)
+{
+	static const char *const names[] = {
+		[IRQCHIP_GICV2] = "gicv2",
+		[IRQCHIP_GICV2M] = "gicv2m",
+		[IRQCHIP_GICV3] = "gicv3",
+		[IRQCHIP_GICV3_ITS] = "gicv3-its",
+	};
+	enum irqchip *irqchip = opaque;
+
+	for (size_t i = IRQCHIP_GICV2; i < ARRAY_SIZE(names); i++) {
+		if (!strcmp(arg, names[i])) {
+			*irqchip = (enum irqchip)i;
+			return 0;
+		}
+	}
+	pr_fatal("--irqchip %s: there are gicv2, gicv2m, gicv3 and gicv3-its",
+		 arg);
+	return -EINVAL;
+}
+
+static int parse_affinity(const char *arg, void *opaque)
+{
+	struct vm_config *config = opaque;
+	int ret = parse_cpulist(arg, &config->affinity);
+
+	config->has_affinity = !ret;
+	if (ret)
+		pr_fatal("--vcpu-affinity %s: want a list of host CPUs such as "
+			 "0-3,5", arg);
+	return ret;
+}
+
+static int parse_kaslr_seed(const char *arg, void *opaque)
+{
+	struct vm_config *config = opaque;
+	int ret = parse_u64(arg, 0, UINT64_MAX, &config->kaslr_seed);
+
+	config->has_kaslr_seed = !ret;
+	if (ret)
+		pr_fatal("--kaslr-seed %s: want a number of up to 64 bits",
+			 arg);
+	return ret;
+}
+
+/* Multiples of 128 bits up to 2048, Arm ARM, "SVE vector lengths". */
+static int parse_sve_max_vl(const char *arg, void *opaque)
+{
+	u32 *max_vl = opaque;
+	u64 bits;
+
+	if (!parse_u64(arg, 128, 2048, &bits) && !(bits % 128)) {
+		*max_vl = (u32)bits;
+		return 0;
+	}
+	pr_fatal("--sve-max-vl %s: want a multiple of 128 from 128 to 2048",
+		 arg);
+	return -EINVAL;
+}
+
+/* No network device yet: what drives kvmtool asks for none. */
+static int parse_network(const char *arg, void *opaque)
+{
+	(void)opaque;
+	if (!strcmp(arg, "mode=none") || !strcmp(arg, "none"))
+		return 0;
+	pr_fatal("--network %s: this lkvm has no network; only mode=none is "
+		 "there", arg);
+	return -EINVAL;
+}
+
+static int parse_console(const char *arg, void *opaque)
+{
+	(void)opaque;
+	if (!strcmp(arg, "serial"))
+		return 0;
+	pr_fatal("--console %s: only serial is there", arg);
+	return -EINVAL;
+}
+
+static int parse_loglevel(const char *arg, void *opaque)
+{
+	enum log_level level;
+
+	(void)opaque;
+	if (log_level_parse(arg, &level)) {
+		pr_fatal("--loglevel %s: there are error, warning, info and "
+			 "debug", arg);
+		return -EINVAL;
+	}
+	log_set_level(level);
+	return 0;
+}
+
+/* Parses the command line; prints what is wrong, or the help. */
+static int parse_options(struct vm_config *config, int argc, char *const argv[])
+{
+	struct string_list positional = { 0 };
+	bool force_pci = false;
+	const struct option_def basic[] = {
+		OPT_STRING(0, "name", &config->name, "NAME",
+			   "Name of the guest"),
+		OPT_U32('c', "cpus", &config->nr_cpus, 1, 4096, "N",
+			"Number of vCPUs (default: the host's CPUs)"),
+		OPT_CALLBACK('m', "mem", parse_mem_option, config,
+			     "SIZE[@ADDR]",
+			     "RAM in MiB, or with a suffix BKMGTP, and where it "
+			     "starts (default: 64 MiB for each vCPU and 192 "
+			     "more, at 2 GiB)"),
+		OPT_STRING(0, "hugetlbfs", &config->hugetlbfs, "DIR",
+			   "Take RAM from a hugetlbfs mounted at DIR"),
+		OPT_STRING(0, "dev", &config->kvm_dev, "FILE",
+			   "KVM device (default: /dev/kvm)"),
+		OPT_FLAG(0, "nodefaults", &config->nodefaults,
+			 "Add nothing to the kernel command line"),
+		OPT_U64(0, "timeout", &config->timeout, 1, MAX_TIMEOUT,
+			"SECONDS", "End the run after SECONDS, status 124"),
+		OPT_END(),
+	};
+	const struct option_def boot[] = {
+		OPT_STRING('k', "kernel", &config->kernel, "FILE",
+			   "Kernel: Image, gzip-compressed Image, EFI zboot "
+			   "image, or a flat binary"),
+		OPT_STRING('i', "initrd", &config->initrd, "FILE",
+			   "Initial RAM disk"),
+		OPT_STRING('p', "params", &config->params, "STRING",
+			   "Add STRING to the kernel command line"),
+		OPT_STRING('f', "firmware", &config->firmware, "FILE",
+			   "Firmware to load into RAM and start, such as "
+			   "KVMTOOL_EFI.fd"),
+		OPT_U64(0, "firmware-address", &config->firmware_address, 0,
+			UINT64_MAX, "ADDR",
+			"Where the firmware goes (default: start of RAM)"),
+		OPT_CALLBACK('F', "flash", parse_flash_option, config,
+			     "FILE[,OPT...]",
+			     "Flash bank kept in FILE; up to four. OPT: ro, "
+			     "create, size=SIZE, label=TEXT"),
+		OPT_END(),
+	};
+	const struct option_def devices[] = {
+		OPT_CALLBACK('n', "network", parse_network, NULL, "mode=none",
+			     "No network (the default)"),
+		OPT_CALLBACK(0, "console", parse_console, NULL, "serial",
+			     "Console on the first serial port (the default)"),
+		OPT_END(),
+	};
+	const struct option_def arm[] = {
+		OPT_CALLBACK(0, "irqchip", parse_irqchip, &config->irqchip,
+			     "NAME",
+			     "Interrupt controller: gicv2, gicv2m, gicv3 or "
+			     "gicv3-its (default: the best there is)"),
+		OPT_FLAG(0, "aarch32", &config->aarch32, "Run a 32-bit guest"),
+		OPT_FLAG(0, "pmu", &config->pmu,
+			 "Give the guest a performance monitor"),
+		OPT_CALLBACK(0, "sve-max-vl", parse_sve_max_vl,
+			     &config->sve_max_vl, "BITS",
+			     "Longest SVE vectors (default: the host's)"),
+		OPT_FLAG(0, "disable-mte", &config->disable_mte,
+			 "No memory tagging, even if the host has it"),
+		OPT_FLAG(0, "no-pvtime", &config->no_pvtime,
+			 "Do not tell the guest about stolen time"),
+		OPT_CALLBACK(0, "vcpu-affinity", parse_affinity, config,
+			     "CPULIST", "Run vCPUs on these host CPUs only"),
+		OPT_CALLBACK(0, "kaslr-seed", parse_kaslr_seed, config, "U64",
+			     "Seed for the guest's address randomisation "
+			     "(default: random)"),
+		OPT_U32(0, "override-bad-firmware-cntfrq", &config->cntfrq, 1,
+			UINT32_MAX, "HZ",
+			"Frequency of the timer, where the host's firmware "
+			"got it wrong"),
+		OPT_FLAG(0, "force-pci", &force_pci, NULL),
+		OPT_END(),
+	};
+	const struct option_def debug[] = {
+		OPT_CALLBACK(0, "loglevel", parse_loglevel, NULL, "LEVEL",
+			     "Show messages up to error, warning, info (the "
+			     "default) or debug"),
+		OPT_STRING(0, "dump-dtb", &config->dump_dtb, "FILE",
+			   "Write the device tree to FILE"),
+		OPT_STRING(0, "stats", &config->stats, "FILE",
+			   "Write counters to FILE as JSON at the end; - is "
+			   "stderr"),
+		OPT_END(),
+	};
+	const struct option_group groups[] = {
+		{ "Basic options", basic },
+		{ "Boot options", boot },
+		{ "Devices", devices },
+		{ "Arm options", arm },
+		{ "Debugging and statistics", debug },
+		{ NULL, NULL },
+	};
+	int ret = options_parse(groups, argc, argv, &positional);
+
+	if (ret == OPTIONS_HELP)
+		options_usage(stdout, SYNOPSIS, groups);
+	if (!ret && positional.count > 1) {
+		pr_fatal("\"%s\": there is a kernel already, \"%s\"",
+			 positional.items[1], positional.items[0]);
+		ret = -EINVAL;
+	}
+	if (!ret && positional.count && config->kernel) {
+		pr_fatal("\"%s\": there is a kernel already, \"%s\"",
+			 positional.items[0], config->kernel);
+		ret = -EINVAL;
+	}
+	if (!ret && positional.count)
+		config->kernel = positional.items[0];
+	string_list_free(&positional);
+	return ret;
+}
+
+static int check_config(const struct vm_config *config)
+{
+	if (config->kernel && config->firmware) {
+		pr_fatal("--kernel and --firmware exclude each other");
+		return -EINVAL;
+	}
+	if (!config->kernel && !config->firmware) {
+		pr_fatal("nothing to boot: name a --kernel or a --firmware");
+		return -EINVAL;
+	}
+	if (config->firmware_address && !config->firmware) {
+		pr_fatal("--firmware-address needs --firmware");
+		return -EINVAL;
+	}
+	return 0;
+}
+
+/* What lives as long as the run, besides the machine. */
+struct run {
+	struct vm_config config;
+	struct machine *machine;
+	struct vm *vm;
+	struct terminal term;
+	struct evloop_timer timer;
+	struct evloop_source signals;
+};
+
+static void timed_out(struct evloop_timer *timer)
+{
+	struct run *run = container_of(timer, struct run, timer);
+
+	pr_info("the guest has not ended within %llu seconds",
+		(unsigned long long)run->config.timeout);
+	vm_request_exit(run->vm, VM_EXIT_TIMEOUT);
+}
+
+static void quit(struct terminal *term)
+{
+	struct run *run = container_of(term, struct run, term);
+
+	vm_request_exit(run->vm, VM_EXIT_KILLED);
+}
+
+static void handle_signal(struct evloop_source *source, u32 events)
+{
+	struct run *run = container_of(source, struct run, signals);
+	struct signalfd_siginfo info;
+
+	(void)events;
+	if (read(source->fd, &info, sizeof(info)) != sizeof(info))
+		return;
+	pr_debug("ended by signal %u", info.ssi_signo);
+	vm_request_exit(run->vm, VM_EXIT_KILLED);
+}
+
+/* Blocked before the first thread starts, so that none takes them. */
+static void block_signals(sigset_t *set)
+{
+	sigemptyset(set);
+	sigaddset(set, SIGINT);
+	sigaddset(set, SIGTERM);
+	sigaddset(set, SIGHUP);
+	sigaddset(set, SIGQUIT);
+	sigprocmask(SIG_BLOCK, set, NULL);
+	/* Output to a closed pipe is an error of write(2), not our end. */
+	signal(SIGPIPE, SIG_IGN);
+}
+
+static int add_sources(struct run *run, const sigset_t *set)
+{
+	struct evloop *loop = &run->vm->loop;
+	int ret = 0;
+
+	run->signals.handle = handle_signal;
+	run->signals.fd = signalfd(-1, set, SFD_CLOEXEC | SFD_NONBLOCK);
+	if (run->signals.fd < 0)
+		ret = -errno;
+	if (!ret)
+		ret = evloop_add(loop, &run->signals, EPOLLIN);
+	if (!ret && run->config.timeout) {
+		ret = evloop_timer_init(loop, &run->timer, timed_out);
+		if (!ret)
+			ret = evloop_timer_set(&run->timer,
+					       run->config.timeout *
+						       NS_PER_SECOND);
+	}
+	if (ret)
+		pr_fatal("Unable to watch signals and time: %s",
+			 strerror(-ret));
+	return ret;
+}
+
+static int exit_status(enum vm_exit reason)
+{
+	switch (reason) {
+	case VM_EXIT_POWEROFF:
+		return EXIT_STATUS_POWEROFF;
+	case VM_EXIT_RESET:
+		return EXIT_STATUS_RESET;
+	case VM_EXIT_TIMEOUT:
+		return EXIT_STATUS_TIMEOUT;
+	case VM_EXIT_KILLED:
+		return EXIT_STATUS_KILLED;
+	case VM_EXIT_NONE:
+	case VM_EXIT_CRASH:
+	case VM_EXIT_FAILURE:
+		break;
+	}
+	return EXIT_STATUS_CRASH;
+}
+
+static int run_guest(struct run *run)
+{
+	enum vm_exit reason = vm_run(run->vm);
+
+	pr_debug("%s", vm_exit_name(reason));
+	if (run->config.stats &&
+	    machine_write_stats(run->machine, run->config.stats))
+		return EXIT_STATUS_SETUP;
+	return exit_status(reason);
+}
+
+static int with_terminal(struct run *run)
+{
+	struct chardev *serial[MACHINE_MAX_SERIAL] = { &run->term.chr };
+	int status = EXIT_STATUS_SETUP;
+
+	if (terminal_init(&run->term, &run->vm->loop, STDIN_FILENO,
+			  STDOUT_FILENO, &run->vm->stopping, quit))
+		return status;
+	if (!machine_build(run->machine, serial))
+		status = run_guest(run);
+	terminal_destroy(&run->term);
+	return status;
+}
+
+static int run_config(struct run *run)
+{
+	sigset_t set;
+	int status = EXIT_STATUS_SETUP;
+
+	block_signals(&set);
+	if (machine_create(&run->config, &run->machine))
+		return status;
+	run->vm = machine_vm(run->machine);
+	run->signals.fd = -1;
+	if (!add_sources(run, &set))
+		status = with_terminal(run);
+	machine_destroy(run->machine);
+	if (run->signals.fd >= 0)
+		close(run->signals.fd);
+	return status;
+}
+
+int cmd_run(int argc, char *const argv[])
+{
+	struct run *run = calloc(1, sizeof(*run));
+	int status = EXIT_STATUS_USAGE;
+	int ret;
+
+	if (!run) {
+		pr_fatal("out of memory");
+		return EXIT_STATUS_SETUP;
+	}
+	run->config.kvm_dev = "/dev/kvm";
+	ret = parse_options(&run->config, argc, argv);
+	if (ret == OPTIONS_HELP)
+		status = EXIT_STATUS_POWEROFF;
+	else if (!ret && !check_config(&run->config))
+		status = run_config(run);
+	free(run);
+	return status;
+}

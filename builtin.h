@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The subcommands of lkvm. */
+#ifndef BUILTIN_H
+#define BUILTIN_H
+
+/*
+ * Each gets the arguments behind the subcommand's name and returns the
+ * process's exit status, an enum exit_status.
+ */
+int cmd_run(int argc, char *const argv[]);
+int cmd_version(int argc, char *const argv[]);
+int cmd_help(int argc, char *const argv[]);
+
+/* Prints how lkvm is called, for `lkvm`, `lkvm help` and `lkvm --help`. */
+void print_commands(void);
+
+#endif

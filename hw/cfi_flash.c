@@ -1,0 +1,373 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "lkvm/cfi_flash.h"
+#include "lkvm/fdt.h"
+#include "lkvm/json.h"
+
+#define BUS_WIDTH 4 /* bytes: chip 0 on bits 15:0, chip 1 on bits 31:16 */
+
+static struct cfi_flash *from_region(struct mmio_region *region)
+{
+	return container_of(region, struct cfi_flash, region);
+}
+
+static struct cfi_flash *from_device(struct device *dev)
+{
+	return container_of(dev, struct cfi_flash, dev);
+}
+
+static bool in_array_mode(const struct cfi_flash *flash)
+{
+	return cfi_chip_in_array_mode(&flash->chips[0]) &&
+	       cfi_chip_in_array_mode(&flash->chips[1]);
+}
+
+/* What both chips drive onto the bus at the aligned offset. */
+static u32 bus_word(const struct cfi_flash *flash, u64 offset)
+{
+	const u8 *at = flash->store.array + offset;
+	u32 addr = (u32)(offset / BUS_WIDTH);
+	u32 word = 0;
+
+	for (unsigned int n = 0; n < 2; n++) {
+		u16 array_word = (u16)(at[2 * n] | at[2 * n + 1] << 8);
+
+		word |= (u32)cfi_chip_read(&flash->chips[n], addr, array_word)
+			<< (16 * n);
+	}
+	return word;
+}
+
+static u64 flash_read(struct mmio_region *region, u64 offset, unsigned int len)
+{
+	struct cfi_flash *flash = from_region(region);
+	u64 value = 0;
+
+	pthread_mutex_lock(&flash->lock);
+	flash->stats.reads++;
+	for (unsigned int i = 0; i < len; i++) {
+		u64 at = offset + i;
+		u32 word = bus_word(flash, ALIGN_DOWN(at, BUS_WIDTH));
+
+		value |= (u64)(u8)(word >> (8 * (at % BUS_WIDTH))) << (8 * i);
+	}
+	pthread_mutex_unlock(&flash->lock);
+	return value;
+}
+
+/*
+ * Follows the rule: mapped if, and only if, both chips are in array mode. If
+ * KVM refuses to map, every access goes on trapping, which is slow but right.
+ */
+static void update_mapping(struct cfi_flash *flash)
+{
+	bool map = in_array_mode(flash);
+	int ret = map ? memslot_map(&flash->slot) :
+			memslot_unmap(&flash->slot);
+
+	if (ret)
+		pr_guest(&flash->mapping, "%s: unable to %s the array: %s",
+			 flash->dev.name, map ? "map" : "unmap",
+			 strerror(-ret));
+}
+
+/* Applies what `effect` does to chip `n`'s lane of bytes [start, start+len). */
+static void apply(const struct cfi_effect *effect, unsigned int n, u8 *bytes,
+		  u64 start, size_t len)
+{
+	u64 first = MAX((u64)effect->addr, start / BUS_WIDTH);
+	u64 end = MIN((u64)effect->addr + effect->count,
+		      (start + len) / BUS_WIDTH);
+
+	for (u64 addr = first; addr < end; addr++) {
+		u8 *at = bytes + (addr * BUS_WIDTH - start) + 2 * n;
+		u16 data = 0xffff;
+
+		if (effect->op == CFI_EFFECT_PROGRAM) {
+			data = effect->data[addr - effect->addr];
+			data &= (u16)(at[0] | at[1] << 8);
+		}
+		at[0] = (u8)data;
+		at[1] = (u8)(data >> 8);
+	}
+}
+
+/*
+ * Carries out the effects on words [addr, addr + count). Both chips' halves
+ * go to the file in the same write: nobody ever finds one without the other.
+ */
+static int change(struct cfi_flash *flash, const struct cfi_effect *effects[2],
+		  u32 addr, u32 count)
+{
+	u64 at = (u64)addr * BUS_WIDTH;
+	u64 end = at + (u64)count * BUS_WIDTH;
+	u8 piece[FLASH_STORE_PIECE];
+	int ret = 0;
+
+	while (!ret && at < end) {
+		u64 next = ALIGN_DOWN(at, FLASH_STORE_PIECE) +
+			   FLASH_STORE_PIECE;
+		size_t len = MIN(next, end) - at;
+
+		memcpy(piece, flash->store.array + at, len);
+		for (unsigned int n = 0; n < 2; n++)
+			if (effects[n])
+				apply(effects[n], n, piece, at, len);
+		if (memcmp(piece, flash->store.array + at, len))
+			ret = flash_store_write(&flash->store, at, piece, len);
+		at += len;
+	}
+	return ret;
+}
+
+static void carry_out(struct cfi_flash *flash, const struct cfi_effect *first,
+		      const struct cfi_effect *second)
+{
+	const struct cfi_effect *effects[2] = { first, second };
+	const struct cfi_effect *any = first ? first : second;
+	u32 addr = first && second ? MIN(first->addr, second->addr) : any->addr;
+	u32 end = any->addr + any->count;
+	int ret;
+
+	if (first && second)
+		end = MAX(end, second->addr + second->count);
+	ret = change(flash, effects, addr, end - addr);
+	if (any->op == CFI_EFFECT_PROGRAM)
+		flash->stats.programs++;
+	else
+		flash->stats.erases++;
+	if (!ret)
+		return;
+	flash->stats.failures++;
+	for (unsigned int n = 0; n < 2; n++)
+		if (effects[n])
+			cfi_chip_fail(&flash->chips[n], effects[n]);
+	pr_guest(&flash->medium, "flash %s: unable to %s at 0x%" PRIx64 ": %s%s",
+		 flash->store.path,
+		 any->op == CFI_EFFECT_PROGRAM ? "program" : "erase",
+		 (u64)addr * BUS_WIDTH, strerror(-ret),
+		 ret == -ENOSPC ? " (the file ends before; \"create\" makes it "
+				  "as large as the bank)" : "");
+}
+
+/* True if the chips work on the same words, as they do for every driver. */
+static bool together(const struct cfi_effect effects[2])
+{
+	return effects[0].op != CFI_EFFECT_NONE &&
+	       effects[1].op != CFI_EFFECT_NONE &&
+	       range_overlaps(effects[0].addr, effects[0].count,
+			      effects[1].addr, effects[1].count);
+}
+
+static void bus_write(struct cfi_flash *flash, u64 offset, u32 value)
+{
+	u32 addr = (u32)(offset / BUS_WIDTH);
+	struct cfi_effect effects[2];
+
+	for (unsigned int n = 0; n < 2; n++)
+		cfi_chip_write(&flash->chips[n], addr,
+			       (u16)(value >> (16 * n)), &effects[n]);
+	if (together(effects)) {
+		carry_out(flash, &effects[0], &effects[1]);
+		return;
+	}
+	if (effects[0].op != CFI_EFFECT_NONE)
+		carry_out(flash, &effects[0], NULL);
+	if (effects[1].op != CFI_EFFECT_NONE)
+		carry_out(flash, NULL, &effects[1]);
+}
+
+/*
+ * A write of less than the bus's width strobes neither chip. It has to be like
+ * that: U-Boot probes with narrow cycles first and would take the bank for one
+ * of narrower chips.
+ */
+static void flash_write(struct mmio_region *region, u64 offset, u64 value,
+			unsigned int len)
+{
+	struct cfi_flash *flash = from_region(region);
+
+	pthread_mutex_lock(&flash->lock);
+	flash->stats.writes++;
+	if (len < BUS_WIDTH || !IS_ALIGNED(offset, BUS_WIDTH)) {
+		pr_guest(&flash->narrow,
+			 "%s: ignored a write of %u bytes at offset 0x%" PRIx64
+			 ": the bus takes aligned words of 4",
+			 flash->dev.name, len, offset);
+	} else {
+		bus_write(flash, offset, (u32)value);
+		if (len == 2 * BUS_WIDTH)
+			bus_write(flash, offset + BUS_WIDTH,
+				  (u32)(value >> 32));
+		update_mapping(flash);
+	}
+	pthread_mutex_unlock(&flash->lock);
+}
+
+/*
+ * A read that KVM cannot describe finds the slot if the bank is in array mode
+ * by now: another vCPU was just about to map it.
+ */
+static bool flash_no_syndrome(struct mmio_region *region, u64 offset,
+			      bool is_write)
+{
+	struct cfi_flash *flash = from_region(region);
+	bool retry;
+
+	(void)offset;
+	pthread_mutex_lock(&flash->lock);
+	flash->stats.reads += !is_write;
+	flash->stats.writes += is_write;
+	update_mapping(flash);
+	retry = !is_write && flash->slot.mapped;
+	pthread_mutex_unlock(&flash->lock);
+	return retry;
+}
+
+static const struct mmio_ops flash_mmio_ops = {
+	.read = flash_read,
+	.write = flash_write,
+	.no_syndrome = flash_no_syndrome,
+};
+
+/* Linux: Documentation/devicetree/bindings/mtd/mtd-physmap.yaml. */
+static void flash_fdt_node(struct device *dev, struct fdt_writer *fdt)
+{
+	struct cfi_flash *flash = from_device(dev);
+
+	fdt_node_begin_unit(fdt, "flash", flash->region.base);
+	fdt_prop_string(fdt, "compatible", "cfi-flash");
+	fdt_prop_string(fdt, "label", flash->label);
+	fdt_prop_reg1(fdt, flash->region.base, flash->region.size);
+	fdt_prop_u32(fdt, "bank-width", BUS_WIDTH);
+	/* Device memory faults on unaligned copies, as JFFS2 would do them. */
+	fdt_prop_empty(fdt, "no-unaligned-direct-access");
+	fdt_node_end(fdt);
+}
+
+static void flash_reset(struct device *dev)
+{
+	struct cfi_flash *flash = from_device(dev);
+
+	pthread_mutex_lock(&flash->lock);
+	cfi_chip_reset(&flash->chips[0]);
+	cfi_chip_reset(&flash->chips[1]);
+	update_mapping(flash);
+	pthread_mutex_unlock(&flash->lock);
+}
+
+static int flash_quiesce(struct device *dev)
+{
+	struct cfi_flash *flash = from_device(dev);
+	int ret;
+
+	pthread_mutex_lock(&flash->lock);
+	ret = flash_store_sync(&flash->store);
+	pthread_mutex_unlock(&flash->lock);
+	if (ret)
+		pr_err("flash %s: unable to make the content durable: %s",
+		       flash->store.path, strerror(-ret));
+	return ret;
+}
+
+static void flash_stats(struct device *dev, struct json_writer *json)
+{
+	struct cfi_flash *flash = from_device(dev);
+	const struct cfi_flash_stats *stats = &flash->stats;
+
+	pthread_mutex_lock(&flash->lock);
+	json_string(json, "file", flash->store.path);
+	json_u64(json, "size", flash->store.size);
+	json_u64(json, "reads_trapped", stats->reads);
+	json_u64(json, "writes", stats->writes);
+	json_u64(json, "programs", stats->programs);
+	json_u64(json, "erases", stats->erases);
+	json_u64(json, "failures", stats->failures);
+	json_u64(json, "file_writes", flash->store.writes);
+	json_u64(json, "memslot_updates", flash->slot.updates);
+	pthread_mutex_unlock(&flash->lock);
+}
+
+static void flash_destroy(struct device *dev)
+{
+	struct cfi_flash *flash = from_device(dev);
+
+	memslot_release(&flash->slot);
+	cfi_chip_destroy(&flash->chips[0]);
+	cfi_chip_destroy(&flash->chips[1]);
+	flash_store_close(&flash->store);
+	pthread_mutex_destroy(&flash->lock);
+	free(flash);
+}
+
+static const struct device_ops flash_device_ops = {
+	.fdt_node = flash_fdt_node,
+	.reset = flash_reset,
+	.quiesce = flash_quiesce,
+	.stats = flash_stats,
+	.destroy = flash_destroy,
+};
+
+static int init_chips(struct cfi_flash *flash, u32 block)
+{
+	struct cfi_geometry geo = {
+		.words = (u32)(flash->store.size / BUS_WIDTH),
+		.block_words = block / BUS_WIDTH,
+		.buffer_words = CFI_FLASH_BUFFER / BUS_WIDTH,
+		.write_protected = flash->store.readonly,
+	};
+	int ret = cfi_chip_init(&flash->chips[0], &geo);
+
+	return ret ? ret : cfi_chip_init(&flash->chips[1], &geo);
+}
+
+static void init(struct cfi_flash *flash, const struct cfi_flash_params *params)
+{
+	pthread_mutex_init(&flash->lock, NULL);
+	flash->dev.name = params->name;
+	flash->dev.ops = &flash_device_ops;
+	flash->store = params->store;
+	flash->region = (struct mmio_region) {
+		.name = params->name,
+		.base = params->base,
+		.size = params->store.size,
+		.ops = &flash_mmio_ops,
+		.may_coalesce = true,
+	};
+	snprintf(flash->label, sizeof(flash->label), "%s", params->label);
+}
+
+int cfi_flash_create(struct vm *vm, struct mmio_bus *bus,
+		     const struct cfi_flash_params *params,
+		     struct cfi_flash **out)
+{
+	struct flash_store store = params->store;
+	struct cfi_flash *flash = calloc(1, sizeof(*flash));
+	int ret;
+
+	if (!flash) {
+		flash_store_close(&store);
+		return -ENOMEM;
+	}
+	init(flash, params);
+	ret = init_chips(flash, params->block);
+	if (!ret)
+		ret = memslot_init(&flash->slot, vm, params->base,
+				   flash->store.size, flash->store.array, true);
+	if (!ret)
+		ret = mmio_bus_add(bus, &flash->region);
+	if (ret) {
+		pr_fatal("Unable to set up flash %s: %s", flash->store.path,
+			 strerror(-ret));
+		flash_destroy(&flash->dev);
+		return ret;
+	}
+	update_mapping(flash);
+	*out = flash;
+	return 0;
+}

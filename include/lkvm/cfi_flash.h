@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * A flash bank: two x16 chips side by side on a 32-bit bus. While both are
+ * ready and in read-array mode, and only then, the array is a read-only memory
+ * slot, and reads and execution never leave the guest.
+ */
+#ifndef LKVM_CFI_FLASH_H
+#define LKVM_CFI_FLASH_H
+
+#include <pthread.h>
+
+#include "lkvm/cfi_chip.h"
+#include "lkvm/device.h"
+#include "lkvm/flash_store.h"
+#include "lkvm/log.h"
+#include "lkvm/memslot.h"
+#include "lkvm/mmio.h"
+
+/* Bytes of both chips' write buffers. */
+#define CFI_FLASH_BUFFER 2048
+
+struct cfi_flash_params {
+	const char *name;  /* of the device; not copied */
+	const char *label; /* the node's `label`; copied */
+	u64 base;
+	u32 block; /* erase block of the bank, bytes */
+	struct flash_store store; /* opened; the bank owns it from now on */
+};
+
+/* What guests and statistics see of a bank; guarded by `lock`. */
+struct cfi_flash_stats {
+	u64 reads;  /* accesses that came here */
+	u64 writes;
+	u64 programs; /* commands carried out, counted once for both chips */
+	u64 erases;
+	u64 failures; /* commands that the medium refused */
+};
+
+struct cfi_flash {
+	struct device dev;
+	struct mmio_region region;
+	pthread_mutex_t lock; /* chips, store, slot, statistics; innermost */
+	struct cfi_chip chips[2];
+	struct flash_store store;
+	struct memslot slot;
+	char label[32];
+	struct cfi_flash_stats stats;
+	struct ratelimit narrow, medium, mapping;
+};
+
+/*
+ * Creates a bank at `params->base` on `vm`'s bus and maps its array. On
+ * success *out is to be added to the registry. Returns 0, or -errno after a
+ * message; the store is closed then.
+ */
+int cfi_flash_create(struct vm *vm, struct mmio_bus *bus,
+		     const struct cfi_flash_params *params,
+		     struct cfi_flash **out);
+
+#endif

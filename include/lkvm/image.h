@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Kernel, initrd and firmware files: what they are, and their way into guest
+ * memory. Pipes and files in /proc will do where a path is asked for.
+ *
+ * Every function here that fails has printed one fatal message, which names
+ * the file and the reason. For one thread at a time per `struct image`.
+ */
+#ifndef LKVM_IMAGE_H
+#define LKVM_IMAGE_H
+
+#include "lkvm/util.h"
+
+enum image_kind {
+	IMAGE_FLAT,   /* no header: code from the first byte on */
+	IMAGE_ARM64,  /* Linux Documentation/arch/arm64/booting.rst */
+	IMAGE_ZIMAGE, /* 32-bit: Linux Documentation/arch/arm/booting.rst */
+};
+
+struct image_stream;
+
+/* A kernel between image_open() and image_close(). */
+struct image {
+	enum image_kind kind;
+	/*
+	 * Where the first byte belongs and where the CPU starts: bytes above
+	 * the start of RAM, which is 2 MiB aligned. It comes from the file and
+	 * may be any number until image_load() has accepted it.
+	 */
+	u64 text_offset;
+	/*
+	 * Bytes from text_offset on that the kernel needs for itself, what
+	 * it clears (.bss) included. As the header says, or 0 if it does not,
+	 * until image_load(), which makes it at least the bytes loaded.
+	 */
+	u64 image_size;
+	u64 flags; /* IMAGE_ARM64: the header's flags, 0 in old kernels */
+	const char *path;
+	const char *what;
+	struct image_stream *stream; /* private */
+};
+
+/*
+ * Opens the file at `path`, looks through gzip and EFI zboot at what is
+ * inside, and fills in *img. `what` is how messages call the file ("kernel").
+ * Both strings belong to the caller and outlive *img. `aarch32` says that the
+ * vCPUs start in 32-bit state: a kernel for the other state is an error, and
+ * a file without a header has another text_offset.
+ *
+ * Returns 0; the errno of the failed open or read; -ENODATA for an empty
+ * file; -ENOEXEC for something that is not a kernel for this guest;
+ * -EBADMSG if it is truncated or corrupt; -ENOMEM. After an error there is
+ * nothing to close.
+ */
+int image_open(struct image *img, const char *path, const char *what,
+	       bool aarch32);
+
+/*
+ * Writes the kernel to base + text_offset. `base` is the host's address of
+ * the start of RAM, `room` the bytes from there on that the kernel may use
+ * for its image and its .bss; the memory reads as zero. Works once for each
+ * image_open().
+ *
+ * Returns 0 with the bytes written in *loaded and image_size brought up to
+ * date; -EFBIG if it does not fit in, with nothing written outside
+ * [base, base + room); -EBADMSG if the file is truncated or corrupt; -EINVAL
+ * if it was loaded before; or the errno of a failed read. After an error the
+ * contents of the memory are undefined.
+ */
+int image_load(struct image *img, void *base, u64 room, u64 *loaded);
+
+/* Frees what image_open() got. More than once is fine. */
+void image_close(struct image *img);
+
+/*
+ * Reads the whole file at `path` as it is to `dst`, where `capacity` bytes are
+ * free. `what` is how messages call it ("initrd", "firmware").
+ *
+ * Returns 0 with the file's size in *loaded; -EFBIG if it does not fit;
+ * -ENODATA if it is empty; or the errno of the failed open or read.
+ */
+int file_load(const char *path, const char *what, void *dst, u64 capacity,
+	      u64 *loaded);
+
+/*
+ * Decides whether the `size` bytes at `data`, loaded from `path`, are firmware
+ * that runs from RAM, entered at its first byte: whatever has the header of an
+ * arm64 Image (EDK2's KVMTOOL_EFI.fd, a U-Boot built that way), or code
+ * without any header. `room` is the bytes of RAM from `data` on.
+ *
+ * Returns 0 with the bytes that the firmware needs, at least `size`, in
+ * *footprint; -EFBIG if it needs more than `room`; -ENOEXEC if it is
+ * something else, such as firmware made to be executed from flash.
+ */
+int image_check_firmware(const char *path, const void *data, u64 size, u64 room,
+			 u64 *footprint);
+
+#endif

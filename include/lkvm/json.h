@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Writes JSON to a stdio stream; for statistics. */
+#ifndef LKVM_JSON_H
+#define LKVM_JSON_H
+
+#include <stdio.h>
+
+#include "lkvm/util.h"
+
+/*
+ * Nesting is the caller's to keep; commas and indentation are the writer's.
+ * Errors are those of the stream: see ferror(). Zero-initialise all but `out`.
+ */
+struct json_writer {
+	FILE *out;
+	unsigned int depth;
+	bool first_done; /* the open object or array has a member already */
+};
+
+/* `name` is the member's key, or NULL in an array and at the top. */
+void json_begin_object(struct json_writer *json, const char *name);
+void json_end_object(struct json_writer *json);
+void json_begin_array(struct json_writer *json, const char *name);
+void json_end_array(struct json_writer *json);
+void json_u64(struct json_writer *json, const char *name, u64 value);
+void json_bool(struct json_writer *json, const char *name, bool value);
+/* `value` may hold any bytes; control characters are escaped. */
+void json_string(struct json_writer *json, const char *name,
+		 const char *value);
+
+#endif

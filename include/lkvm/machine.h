@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* A whole guest: made from a struct vm_config, run, destroyed. */
+#ifndef LKVM_MACHINE_H
+#define LKVM_MACHINE_H
+
+#include "lkvm/vm.h"
+#include "lkvm/vm_config.h"
+
+struct chardev;
+struct machine;
+
+/* Lines to backends for the machine's serial ports; NULL: not connected. */
+#define MACHINE_MAX_SERIAL 4
+
+/*
+ * Creates a machine: VM, RAM, interrupt controller, vCPUs, but no devices
+ * yet, so that the caller can add sources to machine_vm()'s event loop.
+ * Returns 0, or -errno after a message; *out is NULL then.
+ */
+int machine_create(const struct vm_config *config, struct machine **out);
+
+/*
+ * Adds the devices, loads the images and writes the device tree. The
+ * backends in `serial` belong to the caller and outlive the machine. Returns
+ * 0, or -errno after a message.
+ */
+int machine_build(struct machine *machine,
+		  struct chardev *serial[MACHINE_MAX_SERIAL]);
+
+/* The VM inside, for vm_run() and vm_request_exit(). */
+struct vm *machine_vm(struct machine *machine);
+
+/*
+ * Writes all counters as JSON to `path`, "-" being stderr. Returns 0, or
+ * -errno after a message.
+ */
+int machine_write_stats(struct machine *machine, const char *path);
+
+/* Frees everything. NULL is allowed. */
+void machine_destroy(struct machine *machine);
+
+#endif

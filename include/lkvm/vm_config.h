@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* What the user asked for: the options of `lkvm run`, checked and parsed. */
+#ifndef LKVM_VM_CONFIG_H
+#define LKVM_VM_CONFIG_H
+
+#include <sched.h>
+
+#include "lkvm/util.h"
+
+#define FLASH_MAX_BANKS 4
+
+enum irqchip {
+	IRQCHIP_AUTO, /* the best that KVM offers */
+	IRQCHIP_GICV2,
+	IRQCHIP_GICV2M,
+	IRQCHIP_GICV3,
+	IRQCHIP_GICV3_ITS,
+};
+
+/* One `--flash FILE[,opt...]`. */
+struct flash_config {
+	char path[4096];
+	char label[32]; /* the node's `label`; empty for the machine's own */
+	u64 size;	/* bytes of the bank; 0: as large as the file */
+	bool readonly;
+	bool create;
+};
+
+/* Strings belong to the caller and outlive the machine. */
+struct vm_config {
+	const char *name;
+	const char *kvm_dev;
+	const char *kernel;
+	const char *initrd;
+	const char *firmware;
+	const char *params;    /* appended to the kernel command line */
+	const char *hugetlbfs; /* mount point that RAM comes from */
+	const char *dump_dtb;
+	const char *stats; /* file for the JSON statistics, at the end */
+	unsigned int nr_cpus; /* 0: as many as the host has online */
+	u64 ram_size;	      /* bytes; 0: chosen from nr_cpus */
+	u64 ram_base;	      /* 0: the machine's own */
+	u64 firmware_address; /* 0: start of RAM */
+	u64 timeout;	      /* seconds; 0: none */
+	bool nodefaults;
+	struct flash_config flash[FLASH_MAX_BANKS];
+	unsigned int nr_flash;
+
+	enum irqchip irqchip;
+	bool aarch32;
+	bool pmu;
+	bool disable_mte;
+	bool no_pvtime;
+	u32 sve_max_vl; /* bits; 0: the host's maximum */
+	bool has_kaslr_seed;
+	u64 kaslr_seed;
+	bool has_affinity;
+	cpu_set_t affinity; /* host CPUs for the vCPU threads */
+	u32 cntfrq; /* Hz for the timer node; 0: none */
+};
+
+#endif

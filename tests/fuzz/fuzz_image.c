@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* SOURCES: arm/image.c arm/image_file.c */
+/* Any bytes as a kernel, an initrd and firmware, into RAM of a bounded size. */
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "lkvm/image.h"
+#include "lkvm/log.h"
+
+/* Room for little above the text_offset of a file without header. */
+#define SZ_16K	 (16 * SZ_1K)
+#define RAM_SIZE (0x80000 + SZ_16K)
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+/* Formatted so that the sanitizers see the arguments, then dropped. */
+static __printf(1, 0) void format(const char *fmt, va_list args)
+{
+	char text[1024];
+
+	vsnprintf(text, sizeof(text), fmt, args);
+}
+
+void pr_fatal(const char *fmt, ...)
+{
+	va_list args;
+
+	va_start(args, fmt);
+	format(fmt, args);
+	va_end(args);
+}
+
+void log_print(enum log_level level, const char *fmt, ...)
+{
+	va_list args;
+
+	(void)level;
+	va_start(args, fmt);
+	format(fmt, args);
+	va_end(args);
+}
+
+static void check(bool ok)
+{
+	if (!ok)
+		abort();
+}
+
+static void load_kernel(const char *path, u8 *ram, bool aarch32)
+{
+	struct image img;
+	u64 loaded;
+
+	if (image_open(&img, path, "kernel", aarch32))
+		return;
+	if (!image_load(&img, ram, RAM_SIZE, &loaded)) {
+		check(loaded > 0 && loaded <= img.image_size);
+		check(range_within(img.text_offset, img.image_size, 0,
+				   RAM_SIZE));
+	}
+	image_close(&img);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	int fd = memfd_create("image", MFD_CLOEXEC);
+	u64 loaded, footprint;
+	char path[64];
+	u8 *ram;
+
+	check(fd >= 0 && write(fd, data, size) == (ssize_t)size);
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	ram = malloc(RAM_SIZE);
+	check(ram);
+	load_kernel(path, ram, false);
+	load_kernel(path, ram, true);
+	if (!file_load(path, "initrd", ram, SZ_16K, &loaded))
+		check(loaded == size && !memcmp(ram, data, size));
+	if (!image_check_firmware(path, data, size, RAM_SIZE, &footprint))
+		check(footprint >= size && footprint <= RAM_SIZE);
+	free(ram);
+	close(fd);
+	return 0;
+}

@@ -1,0 +1,185 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* SOURCES: hw/uart16550.c vmm/mmio.c util/fdt.c util/json.c util/log.c */
+/*
+ * 16550A under random accesses, input and resets. The backend numbers its
+ * bytes, so that one lost, doubled or out of order is seen.
+ */
+#include <linux/serial_reg.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "lkvm/uart16550.h"
+
+/* What one byte of fuzz input does; the low five bits are its argument. */
+enum action {
+	READ = 0x00,	     /* register 0-7, width 1-8 */
+	WRITE = 0x20,	     /* likewise; the value is the next byte */
+	DELIVER = 0x40,	     /* what is accepted */
+	DELIVER_LATE = 0x60, /* up to 16 bytes that were accepted before */
+	FLOOD = 0x80,	     /* more than was ever accepted */
+	RESET = 0xa0,
+	READ_INPUT = 0xc0,
+	POLL = 0xe0,
+};
+
+static struct {
+	struct chardev chr;
+	struct mmio_bus bus;
+	struct uart16550 *uart;
+	bool irq_high;
+	size_t accepted;
+	u64 sent; /* bytes delivered and not given back: the next number */
+} port;
+
+int LLVMFuzzerTestOneInput(const u8 *data, size_t size);
+
+static void require(bool what)
+{
+	if (!what)
+		abort();
+}
+
+void irq_line_set(const struct irq_line *line, bool high)
+{
+	require(line->gsi == 1);
+	require(high != port.irq_high);
+	port.irq_high = high;
+}
+
+static void backend_write(struct chardev *chr, const u8 *buf, size_t len)
+{
+	require(chr == &port.chr && buf && len == 1);
+}
+
+static void backend_accept(struct chardev *chr __maybe_unused, size_t n)
+{
+	require(n != port.accepted && n <= UART16550_FIFO_SIZE);
+	port.accepted = n;
+}
+
+static void backend_unread(struct chardev *chr __maybe_unused, const u8 *buf,
+			   size_t len)
+{
+	require(len && len <= port.sent);
+	for (size_t i = 0; i < len; i++)
+		require(buf[i] == (u8)(port.sent - len + i));
+	port.sent -= len;
+}
+
+static const struct chardev_ops backend_ops = {
+	.write = backend_write,
+	.accept = backend_accept,
+	.unread = backend_unread,
+};
+
+static void deliver(size_t n)
+{
+	u8 buf[64];
+
+	for (size_t i = 0; i < n; i++)
+		buf[i] = port.sent++;
+	if (n)
+		port.chr.receive(&port.chr, buf, n);
+}
+
+/* The next byte the guest reads is either looped or the next number. */
+static void read_rbr(void)
+{
+	const struct uart16550 *uart = port.uart;
+	bool counts = uart->nr_fifo && !uart->fifo[0].looped &&
+		      !(uart->lcr & UART_LCR_DLAB);
+	u8 next = uart->bytes_in;
+	u64 value = mmio_bus_read(&port.bus, UART_RX, 1);
+
+	require(!counts || value == next);
+}
+
+/* FIFO and line hold the numbers that follow those that were read. */
+static void check_input(void)
+{
+	const struct uart16550 *uart = port.uart;
+	u64 next = uart->bytes_in;
+
+	require(uart->nr_fifo <= UART16550_FIFO_SIZE);
+	require(uart->nr_line <= UART16550_FIFO_SIZE);
+	for (unsigned int i = 0; i < uart->nr_fifo; i++)
+		require(uart->fifo[i].looped ||
+			uart->fifo[i].data == (u8)next++);
+	for (unsigned int i = 0; i < uart->nr_line; i++)
+		require(uart->line[i] == (u8)next++);
+	require(next == port.sent);
+}
+
+/* The line's level is what IIR says; reading it may end THRI. */
+static void check_irq(void)
+{
+	u64 iir;
+
+	if (port.uart->thri)
+		return;
+	iir = mmio_bus_read(&port.bus, UART_IIR, 1);
+	require(port.irq_high == !(iir & UART_IIR_NO_INT));
+}
+
+static size_t act(u8 op, const u8 *data, size_t size)
+{
+	unsigned int arg = op & 0x1f;
+	unsigned int len = 1 << (arg >> 3);
+
+	switch (op & 0xe0) {
+	case READ:
+		mmio_bus_read(&port.bus, arg & 7, len);
+		break;
+	case WRITE:
+		if (!size)
+			break;
+		mmio_bus_write(&port.bus, arg & 7, *data, len);
+		return 1;
+	case DELIVER:
+		deliver(MIN((size_t)arg, port.accepted));
+		break;
+	case DELIVER_LATE:
+		deliver(arg & 0xf);
+		break;
+	case FLOOD:
+		deliver(arg + 17);
+		break;
+	case RESET:
+		port.uart->dev.ops->reset(&port.uart->dev);
+		break;
+	case READ_INPUT:
+		read_rbr();
+		break;
+	case POLL:
+		mmio_bus_read(&port.bus, UART_LSR, 1);
+		break;
+	}
+	return 0;
+}
+
+int LLVMFuzzerTestOneInput(const u8 *data, size_t size)
+{
+	const struct uart16550_params params = {
+		.name = "uart",
+		.size = UART16550_NR_REGS,
+		.irq = { .gsi = 1 },
+		.chr = &port.chr,
+	};
+
+	memset(&port, 0, sizeof(port));
+	port.chr.ops = &backend_ops;
+	log_set_level(LOG_LEVEL_ERROR);
+	mmio_bus_init(&port.bus);
+	require(uart16550_create(&params, &port.bus, &port.uart) == 0);
+	while (size) {
+		size_t used = 1 + act(data[0], data + 1, size - 1);
+
+		data += used;
+		size -= used;
+		check_input();
+		check_irq();
+	}
+	port.uart->dev.ops->destroy(&port.uart->dev);
+	mmio_bus_destroy(&port.bus);
+	return 0;
+}

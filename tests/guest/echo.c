@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Echoes what comes in at the first UART until a Ctrl-D, then powers off. */
+#include "guest.h"
+#include "io.h"
+
+#define UART_RBR    (UART_BASE(0) + 0)
+#define UART_LSR    (UART_BASE(0) + 5)
+#define UART_LSR_DR 0x01
+#define CTRL_D	    0x04
+
+static u8 read_char(void)
+{
+	while (!(read8(UART_LSR) & UART_LSR_DR))
+		;
+	return read8(UART_RBR);
+}
+
+void main(void)
+{
+	u8 c;
+
+	print("READY\n");
+	while ((c = read_char()) != CTRL_D)
+		print_char((char)c);
+}

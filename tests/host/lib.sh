@@ -1,0 +1,149 @@
+# Shared by the scripts of tests/host: messages, private apt, trees of packages
+# SPDX-License-Identifier: GPL-2.0-or-later
+# shellcheck shell=sh disable=SC2034
+
+top=$(cd "$(dirname "$0")/../.." && pwd) || exit 1
+host=$top/tests/host
+build=$top/build
+
+say() {
+	echo "$(basename "$0"): $*" >&2
+}
+
+die() {
+	say "$*"
+	exit 1
+}
+
+# The prefix of the arm64 tool chain: empty where it is the native one.
+cross() {
+	if [ "$(uname -m)" != aarch64 ]; then
+		echo aarch64-linux-gnu-
+	fi
+}
+
+# ---- packages of another architecture, without touching the system's ------
+
+# One line "URI SUITE COMPONENT" for each Debian archive the system has. Other
+# vendors' archives may be configured as well: they are none of our business,
+# and may be slow or gone.
+debian_archives() {
+	apt-get indextargets --format '$(REPO_URI) $(RELEASE) $(COMPONENT) $(ORIGIN)' \
+		'Created-By: Packages' 2>/dev/null |
+		awk '$4 == "Debian" { print $1, $2, $3 }' | sort -u
+}
+
+# The same where apt-get update was never run: apt knows its sources then, but
+# not whose they are, so go by the names that Debian gives its suites.
+guessed_archives() {
+	code=$(. /etc/os-release && echo "$VERSION_CODENAME")
+	apt-get update --print-uris 2>/dev/null | tr -d "'" |
+		sed -n 's|^\([^ ]*/\)dists/\([^ ]*\)/InRelease .*|\1 \2 main|p' |
+		awk -v c="$code" '$2 == c || $2 == c "-updates" || $2 == c "-security"'
+}
+
+# apt_for ARCH [deb-src]: makes the functions below use a private state for
+# that architecture, with today's lists. They run in a sub-shell or after each
+# other, never at once: the caller holds apt_lock.
+apt_for() {
+	apt_dir=$build/.apt/$1${2:+-src}
+	mkdir -p "$apt_dir/lists/partial" "$apt_dir/archives/partial" || exit 1
+	: >"$apt_dir/status"
+	archives=$(debian_archives)
+	[ -n "$archives" ] || archives=$(guessed_archives)
+	[ -n "$archives" ] || die "no Debian archive among apt's sources: add one, then run me again"
+	keyring=/usr/share/keyrings/debian-archive-keyring.gpg
+	options=
+	if [ -e "$keyring" ]; then
+		options="[signed-by=$keyring] "
+	fi
+	echo "$archives" | sed "s|^|${2:-deb} $options|" >"$apt_dir/sources.list"
+	# The system's own configuration (proxies and the like) stays in force.
+	cat >"$apt_dir/apt.conf" <<-END
+		#clear APT::Architectures;
+		#clear APT::Update::Pre-Invoke;
+		#clear APT::Update::Post-Invoke;
+		#clear APT::Update::Post-Invoke-Success;
+		#clear Acquire::IndexTargets::deb::DEP-11;
+		APT::Architecture "$1";
+		APT::Architectures { "$1"; };
+		APT::Install-Recommends "false";
+		APT::Sandbox::User "root";
+		Acquire::Languages "none";
+		Acquire::Retries "3";
+		Dir::Etc::sourcelist "$apt_dir/sources.list";
+		Dir::Etc::sourceparts "/dev/null";
+		Dir::Etc::preferences "/dev/null";
+		Dir::Etc::preferencesparts "/dev/null";
+		Dir::State "$apt_dir";
+		Dir::State::status "$apt_dir/status";
+		Dir::State::lists "$apt_dir/lists/";
+		Dir::Cache "$apt_dir";
+		Dir::Cache::archives "$apt_dir/archives/";
+		Dir::Cache::pkgcache "pkgcache.bin";
+		Dir::Cache::srcpkgcache "srcpkgcache.bin";
+		Dir::Log "$apt_dir";
+	END
+	apt_get update >"$apt_dir/log" 2>&1 ||
+		say "apt-get update complained, see $apt_dir/log; going on"
+}
+
+apt_get() {
+	apt-get -qq -c "$apt_dir/apt.conf" "$@" 9>&-
+}
+
+apt_cache() {
+	apt-cache -c "$apt_dir/apt.conf" "$@" 9>&-
+}
+
+# The real package behind a meta package: real linux-image-arm64 linux-image-
+real() {
+	apt_cache show --no-all-versions "$1" |
+		sed -n "s/^Depends:.*\\b\\($2[^ ,]*\\).*/\\1/p" | head -n 1
+}
+
+# download ARCH PACKAGE...: into the current folder. @META:PREFIX stands for the
+# package with that prefix on which META depends.
+download() {
+	arch=$1
+	shift
+	(
+		flock 8
+		apt_for "$arch"
+		for p; do
+			shift
+			case $p in
+			@*)
+				p=${p#@}
+				p=$(real "${p%:*}" "${p#*:}")
+				;;
+			esac
+			set -- "$@" "$p"
+		done
+		apt_get download "$@" >>"$apt_dir/log" 2>&1 ||
+			die "cannot download $*: see $apt_dir/log"
+	) 8>"$build/.apt/lock" || exit 1
+}
+
+# unpack FOLDER DEB...: as if installed there, but without any script run, and
+# with usr/lib as the one place of libraries in all releases
+unpack() {
+	into=$1
+	shift
+	mkdir -p "$into" || exit 1
+	for deb; do
+		dpkg-deb --fsys-tarfile "$deb" |
+			tar -x -C "$into" --no-same-owner --keep-directory-symlink -f - ||
+			die "cannot unpack $deb"
+	done
+	if [ -d "$into/lib" ] && [ ! -L "$into/lib" ]; then
+		mkdir -p "$into/usr/lib"
+		cp -a "$into/lib/." "$into/usr/lib/" || exit 1
+		rm -rf "$into/lib"
+		ln -s usr/lib "$into/lib"
+	fi
+	# Links with absolute targets would lead out of the tree.
+	find "$into" -type l -lname '/*' | while read -r link; do
+		ln -srf "$into$(readlink "$link")" "$link"
+	done
+}

@@ -1,0 +1,157 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "lkvm/file.h"
+
+/* The first buffer for a file that does not tell its size. */
+#define FIRST_SIZE SZ_4K
+
+/* Contents while they are read; `data` has `size` bytes. */
+struct content {
+	char *data;
+	size_t len;
+	size_t size;
+};
+
+static int content_grow(struct content *content, size_t size)
+{
+	char *data = realloc(content->data, size);
+
+	if (!data)
+		return -ENOMEM;
+	content->data = data;
+	content->size = size;
+	return 0;
+}
+
+/* Reads to the end of the file, but gives up with -EFBIG after `max` bytes. */
+static int content_read(struct content *content, int fd, size_t max)
+{
+	ssize_t n;
+	int err;
+
+	for (;;) {
+		/* One byte stays free for the zero at the end. */
+		if (content->len + 1 == content->size) {
+			err = content_grow(content, content->size * 2);
+			if (err)
+				return err;
+		}
+		n = read(fd, content->data + content->len,
+			 content->size - content->len - 1);
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return -errno;
+		if (n == 0)
+			break;
+		content->len += (size_t)n;
+		if (content->len > max)
+			return -EFBIG;
+	}
+	content->data[content->len] = '\0';
+	return 0;
+}
+
+static int read_all(int fd, size_t max, struct content *content)
+{
+	size_t size = FIRST_SIZE;
+	struct stat st;
+	int err;
+
+	if (fstat(fd, &st) < 0)
+		return -errno;
+	if (S_ISREG(st.st_mode) && (u64)st.st_size > max)
+		return -EFBIG;
+	/* Files of procfs are regular and empty, yet have content. */
+	if (S_ISREG(st.st_mode) && st.st_size)
+		size = (size_t)st.st_size + 2;
+	err = content_grow(content, size);
+	if (err)
+		return err;
+	return content_read(content, fd, max);
+}
+
+int file_read_all(const char *path, size_t max, void **buf, size_t *len)
+{
+	struct content content = { 0 };
+	int fd, err;
+
+	do {
+		fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+	} while (fd < 0 && errno == EINTR);
+	if (fd < 0)
+		return -errno;
+	err = read_all(fd, max, &content);
+	close(fd);
+	if (err) {
+		free(content.data);
+		return err;
+	}
+	*buf = content.data;
+	*len = content.len;
+	return 0;
+}
+
+int pread_full(int fd, void *buf, size_t len, off_t off)
+{
+	char *pos = buf;
+	ssize_t n;
+
+	while (len) {
+		n = pread(fd, pos, len, off);
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return -errno;
+		if (n == 0)
+			return -ENODATA;
+		pos += n;
+		off += n;
+		len -= (size_t)n;
+	}
+	return 0;
+}
+
+int pwrite_full(int fd, const void *buf, size_t len, off_t off)
+{
+	const char *pos = buf;
+	ssize_t n;
+
+	while (len) {
+		n = pwrite(fd, pos, len, off);
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return -errno;
+		if (n == 0)
+			return -EIO;
+		pos += n;
+		off += n;
+		len -= (size_t)n;
+	}
+	return 0;
+}
+
+int write_full(int fd, const void *buf, size_t len)
+{
+	const char *pos = buf;
+	ssize_t n;
+
+	while (len) {
+		n = write(fd, pos, len);
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return -errno;
+		if (n == 0)
+			return -EIO;
+		pos += n;
+		len -= (size_t)n;
+	}
+	return 0;
+}

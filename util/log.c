@@ -1,0 +1,128 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "lkvm/log.h"
+
+#define LINE_SIZE 1024
+
+static const struct {
+	const char *name;
+	const char *prefix;
+} levels[] = {
+	[LOG_LEVEL_ERROR] = { "error", " Error: " },
+	[LOG_LEVEL_WARNING] = { "warning", " Warning: " },
+	[LOG_LEVEL_INFO] = { "info", " Info: " },
+	[LOG_LEVEL_DEBUG] = { "debug", " Debug: " },
+};
+
+/* stderr is the process's, so is what may be written to it. */
+static _Atomic(int) max_level = LOG_LEVEL_INFO;
+
+void log_set_level(enum log_level level)
+{
+	atomic_store(&max_level, (int)level);
+}
+
+bool log_enabled(enum log_level level)
+{
+	return (int)level <= atomic_load(&max_level);
+}
+
+int log_level_parse(const char *name, enum log_level *level)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(levels); i++) {
+		if (!strcmp(name, levels[i].name)) {
+			*level = (enum log_level)i;
+			return 0;
+		}
+	}
+	return -EINVAL;
+}
+
+/*
+ * One write for the whole line: lines of several threads, and of lkvm and its
+ * children, then never mix.
+ */
+static __printf(2, 0) void write_line(const char *prefix, const char *fmt,
+				      va_list args)
+{
+	char line[LINE_SIZE];
+	int saved_errno = errno;
+	size_t len = (size_t)snprintf(line, sizeof(line), "%s", prefix);
+	int n = vsnprintf(line + len, sizeof(line) - len, fmt, args);
+
+	if (n > 0)
+		len = MIN(len + (size_t)n, sizeof(line) - 2);
+	line[len++] = '\n';
+	/* There is nowhere left to report a stderr that cannot be written. */
+	if (write(STDERR_FILENO, line, len) < 0)
+		errno = saved_errno;
+	errno = saved_errno;
+}
+
+void log_print(enum log_level level, const char *fmt, ...)
+{
+	va_list args;
+
+	if (!log_enabled(level))
+		return;
+	va_start(args, fmt);
+	write_line(levels[level].prefix, fmt, args);
+	va_end(args);
+}
+
+void pr_fatal(const char *fmt, ...)
+{
+	va_list args;
+
+	va_start(args, fmt);
+	write_line(" Fatal: ", fmt, args);
+	va_end(args);
+}
+
+static u64 now_seconds(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC_COARSE, &ts);
+	return (u64)ts.tv_sec + 1;
+}
+
+bool ratelimit_allow(struct ratelimit *rl, u32 *dropped)
+{
+	u64 now = now_seconds();
+	u64 window = atomic_load(&rl->window);
+
+	if (now - window >= RATELIMIT_SECONDS || !window) {
+		atomic_store(&rl->window, now);
+		atomic_store(&rl->printed, 0);
+	}
+	if (atomic_fetch_add(&rl->printed, 1) >= RATELIMIT_BURST) {
+		atomic_fetch_add(&rl->dropped, 1);
+		return false;
+	}
+	*dropped = atomic_exchange(&rl->dropped, 0);
+	return true;
+}
+
+void pr_guest(struct ratelimit *rl, const char *fmt, ...)
+{
+	char text[LINE_SIZE / 2];
+	u32 dropped;
+	va_list args;
+
+	if (!log_enabled(LOG_LEVEL_WARNING) || !ratelimit_allow(rl, &dropped))
+		return;
+	va_start(args, fmt);
+	vsnprintf(text, sizeof(text), fmt, args);
+	va_end(args);
+	if (dropped)
+		pr_warn("%s (%u more like this were not shown)", text, dropped);
+	else
+		pr_warn("%s", text);
+}

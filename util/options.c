@@ -1,0 +1,439 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include <errno.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "lkvm/log.h"
+#include "lkvm/options.h"
+#include "lkvm/parse.h"
+
+#define NAME_SIZE 64
+
+/* How many letters may be wrong in a name that is still understood. */
+#define MAX_TYPOS 2
+
+#define HELP_COLUMN 30
+#define LAST_COLUMN 80
+
+/*
+ * How much of what the user wrote a message repeats: the rest of the message
+ * must still fit into its line.
+ */
+#define SHOWN 64
+
+/* Walks over the options of all groups; starts with `def` NULL. */
+struct option_iter {
+	const struct option_group *group;
+	const struct option_def *def;
+};
+
+struct parser {
+	const struct option_group *groups;
+	char *const *argv;
+	int argc;
+	int next; /* index of the first argument not yet looked at */
+};
+
+/* An option as it was given. */
+struct option_use {
+	const struct option_def *def; /* NULL for --help */
+	const char *text;	      /* "--cpus=4": its first `len` bytes... */
+	int len;		      /* ...are the option's name with dashes */
+	const char *arg;	      /* NULL if there is none (yet) */
+	bool negated;
+};
+
+int string_list_add(struct string_list *list, const char *s)
+{
+	size_t room = list->room ? list->room * 2 : 8;
+	const char **items;
+
+	if (list->count == list->room) {
+		items = reallocarray(list->items, room, sizeof(*items));
+		if (!items)
+			return -ENOMEM;
+		list->items = items;
+		list->room = room;
+	}
+	list->items[list->count++] = s;
+	return 0;
+}
+
+void string_list_free(struct string_list *list)
+{
+	free(list->items);
+	memset(list, 0, sizeof(*list));
+}
+
+static int add_string(struct string_list *list, const char *s)
+{
+	int err = string_list_add(list, s);
+
+	if (err)
+		pr_fatal("Out of memory for arguments");
+	return err;
+}
+
+static const struct option_def *next_option(struct option_iter *it)
+{
+	for (; it->group->heading; it->group++, it->def = NULL) {
+		it->def = it->def ? it->def + 1 : it->group->options;
+		if (it->def->type != OPTION_END)
+			return it->def;
+	}
+	return NULL;
+}
+
+/* What follows `prefix` in `s`, or NULL if `s` does not begin with it. */
+static const char *skip_prefix(const char *s, const char *prefix)
+{
+	size_t len = strlen(prefix);
+
+	return strncmp(s, prefix, len) ? NULL : s + len;
+}
+
+static bool same_name(const char *a, const char *b)
+{
+	return a && b && !strcmp(a, b);
+}
+
+/* True if --name turns off the flag called `flag`. */
+static bool negates(const char *name, const char *flag)
+{
+	const char *positive = skip_prefix(flag, "no-");
+	const char *disabled = skip_prefix(flag, "disable-");
+
+	if (positive)
+		return same_name(name, positive);
+	if (disabled && same_name(skip_prefix(name, "enable-"), disabled))
+		return true;
+	return same_name(skip_prefix(name, "no-"), flag);
+}
+
+static const struct option_def *find_long(const struct option_group *groups,
+					  const char *name, bool *negated)
+{
+	struct option_iter it = { groups, NULL };
+	const struct option_def *def;
+
+	*negated = false;
+	while ((def = next_option(&it))) {
+		if (same_name(def->long_name, name))
+			return def;
+	}
+	*negated = true;
+	it = (struct option_iter) { groups, NULL };
+	while ((def = next_option(&it))) {
+		if (def->type == OPTION_FLAG && def->long_name &&
+		    negates(name, def->long_name))
+			return def;
+	}
+	return NULL;
+}
+
+static const struct option_def *find_short(const struct option_group *groups,
+					   char name)
+{
+	struct option_iter it = { groups, NULL };
+	const struct option_def *def;
+
+	while ((def = next_option(&it))) {
+		if (def->short_name && def->short_name == name)
+			return def;
+	}
+	return NULL;
+}
+
+/* Levenshtein's distance; both strings are shorter than NAME_SIZE. */
+static unsigned int edit_distance(const char *a, const char *b)
+{
+	unsigned int row[NAME_SIZE];
+	size_t len = strlen(b);
+
+	for (size_t j = 0; j <= len; j++)
+		row[j] = (unsigned int)j;
+	for (; *a; a++) {
+		unsigned int diagonal = row[0]++;
+
+		for (size_t j = 1; j <= len; j++) {
+			unsigned int changed = diagonal + (*a != b[j - 1]);
+			unsigned int added = MIN(row[j], row[j - 1]) + 1;
+
+			diagonal = row[j];
+			row[j] = MIN(changed, added);
+		}
+	}
+	return row[len];
+}
+
+/* The only name that begins with `name`, or NULL. */
+static const char *complete(const struct option_group *groups, const char *name)
+{
+	struct option_iter it = { groups, NULL };
+	const struct option_def *def;
+	const char *found = NULL;
+
+	while ((def = next_option(&it))) {
+		if (!def->help || !def->long_name ||
+		    !skip_prefix(def->long_name, name))
+			continue;
+		if (found)
+			return NULL;
+		found = def->long_name;
+	}
+	return found;
+}
+
+/* The name that the user may have meant by `name`, or NULL. */
+static const char *suggest(const struct option_group *groups, const char *name)
+{
+	/* So many typos that nothing of the name is left tell nothing. */
+	size_t limit = MIN((size_t)MAX_TYPOS + 1, strlen(name));
+	struct option_iter it = { groups, NULL };
+	const struct option_def *def;
+	const char *best = complete(groups, name);
+	size_t distance;
+
+	if (best || !limit)
+		return best;
+	while ((def = next_option(&it))) {
+		if (!def->help || !def->long_name ||
+		    strlen(def->long_name) >= NAME_SIZE)
+			continue;
+		distance = edit_distance(name, def->long_name);
+		if (distance < limit) {
+			limit = distance;
+			best = def->long_name;
+		}
+	}
+	return best;
+}
+
+static int unknown_option(const char *text, int len, const char *suggestion)
+{
+	if (suggestion)
+		pr_fatal("Unknown option %.*s, did you mean --%s?",
+			 MIN(len, SHOWN), text, suggestion);
+	else
+		pr_fatal("Unknown option %.*s, see --help", MIN(len, SHOWN),
+			 text);
+	return -EINVAL;
+}
+
+static bool takes_argument(const struct option_use *use)
+{
+	if (!use->def || use->def->type == OPTION_FLAG)
+		return false;
+	return use->def->type != OPTION_CALLBACK || use->def->arg_name;
+}
+
+/* Fetches the argument, if the option takes one, from where it was written. */
+static int take_argument(struct parser *parser, struct option_use *use)
+{
+	const char *arg_name = use->def ? use->def->arg_name : NULL;
+
+	if (!takes_argument(use)) {
+		if (!use->arg)
+			return 0;
+		pr_fatal("Option %.*s takes no value, but got '%.*s'", use->len,
+			 use->text, SHOWN, use->arg);
+		return -EINVAL;
+	}
+	if (use->arg)
+		return 0;
+	if (parser->next == parser->argc) {
+		pr_fatal("Option %.*s needs a value: %s", use->len, use->text,
+			 arg_name ? arg_name : "VALUE");
+		return -EINVAL;
+	}
+	use->arg = parser->argv[parser->next++];
+	return 0;
+}
+
+static int store_number(const struct option_use *use)
+{
+	const struct option_def *def = use->def;
+	u64 max = def->type == OPTION_U32 ? MIN(def->max, (u64)UINT32_MAX)
+					  : def->max;
+	u64 value;
+	int err;
+
+	err = parse_u64(use->arg, def->min, max, &value);
+	if (err) {
+		pr_fatal("Option %.*s: '%.*s' is not a number from %" PRIu64
+			 " to %" PRIu64,
+			 use->len, use->text, SHOWN, use->arg, def->min, max);
+		return -EINVAL;
+	}
+	if (def->type == OPTION_U32)
+		*(u32 *)def->value = (u32)value;
+	else
+		*(u64 *)def->value = value;
+	return 0;
+}
+
+static int store(const struct option_use *use)
+{
+	const struct option_def *def = use->def;
+
+	switch (def->type) {
+	case OPTION_FLAG:
+		*(bool *)def->value = !use->negated;
+		return 0;
+	case OPTION_STRING:
+		*(const char **)def->value = use->arg;
+		return 0;
+	case OPTION_LIST:
+		return add_string(def->value, use->arg);
+	case OPTION_U32:
+	case OPTION_U64:
+		return store_number(use);
+	case OPTION_CALLBACK:
+		return def->callback(use->arg, def->value);
+	case OPTION_END:
+		break;
+	}
+	return -EINVAL;
+}
+
+/* "--name" or "--name=value" */
+static int read_long(const struct option_group *groups, const char *text,
+		     struct option_use *use)
+{
+	const char *end = strchrnul(text, '=');
+	size_t len = (size_t)(end - text);
+	char name[NAME_SIZE];
+
+	if (len - 2 >= sizeof(name))
+		return unknown_option(text, SHOWN, NULL);
+	memcpy(name, text + 2, len - 2);
+	name[len - 2] = '\0';
+	use->text = text;
+	use->len = (int)len;
+	use->arg = *end ? end + 1 : NULL;
+	use->def = find_long(groups, name, &use->negated);
+	if (!use->def && strcmp(name, "help"))
+		return unknown_option(text, use->len, suggest(groups, name));
+	return 0;
+}
+
+/* "-n" or "-nvalue" */
+static int read_short(const struct option_group *groups, const char *text,
+		      struct option_use *use)
+{
+	use->text = text;
+	use->len = 2;
+	use->arg = text[2] ? text + 2 : NULL;
+	use->negated = false;
+	use->def = find_short(groups, text[1]);
+	if (!use->def && text[1] != 'h')
+		return unknown_option(text, SHOWN, NULL);
+	return 0;
+}
+
+static int parse_option(struct parser *parser, const char *text)
+{
+	struct option_use use;
+	int err;
+
+	if (text[1] == '-')
+		err = read_long(parser->groups, text, &use);
+	else
+		err = read_short(parser->groups, text, &use);
+	if (err)
+		return err;
+	err = take_argument(parser, &use);
+	if (err)
+		return err;
+	return use.def ? store(&use) : OPTIONS_HELP;
+}
+
+int options_parse(const struct option_group *groups, int argc,
+		  char *const argv[], struct string_list *positional)
+{
+	struct parser parser = { .groups = groups, .argv = argv, .argc = argc };
+	bool options = true;
+	int err = 0;
+
+	while (!err && parser.next < argc) {
+		const char *text = argv[parser.next++];
+
+		if (!options || text[0] != '-' || !text[1])
+			err = add_string(positional, text);
+		else if (!strcmp(text, "--"))
+			options = false;
+		else
+			err = parse_option(&parser, text);
+	}
+	return err;
+}
+
+/* Prints `text` word by word from HELP_COLUMN on, where the line is now. */
+static void print_help(FILE *out, const char *text)
+{
+	size_t column = HELP_COLUMN;
+
+	while (*(text += strspn(text, " "))) {
+		size_t len = strcspn(text, " ");
+
+		if (column > HELP_COLUMN && column + 1 + len > LAST_COLUMN) {
+			fprintf(out, "\n%*s", HELP_COLUMN, "");
+			column = HELP_COLUMN;
+		} else if (column > HELP_COLUMN) {
+			putc(' ', out);
+			column++;
+		}
+		fwrite(text, 1, len, out);
+		column += len;
+		text += len;
+	}
+	putc('\n', out);
+}
+
+static void print_option(FILE *out, const struct option_def *def)
+{
+	int len;
+
+	if (def->short_name)
+		len = fprintf(out, "  -%c%s", def->short_name,
+			      def->long_name ? ", " : "");
+	else
+		len = fprintf(out, "      ");
+	if (def->long_name)
+		len += fprintf(out, "--%s", def->long_name);
+	if (def->arg_name)
+		len += fprintf(out, " %s", def->arg_name);
+	if (len > HELP_COLUMN - 2) {
+		putc('\n', out);
+		len = 0;
+	}
+	fprintf(out, "%*s", HELP_COLUMN - len, "");
+	print_help(out, def->help);
+}
+
+static void print_group(FILE *out, const struct option_group *group)
+{
+	const struct option_def *def;
+
+	fprintf(out, "\n%s:\n", group->heading);
+	for (def = group->options; def->type != OPTION_END; def++) {
+		if (def->help)
+			print_option(out, def);
+	}
+}
+
+void options_usage(FILE *out, const char *synopsis,
+		   const struct option_group *groups)
+{
+	static const struct option_def general[] = {
+		OPT_CALLBACK('h', "help", NULL, NULL, NULL, "Print this text"),
+		OPT_END(),
+	};
+	static const struct option_group last = { "General options", general };
+
+	fprintf(out, "Usage: %s\n", synopsis);
+	for (; groups->heading; groups++)
+		print_group(out, groups);
+	print_group(out, &last);
+}

@@ -1,0 +1,153 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include <errno.h>
+#include <stdint.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <sys/timerfd.h>
+#include <unistd.h>
+
+#include "lkvm/evloop.h"
+
+
+static void handle_wake(struct evloop_source *source, u32 events)
+{
+	uint64_t count;
+
+	(void)events;
+	/* Only empties the counter: evloop_run() looks at `stop`. */
+	if (read(source->fd, &count, sizeof(count)) < 0)
+		return;
+}
+
+int evloop_init(struct evloop *loop)
+{
+	int ret;
+
+	memset(loop, 0, sizeof(*loop));
+	loop->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
+	if (loop->epoll_fd < 0)
+		return -errno;
+	loop->wake.handle = handle_wake;
+	loop->wake.fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	if (loop->wake.fd < 0) {
+		ret = -errno;
+		close(loop->epoll_fd);
+		return ret;
+	}
+	ret = evloop_add(loop, &loop->wake, EPOLLIN);
+	if (ret)
+		evloop_destroy(loop);
+	return ret;
+}
+
+void evloop_destroy(struct evloop *loop)
+{
+	close(loop->wake.fd);
+	close(loop->epoll_fd);
+}
+
+static int control(struct evloop *loop, int op, struct evloop_source *source,
+		   u32 events)
+{
+	struct epoll_event event = { .events = events, .data.ptr = source };
+
+	if (epoll_ctl(loop->epoll_fd, op, source->fd, &event) < 0)
+		return -errno;
+	return 0;
+}
+
+int evloop_add(struct evloop *loop, struct evloop_source *source, u32 events)
+{
+	return control(loop, EPOLL_CTL_ADD, source, events);
+}
+
+int evloop_mod(struct evloop *loop, struct evloop_source *source, u32 events)
+{
+	return control(loop, EPOLL_CTL_MOD, source, events);
+}
+
+int evloop_del(struct evloop *loop, struct evloop_source *source)
+{
+	return control(loop, EPOLL_CTL_DEL, source, 0);
+}
+
+int evloop_run(struct evloop *loop)
+{
+	struct epoll_event event;
+
+	while (!atomic_load(&loop->stop)) {
+		/*
+		 * One event a turn: a handler may delete any source, and a
+		 * second event in hand could then point to a freed one.
+		 */
+		int n = epoll_wait(loop->epoll_fd, &event, 1, -1);
+
+		if (n < 0 && errno != EINTR)
+			return -errno;
+		if (n > 0) {
+			struct evloop_source *source = event.data.ptr;
+
+			source->handle(source, event.events);
+		}
+	}
+	return 0;
+}
+
+void evloop_stop(struct evloop *loop)
+{
+	const uint64_t one = 1;
+
+	atomic_store(&loop->stop, true);
+	/* Fails only if the counter is full: then the loop wakes anyway. */
+	if (write(loop->wake.fd, &one, sizeof(one)) < 0)
+		return;
+}
+
+static void handle_timer(struct evloop_source *source, u32 events)
+{
+	struct evloop_timer *timer =
+		container_of(source, struct evloop_timer, source);
+	uint64_t expirations;
+
+	(void)events;
+	/* Disarmed between the event and now: nothing has expired. */
+	if (read(source->fd, &expirations, sizeof(expirations)) < 0)
+		return;
+	timer->expired(timer);
+}
+
+int evloop_timer_init(struct evloop *loop, struct evloop_timer *timer,
+		      void (*expired)(struct evloop_timer *timer))
+{
+	int ret;
+
+	timer->expired = expired;
+	timer->source.handle = handle_timer;
+	timer->source.fd =
+		timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
+	if (timer->source.fd < 0)
+		return -errno;
+	ret = evloop_add(loop, &timer->source, EPOLLIN);
+	if (ret)
+		close(timer->source.fd);
+	return ret;
+}
+
+int evloop_timer_set(struct evloop_timer *timer, u64 ns)
+{
+	struct itimerspec spec = {
+		.it_value.tv_sec = (time_t)(ns / 1000000000),
+		.it_value.tv_nsec = (long)(ns % 1000000000),
+	};
+
+	if (timerfd_settime(timer->source.fd, 0, &spec, NULL) < 0)
+		return -errno;
+	return 0;
+}
+
+void evloop_timer_destroy(struct evloop *loop, struct evloop_timer *timer)
+{
+	evloop_del(loop, &timer->source);
+	close(timer->source.fd);
+}

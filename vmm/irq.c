@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include <errno.h>
+#include <string.h>
+#include <sys/ioctl.h>
+
+#include "lkvm/irq.h"
+#include "lkvm/log.h"
+#include "lkvm/vm.h"
+
+/* KVM_IRQ_LINE's number of an SPI: Documentation/virt/kvm/api.rst, 4.25. */
+static u32 spi_line(u32 gsi)
+{
+	return (u32)KVM_ARM_IRQ_TYPE_SPI << KVM_ARM_IRQ_TYPE_SHIFT |
+	       (gsi + 32) << KVM_ARM_IRQ_NUM_SHIFT;
+}
+
+void irq_line_set(const struct irq_line *line, bool high)
+{
+	struct kvm_irq_level level = {
+		.irq = spi_line(line->gsi),
+		.level = high,
+	};
+
+	if (ioctl(line->vm->fd, KVM_IRQ_LINE, &level) < 0)
+		pr_err("KVM_IRQ_LINE of SPI %u failed: %s", line->gsi,
+		       strerror(errno));
+}
+
+static int irqfd(struct vm *vm, struct kvm_irqfd *args)
+{
+	return ioctl(vm->fd, KVM_IRQFD, args) < 0 ? -errno : 0;
+}
+
+int irqfd_assign(struct vm *vm, u32 gsi, int fd, int resample)
+{
+	struct kvm_irqfd args = {
+		.fd = (u32)fd,
+		.gsi = gsi,
+	};
+
+	if (resample >= 0) {
+		args.flags = KVM_IRQFD_FLAG_RESAMPLE;
+		args.resamplefd = (u32)resample;
+	}
+	return irqfd(vm, &args);
+}
+
+int irqfd_deassign(struct vm *vm, u32 gsi, int fd)
+{
+	struct kvm_irqfd args = {
+		.fd = (u32)fd,
+		.gsi = gsi,
+		.flags = KVM_IRQFD_FLAG_DEASSIGN,
+	};
+
+	return irqfd(vm, &args);
+}
+
+static int ioeventfd(struct vm *vm, u64 addr, unsigned int len, int fd,
+		     const u64 *match, u32 flags)
+{
+	struct kvm_ioeventfd args = {
+		.addr = addr,
+		.len = len,
+		.fd = fd,
+		.flags = flags,
+	};
+
+	if (match) {
+		args.flags |= KVM_IOEVENTFD_FLAG_DATAMATCH;
+		args.datamatch = *match;
+	}
+	return ioctl(vm->fd, KVM_IOEVENTFD, &args) < 0 ? -errno : 0;
+}
+
+int ioeventfd_assign(struct vm *vm, u64 addr, unsigned int len, int fd,
+		     const u64 *match)
+{
+	return ioeventfd(vm, addr, len, fd, match, 0);
+}
+
+int ioeventfd_deassign(struct vm *vm, u64 addr, unsigned int len, int fd,
+		       const u64 *match)
+{
+	return ioeventfd(vm, addr, len, fd, match,
+			 KVM_IOEVENTFD_FLAG_DEASSIGN);
+}

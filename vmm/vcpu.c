@@ -1,0 +1,342 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include <errno.h>
+#include <inttypes.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "lkvm/log.h"
+#include "lkvm/vm.h"
+#include "vcpu.h"
+
+#define KICK_SIGNAL    (SIGRTMIN)
+#define KICK_REPEAT_NS 20000000
+
+/*
+ * The vCPU of this thread, for the handler of the kick signal. A signal that
+ * comes before KVM_RUN is entered is not lost: immediate_exit makes KVM_RUN
+ * return at once.
+ */
+static __thread struct kvm_run *volatile this_run;
+
+static void handle_kick(int sig)
+{
+	(void)sig;
+	if (this_run)
+		this_run->immediate_exit = 1;
+}
+
+static void install_kick_handler(void)
+{
+	struct sigaction action = { .sa_handler = handle_kick };
+
+	sigemptyset(&action.sa_mask);
+	/* No SA_RESTART: a kick also ends a write to a terminal that blocks. */
+	sigaction(KICK_SIGNAL, &action, NULL);
+}
+
+static void exit_mmio(struct vcpu *vcpu)
+{
+	struct kvm_run *run = vcpu->run;
+	unsigned int len = MIN(run->mmio.len, 8U);
+	u64 value = 0;
+
+	if (run->mmio.is_write) {
+		atomic_fetch_add_explicit(&vcpu->stats.mmio_writes, 1,
+					  memory_order_relaxed);
+		memcpy(&value, run->mmio.data, len);
+		mmio_bus_write(&vcpu->vm->bus, run->mmio.phys_addr, value, len);
+		return;
+	}
+	atomic_fetch_add_explicit(&vcpu->stats.mmio_reads, 1,
+				  memory_order_relaxed);
+	value = mmio_bus_read(&vcpu->vm->bus, run->mmio.phys_addr, len);
+	memcpy(run->mmio.data, &value, len);
+}
+
+static void exit_system_event(struct vcpu *vcpu)
+{
+	struct vm *vm = vcpu->vm;
+	u32 type = vcpu->run->system_event.type;
+
+	switch (type) {
+	case KVM_SYSTEM_EVENT_SHUTDOWN:
+		vm_request_exit(vm, VM_EXIT_POWEROFF);
+		break;
+	case KVM_SYSTEM_EVENT_RESET:
+		vm_request_exit(vm, VM_EXIT_RESET);
+		break;
+	case KVM_SYSTEM_EVENT_CRASH:
+		vm_request_exit(vm, VM_EXIT_CRASH);
+		break;
+	default:
+		pr_err("vCPU %u: unknown system event %u", vcpu->id, type);
+		vm_request_exit(vm, VM_EXIT_FAILURE);
+	}
+}
+
+/* Ends the run because of what KVM said; names it and where the vCPU stands. */
+static void fail(struct vcpu *vcpu, const char *what, u64 detail)
+{
+	char where[128] = "";
+
+	if (vcpu->vm->arch_ops && vcpu->vm->arch_ops->describe)
+		vcpu->vm->arch_ops->describe(vcpu, where, sizeof(where));
+	pr_err("vCPU %u: %s 0x%" PRIx64 "%s%s", vcpu->id, what, detail,
+	       where[0] ? " at " : "", where);
+	vm_request_exit(vcpu->vm, VM_EXIT_FAILURE);
+}
+
+static void exit_arch(struct vcpu *vcpu)
+{
+	int ret = -ENOTSUP;
+
+	if (vcpu->vm->arch_ops && vcpu->vm->arch_ops->handle_exit)
+		ret = vcpu->vm->arch_ops->handle_exit(vcpu);
+	if (ret == -ENOTSUP)
+		fail(vcpu, "unknown exit reason", vcpu->run->exit_reason);
+	else if (ret)
+		vm_request_exit(vcpu->vm, VM_EXIT_FAILURE);
+}
+
+static void handle_exit(struct vcpu *vcpu)
+{
+	struct kvm_run *run = vcpu->run;
+
+	switch (run->exit_reason) {
+	case KVM_EXIT_MMIO:
+		exit_mmio(vcpu);
+		break;
+	case KVM_EXIT_SYSTEM_EVENT:
+		exit_system_event(vcpu);
+		break;
+	case KVM_EXIT_FAIL_ENTRY:
+		fail(vcpu, "KVM could not enter the guest, reason",
+		     run->fail_entry.hardware_entry_failure_reason);
+		break;
+	case KVM_EXIT_INTERNAL_ERROR:
+		fail(vcpu, "KVM internal error, suberror",
+		     run->internal.suberror);
+		break;
+	case KVM_EXIT_SHUTDOWN:
+		fail(vcpu, "guest shut down by KVM, exit reason",
+		     run->exit_reason);
+		break;
+	default:
+		exit_arch(vcpu);
+	}
+}
+
+static void run_failed(struct vcpu *vcpu, int err)
+{
+	char text[128];
+
+	snprintf(text, sizeof(text), "KVM_RUN failed: %s (errno)",
+		 strerror(err));
+	fail(vcpu, text, (u64)err);
+}
+
+static void run_once(struct vcpu *vcpu)
+{
+	int ret = ioctl(vcpu->fd, KVM_RUN, 0);
+
+	if (ret < 0 && (errno == EINTR || errno == EAGAIN)) {
+		/* Cleared before `stopping` is looked at: see this_run. */
+		vcpu->run->immediate_exit = 0;
+		atomic_fetch_add_explicit(&vcpu->stats.kicks, 1,
+					  memory_order_relaxed);
+		return;
+	}
+	if (ret < 0) {
+		run_failed(vcpu, errno);
+		return;
+	}
+	atomic_fetch_add_explicit(&vcpu->stats.exits, 1, memory_order_relaxed);
+	handle_exit(vcpu);
+}
+
+static bool should_stop(struct vcpu *vcpu)
+{
+	return atomic_load(&vcpu->vm->stopping) ||
+	       atomic_load(&vcpu->vm->exit_reason) != VM_EXIT_NONE;
+}
+
+static void *vcpu_thread(void *arg)
+{
+	struct vcpu *vcpu = arg;
+
+	this_run = vcpu->run;
+	/* Waits until vcpus_start() has created every thread. */
+	pthread_mutex_lock(&vcpu->vm->start_lock);
+	pthread_mutex_unlock(&vcpu->vm->start_lock);
+	while (!should_stop(vcpu))
+		run_once(vcpu);
+	/* What is pending (an MMIO read) is completed, so the state is whole. */
+	vcpu->run->immediate_exit = 1;
+	ioctl(vcpu->fd, KVM_RUN, 0);
+	this_run = NULL;
+	return NULL;
+}
+
+void vcpu_kick(struct vcpu *vcpu)
+{
+	pthread_kill(vcpu->thread, KICK_SIGNAL);
+}
+
+/*
+ * vCPU threads take the kick signal and no other: signals that ask lkvm to
+ * end belong to the event loop.
+ */
+static int start_thread(struct vcpu *vcpu)
+{
+	const cpu_set_t *affinity = vcpu->vm->affinity;
+	pthread_attr_t attr;
+	sigset_t all, old;
+	int ret;
+
+	sigfillset(&all);
+	sigdelset(&all, KICK_SIGNAL);
+	pthread_attr_init(&attr);
+	if (affinity)
+		pthread_attr_setaffinity_np(&attr, sizeof(*affinity),
+					    affinity);
+	pthread_sigmask(SIG_SETMASK, &all, &old);
+	ret = pthread_create(&vcpu->thread, &attr, vcpu_thread, vcpu);
+	pthread_sigmask(SIG_SETMASK, &old, NULL);
+	pthread_attr_destroy(&attr);
+	vcpu->started = !ret;
+	return -ret;
+}
+
+int vcpus_start(struct vm *vm)
+{
+	int ret = 0;
+
+	install_kick_handler();
+	pthread_mutex_lock(&vm->start_lock);
+	for (unsigned int i = 0; i < vm->nr_vcpus && !ret; i++)
+		ret = start_thread(vm->vcpus[i]);
+	if (ret) {
+		pr_fatal("Unable to start a vCPU thread%s: %s",
+			 vm->affinity ? " on the CPUs of --vcpu-affinity" : "",
+			 strerror(-ret));
+		atomic_store(&vm->stopping, true);
+	}
+	pthread_mutex_unlock(&vm->start_lock);
+	return ret;
+}
+
+/*
+ * A kick cannot be missed by KVM_RUN, but it can by a system call that a
+ * device model is just about to enter, such as a write to a full pipe: hence
+ * it is repeated.
+ */
+static void join(struct vcpu *vcpu)
+{
+	struct timespec until;
+	int ret;
+
+	do {
+		vcpu_kick(vcpu);
+		clock_gettime(CLOCK_REALTIME, &until);
+		until.tv_nsec += KICK_REPEAT_NS;
+		until.tv_sec += until.tv_nsec / 1000000000;
+		until.tv_nsec %= 1000000000;
+		ret = pthread_timedjoin_np(vcpu->thread, NULL, &until);
+	} while (ret == ETIMEDOUT);
+	vcpu->started = false;
+}
+
+void vcpus_stop(struct vm *vm)
+{
+	atomic_store(&vm->stopping, true);
+	for (unsigned int i = 0; i < vm->nr_vcpus; i++)
+		if (vm->vcpus[i]->started)
+			vcpu_kick(vm->vcpus[i]);
+	for (unsigned int i = 0; i < vm->nr_vcpus; i++)
+		if (vm->vcpus[i]->started)
+			join(vm->vcpus[i]);
+}
+
+static void vcpu_destroy(struct vcpu *vcpu)
+{
+	if (vcpu->run)
+		munmap(vcpu->run, vcpu->vm->vcpu_map_size);
+	if (vcpu->fd >= 0)
+		close(vcpu->fd);
+	free(vcpu);
+}
+
+static int vcpu_open(struct vcpu *vcpu)
+{
+	void *map;
+
+	vcpu->fd = ioctl(vcpu->vm->fd, KVM_CREATE_VCPU, (unsigned long)vcpu->id);
+	if (vcpu->fd < 0)
+		return -errno;
+	map = mmap(NULL, vcpu->vm->vcpu_map_size, PROT_READ | PROT_WRITE,
+		   MAP_SHARED, vcpu->fd, 0);
+	if (map == MAP_FAILED)
+		return -errno;
+	vcpu->run = map;
+	return 0;
+}
+
+static int vcpu_create(struct vm *vm, unsigned int id)
+{
+	struct vcpu *vcpu = calloc(1, sizeof(*vcpu));
+	int ret;
+
+	if (!vcpu)
+		return -ENOMEM;
+	vcpu->vm = vm;
+	vcpu->id = id;
+	ret = vcpu_open(vcpu);
+	if (ret) {
+		pr_fatal("Unable to create vCPU %u: %s", id, strerror(-ret));
+		vcpu_destroy(vcpu);
+		return ret;
+	}
+	vm->vcpus[vm->nr_vcpus++] = vcpu;
+	return 0;
+}
+
+int vm_create_vcpus(struct vm *vm, unsigned int n)
+{
+	int ret = 0;
+
+	vm->vcpus = calloc(n, sizeof(struct vcpu *));
+	if (!vm->vcpus)
+		return -ENOMEM;
+	for (unsigned int i = 0; i < n && !ret; i++)
+		ret = vcpu_create(vm, i);
+	return ret;
+}
+
+void vcpus_destroy(struct vm *vm)
+{
+	for (unsigned int i = 0; i < vm->nr_vcpus; i++)
+		vcpu_destroy(vm->vcpus[i]);
+	free(vm->vcpus);
+	vm->vcpus = NULL;
+	vm->nr_vcpus = 0;
+}
+
+void vm_vcpu_totals(const struct vm *vm, struct vcpu_totals *totals)
+{
+	memset(totals, 0, sizeof(*totals));
+	for (unsigned int i = 0; i < vm->nr_vcpus; i++) {
+		const struct vcpu_stats *stats = &vm->vcpus[i]->stats;
+
+		totals->exits += atomic_load(&stats->exits);
+		totals->mmio_reads += atomic_load(&stats->mmio_reads);
+		totals->mmio_writes += atomic_load(&stats->mmio_writes);
+		totals->no_syndrome += atomic_load(&stats->no_syndrome);
+		totals->kicks += atomic_load(&stats->kicks);
+	}
+}

@@ -1,0 +1,194 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include "lkvm/log.h"
+#include "lkvm/vm.h"
+#include "vcpu.h"
+
+static const char *const exit_names[] = {
+	[VM_EXIT_NONE] = "still running",
+	[VM_EXIT_POWEROFF] = "guest powered off",
+	[VM_EXIT_RESET] = "guest asked for a reset",
+	[VM_EXIT_CRASH] = "guest reported a crash",
+	[VM_EXIT_FAILURE] = "KVM or a device failed",
+	[VM_EXIT_TIMEOUT] = "timeout",
+	[VM_EXIT_KILLED] = "killed by the user",
+};
+
+const char *vm_exit_name(enum vm_exit reason)
+{
+	return exit_names[reason];
+}
+
+static int check_kvm(struct vm *vm, const char *dev)
+{
+	int version = ioctl(vm->kvm_fd, KVM_GET_API_VERSION, 0);
+	int size;
+
+	if (version != KVM_API_VERSION) {
+		pr_fatal("%s is not a KVM device (API version %d, want %d)",
+			 dev, version, KVM_API_VERSION);
+		return -ENODEV;
+	}
+	size = ioctl(vm->kvm_fd, KVM_GET_VCPU_MMAP_SIZE, 0);
+	if (size < (int)sizeof(struct kvm_run)) {
+		pr_fatal("%s: KVM_GET_VCPU_MMAP_SIZE says %d", dev, size);
+		return -ENODEV;
+	}
+	vm->vcpu_map_size = (size_t)size;
+	if (vm_check_cap(vm, KVM_CAP_IMMEDIATE_EXIT) <= 0) {
+		pr_fatal("this kernel's KVM is too old: it has no "
+			 "KVM_CAP_IMMEDIATE_EXIT (Linux 4.11 or newer needed)");
+		return -ENOTSUP;
+	}
+	return 0;
+}
+
+static void explain_open_error(const char *dev, int err)
+{
+	if (err == ENOENT)
+		pr_fatal("Unable to open %s: %s (no KVM: the kernel lacks it, "
+			 "or this machine offers no virtualization)",
+			 dev, strerror(err));
+	else if (err == EACCES)
+		pr_fatal("Unable to open %s: %s (is your user in the group "
+			 "that may use it, often \"kvm\"?)",
+			 dev, strerror(err));
+	else
+		pr_fatal("Unable to open %s: %s", dev, strerror(err));
+}
+
+int vm_open(struct vm *vm, const char *dev)
+{
+	int ret;
+
+	memset(vm, 0, sizeof(*vm));
+	vm->fd = -1;
+	vm->kvm_fd = open(dev, O_RDWR | O_CLOEXEC);
+	if (vm->kvm_fd < 0) {
+		ret = -errno;
+		explain_open_error(dev, errno);
+		return ret;
+	}
+	ret = check_kvm(vm, dev);
+	if (ret)
+		goto err_close;
+	ret = evloop_init(&vm->loop);
+	if (ret) {
+		pr_fatal("Unable to create the event loop: %s",
+			 strerror(-ret));
+		goto err_close;
+	}
+	memslot_ids_init(&vm->slot_ids);
+	mmio_bus_init(&vm->bus);
+	device_list_init(&vm->devices);
+	pthread_mutex_init(&vm->start_lock, NULL);
+	return 0;
+
+err_close:
+	close(vm->kvm_fd);
+	return ret;
+}
+
+int vm_create(struct vm *vm, unsigned long type)
+{
+	int ret;
+
+	do {
+		vm->fd = ioctl(vm->kvm_fd, KVM_CREATE_VM, type);
+	} while (vm->fd < 0 && errno == EINTR);
+	if (vm->fd >= 0)
+		return 0;
+	ret = -errno;
+	pr_fatal("KVM_CREATE_VM (type 0x%lx) failed: %s", type,
+		 strerror(errno));
+	return ret;
+}
+
+void vm_destroy(struct vm *vm)
+{
+	device_destroy_all(&vm->devices);
+	vcpus_destroy(vm);
+	mmio_bus_destroy(&vm->bus);
+	evloop_destroy(&vm->loop);
+	pthread_mutex_destroy(&vm->start_lock);
+	if (vm->fd >= 0)
+		close(vm->fd);
+	close(vm->kvm_fd);
+}
+
+int vm_check_cap(const struct vm *vm, int cap)
+{
+	int fd = vm->fd >= 0 ? vm->fd : vm->kvm_fd;
+	int ret = ioctl(fd, KVM_CHECK_EXTENSION, cap);
+
+	return ret < 0 ? 0 : ret;
+}
+
+int vm_enable_cap(struct vm *vm, u32 cap, u64 arg0)
+{
+	struct kvm_enable_cap args = { .cap = cap, .args = { arg0 } };
+
+	return ioctl(vm->fd, KVM_ENABLE_CAP, &args) < 0 ? -errno : 0;
+}
+
+unsigned int vm_recommended_vcpus(const struct vm *vm)
+{
+	int n = vm_check_cap(vm, KVM_CAP_NR_VCPUS);
+
+	/* api.rst, 4.4: without the capability assume four. */
+	return n > 0 ? (unsigned int)n : 4;
+}
+
+unsigned int vm_max_vcpus(const struct vm *vm)
+{
+	int n = vm_check_cap(vm, KVM_CAP_MAX_VCPUS);
+
+	return n > 0 ? (unsigned int)n : vm_recommended_vcpus(vm);
+}
+
+int vm_add_ram(struct vm *vm, u64 gpa, u64 size, void *hva)
+{
+	struct memslot slot;
+	int ret = memslot_init(&slot, vm, gpa, size, hva, false);
+
+	if (!ret)
+		ret = memslot_map(&slot);
+	if (!ret)
+		ret = gmem_add(&vm->mem, gpa, size, hva);
+	if (ret)
+		pr_fatal("Unable to map 0x%" PRIx64 " bytes of RAM at 0x%"
+			 PRIx64 ": %s", size, gpa, strerror(-ret));
+	return ret;
+}
+
+void vm_request_exit(struct vm *vm, enum vm_exit reason)
+{
+	int none = VM_EXIT_NONE;
+
+	atomic_compare_exchange_strong(&vm->exit_reason, &none, (int)reason);
+	evloop_stop(&vm->loop);
+}
+
+enum vm_exit vm_run(struct vm *vm)
+{
+	int ret;
+
+	mmio_bus_freeze(&vm->bus);
+	ret = vcpus_start(vm);
+	if (!ret)
+		ret = evloop_run(&vm->loop);
+	if (ret)
+		vm_request_exit(vm, VM_EXIT_FAILURE);
+	vcpus_stop(vm);
+	ret = device_quiesce_all(&vm->devices);
+	if (ret)
+		return VM_EXIT_FAILURE;
+	return (enum vm_exit)atomic_load(&vm->exit_reason);
+}
