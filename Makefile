@@ -90,7 +90,154 @@ $(OBJDIR)/%.o: %.c | $(BUILD)/.deps-$(notdir $(CC))
 
 -include $(OBJS:.o=.d)
 
-.PHONY: clean
+# ---- Tests -----------------------------------------------------------------
+
+# Unit tests and fuzzers run on the machine that builds, whatever it is. Each
+# names what it is compiled with in a comment "SOURCES: file..." of its own.
+HOSTCC ?= gcc
+FUZZCC ?= clang
+TEST_CFLAGS := -std=gnu11 -g -O1 -fno-common -fno-omit-frame-pointer \
+	$(WARNINGS) -Iinclude -I. -D_GNU_SOURCE -DLKVM_VERSION='"$(VERSION)"'
+SAN := -fsanitize=address,undefined -fno-sanitize-recover=all
+TEST_LDLIBS := -lfdt -lz -lpthread
+
+UNIT_SRCS := $(wildcard tests/unit/test_*.c)
+UNIT_BINS := $(UNIT_SRCS:tests/unit/%.c=$(BUILD)/unit/%)
+FUZZ_SRCS := $(wildcard tests/fuzz/fuzz_*.c)
+FUZZ_BINS := $(FUZZ_SRCS:tests/fuzz/%.c=$(BUILD)/fuzz/%)
+FUZZ_SECONDS ?= 60
+sources = $(shell sed -n 's/.*SOURCES: *\(.*[^ ]\) *\*\/.*/\1/p' $(1) | head -n 1)
+
+define unit_rule
+$(BUILD)/unit/$(1): tests/unit/$(1).c $(call sources,tests/unit/$(1).c)
+	$$(call say,HOSTCC,$$@)
+	$$(Q)mkdir -p $$(@D)
+	$$(Q)$$(HOSTCC) $$(TEST_CFLAGS) $$(SAN) -MMD -MP -MF $$@.d -o $$@ \
+	$$(filter %.c,$$^) $(call wraps,tests/unit/$(1).c) -lcmocka $$(TEST_LDLIBS)
+-include $(BUILD)/unit/$(1).d
+endef
+
+define fuzz_rule
+$(BUILD)/fuzz/$(1): tests/fuzz/$(1).c $(call sources,tests/fuzz/$(1).c)
+	$$(call say,FUZZCC,$$@)
+	$$(Q)mkdir -p $$(@D)
+	$$(Q)$$(FUZZCC) $$(TEST_CFLAGS) -fsanitize=fuzzer,address,undefined \
+	-fno-sanitize-recover=all -o $$@ $$(filter %.c,$$^) $$(TEST_LDLIBS)
+endef
+
+# A comment "WRAP: function..." has calls go to __wrap_function.
+wraps = $(addprefix -Wl$(comma)--wrap=,$(shell sed -n \
+	's/.*WRAP: *\(.*[^ ]\) *\*\/.*/\1/p' $(1) | head -n 1))
+comma := ,
+
+$(foreach t,$(UNIT_BINS),$(eval $(call unit_rule,$(notdir $(t)))))
+$(eval $(call unit_rule,chip_driver))
+$(foreach t,$(FUZZ_BINS),$(eval $(call fuzz_rule,$(notdir $(t)))))
+
+UNIT_TESTS := $(UNIT_BINS) \
+	"python3 tests/unit/cfi_model.py --self-test" \
+	"python3 tests/unit/cfi_model.py $(BUILD)/unit/chip_driver"
+BOOT_TESTS := $(sort $(wildcard tests/boot/*.test))
+export BUILD
+
+.PHONY: check check-unit check-lint check-fuzz check-boot check-long check-deps
+check-unit: $(UNIT_BINS) $(BUILD)/unit/chip_driver
+	$(Q)tests/run $(UNIT_TESTS)
+
+check-fuzz: $(FUZZ_BINS)
+	$(Q)tests/run "tests/fuzz/run $(FUZZ_SECONDS) $(FUZZ_BINS)"
+
+check-lint:
+	$(Q)tests/run tests/lint
+
+check-boot: all guests $(KVM_TEST)
+	$(Q)tests/run $(BOOT_TESTS)
+
+# Packages and everything that is fetched or built once.
+check-deps:
+	$(Q)tests/host/packages build host check efi
+	$(Q)tests/host/fetch sysroot kernel busybox host efi mtd armhf qemu-arm64
+
+.PHONY: guests
+guests:
+	$(Q)$(MAKE) --no-print-directory -s -C tests/guest BUILD=$(abspath $(BUILD))
+
+# The VM core on real KVM: everything but the command line, for the guest arch.
+KVM_TEST := $(BUILD)/tests/test_kvm
+$(KVM_TEST): tests/kvm/test_kvm.c $(filter-out $(OBJDIR)/main.o \
+		$(OBJDIR)/builtin%,$(OBJS))
+	$(call say,CC,$@)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(LKVM_CPPFLAGS) $(LKVM_CFLAGS) $(CFLAGS) $(LKVM_LDFLAGS) \
+	-o $@ $^ $(LKVM_LDLIBS)
+
+# One test command for everything; the packages have to be there before make
+# looks for compilers, hence a second make.
+check:
+	$(Q)$(MAKE) --no-print-directory check-deps
+	$(Q)$(MAKE) --no-print-directory check-all
+
+.PHONY: check-all
+check-all: all guests $(KVM_TEST) $(UNIT_BINS) $(FUZZ_BINS) $(BUILD)/unit/chip_driver
+	$(Q)tests/run tests/lint $(UNIT_TESTS) \
+	"tests/fuzz/run $(FUZZ_SECONDS) $(FUZZ_BINS)" $(BOOT_TESTS)
+
+# An hour of fuzzing, ten million cycles against the model, a hundred kills.
+check-long: all guests $(FUZZ_BINS) $(BUILD)/unit/chip_driver
+	$(Q)KILLS=100 tests/run --timeout 7200 \
+	"tests/fuzz/run 3600 $(FUZZ_BINS)" \
+	"python3 tests/unit/cfi_model.py $(BUILD)/unit/chip_driver \
+	--cycles 10000000 --seed 7" \
+	tests/boot/52-edk2-kill.test
+
+.PHONY: bench
+bench: all guests
+	$(Q)tests/host/fetch kernel busybox host efi qemu-arm64
+	$(Q)tests/bench/run
+
+# ---- The main job ----------------------------------------------------------
+
+.PHONY: demo deps
+demo:
+	$(Q)tests/host/packages build host efi
+	$(Q)tests/host/fetch sysroot kernel busybox host efi
+	$(Q)$(MAKE) --no-print-directory all
+	$(Q)tests/boot/demo
+
+# What a build for arm64 needs on a machine that is not arm64.
+deps:
+	$(Q)tests/host/packages build
+	$(Q)tests/host/fetch sysroot
+
+# ---- Installing and cleaning -----------------------------------------------
+
+.PHONY: install
+install: all
+	install -d $(DESTDIR)$(BINDIR) $(DESTDIR)$(MANDIR)/man1
+	install -m 755 $(LKVM) $(DESTDIR)$(BINDIR)/lkvm
+	install -m 644 docs/lkvm.1 $(DESTDIR)$(MANDIR)/man1/lkvm.1
+
+# What was fetched stays; `make distclean` removes that as well.
+.PHONY: clean distclean
 clean:
 	rm -rf $(BUILD)/obj $(BUILD)/obj-sanitize $(BUILD)/lkvm \
-	$(BUILD)/lkvm-sanitize $(BUILD)/.deps-*
+	$(BUILD)/lkvm-sanitize $(BUILD)/.deps-* $(BUILD)/unit $(BUILD)/fuzz \
+	$(BUILD)/tests $(BUILD)/log/tests
+
+distclean:
+	rm -rf $(BUILD)
+
+.PHONY: help
+help:
+	@echo "Targets:"
+	@echo "  all         build $(LKVM) (the default)"
+	@echo "  deps        get what a build for arm64 needs, as root or with sudo"
+	@echo "  demo        boot EDK2 to its shell, variables kept in a flash"
+	@echo "  check       all tests; installs and fetches what they need"
+	@echo "  check-unit  unit tests only, under a minute"
+	@echo "  check-lint, check-fuzz, check-boot: the other parts of check"
+	@echo "  check-long  soaks that take hours"
+	@echo "  bench       counts and ratios, with QEMU beside it"
+	@echo "  install     PREFIX=$(PREFIX), DESTDIR"
+	@echo "  clean       what was built; distclean: what was fetched, too"
+	@echo "Variables: CROSS_COMPILE CC CFLAGS LDFLAGS SANITIZE=1 V=1 BUILD"

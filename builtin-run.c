@@ -27,12 +27,13 @@ static int parse_mem_option(const char *arg, void *opaque)
 {
 	struct vm_config *config = opaque;
 	bool has_addr;
-	int ret = parse_mem(arg, &config->ram_size, &config->ram_base,
-			    &has_addr);
+	int ret =
+		parse_mem(arg, &config->ram_size, &config->ram_base, &has_addr);
 
 	if (ret)
 		pr_fatal("--mem %s: want SIZE[BKMGTP][@ADDRESS[BKMGTP]], MiB "
-			 "if there is no suffix", arg);
+			 "if there is no suffix",
+			 arg);
 	return ret;
 }
 
@@ -77,7 +78,8 @@ static int parse_affinity(const char *arg, void *opaque)
 	config->has_affinity = !ret;
 	if (ret)
 		pr_fatal("--vcpu-affinity %s: want a list of host CPUs such as "
-			 "0-3,5", arg);
+			 "0-3,5",
+			 arg);
 	return ret;
 }
 
@@ -115,7 +117,8 @@ static int parse_network(const char *arg, void *opaque)
 	if (!strcmp(arg, "mode=none") || !strcmp(arg, "none"))
 		return 0;
 	pr_fatal("--network %s: this lkvm has no network; only mode=none is "
-		 "there", arg);
+		 "there",
+		 arg);
 	return -EINVAL;
 }
 
@@ -135,7 +138,8 @@ static int parse_loglevel(const char *arg, void *opaque)
 	(void)opaque;
 	if (log_level_parse(arg, &level)) {
 		pr_fatal("--loglevel %s: there are error, warning, info and "
-			 "debug", arg);
+			 "debug",
+			 arg);
 		return -EINVAL;
 	}
 	log_set_level(level);
@@ -152,11 +156,11 @@ static int parse_options(struct vm_config *config, int argc, char *const argv[])
 			   "Name of the guest"),
 		OPT_U32('c', "cpus", &config->nr_cpus, 1, 4096, "N",
 			"Number of vCPUs (default: the host's CPUs)"),
-		OPT_CALLBACK('m', "mem", parse_mem_option, config,
-			     "SIZE[@ADDR]",
-			     "RAM in MiB, or with a suffix BKMGTP, and where it "
-			     "starts (default: 64 MiB for each vCPU and 192 "
-			     "more, at 2 GiB)"),
+		OPT_CALLBACK(
+			'm', "mem", parse_mem_option, config, "SIZE[@ADDR]",
+			"RAM in MiB, or with a suffix BKMGTP, and where it "
+			"starts (default: 64 MiB for each vCPU and 192 "
+			"more, at 2 GiB)"),
 		OPT_STRING(0, "hugetlbfs", &config->hugetlbfs, "DIR",
 			   "Take RAM from a hugetlbfs mounted at DIR"),
 		OPT_STRING(0, "dev", &config->kvm_dev, "FILE",

@@ -195,6 +195,6 @@ int boot_load(struct machine *machine)
 
 	if (ret)
 		return ret;
-	return machine->config->firmware ? load_firmware(machine) :
-					   load_kernel(machine);
+	return machine->config->firmware ? load_firmware(machine)
+					 : load_kernel(machine);
 }

@@ -10,8 +10,8 @@
 #include "machine.h"
 
 /* api.rst, 4.68: general purpose registers are 64 bits wide in AArch64. */
-#define CORE_REG(name)                                           \
-	(KVM_REG_ARM64 | KVM_REG_SIZE_U64 | KVM_REG_ARM_CORE |   \
+#define CORE_REG(name)                                         \
+	(KVM_REG_ARM64 | KVM_REG_SIZE_U64 | KVM_REG_ARM_CORE | \
 	 KVM_REG_ARM_CORE_REG(name))
 #define REG_MPIDR ARM64_SYS_REG(3, 0, 0, 0, 5)
 
@@ -65,7 +65,7 @@ static int limit_sve(struct machine *machine, struct vcpu *vcpu)
 		return -errno;
 	for (u32 bit = max_vq; bit < 64 * ARRAY_SIZE(vls); bit++)
 		vls[bit / 64] &= ~BIT(bit % 64);
-	if (!(vls[0] & BIT(max_vq - 1)))
+	if (!(vls[(max_vq - 1) / 64] & BIT((max_vq - 1) % 64)))
 		pr_warn("--sve-max-vl: this host has no vectors of %u bits, "
 			"the guest gets the next shorter ones",
 			machine->config->sve_max_vl);
@@ -103,8 +103,8 @@ static int init(struct machine *machine, struct vcpu *vcpu)
 		ret = -errno;
 	if (ret) {
 		pr_fatal("vCPU %u: KVM_ARM_VCPU_INIT with features 0x%x "
-			 "failed: %s", vcpu->id, args.features[0],
-			 strerror(-ret));
+			 "failed: %s",
+			 vcpu->id, args.features[0], strerror(-ret));
 		return ret;
 	}
 	return finalize_sve(machine, vcpu);
@@ -150,8 +150,7 @@ int cpu_set_boot_state(struct machine *machine)
 	int ret = set_boot_regs(machine, vcpu);
 
 	if (ret)
-		pr_fatal("vCPU 0: unable to set registers: %s",
-			 strerror(-ret));
+		pr_fatal("vCPU 0: unable to set registers: %s", strerror(-ret));
 	return ret;
 }
 
@@ -211,7 +210,8 @@ static void describe(struct vcpu *vcpu, char *buf, size_t size)
 	get_reg(vcpu, CORE_REG(regs.regs[30]), &lr);
 	snprintf(buf, size,
 		 "PC 0x%" PRIx64 ", LR 0x%" PRIx64 ", SP_EL1 0x%" PRIx64
-		 ", PSTATE 0x%" PRIx64, pc, lr, sp, pstate);
+		 ", PSTATE 0x%" PRIx64,
+		 pc, lr, sp, pstate);
 }
 
 const struct vm_arch_ops arm_vm_ops = {

@@ -40,8 +40,7 @@ static void chosen_node(struct machine *machine, struct fdt_writer *fdt)
 	fdt_prop_string(fdt, "stdout-path", "serial0");
 	/* Without entropy no seed at all is better than a guessable one. */
 	if (!machine->config->has_kaslr_seed &&
-	    getrandom(&kaslr_seed, sizeof(kaslr_seed), 0) !=
-		    sizeof(kaslr_seed))
+	    getrandom(&kaslr_seed, sizeof(kaslr_seed), 0) != sizeof(kaslr_seed))
 		kaslr_seed = 0;
 	fdt_prop_u64(fdt, "kaslr-seed", kaslr_seed);
 	if (getrandom(rng_seed, sizeof(rng_seed), 0) == sizeof(rng_seed))
@@ -65,8 +64,8 @@ static void memory_node(struct machine *machine, struct fdt_writer *fdt)
 /* EDK2's ACPI generator knows "arm,arm-v8" and few others. */
 static void cpu_nodes(struct machine *machine, struct fdt_writer *fdt)
 {
-	const char *compatible = machine->features.aarch32 ?
-					 "arm,cortex-a15" : "arm,arm-v8";
+	const char *compatible = machine->features.aarch32 ? "arm,cortex-a15"
+							   : "arm,arm-v8";
 
 	fdt_node_begin(fdt, "cpus");
 	fdt_prop_u32(fdt, "#address-cells", 1);
@@ -88,8 +87,10 @@ static void timer_node(struct machine *machine, struct fdt_writer *fdt)
 {
 	const u32 flags = gic_ppi_flags(machine, IRQ_TYPE_LEVEL_LOW);
 	const u32 cells[] = {
-		GIC_PPI, PPI_TIMER_SECURE, flags, GIC_PPI, PPI_TIMER_PHYS, flags,
-		GIC_PPI, PPI_TIMER_VIRT,   flags, GIC_PPI, PPI_TIMER_HYP,  flags,
+		GIC_PPI, PPI_TIMER_SECURE, flags,
+		GIC_PPI, PPI_TIMER_PHYS,   flags,
+		GIC_PPI, PPI_TIMER_VIRT,   flags,
+		GIC_PPI, PPI_TIMER_HYP,	   flags,
 	};
 
 	fdt_node_begin(fdt, "timer");
@@ -195,7 +196,8 @@ int machine_write_fdt(struct machine *machine)
 		return ret;
 	if (size > machine->dtb.size) {
 		pr_fatal("the device tree needs %zu bytes, there is room for "
-			 "%" PRIu64, size, machine->dtb.size);
+			 "%" PRIu64,
+			 size, machine->dtb.size);
 		ret = -ENOSPC;
 	}
 	if (!ret && machine->config->dump_dtb)

@@ -86,7 +86,8 @@ static int choose_mte(struct machine *machine)
 	ret = vm_enable_cap(&machine->vm, KVM_CAP_ARM_MTE, 0);
 	if (ret) {
 		pr_fatal("Unable to enable MTE for the guest (error %d); "
-			 "--disable-mte does without", -ret);
+			 "--disable-mte does without",
+			 -ret);
 		return ret;
 	}
 	machine->features.mte = true;

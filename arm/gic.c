@@ -13,8 +13,8 @@
 #define GICV2_MAX_CPUS	  8U
 
 static const char *const irqchip_names[] = {
-	[IRQCHIP_AUTO] = "auto",	 [IRQCHIP_GICV2] = "gicv2",
-	[IRQCHIP_GICV2M] = "gicv2m",	 [IRQCHIP_GICV3] = "gicv3",
+	[IRQCHIP_AUTO] = "auto",	   [IRQCHIP_GICV2] = "gicv2",
+	[IRQCHIP_GICV2M] = "gicv2m",	   [IRQCHIP_GICV3] = "gicv3",
 	[IRQCHIP_GICV3_ITS] = "gicv3-its",
 };
 
@@ -84,19 +84,19 @@ int gic_create(struct machine *machine)
 	if (ret)
 		return ret;
 	machine->gic_fd = create_device(machine,
-					is_v3(machine) ?
-						KVM_DEV_TYPE_ARM_VGIC_V3 :
-						KVM_DEV_TYPE_ARM_VGIC_V2,
+					is_v3(machine)
+						? KVM_DEV_TYPE_ARM_VGIC_V3
+						: KVM_DEV_TYPE_ARM_VGIC_V2,
 					0);
 	if (machine->gic_fd >= 0 && machine->irqchip == IRQCHIP_GICV3_ITS)
-		machine->its_fd = create_device(machine,
-						KVM_DEV_TYPE_ARM_VGIC_ITS, 0);
+		machine->its_fd =
+			create_device(machine, KVM_DEV_TYPE_ARM_VGIC_ITS, 0);
 	if (machine->gic_fd >= 0 &&
 	    (machine->irqchip != IRQCHIP_GICV3_ITS || machine->its_fd >= 0))
 		return 0;
 	ret = machine->gic_fd < 0 ? machine->gic_fd : machine->its_fd;
-	pr_fatal("Unable to create the %s: %s",
-		 irqchip_names[machine->irqchip], strerror(-ret));
+	pr_fatal("Unable to create the %s: %s", irqchip_names[machine->irqchip],
+		 strerror(-ret));
 	return ret;
 }
 
@@ -146,8 +146,9 @@ static int set_addresses(struct machine *machine)
 	int ret;
 
 	ret = set_attr(machine->gic_fd, KVM_DEV_ARM_VGIC_GRP_ADDR,
-		       v3 ? KVM_VGIC_V3_ADDR_TYPE_DIST :
-			    KVM_VGIC_V2_ADDR_TYPE_DIST, &dist);
+		       v3 ? KVM_VGIC_V3_ADDR_TYPE_DIST
+			  : KVM_VGIC_V2_ADDR_TYPE_DIST,
+		       &dist);
 	if (ret)
 		return ret;
 	if (v3)
@@ -178,8 +179,8 @@ int gic_init(struct machine *machine)
 	int ret = set_addresses(machine);
 
 	if (!ret)
-		ret = set_attr(machine->gic_fd, KVM_DEV_ARM_VGIC_GRP_NR_IRQS,
-			       0, &nr_irqs);
+		ret = set_attr(machine->gic_fd, KVM_DEV_ARM_VGIC_GRP_NR_IRQS, 0,
+			       &nr_irqs);
 	if (!ret)
 		ret = set_attr(machine->gic_fd, KVM_DEV_ARM_VGIC_GRP_CTRL,
 			       KVM_DEV_ARM_VGIC_CTRL_INIT, NULL);
@@ -239,8 +240,10 @@ void gic_fdt_node(struct machine *machine, struct fdt_writer *fdt)
 			is_v3(machine) ? "arm,gic-v3" : "arm,cortex-a15-gic");
 	fdt_prop_u32(fdt, "#interrupt-cells", 3);
 	fdt_prop_empty(fdt, "interrupt-controller");
-	fdt_prop_reg(fdt, (const u64[]) { gicd->base, gicd->size, second.base,
-					  second.size }, 2);
+	fdt_prop_reg(fdt,
+		     (const u64[]) { gicd->base, gicd->size, second.base,
+				     second.size },
+		     2);
 	fdt_prop_u32(fdt, "phandle", FDT_PHANDLE_GIC);
 	fdt_prop_u32(fdt, "#address-cells", 2);
 	fdt_prop_u32(fdt, "#size-cells", 2);

@@ -46,7 +46,10 @@ static int add_uart(struct machine *machine, const struct serial_place *place,
 static int add_uarts(struct machine *machine, struct chardev *serial[])
 {
 	static const char *const names[MACHINE_MAX_SERIAL] = {
-		"uart0", "uart1", "uart2", "uart3",
+		"uart0",
+		"uart1",
+		"uart2",
+		"uart3",
 	};
 	int ret = 0;
 
@@ -96,15 +99,18 @@ static int add_v2m(struct machine *machine)
 static int add_flash(struct machine *machine, unsigned int n, u64 *at)
 {
 	static const char *const names[FLASH_MAX_BANKS] = {
-		"flash0", "flash1", "flash2", "flash3",
+		"flash0",
+		"flash1",
+		"flash2",
+		"flash3",
 	};
 	const struct flash_config *config = &machine->config->flash[n];
 	const struct addr_range *window = &machine->type->flash;
 	struct cfi_flash_params params = {
 		.name = names[n],
-		.label = config->label[0] ? config->label :
-			 n		  ? names[n] :
-					    FIRST_LABEL,
+		.label = config->label[0] ? config->label
+			 : n		  ? names[n]
+					  : FIRST_LABEL,
 		.block = machine->type->flash_block,
 	};
 	struct cfi_flash *flash;
@@ -117,8 +123,8 @@ static int add_flash(struct machine *machine, unsigned int n, u64 *at)
 	if (!range_within(params.base, params.store.size, window->base,
 			  window->size)) {
 		pr_fatal("flash %s: no room for %" PRIu64 " bytes: all banks "
-			 "share %" PRIu64, config->path, params.store.size,
-			 window->size);
+			 "share %" PRIu64,
+			 config->path, params.store.size, window->size);
 		flash_store_close(&params.store);
 		return -ENOSPC;
 	}

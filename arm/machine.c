@@ -29,8 +29,8 @@ static int choose_vm_type(struct machine *machine, unsigned long *type)
 	u64 top = machine->ram.base + machine->ram.size - 1;
 	unsigned int needed = MAX(ilog2(top) + 1, IPA_BITS_MIN);
 	int offered = vm_check_cap(&machine->vm, KVM_CAP_ARM_VM_IPA_SIZE);
-	unsigned int limit = offered > 0 ? (unsigned int)offered :
-					   IPA_BITS_DEFAULT;
+	unsigned int limit = offered > 0 ? (unsigned int)offered
+					 : IPA_BITS_DEFAULT;
 
 	if (needed > limit) {
 		pr_fatal("--mem: RAM ends at 0x%" PRIx64 ", which takes %u "
@@ -191,7 +191,6 @@ int machine_write_stats(struct machine *machine, const char *path)
 		ret = -errno;
 	}
 	if (ret)
-		pr_err("--stats: unable to write %s: %s", path,
-		       strerror(-ret));
+		pr_err("--stats: unable to write %s: %s", path, strerror(-ret));
 	return ret;
 }

@@ -65,7 +65,8 @@ int pvtime_init_vcpu(struct machine *machine, struct vcpu *vcpu)
 		return 0;
 	ret = -errno;
 	pr_fatal("vCPU %u: unable to set up stolen time: %s; --no-pvtime does "
-		 "without", vcpu->id, strerror(-ret));
+		 "without",
+		 vcpu->id, strerror(-ret));
 	return ret;
 }
 

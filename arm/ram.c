@@ -72,7 +72,8 @@ int ram_choose_size(struct machine *machine, unsigned int nr_cpus)
 	}
 	if (machine->ram.size < SZ_2M) {
 		pr_fatal("--mem: %" PRIu64 " bytes are too few, the least is "
-			 "2 MiB", config->ram_size);
+			 "2 MiB",
+			 config->ram_size);
 		return -EINVAL;
 	}
 	if (machine->ram.size > host_ram())

@@ -47,24 +47,23 @@ enum cfi_command {
  * "Common Flash Interface"; bytes that depend on the geometry are filled in.
  */
 static const u8 query_template[CFI_QUERY_WORDS] = {
-	[0x10] = 'Q', 'R', 'Y',
-	[0x13] = 0x01, 0x00, /* primary command set: Intel/Sharp extended */
+	[0x10] = 'Q',  'R',	      'Y',	     [0x13] = 0x01,
+	0x00,		     /* primary command set: Intel/Sharp extended */
 	[0x15] = 0x31, 0x00, /* address of the primary table */
 	[0x1b] = 0x17, 0x20, /* Vcc 1.7 V to 2.0 V */
 	[0x1f] = 0x08,	     /* 2^8 us for a word */
 	[0x20] = 0x09,	     /* 2^9 us for a buffer; 0 would mean no buffer */
 	[0x21] = 0x0a,	     /* 2^10 ms for a block erase */
 	[0x23] = 0x01,	     /* maxima: 2^n times the above */
-	[0x24] = 0x01,
-	[0x25] = 0x02,
-	[0x28] = 0x01, 0x00, /* x16 only */
-	[0x2c] = 0x01,	     /* one erase block region */
-	[0x31] = 'P', 'R', 'I', '1', '0',
-	[0x36] = 0x20, /* instant individual block locking, no suspend */
-	[0x3b] = 0x03, /* lock and lock-down bits are readable */
-	[0x3d] = 0x18, /* Vcc 1.8 V, no Vpp */
-	[0x3f] = 0x01, /* one protection register field */
-	[0x40] = 0x80, 0x00, 0x03, 0x03,
+	[0x24] = 0x01, [0x25] = 0x02, [0x28] = 0x01, 0x00, /* x16 only */
+	[0x2c] = 0x01, /* one erase block region */
+	[0x31] = 'P',  'R',	      'I',	     '1',
+	'0',	       [0x36] = 0x20, /* instant individual block locking, no
+					 suspend */
+	[0x3b] = 0x03,		      /* lock and lock-down bits are readable */
+	[0x3d] = 0x18,		      /* Vcc 1.8 V, no Vpp */
+	[0x3f] = 0x01,		      /* one protection register field */
+	[0x40] = 0x80, 0x00,	      0x03,	     0x03,
 };
 
 static u32 nr_blocks(const struct cfi_chip *chip)
@@ -129,8 +128,8 @@ void cfi_chip_destroy(struct cfi_chip *chip)
  */
 void cfi_chip_reset(struct cfi_chip *chip)
 {
-	u8 lock = chip->geo.write_protected ? CFI_LOCK_LOCKED | CFI_LOCK_DOWN :
-					      0;
+	u8 lock = chip->geo.write_protected ? CFI_LOCK_LOCKED | CFI_LOCK_DOWN
+					    : 0;
 
 	chip->state = CFI_READY;
 	chip->mode = CFI_READ_ARRAY;
@@ -158,8 +157,9 @@ static u16 read_id(const struct cfi_chip *chip, u32 addr)
 	case ID_CONFIG:
 		return chip->config;
 	default:
-		return index >= ID_QUERY && index < CFI_QUERY_WORDS ?
-			       chip->query[index] : 0;
+		return index >= ID_QUERY && index < CFI_QUERY_WORDS
+			       ? chip->query[index]
+			       : 0;
 	}
 }
 

@@ -67,8 +67,7 @@ static u64 flash_read(struct mmio_region *region, u64 offset, unsigned int len)
 static void update_mapping(struct cfi_flash *flash)
 {
 	bool map = in_array_mode(flash);
-	int ret = map ? memslot_map(&flash->slot) :
-			memslot_unmap(&flash->slot);
+	int ret = map ? memslot_map(&flash->slot) : memslot_unmap(&flash->slot);
 
 	if (ret)
 		pr_guest(&flash->mapping, "%s: unable to %s the array: %s",
@@ -110,8 +109,8 @@ static int change(struct cfi_flash *flash, const struct cfi_effect *effects[2],
 	int ret = 0;
 
 	while (!ret && at < end) {
-		u64 next = ALIGN_DOWN(at, FLASH_STORE_PIECE) +
-			   FLASH_STORE_PIECE;
+		u64 next =
+			ALIGN_DOWN(at, FLASH_STORE_PIECE) + FLASH_STORE_PIECE;
 		size_t len = MIN(next, end) - at;
 
 		memcpy(piece, flash->store.array + at, len);
@@ -147,12 +146,14 @@ static void carry_out(struct cfi_flash *flash, const struct cfi_effect *first,
 	for (unsigned int n = 0; n < 2; n++)
 		if (effects[n])
 			cfi_chip_fail(&flash->chips[n], effects[n]);
-	pr_guest(&flash->medium, "flash %s: unable to %s at 0x%" PRIx64 ": %s%s",
+	pr_guest(&flash->medium,
+		 "flash %s: unable to %s at 0x%" PRIx64 ": %s%s",
 		 flash->store.path,
 		 any->op == CFI_EFFECT_PROGRAM ? "program" : "erase",
 		 (u64)addr * BUS_WIDTH, strerror(-ret),
 		 ret == -ENOSPC ? " (the file ends before; \"create\" makes it "
-				  "as large as the bank)" : "");
+				  "as large as the bank)"
+				: "");
 }
 
 /* True if the chips work on the same words, as they do for every driver. */
@@ -170,8 +171,8 @@ static void bus_write(struct cfi_flash *flash, u64 offset, u32 value)
 	struct cfi_effect effects[2];
 
 	for (unsigned int n = 0; n < 2; n++)
-		cfi_chip_write(&flash->chips[n], addr,
-			       (u16)(value >> (16 * n)), &effects[n]);
+		cfi_chip_write(&flash->chips[n], addr, (u16)(value >> (16 * n)),
+			       &effects[n]);
 	if (together(effects)) {
 		carry_out(flash, &effects[0], &effects[1]);
 		return;

@@ -38,7 +38,8 @@ static int parse_one(struct flash_config *config, const char *key,
 
 	if (!takes_value && !flag) {
 		pr_fatal("--flash %s: unknown option \"%s\"; there are ro, "
-			 "create, size=, label=", arg, key);
+			 "create, size=, label=",
+			 arg, key);
 		return -EINVAL;
 	}
 	if (takes_value != (value && *value)) {
@@ -68,7 +69,8 @@ int flash_config_parse(struct flash_config *config, const char *arg)
 	if (subopts_init(&opts, arg, buf, sizeof(buf)) ||
 	    subopts_file(&opts, &key)) {
 		pr_fatal("--flash %.64s: want FILE[,ro][,create][,size=SIZE]"
-			 "[,label=TEXT]", arg);
+			 "[,label=TEXT]",
+			 arg);
 		return -EINVAL;
 	}
 	ret = copy(config->path, sizeof(config->path), key, arg);

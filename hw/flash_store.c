@@ -34,7 +34,8 @@ static void explain_open_error(const struct flash_config *config, int err)
 	if ((err == EACCES || err == EROFS || err == EPERM) &&
 	    !config->readonly && !access(path, R_OK))
 		pr_fatal("flash %s: is read-only: add \",ro\" to use it as it "
-			 "is", path);
+			 "is",
+			 path);
 	else if (err == EISDIR)
 		pr_fatal("flash %s: is a directory", path);
 	else if (err == ENOENT && !config->create)
@@ -63,7 +64,8 @@ static int lock_file(struct flash_store *store)
 		return -EBUSY;
 	}
 	pr_warn("flash %s: unable to lock it (%s): make sure that no other "
-		"lkvm uses it", store->path, strerror(errno));
+		"lkvm uses it",
+		store->path, strerror(errno));
 	return 0;
 }
 
@@ -84,10 +86,12 @@ static int file_size(struct flash_store *store, u64 *size)
 			 store->path);
 		return -EINVAL;
 	}
-	/* root may write it all the same, but whoever set that did not mean it */
+	/* root may write it all the same, but whoever set that did not mean it
+	 */
 	if (!store->readonly && !(st.st_mode & 0222)) {
 		pr_fatal("flash %s: is read-only: add \",ro\" to use it as it "
-			 "is", store->path);
+			 "is",
+			 store->path);
 		return -EACCES;
 	}
 	*size = (u64)st.st_size;
@@ -100,7 +104,8 @@ static int size_of_file(struct flash_store *store, u64 bytes, u64 block,
 {
 	if (!bytes) {
 		pr_fatal("flash %s: is empty; \",create,size=2M\" makes a new "
-			 "one", store->path);
+			 "one",
+			 store->path);
 		return -EINVAL;
 	}
 	if (bytes < block) {
@@ -112,14 +117,15 @@ static int size_of_file(struct flash_store *store, u64 bytes, u64 block,
 	store->size = rounddown_pow_of_2(bytes);
 	if (store->size > window || (window < bytes && store->size == window)) {
 		pr_fatal("flash %s: has %" PRIu64 " bytes, there is room for "
-			 "%" PRIu64, store->path, bytes, window);
+			 "%" PRIu64,
+			 store->path, bytes, window);
 		return -EFBIG;
 	}
 	if (store->size != bytes)
 		pr_info("flash %s: has %" PRIu64 " bytes, not a power of two: "
 			"the first %" PRIu64 " are used (\",size=%" PRIu64
-			"\" uses all)", store->path, bytes, store->size,
-			store->size * 2);
+			"\" uses all)",
+			store->path, bytes, store->size, store->size * 2);
 	return 0;
 }
 
@@ -133,8 +139,9 @@ static int check_size(struct flash_store *store, u64 size, u64 block,
 		return -EINVAL;
 	}
 	if (size > window) {
-		pr_fatal("flash %s: size=%" PRIu64 ": there is room for %"
-			 PRIu64, store->path, size, window);
+		pr_fatal("flash %s: size=%" PRIu64
+			 ": there is room for %" PRIu64,
+			 store->path, size, window);
 		return -EFBIG;
 	}
 	store->size = size;
@@ -153,8 +160,8 @@ static int extend(struct flash_store *store, u64 from)
 
 		if (ret) {
 			pr_fatal("flash %s: unable to write %" PRIu64
-				 " bytes: %s", store->path, store->size,
-				 strerror(-ret));
+				 " bytes: %s",
+				 store->path, store->size, strerror(-ret));
 			return ret;
 		}
 		at += len;
@@ -163,8 +170,7 @@ static int extend(struct flash_store *store, u64 from)
 }
 
 static int choose_size(struct flash_store *store,
-		       const struct flash_config *config, u64 block,
-		       u64 window)
+		       const struct flash_config *config, u64 block, u64 window)
 {
 	u64 bytes = 0;
 	int ret = file_size(store, &bytes);
@@ -173,11 +179,12 @@ static int choose_size(struct flash_store *store,
 		return ret;
 	if (config->create && !config->size && !bytes) {
 		pr_fatal("flash %s: create needs a size, such as "
-			 "\",create,size=2M\"", store->path);
+			 "\",create,size=2M\"",
+			 store->path);
 		return -EINVAL;
 	}
-	ret = config->size ? check_size(store, config->size, block, window) :
-			     size_of_file(store, bytes, block, window);
+	ret = config->size ? check_size(store, config->size, block, window)
+			   : size_of_file(store, bytes, block, window);
 	if (ret)
 		return ret;
 	if (!bytes && !config->create)
@@ -187,7 +194,8 @@ static int choose_size(struct flash_store *store,
 		bytes = store->size;
 	} else if (config->size && bytes > store->size) {
 		pr_info("flash %s: has %" PRIu64 " bytes, the first %" PRIu64
-			" are used", store->path, bytes, store->size);
+			" are used",
+			store->path, bytes, store->size);
 	}
 	store->persistent = MIN(bytes, store->size);
 	return ret;
@@ -212,8 +220,8 @@ static int read_data(struct flash_store *store, u64 *at)
 	*at = MIN((u64)hole, store->persistent);
 	if ((u64)data >= *at)
 		return 0;
-	return pread_full(store->fd, store->array + data,
-			  *at - (u64)data, data);
+	return pread_full(store->fd, store->array + data, *at - (u64)data,
+			  data);
 }
 
 static int load(struct flash_store *store)
@@ -280,8 +288,8 @@ int flash_store_write(struct flash_store *store, u64 offset, const u8 *data,
 		return -EROFS;
 	/* Beyond the file's end the flash is erased and has to stay so. */
 	if (offset + len > store->persistent) {
-		kept = offset < store->persistent ?
-			       store->persistent - offset : 0;
+		kept = offset < store->persistent ? store->persistent - offset
+						  : 0;
 		if (!is_erased(data + kept, len - kept))
 			return -ENOSPC;
 	}

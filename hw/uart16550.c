@@ -77,25 +77,18 @@ static void rx_fill(struct uart16550 *uart)
 }
 
 /*
- * Takes the backend's bytes out of the FIFO, back to the head of the line.
- * They stay here, not at the backend: it may already be on its way with the
- * bytes that follow them. There is room: see uart_receive().
+ * Takes the backend's bytes out of the FIFO, where looped ones only ever come
+ * before them, back to the head of the line. They stay here, not at the
+ * backend: it may already be on its way with the bytes that follow them.
+ * There is room: see uart_receive().
  */
 static void rx_give_back(struct uart16550 *uart)
 {
-	u8 back[UART16550_FIFO_SIZE];
-	unsigned int nr_back = 0, nr_looped = 0;
-
-	for (unsigned int i = 0; i < uart->nr_fifo; i++) {
-		if (uart->fifo[i].looped)
-			uart->fifo[nr_looped++] = uart->fifo[i];
-		else
-			back[nr_back++] = uart->fifo[i].data;
+	while (uart->nr_fifo && !uart->fifo[uart->nr_fifo - 1].looped) {
+		memmove(uart->line + 1, uart->line, uart->nr_line);
+		uart->line[0] = uart->fifo[--uart->nr_fifo].data;
+		uart->nr_line++;
 	}
-	uart->nr_fifo = nr_looped;
-	memmove(uart->line + nr_back, uart->line, uart->nr_line);
-	memcpy(uart->line, back, nr_back);
-	uart->nr_line += nr_back;
 }
 
 static void rx_reset(struct uart16550 *uart)
@@ -381,7 +374,6 @@ static u64 uart_mmio_read(struct mmio_region *region, u64 offset,
 		uart->lsr_reads = MIN(uart->lsr_reads + 1, POLLING);
 	else
 		uart->lsr_reads = 0;
-	rx_fill(uart);
 	value = read_reg(uart, offset);
 	uart_update(uart);
 	pthread_mutex_unlock(&uart->lock);

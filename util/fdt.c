@@ -41,12 +41,12 @@ static bool grow(struct fdt_writer *fdt)
 }
 
 /* Repeats a libfdt call with a larger buffer until it fits. */
-#define WRITE(fdt, call)                                            \
-	do {                                                        \
-		if ((fdt)->err)                                     \
-			break;                                      \
-		(fdt)->err = call;                                  \
-	} while ((fdt)->err == -FDT_ERR_NOSPACE && grow(fdt) &&     \
+#define WRITE(fdt, call)                                        \
+	do {                                                    \
+		if ((fdt)->err)                                 \
+			break;                                  \
+		(fdt)->err = call;                              \
+	} while ((fdt)->err == -FDT_ERR_NOSPACE && grow(fdt) && \
 		 !((fdt)->err = 0))
 
 int fdt_writer_init(struct fdt_writer *fdt)
@@ -131,8 +131,8 @@ void fdt_prop_u64(struct fdt_writer *fdt, const char *name, u64 value)
 	fdt_prop(fdt, name, &cells, sizeof(cells));
 }
 
-void fdt_prop_cells(struct fdt_writer *fdt, const char *name,
-		    const u32 *cells, size_t n)
+void fdt_prop_cells(struct fdt_writer *fdt, const char *name, const u32 *cells,
+		    size_t n)
 {
 	u32 *be = calloc(n, sizeof(*be));
 
@@ -171,8 +171,8 @@ void fdt_prop_interrupt(struct fdt_writer *fdt, const struct irq_line *line)
 	const u32 cells[3] = {
 		GIC_SPI,
 		line->gsi,
-		line->trigger == IRQ_EDGE_RISING ? GIC_FLAG_EDGE_RISE :
-						   GIC_FLAG_LEVEL_HI,
+		line->trigger == IRQ_EDGE_RISING ? GIC_FLAG_EDGE_RISE
+						 : GIC_FLAG_LEVEL_HI,
 	};
 
 	fdt_prop_cells(fdt, "interrupts", cells, ARRAY_SIZE(cells));

@@ -9,7 +9,6 @@
 
 #include "lkvm/evloop.h"
 
-
 static void handle_wake(struct evloop_source *source, u32 events)
 {
 	uint64_t count;

@@ -82,6 +82,5 @@ int ioeventfd_assign(struct vm *vm, u64 addr, unsigned int len, int fd,
 int ioeventfd_deassign(struct vm *vm, u64 addr, unsigned int len, int fd,
 		       const u64 *match)
 {
-	return ioeventfd(vm, addr, len, fd, match,
-			 KVM_IOEVENTFD_FLAG_DEASSIGN);
+	return ioeventfd(vm, addr, len, fd, match, KVM_IOEVENTFD_FLAG_DEASSIGN);
 }

@@ -133,8 +133,7 @@ static struct mmio_region *find_whole(struct mmio_bus *bus, u64 addr,
 {
 	struct mmio_region *region = mmio_bus_find(bus, addr);
 
-	if (!region ||
-	    !range_within(addr, len, region->base, region->size))
+	if (!region || !range_within(addr, len, region->base, region->size))
 		return NULL;
 	return region;
 }
@@ -151,8 +150,7 @@ u64 mmio_bus_read(struct mmio_bus *bus, u64 addr, unsigned int len)
 			  len);
 }
 
-void mmio_bus_write(struct mmio_bus *bus, u64 addr, u64 value,
-		    unsigned int len)
+void mmio_bus_write(struct mmio_bus *bus, u64 addr, u64 value, unsigned int len)
 {
 	struct mmio_region *region = find_whole(bus, addr, len);
 

@@ -248,7 +248,13 @@ static void deliver(struct terminal *term)
 	pthread_mutex_unlock(&term->lock);
 	if (!len && room && !eof)
 		len = read_input(term, buf, room);
-	if (len && term->chr.receive)
+	if (!len)
+		return;
+	/* Before the call, in which the front says what it takes from now on. */
+	pthread_mutex_lock(&term->lock);
+	term->accept -= MIN(term->accept, len);
+	pthread_mutex_unlock(&term->lock);
+	if (term->chr.receive)
 		term->chr.receive(&term->chr, buf, len);
 	pthread_mutex_lock(&term->lock);
 	update_input(term);

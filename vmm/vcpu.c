@@ -176,7 +176,8 @@ static void *vcpu_thread(void *arg)
 	pthread_mutex_unlock(&vcpu->vm->start_lock);
 	while (!should_stop(vcpu))
 		run_once(vcpu);
-	/* What is pending (an MMIO read) is completed, so the state is whole. */
+	/* What is pending (an MMIO read) is completed, so the state is whole.
+	 */
 	vcpu->run->immediate_exit = 1;
 	ioctl(vcpu->fd, KVM_RUN, 0);
 	this_run = NULL;
@@ -203,8 +204,7 @@ static int start_thread(struct vcpu *vcpu)
 	sigdelset(&all, KICK_SIGNAL);
 	pthread_attr_init(&attr);
 	if (affinity)
-		pthread_attr_setaffinity_np(&attr, sizeof(*affinity),
-					    affinity);
+		pthread_attr_setaffinity_np(&attr, sizeof(*affinity), affinity);
 	pthread_sigmask(SIG_SETMASK, &all, &old);
 	ret = pthread_create(&vcpu->thread, &attr, vcpu_thread, vcpu);
 	pthread_sigmask(SIG_SETMASK, &old, NULL);
@@ -276,7 +276,8 @@ static int vcpu_open(struct vcpu *vcpu)
 {
 	void *map;
 
-	vcpu->fd = ioctl(vcpu->vm->fd, KVM_CREATE_VCPU, (unsigned long)vcpu->id);
+	vcpu->fd =
+		ioctl(vcpu->vm->fd, KVM_CREATE_VCPU, (unsigned long)vcpu->id);
 	if (vcpu->fd < 0)
 		return -errno;
 	map = mmap(NULL, vcpu->vm->vcpu_map_size, PROT_READ | PROT_WRITE,

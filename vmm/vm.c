@@ -81,8 +81,7 @@ int vm_open(struct vm *vm, const char *dev)
 		goto err_close;
 	ret = evloop_init(&vm->loop);
 	if (ret) {
-		pr_fatal("Unable to create the event loop: %s",
-			 strerror(-ret));
+		pr_fatal("Unable to create the event loop: %s", strerror(-ret));
 		goto err_close;
 	}
 	memslot_ids_init(&vm->slot_ids);
@@ -163,8 +162,9 @@ int vm_add_ram(struct vm *vm, u64 gpa, u64 size, void *hva)
 	if (!ret)
 		ret = gmem_add(&vm->mem, gpa, size, hva);
 	if (ret)
-		pr_fatal("Unable to map 0x%" PRIx64 " bytes of RAM at 0x%"
-			 PRIx64 ": %s", size, gpa, strerror(-ret));
+		pr_fatal("Unable to map 0x%" PRIx64
+			 " bytes of RAM at 0x%" PRIx64 ": %s",
+			 size, gpa, strerror(-ret));
 	return ret;
 }
 

@@ -23,13 +23,13 @@ struct cfi_flash_params {
 	const char *name;  /* of the device; not copied */
 	const char *label; /* the node's `label`; copied */
 	u64 base;
-	u32 block; /* erase block of the bank, bytes */
+	u32 block;		  /* erase block of the bank, bytes */
 	struct flash_store store; /* opened; the bank owns it from now on */
 };
 
 /* What guests and statistics see of a bank; guarded by `lock`. */
 struct cfi_flash_stats {
-	u64 reads;  /* accesses that came here */
+	u64 reads; /* accesses that came here */
 	u64 writes;
 	u64 programs; /* commands carried out, counted once for both chips */
 	u64 erases;

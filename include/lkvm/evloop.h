@@ -18,7 +18,8 @@ struct evloop_source {
 	void (*handle)(struct evloop_source *source, u32 events);
 };
 
-/* Calls `expired` once on the loop's thread. Prepared by evloop_timer_init(). */
+/* Calls `expired` once on the loop's thread. Prepared by evloop_timer_init().
+ */
 struct evloop_timer {
 	struct evloop_source source;
 	void (*expired)(struct evloop_timer *timer);

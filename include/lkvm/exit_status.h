@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The exit status of lkvm. Part of its interface: README.md and lkvm.1 list it. */
+/* The exit status of lkvm. Part of its interface: README.md and lkvm.1 list it.
+ */
 #ifndef LKVM_EXIT_STATUS_H
 #define LKVM_EXIT_STATUS_H
 
@@ -10,7 +11,7 @@ enum exit_status {
 	EXIT_STATUS_RESET = 3,	  /* the guest asked for a reset */
 	EXIT_STATUS_CRASH = 4,	  /* the guest crashed, or KVM or lkvm failed */
 	EXIT_STATUS_TIMEOUT = 124, /* --timeout ran out; as timeout(1) */
-	EXIT_STATUS_KILLED = 130, /* the user ended it: Ctrl-a x or a signal */
+	EXIT_STATUS_KILLED = 130,  /* the user ended it: Ctrl-a x or a signal */
 };
 
 #endif

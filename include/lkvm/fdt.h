@@ -45,8 +45,8 @@ void fdt_prop_string(struct fdt_writer *fdt, const char *name,
 		     const char *value);
 void fdt_prop_u32(struct fdt_writer *fdt, const char *name, u32 value);
 void fdt_prop_u64(struct fdt_writer *fdt, const char *name, u64 value);
-void fdt_prop_cells(struct fdt_writer *fdt, const char *name,
-		    const u32 *cells, size_t n);
+void fdt_prop_cells(struct fdt_writer *fdt, const char *name, const u32 *cells,
+		    size_t n);
 
 /* `strings` is a list in which each string, also the last, ends in "\0". */
 #define fdt_prop_strings(fdt, name, strings) \

@@ -25,7 +25,6 @@ void json_end_array(struct json_writer *json);
 void json_u64(struct json_writer *json, const char *name, u64 value);
 void json_bool(struct json_writer *json, const char *name, bool value);
 /* `value` may hold any bytes; control characters are escaped. */
-void json_string(struct json_writer *json, const char *name,
-		 const char *value);
+void json_string(struct json_writer *json, const char *name, const char *value);
 
 #endif

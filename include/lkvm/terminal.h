@@ -18,14 +18,14 @@
 struct terminal {
 	struct chardev chr;
 	struct evloop *loop;
-	const atomic_bool *stopping; /* gives up writes that block */
+	const atomic_bool *stopping;	     /* gives up writes that block */
 	void (*quit)(struct terminal *term); /* Ctrl-a x */
 	int in_fd, out_fd;
 	bool is_tty;
 	bool always_ready; /* a file: epoll does not take it */
 	struct evloop_source input;
 	struct evloop_source again; /* an eventfd: more of a file, or unread */
-	bool escape; /* Ctrl-a has come; event loop's thread */
+	bool escape;		    /* Ctrl-a has come; event loop's thread */
 
 	pthread_mutex_t lock; /* of what follows; innermost */
 	size_t accept;	      /* bytes the front takes now */

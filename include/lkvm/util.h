@@ -26,16 +26,16 @@ typedef int64_t s64;
 #define BIT(n)	      (1UL << (n))
 #define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
 
-#define MIN(a, b)                                 \
-	({                                        \
-		__typeof__(a) min_a_ = (a);       \
-		__typeof__(b) min_b_ = (b);       \
+#define MIN(a, b)                                  \
+	({                                         \
+		__typeof__(a) min_a_ = (a);        \
+		__typeof__(b) min_b_ = (b);        \
 		min_a_ < min_b_ ? min_a_ : min_b_; \
 	})
-#define MAX(a, b)                                 \
-	({                                        \
-		__typeof__(a) max_a_ = (a);       \
-		__typeof__(b) max_b_ = (b);       \
+#define MAX(a, b)                                  \
+	({                                         \
+		__typeof__(a) max_a_ = (a);        \
+		__typeof__(b) max_b_ = (b);        \
 		max_a_ > max_b_ ? max_a_ : max_b_; \
 	})
 

@@ -36,7 +36,7 @@ struct vm_config {
 	const char *params;    /* appended to the kernel command line */
 	const char *hugetlbfs; /* mount point that RAM comes from */
 	const char *dump_dtb;
-	const char *stats; /* file for the JSON statistics, at the end */
+	const char *stats;    /* file for the JSON statistics, at the end */
 	unsigned int nr_cpus; /* 0: as many as the host has online */
 	u64 ram_size;	      /* bytes; 0: chosen from nr_cpus */
 	u64 ram_base;	      /* 0: the machine's own */
@@ -56,7 +56,7 @@ struct vm_config {
 	u64 kaslr_seed;
 	bool has_affinity;
 	cpu_set_t affinity; /* host CPUs for the vCPU threads */
-	u32 cntfrq; /* Hz for the timer node; 0: none */
+	u32 cntfrq;	    /* Hz for the timer node; 0: none */
 };
 
 #endif

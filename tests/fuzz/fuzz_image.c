@@ -11,8 +11,9 @@
 #include "lkvm/image.h"
 #include "lkvm/log.h"
 
-/* Room for little above the text_offset of a file without header. */
-#define SZ_16K	 (16 * SZ_1K)
+#define SZ_16K (16 * SZ_1K)
+
+/* Little more than the text_offset of a file without header. */
 #define RAM_SIZE (0x80000 + SZ_16K)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);

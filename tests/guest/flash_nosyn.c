@@ -61,7 +61,7 @@ static void check_abort(const struct pair *p, const char *mode,
 	const struct fault *fault = fault_end();
 
 	check(fault_is_external(fault, flash.base),
-	      "%s: %s aborts (%lu, esr 0x%lx far 0x%lx)", mode, what,
+	      "%s: %s aborts (%lu, esr 0x%x far 0x%lx)", mode, what,
 	      fault->count, fault->esr, fault->far);
 	if (p)
 		check(p->lo == UNTOUCHED && p->hi == UNTOUCHED,
@@ -152,7 +152,7 @@ static void test_execute(void)
 	fault = fault_end();
 	check(fault->count == 1 && ESR_EC(fault->esr) == EC_IABT_CUR &&
 		      ESR_FSC(fault->esr) == FSC_EXTERNAL,
-	      "status: execution aborts (%lu, esr 0x%lx)", fault->count,
+	      "status: execution aborts (%lu, esr 0x%x)", fault->count,
 	      fault->esr);
 	mmu_map_flash(MEMORY_DEVICE);
 	check_eq(flash_read(&flash, 0), READY, "status mode goes on");

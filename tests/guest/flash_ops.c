@@ -398,6 +398,19 @@ static void test_locks(void)
 	clean_block(0);
 }
 
+/* The read configuration register takes its value from the address. */
+static void write_config(u32 value)
+{
+	flash_command(&flash, 0, FLASH_LOCK_SETUP);
+	check_eq(flash_read(&flash, 0), READY, "lock setup: status");
+	flash_command(&flash, value * 4, FLASH_WRITE_CONFIG);
+	check_eq(flash_read(&flash, 0), ~0U, "then array mode");
+	flash_command(&flash, 0, FLASH_READ_ID);
+	check_eq(flash_read(&flash, FLASH_ID_CONFIG * 4), FLASH_BOTH(value),
+		 "configuration 0x%x", value);
+	array();
+}
+
 static void test_clear_keeps_mode(void)
 {
 	flash_command(&flash, 0, FLASH_READ_ID);
@@ -513,6 +526,8 @@ void main(void)
 	test_sticky();
 	test_erase();
 	test_locks();
+	write_config(0x1234);
+	write_config(0xbfcf);
 	test_clear_keeps_mode();
 	test_illegal(FLASH_READ_ARRAY, ~0U);
 	test_illegal(FLASH_READ_STATUS, READY);

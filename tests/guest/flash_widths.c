@@ -61,7 +61,7 @@ static const struct mode modes[] = {
 	{ "buffer count",
 	  EVERY(VIEW_STATUS),
 	  { 0x00e800e8 },
-	  { 0xffff0000, 0xffffffff, 0x00d000d0, 0x00500050 } },
+	  { 0x00010001, 0xffffffff, 0xffffffff, 0x00d000d0 } },
 	{ "buffer data",
 	  EVERY(VIEW_STATUS),
 	  { 0x00e800e8, 0x00010001, 0xffffffff },
@@ -135,7 +135,7 @@ static void sweep(const struct mode *mode, const char *how, unsigned int width,
 static void send(const u32 *cycles)
 {
 	for (u32 i = 0; i < 4 && cycles[i]; i++)
-		flash_write(&flash, i * 4, cycles[i]);
+		flash_write(&flash, 0, cycles[i]);
 }
 
 static void test_mode(const struct mode *mode, bool unaligned)

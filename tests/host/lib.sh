@@ -125,6 +125,22 @@ download() {
 	) 8>"$build/.apt/lock" || exit 1
 }
 
+# download_all ARCH PACKAGE...: and all on which they depend
+download_all() {
+	arch=$1
+	shift
+	(
+		flock 8
+		apt_for "$arch"
+		# With no package installed in that private state, all are wanted.
+		all=$(apt_get install -y --print-uris "$@" | sed -n "s/^'[^']*' \\([^_]*\\)_.*/\\1/p")
+		[ -n "$all" ] || die "cannot find all that $* depends on"
+		# shellcheck disable=SC2086
+		apt_get download $all >>"$apt_dir/log" 2>&1 ||
+			die "cannot download $*: see $apt_dir/log"
+	) 8>"$build/.apt/lock" || exit 1
+}
+
 # unpack FOLDER DEB...: as if installed there, but without any script run, and
 # with usr/lib as the one place of libraries in all releases
 unpack() {
@@ -145,5 +161,35 @@ unpack() {
 	# Links with absolute targets would lead out of the tree.
 	find "$into" -type l -lname '/*' | while read -r link; do
 		ln -srf "$into$(readlink "$link")" "$link"
+	done
+}
+
+# source_of PACKAGE: its source, into the current folder
+source_of() {
+	(
+		flock 8
+		apt_for "$(dpkg --print-architecture)" deb-src
+		apt_get source --download-only "$1" >>"$apt_dir/log" 2>&1 ||
+			die "cannot download the source of $1: see $apt_dir/log"
+	) 8>"$build/.apt/lock" || exit 1
+}
+
+# copy_libs FROM TO PROGRAM...: the libraries that these arm64 programs need, and
+# what those need, from the tree of packages FROM to the tree TO
+copy_libs() {
+	from=$1/usr/lib/aarch64-linux-gnu
+	to=$2/usr/lib/aarch64-linux-gnu
+	shift 2
+	mkdir -p "$to"
+	while [ $# -gt 0 ]; do
+		needed=$("$(cross)readelf" -d "$@" 2>/dev/null |
+			sed -n 's/.*(NEEDED).*\[\(.*\)\]/\1/p' | sort -u)
+		set --
+		for lib in $needed ld-linux-aarch64.so.1; do
+			[ ! -e "$to/$lib" ] || continue
+			[ -e "$from/$lib" ] || die "$lib is in none of the packages"
+			cp -L "$from/$lib" "$to/$lib" || return 1
+			set -- "$@" "$to/$lib"
+		done
 	done
 }

@@ -9,7 +9,14 @@
 
 #include "lkvm/cfi_chip.h"
 
-enum op { OP_WRITE, OP_READ, OP_RESET, OP_WRITE_FAIL, OP_STATE, OP_DUMP };
+enum op {
+	OP_WRITE,
+	OP_READ,
+	OP_RESET,
+	OP_WRITE_FAIL,
+	OP_STATE,
+	OP_DUMP
+};
 
 struct header {
 	u32 words, block_words, buffer_words, flags;
@@ -98,8 +105,8 @@ int main(void)
 		return 2;
 	}
 	array = calloc(head.words, sizeof(*array));
-	if (!array || fread(array, sizeof(*array), head.words, stdin) !=
-			      head.words)
+	if (!array ||
+	    fread(array, sizeof(*array), head.words, stdin) != head.words)
 		return 2;
 	while (fread(&rec, sizeof(rec), 1, stdin) == 1)
 		handle(&chip, array, &rec);

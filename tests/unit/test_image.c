@@ -337,6 +337,10 @@ static void efi_programs(void **state)
 	put_le(f->data + 0x3c, 0xffffffff, 4);
 	write_file(f);
 	assert_int_equal(load(f), 0);
+	put_le(f->data + 0x3c, 0x100 - 0x17, 4);
+	memcpy(f->data + 0x100 - 0x17, "PE\0\0", 4);
+	truncate_file(f, 0x100);
+	assert_int_equal(load(f), 0);
 }
 
 static int check_firmware(struct fixture *f, u64 room, u64 *footprint)

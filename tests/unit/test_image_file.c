@@ -147,6 +147,57 @@ static void gzip_members(void **state)
 	free(second);
 }
 
+/*
+ * One member that fills the buffer between file and zlib twice, or nearly, and
+ * another behind it.
+ */
+static void gzip_members_at_end_of_buffer(void **state)
+{
+	const size_t twice = 2 * 256 * SZ_1K;
+	struct fixture *f = *state;
+	u8 *first, *second, *plain;
+	size_t first_len, second_len;
+
+	set_arm64(f, 0, 1);
+	plain = copy_of(f);
+	first = deflate_all(plain, 0x1000, &first_len);
+	second = deflate_all(plain + 0x1000, KERNEL_SIZE - 0x1000, &second_len);
+	for (size_t len = twice - 2; len <= twice; len++) {
+		u8 *data = malloc(len);
+		size_t name = len - first_len;
+
+		/* RFC 1952: a name of any length follows the header */
+		memcpy(data, first, 10);
+		data[3] |= 0x08;
+		memset(data + 10, 'n', name - 1);
+		data[10 + name - 1] = '\0';
+		memcpy(data + 10 + name, first + 10, first_len - 10);
+		set_data(f, data, len);
+		append(f, second, second_len);
+		set_room(f, RAM_SIZE);
+		assert_int_equal(load(f), 0);
+		assert_loaded(f, IMAGE_ARM64, 0, KERNEL_SIZE, plain,
+			      KERNEL_SIZE);
+	}
+	free(first);
+	free(second);
+	free(plain);
+}
+
+/* The size of the file says nothing about the size of what is in it. */
+static void gzip_with_much_garbage(void **state)
+{
+	struct fixture *f = *state;
+	u8 *garbage = calloc(1, RAM_SIZE);
+
+	set_arm64(f, 0, 1);
+	gzip_file(f);
+	append(f, garbage, RAM_SIZE);
+	assert_int_equal(load(f), 0);
+	assert_int_equal(f->loaded, KERNEL_SIZE);
+	free(garbage);
+}
+
 static void gzip_truncated(void **state)
 {
 	struct fixture *f = *state;
@@ -491,6 +542,23 @@ static void files_of_unknown_size(void **state)
 			 -ENODATA);
 }
 
+static void reading_fails(void **state)
+{
+	struct fixture *f = *state;
+
+	nr_fatal = 0;
+	assert_int_equal(file_load("/proc/self/mem", "initrd", f->ram, f->room,
+				   &f->loaded),
+			 -EIO);
+	assert_string_equal(fatal, "Unable to load initrd /proc/self/mem: "
+				   "Input/output error");
+	assert_int_equal(image_open(&f->img, "/proc/self/mem", "kernel", false),
+			 -EIO);
+	assert_string_equal(fatal, "Unable to load kernel /proc/self/mem: "
+				   "Input/output error");
+	assert_int_equal(nr_fatal, 2);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -498,6 +566,8 @@ int main(void)
 		TEST(gzip_image),
 		TEST(gzip_large),
 		TEST(gzip_members),
+		TEST(gzip_members_at_end_of_buffer),
+		TEST(gzip_with_much_garbage),
 		TEST(gzip_truncated),
 		TEST(gzip_corrupt),
 		TEST(gzip_without_content),
@@ -514,6 +584,7 @@ int main(void)
 		TEST(plain_files),
 		TEST(plain_files_that_do_not_fit),
 		TEST(files_of_unknown_size),
+		TEST(reading_fails),
 	};
 
 	signal(SIGPIPE, SIG_IGN);

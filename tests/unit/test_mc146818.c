@@ -251,6 +251,10 @@ static void pause_begins_a_set(void **state)
 	assert_int_equal(rd(c, MINUTES), 0x59);
 	host_ms += 501;
 	assert_int_equal(rd(c, HOURS), 0x00);
+	pass(86400);
+	assert_int_equal(rd(c, WEEKDAY), 7);
+	pass(100 * 365 * 86400LL);
+	assert_int_equal(rd(c, CENTURY), 0x21);
 }
 
 /* Linux's mc146818_get_time(), and a second that ends at its worst moment. */
@@ -320,7 +324,9 @@ static void set_holds_the_registers(void **state)
 {
 	struct clock *c = *state;
 
+	pass(1);
 	wr(c, B, H24 | SET);
+	assert_int_equal(rd(c, SECONDS), 0x59);
 	wr(c, SECONDS, 0x10);
 	pass(100);
 	rd(c, A);
@@ -331,6 +337,16 @@ static void set_holds_the_registers(void **state)
 	expect_time(c, 0x20, 0x24, 0x02, 0x29, 0x23, 0x59, 0x10);
 	pass(5);
 	expect_time(c, 0x20, 0x24, 0x02, 0x29, 0x23, 0x59, 0x15);
+	wr(c, B, H24 | SET);
+	wr(c, CENTURY, 0x21);
+	pass(5);
+	wr(c, B, H24);
+	expect_time(c, 0x21, 0x24, 0x02, 0x29, 0x23, 0x59, 0x15);
+	/* Nothing written: as if it had not been held. */
+	wr(c, B, H24 | SET);
+	host_time += 5;
+	wr(c, B, H24);
+	assert_int_equal(rd(c, SECONDS), 0x20);
 }
 
 static void set_in_a_new_format(void **state)
@@ -359,11 +375,14 @@ static void writes_without_set(void **state)
 	expect_time(c, 0x20, 0x24, 0x02, 0x29, 0x23, 0x30, 0x58);
 	pass(2);
 	expect_time(c, 0x20, 0x24, 0x02, 0x29, 0x23, 0x31, 0x00);
+	pass(70);
+	wr(c, SECONDS, 0x00);
+	expect_time(c, 0x20, 0x24, 0x02, 0x29, 0x23, 0x32, 0x00);
 	wr(c, DAY, 0x31);
 	wr(c, MONTH, 0x02);
 	wr(c, DAY, 0x15);
 	pass(1);
-	expect_time(c, 0x20, 0x24, 0x02, 0x15, 0x23, 0x31, 0x01);
+	expect_time(c, 0x20, 0x24, 0x02, 0x15, 0x23, 0x32, 0x01);
 }
 
 static void invalid_values(void **state)
@@ -403,6 +422,7 @@ static void reset_keeps_time_and_ram(void **state)
 	set_fields(c, 0x30, 0x06, 0x07, 0x08, 0x09, 0x10);
 	wr(c, B, H24);
 	wr(c, 0x40, 0x77);
+	wr(c, A, 0x27);
 	wr(c, B, DM);
 	wr(c, B, DM | SET);
 	pass(5);

@@ -1,171 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* SOURCES: hw/uart16550.c vmm/mmio.c util/fdt.c util/json.c util/log.c */
-/* 16550A: registers, interrupts, the receive flow, what drivers probe. */
-#include <errno.h>
-#include <linux/serial_reg.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stdlib.h>
-#include <string.h>
+/* 16550A: registers, interrupts, what drivers probe. */
 #include <libfdt.h>
-#include <cmocka.h>
 
 #include "lkvm/fdt.h"
 #include "lkvm/json.h"
-#include "lkvm/uart16550.h"
+#include "uart_fixture.h"
 
-#define BASE	 0x1000000
-#define GSI	 5
-#define NO_IRQ	 0x01
-#define FIFO_ON	 0xc0
-#define LOOP_OUT (UART_MCR_LOOP | 0x0f)
-
-/* One port with a backend that holds what is still to be delivered. */
-struct port {
-	struct chardev chr; /* first: the backend's callbacks cast to it */
-	struct mmio_bus bus;
-	struct uart16550 *uart;
-	u8 out[600];
-	size_t nr_out;
-	u8 in[64];
-	size_t nr_in;
-	size_t accepted;
-	unsigned int nr_accept;
-};
-
-/* The interrupt line's fake. */
-static struct {
-	bool high;
-	unsigned int calls;
-} irq;
-
-void irq_line_set(const struct irq_line *line, bool high)
-{
-	assert_int_equal(line->gsi, GSI);
-	irq.high = high;
-	irq.calls++;
-}
-
-static void backend_write(struct chardev *chr, const u8 *buf, size_t len)
-{
-	struct port *p = (struct port *)chr;
-
-	/* It may block, hence not with the lock, and before the interrupt. */
-	assert_int_equal(pthread_mutex_trylock(&p->uart->lock), 0);
-	assert_false(irq.high);
-	pthread_mutex_unlock(&p->uart->lock);
-	assert_true(p->nr_out + len <= sizeof(p->out));
-	memcpy(p->out + p->nr_out, buf, len);
-	p->nr_out += len;
-}
-
-static void backend_accept(struct chardev *chr, size_t n)
-{
-	struct port *p = (struct port *)chr;
-
-	assert_int_not_equal(n, p->accepted);
-	p->accepted = n;
-	p->nr_accept++;
-}
-
-static void backend_unread(struct chardev *chr, const u8 *buf, size_t len)
-{
-	struct port *p = (struct port *)chr;
-
-	assert_true(p->nr_in + len <= sizeof(p->in));
-	memmove(p->in + len, p->in, p->nr_in);
-	memcpy(p->in, buf, len);
-	p->nr_in += len;
-}
-
-static const struct chardev_ops backend_ops = {
-	.write = backend_write,
-	.accept = backend_accept,
-	.unread = backend_unread,
-};
-
-/* What the event loop does while there is input. */
-static void deliver(struct port *p)
-{
-	while (p->accepted && p->nr_in) {
-		size_t n = MIN(p->accepted, p->nr_in);
-		u8 buf[sizeof(p->in)];
-
-		memcpy(buf, p->in, n);
-		p->nr_in -= n;
-		memmove(p->in, p->in + n, p->nr_in);
-		p->chr.receive(&p->chr, buf, n);
-	}
-}
-
-static void input(struct port *p, const char *s)
-{
-	size_t len = strlen(s);
-
-	assert_true(p->nr_in + len <= sizeof(p->in));
-	memcpy(p->in + p->nr_in, s, len);
-	p->nr_in += len;
-	deliver(p);
-}
-
-static u8 rd(struct port *p, unsigned int reg)
-{
-	u8 value = mmio_bus_read(&p->bus, BASE + reg, 1);
-
-	deliver(p);
-	return value;
-}
-
-static void wr(struct port *p, unsigned int reg, u8 value)
-{
-	mmio_bus_write(&p->bus, BASE + reg, value, 1);
-	deliver(p);
-}
-
-static void expect_input(struct port *p, const char *s)
-{
-	for (; *s; s++) {
-		assert_true(rd(p, UART_LSR) & UART_LSR_DR);
-		assert_int_equal(rd(p, UART_RX), *s);
-	}
-}
-
-static struct uart16550_params params(struct chardev *chr)
-{
-	return (struct uart16550_params) {
-		.name = "uart0",
-		.base = BASE,
-		.size = UART16550_NR_REGS,
-		.irq = { .gsi = GSI, .trigger = IRQ_LEVEL_HIGH },
-		.clock = UART16550_CLOCK,
-		.chr = chr,
-	};
-}
-
-static int port_setup(void **state)
-{
-	struct port *p = calloc(1, sizeof(*p));
-	struct uart16550_params par;
-
-	if (!p)
-		return -1;
-	memset(&irq, 0, sizeof(irq));
-	p->chr.ops = &backend_ops;
-	mmio_bus_init(&p->bus);
-	par = params(&p->chr);
-	*state = p;
-	return uart16550_create(&par, &p->bus, &p->uart);
-}
-
-static int port_teardown(void **state)
-{
-	struct port *p = *state;
-
-	p->uart->dev.ops->destroy(&p->uart->dev);
-	mmio_bus_destroy(&p->bus);
-	free(p);
-	return 0;
-}
+#define NO_IRQ	0x01
+#define FIFO_ON 0xc0
 
 static void power_on_state(void **state)
 {
@@ -268,28 +111,6 @@ static void linux_detects_16550a(void **state)
 	assert_int_equal(rd(p, UART_IER), 0);
 }
 
-/* Linux fills and empties the FIFO; piped input must survive that. */
-static void linux_measures_fifo(void **state)
-{
-	struct port *p = *state;
-	unsigned int n = 0;
-
-	input(p, "0123456789abcdefghij");
-	wr(p, UART_FCR,
-	   UART_FCR_ENABLE_FIFO | UART_FCR_CLEAR_RCVR | UART_FCR_CLEAR_XMIT);
-	assert_true(rd(p, UART_LSR) & UART_LSR_DR);
-	wr(p, UART_MCR, UART_MCR_LOOP);
-	assert_false(rd(p, UART_LSR) & UART_LSR_DR);
-	for (unsigned int i = 0; i < 256; i++)
-		wr(p, UART_TX, i);
-	for (; rd(p, UART_LSR) & UART_LSR_DR; n++)
-		assert_int_equal(rd(p, UART_RX), n);
-	assert_int_equal(n, 16);
-	assert_int_equal(p->nr_out, 0);
-	wr(p, UART_MCR, 0);
-	expect_input(p, "0123456789abcdefghij");
-}
-
 /* The start-up test for an interrupt that is not asserted anew, twice. */
 static void linux_thre_tests(void **state)
 {
@@ -320,6 +141,10 @@ static void thre_interrupt(void **state)
 	assert_true(irq.high);
 	assert_int_equal(rd(p, UART_IIR), UART_IIR_THRI);
 	assert_false(irq.high);
+	wr(p, UART_MCR, UART_MCR_LOOP);
+	wr(p, UART_TX, 'l');
+	assert_int_equal(rd(p, UART_IIR), UART_IIR_THRI);
+	wr(p, UART_MCR, 0);
 	wr(p, UART_IER, 0);
 	wr(p, UART_TX, 'y');
 	assert_false(irq.high);
@@ -439,222 +264,19 @@ static void modem_lines_and_deltas(void **state)
 	assert_int_equal(rd(p, UART_MSR), UART_MSR_TERI);
 	wr(p, UART_MCR, UART_MCR_LOOP | UART_MCR_DTR);
 	assert_int_equal(rd(p, UART_MSR), UART_MSR_DSR | UART_MSR_DDSR);
+	wr(p, UART_MCR, UART_MCR_LOOP | UART_MCR_DTR | UART_MCR_OUT2);
 	wr(p, UART_MCR, UART_MCR_LOOP | UART_MCR_OUT2);
-	wr(p, UART_MCR, UART_MCR_LOOP | UART_MCR_DTR);
 	/* Deltas add up until they are read. */
 	assert_int_equal(rd(p, UART_MSR),
-			 UART_MSR_DSR | UART_MSR_DDSR | UART_MSR_DDCD);
+			 UART_MSR_DCD | UART_MSR_DDSR | UART_MSR_DDCD);
 	wr(p, UART_MCR, 0);
 	assert_int_equal(rd(p, UART_MSR) & 0xf0, 0xb0);
-}
-
-static void overrun_of_the_fifo(void **state)
-{
-	struct port *p = *state;
-
-	wr(p, UART_FCR, UART_FCR_ENABLE_FIFO);
-	wr(p, UART_MCR, LOOP_OUT);
-	wr(p, UART_IER, UART_IER_RLSI);
-	for (unsigned int i = 0; i < 16; i++)
-		wr(p, UART_TX, 'a' + i);
-	assert_false(irq.high);
-	wr(p, UART_TX, 'X');
-	assert_true(irq.high);
-	assert_true(rd(p, UART_LSR) & UART_LSR_OE);
-	assert_false(irq.high);
-	assert_false(rd(p, UART_LSR) & UART_LSR_OE);
-	expect_input(p, "abcdefghijklmnop");
-	assert_false(rd(p, UART_LSR) & UART_LSR_DR);
-}
-
-static void overrun_of_the_register(void **state)
-{
-	struct port *p = *state;
-
-	wr(p, UART_MCR, LOOP_OUT);
-	wr(p, UART_TX, 'a');
-	assert_false(rd(p, UART_LSR) & UART_LSR_OE);
-	wr(p, UART_TX, 'b');
-	assert_true(rd(p, UART_LSR) & UART_LSR_OE);
-	expect_input(p, "b");
-	assert_false(rd(p, UART_LSR) & UART_LSR_DR);
-}
-
-static void looped_bytes_die_in_a_reset(void **state)
-{
-	struct port *p = *state;
-
-	wr(p, UART_FCR, UART_FCR_ENABLE_FIFO);
-	wr(p, UART_MCR, LOOP_OUT);
-	wr(p, UART_TX, 'x');
-	wr(p, UART_MCR, 0);
-	input(p, "ab");
-	wr(p, UART_FCR, UART_FCR_ENABLE_FIFO | UART_FCR_CLEAR_RCVR);
-	expect_input(p, "ab");
-	assert_int_equal(p->uart->bytes_in, 2);
-}
-
-/* Looped bytes stay in the FIFO over the end of the test, as on the part. */
-static void looped_bytes_come_first(void **state)
-{
-	struct port *p = *state;
-
-	wr(p, UART_FCR, UART_FCR_ENABLE_FIFO);
-	input(p, "0123456789");
-	wr(p, UART_MCR, LOOP_OUT);
-	for (unsigned int i = 0; i < 16; i++)
-		wr(p, UART_TX, 'A' + i);
-	input(p, "xyz");
-	wr(p, UART_MCR, 0);
-	wr(p, UART_MCR, LOOP_OUT);
-	wr(p, UART_MCR, 0);
-	expect_input(p, "ABCDEFGHIJKLMNOP0123456789xyz");
-	assert_int_equal(p->uart->bytes_in, 13);
-}
-
-static void nothing_while_the_guest_is_away(void **state)
-{
-	struct port *p = *state;
-
-	input(p, "abc");
-	rd(p, UART_LSR);
-	wr(p, UART_TX, 'x');
-	rd(p, UART_LSR);
-	rd(p, UART_IIR);
-	rd(p, UART_LSR);
-	assert_int_equal(p->nr_accept, 0);
-	assert_int_equal(rd(p, UART_RX), 0);
-	assert_int_equal(p->nr_in, 3);
-}
-
-static void polling_guest_listens(void **state)
-{
-	struct port *p = *state;
-
-	input(p, "ab");
-	rd(p, UART_LSR);
-	assert_int_equal(p->accepted, 0);
-	rd(p, UART_LSR);
-	assert_true(rd(p, UART_LSR) & UART_LSR_DR);
-	assert_int_equal(p->nr_in, 1);
-	assert_int_equal(rd(p, UART_RX), 'a');
-	assert_int_equal(p->accepted, 0);
-	assert_int_equal(rd(p, UART_RX), 0);
-	rd(p, UART_LSR);
-	rd(p, UART_LSR);
-	assert_int_equal(rd(p, UART_RX), 'b');
-}
-
-static void accept_tells_the_room(void **state)
-{
-	struct port *p = *state;
-
-	wr(p, UART_IER, UART_IER_RDI);
-	assert_int_equal(p->accepted, 1);
-	wr(p, UART_FCR, UART_FCR_ENABLE_FIFO);
-	assert_int_equal(p->accepted, 16);
-	assert_int_equal(p->nr_accept, 2);
-	input(p, "abc");
-	assert_int_equal(p->accepted, 13);
-	rd(p, UART_RX);
-	assert_int_equal(p->accepted, 14);
-	rd(p, UART_LSR);
-	rd(p, UART_IIR);
-	assert_int_equal(p->nr_accept, 4);
-	wr(p, UART_MCR, UART_MCR_LOOP);
-	assert_int_equal(p->accepted, 0);
-	wr(p, UART_MCR, 0);
-	assert_int_equal(p->accepted, 14);
-	wr(p, UART_FCR, 0);
-	assert_int_equal(p->accepted, 0);
-	assert_int_equal(rd(p, UART_RX), 'b');
-	assert_int_equal(p->accepted, 0);
-	assert_int_equal(rd(p, UART_RX), 'c');
-	assert_int_equal(p->accepted, 1);
-	wr(p, UART_IER, 0);
-	assert_int_equal(p->accepted, 0);
-}
-
-/* How Linux's driver begins: every reset it does, in its order. */
-static void driver_start_loses_nothing(void **state)
-{
-	struct port *p = *state;
-
-	input(p, "0123456789abcdefghijklmnopqrs");
-	wr(p, UART_FCR, UART_FCR_ENABLE_FIFO);
-	wr(p, UART_FCR,
-	   UART_FCR_ENABLE_FIFO | UART_FCR_CLEAR_RCVR | UART_FCR_CLEAR_XMIT);
-	wr(p, UART_FCR, 0);
-	rd(p, UART_LSR);
-	assert_int_equal(rd(p, UART_RX), 0);
-	rd(p, UART_IIR);
-	rd(p, UART_MSR);
-	wr(p, UART_IER, UART_IER_RDI | UART_IER_RLSI);
-	wr(p, UART_FCR, UART_FCR_ENABLE_FIFO);
-	wr(p, UART_FCR, UART_FCR_ENABLE_FIFO | UART_FCR_TRIGGER_8);
-	expect_input(p, "0123456789abcdefghijklmnopqrs");
-	assert_int_equal(p->uart->bytes_in, 29);
-}
-
-static void bytes_read_are_gone(void **state)
-{
-	struct port *p = *state;
-
-	wr(p, UART_FCR, UART_FCR_ENABLE_FIFO);
-	input(p, "abcd");
-	expect_input(p, "ab");
-	wr(p, UART_FCR, UART_FCR_ENABLE_FIFO | UART_FCR_CLEAR_RCVR);
-	expect_input(p, "cd");
-	assert_false(rd(p, UART_LSR) & UART_LSR_DR);
-}
-
-/* The loop's thread may be on its way when the guest resets the FIFO. */
-static void bytes_under_way_keep_their_order(void **state)
-{
-	struct port *p = *state;
-
-	wr(p, UART_FCR, UART_FCR_ENABLE_FIFO);
-	input(p, "abcdef");
-	wr(p, UART_FCR, 0);
-	p->chr.receive(&p->chr, (const u8 *)"0123456789", 10);
-	assert_int_equal(rd(p, UART_RX), 0);
-	assert_int_equal(p->nr_in, 0);
-	wr(p, UART_IER, UART_IER_RDI);
-	expect_input(p, "abc");
-	wr(p, UART_FCR, UART_FCR_ENABLE_FIFO);
-	expect_input(p, "def0123456789");
-}
-
-static void excess_goes_back(void **state)
-{
-	struct port *p = *state;
-
-	wr(p, UART_FCR, UART_FCR_ENABLE_FIFO);
-	p->chr.receive(&p->chr, (const u8 *)"0123456789abcdefghij", 20);
-	assert_int_equal(p->nr_in, 4);
-	assert_memory_equal(p->in, "ghij", 4);
-	assert_false(rd(p, UART_LSR) & UART_LSR_OE);
-	expect_input(p, "0123456789abcdefghij");
-}
-
-/* FCR's other bits have no effect without bit 0. */
-static void fcr_needs_its_enable_bit(void **state)
-{
-	struct port *p = *state;
-
-	wr(p, UART_IER, UART_IER_RDI);
-	input(p, "a");
-	wr(p, UART_MCR, 0);
-	wr(p, UART_FCR, UART_FCR_CLEAR_RCVR | UART_FCR_TRIGGER_14);
-	assert_int_equal(rd(p, UART_IIR), UART_IIR_RDI);
-	assert_int_equal(p->uart->nr_fifo, 1);
-	assert_int_equal(p->uart->fcr, 0);
 }
 
 static void port_without_backend(void **state)
 {
 	struct port *p = *state;
-	struct uart16550_params par = params(NULL);
+	struct uart16550_params par = port_params(NULL);
 	struct uart16550 *uart;
 
 	par.base += 0x1000;
@@ -667,27 +289,6 @@ static void port_without_backend(void **state)
 	assert_int_equal(mmio_bus_read(&p->bus, par.base + UART_LSR, 1), 0x60);
 	assert_int_equal(uart->bytes_out, 0);
 	uart->dev.ops->destroy(&uart->dev);
-}
-
-static void reset_keeps_input(void **state)
-{
-	struct port *p = *state;
-
-	wr(p, UART_FCR, UART_FCR_ENABLE_FIFO);
-	wr(p, UART_IER, 0xf);
-	wr(p, UART_LCR, 3);
-	wr(p, UART_SCR, 3);
-	input(p, "ab");
-	assert_true(irq.high);
-	p->uart->dev.ops->reset(&p->uart->dev);
-	assert_false(irq.high);
-	assert_int_equal(p->accepted, 0);
-	assert_int_equal(rd(p, UART_IIR), NO_IRQ);
-	assert_int_equal(rd(p, UART_LCR), 0);
-	assert_int_equal(rd(p, UART_SCR), 0);
-	assert_int_equal(rd(p, UART_RX), 0);
-	wr(p, UART_FCR, UART_FCR_ENABLE_FIFO);
-	expect_input(p, "ab");
 }
 
 static void device_tree_node(void **state)
@@ -742,7 +343,7 @@ static void statistics(void **state)
 static void creation_errors(void **state)
 {
 	struct port *p = *state;
-	struct uart16550_params par = params(NULL);
+	struct uart16550_params par = port_params(NULL);
 	struct uart16550 *uart;
 
 	assert_int_equal(uart16550_create(&par, &p->bus, &uart), -EEXIST);
@@ -757,9 +358,6 @@ static void creation_errors(void **state)
 	uart->dev.ops->destroy(&uart->dev);
 }
 
-#define PORT_TEST(f) \
-	cmocka_unit_test_setup_teardown(f, port_setup, port_teardown)
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -768,7 +366,6 @@ int main(void)
 		PORT_TEST(wide_accesses),
 		PORT_TEST(output_in_order),
 		PORT_TEST(linux_detects_16550a),
-		PORT_TEST(linux_measures_fifo),
 		PORT_TEST(linux_thre_tests),
 		PORT_TEST(thre_interrupt),
 		PORT_TEST(thre_ended_by_ier),
@@ -778,20 +375,7 @@ int main(void)
 		PORT_TEST(interrupt_priorities),
 		PORT_TEST(iir_clears_only_what_it_tells),
 		PORT_TEST(modem_lines_and_deltas),
-		PORT_TEST(overrun_of_the_fifo),
-		PORT_TEST(overrun_of_the_register),
-		PORT_TEST(looped_bytes_die_in_a_reset),
-		PORT_TEST(looped_bytes_come_first),
-		PORT_TEST(nothing_while_the_guest_is_away),
-		PORT_TEST(polling_guest_listens),
-		PORT_TEST(accept_tells_the_room),
-		PORT_TEST(driver_start_loses_nothing),
-		PORT_TEST(bytes_read_are_gone),
-		PORT_TEST(bytes_under_way_keep_their_order),
-		PORT_TEST(excess_goes_back),
-		PORT_TEST(fcr_needs_its_enable_bit),
 		PORT_TEST(port_without_backend),
-		PORT_TEST(reset_keeps_input),
 		PORT_TEST(device_tree_node),
 		PORT_TEST(statistics),
 		PORT_TEST(creation_errors),

@@ -18,6 +18,7 @@
 #define FLASH_LOCK	     0x01
 #define FLASH_UNLOCK	     0xd0
 #define FLASH_LOCK_DOWN	     0x2f
+#define FLASH_WRITE_CONFIG   0x03
 #define FLASH_READ_STATUS    0x70
 #define FLASH_READ_ID	     0x90
 #define FLASH_READ_QUERY     0x98
@@ -33,6 +34,7 @@
 #define FLASH_SR_ERASE_LOCKED 0xa2
 
 #define FLASH_ID_LOCK	  2 /* word in the ID plane of each block */
+#define FLASH_ID_CONFIG	  5
 #define FLASH_LOCKED	  1
 #define FLASH_LOCKED_DOWN 2
 

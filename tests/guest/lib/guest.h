@@ -64,7 +64,7 @@ void done(void) __attribute__((noreturn));
 /* The aborts a processor took since fault_expect(); the last one's details. */
 struct fault {
 	u64 count;
-	u64 esr;
+	u32 esr;
 	u64 far;
 	u64 elr;
 };

@@ -1,0 +1,137 @@
+#!/usr/bin/env python3
+# Read EDK2's variables out of a flash file, trusting nothing in it
+# SPDX-License-Identifier: GPL-2.0-or-later
+#
+# Layouts: UEFI Platform Initialization Specification 1.8, volume 3, "Firmware
+# Volume Header"; EDK2, MdeModulePkg/Include/Guid/VariableFormat.h.
+
+import collections
+import struct
+import sys
+import uuid
+
+NV_DATA_FV = uuid.UUID("fff12b8d-7696-4c8b-a985-2747075b4f50")
+# With and without room for what authenticated variables need.
+STORES = {
+	uuid.UUID("aaf32c78-947b-439a-a180-2e144ec37792"): "<HBBIQ16xIII16s",
+	uuid.UUID("ddcf3616-3275-4164-98b6-fe85707ffe7d"): "<HBBIII16s",
+}
+STORE_HEADER = "<16sIBBHI"
+FORMATTED, HEALTHY = 0x5A, 0xFE
+START = 0x55AA
+# Bits of a variable's state go from 1 to 0 one after the other.
+HEADER_VALID, ADDED, LEAVING, DELETED = 0x7F, 0x3F, 0x3E, 0x3D
+STATES = {
+	0xFF: "header begun", HEADER_VALID: "header valid", ADDED: "added", LEAVING: "leaving",
+	DELETED: "deleted", 0x3C: "deleted", 0x7D: "deleted", 0x7C: "deleted",
+}
+
+Variable = collections.namedtuple("Variable", "offset name guid state attributes data")
+
+
+class Damaged(Exception):
+	"""What is wrong with the file."""
+
+
+def need(condition, text):
+	if not condition:
+		raise Damaged(text)
+
+
+def guid_at(data, offset):
+	return uuid.UUID(bytes_le=bytes(data[offset:offset + 16]))
+
+
+def check_volume(flash):
+	"""Returns where the variable store begins and where the volume ends."""
+	need(len(flash) >= 72, "only %d bytes" % len(flash))
+	guid = guid_at(flash, 16)
+	length, signature, _, header, _, _, _, revision = struct.unpack_from("<Q4sIHHHBB", flash, 32)
+	need(signature == b"_FVH", "no firmware volume: signature %r" % signature)
+	need(guid == NV_DATA_FV, "volume's GUID is %s" % guid)
+	need(revision == 2, "volume's revision is %d" % revision)
+	need(72 <= header <= 4096 and header % 2 == 0, "volume's header has %d bytes" % header)
+	need(header <= length <= len(flash), "volume has %d bytes, the file %d" % (length, len(flash)))
+	words = struct.unpack_from("<%dH" % (header // 2), flash)
+	need(sum(words) & 0xFFFF == 0, "volume's header: checksum is off by %#x" % (sum(words) & 0xFFFF))
+	blocks = 0
+	for at in range(56, header, 8):
+		count, size = struct.unpack_from("<II", flash, at)
+		blocks += count * size
+	need(blocks == length, "volume's block map covers %d bytes of %d" % (blocks, length))
+	return header, length
+
+
+def read_name(raw):
+	need(len(raw) >= 2 and len(raw) % 2 == 0 and raw[-2:] == b"\0\0", "name %r has no end" % raw)
+	return raw[:-2].decode("utf-16-le", "replace")
+
+
+def variables(flash):
+	"""All variables in the store, deleted ones as well, in their order."""
+	start, limit = check_volume(flash)
+	guid = guid_at(flash, start)
+	need(guid in STORES, "variable store's GUID is %s" % guid)
+	_, size, formatted, state, _, _ = struct.unpack_from(STORE_HEADER, flash, start)
+	need((formatted, state) == (FORMATTED, HEALTHY),
+		"variable store: format %#x, state %#x" % (formatted, state))
+	end = start + size
+	need(end <= limit, "variable store of %d bytes passes the volume's end" % size)
+	layout = STORES[guid]
+	at = start + struct.calcsize(STORE_HEADER)
+	found = []
+	while at + struct.calcsize(layout) <= end:
+		id_, state, _, attributes, *_, name_size, data_size, vendor = \
+			struct.unpack_from(layout, flash, at)
+		if id_ != START:
+			break
+		body = at + struct.calcsize(layout)
+		if state == 0xFF:	# the header may be there in part: sizes mean nothing
+			break
+		need(state in STATES, "at %#x: state %#x" % (at, state))
+		need(body + name_size + data_size <= end,
+			"at %#x: %d bytes of name and %d of data" % (at, name_size, data_size))
+		# All else can be incomplete before a variable is added, and after that not.
+		name = read_name(flash[body:body + name_size]) if state & 0xC0 == 0 else None
+		found.append(Variable(at, name, uuid.UUID(bytes_le=vendor), state, attributes,
+			bytes(flash[body + name_size:body + name_size + data_size])))
+		at = (body + name_size + data_size + 3) & ~3
+	rest = flash[at:end]
+	if at + 2 <= end and struct.unpack_from("<H", flash, at)[0] != START:
+		need(rest.count(0xFF) == len(rest), "at %#x: neither a variable nor erased" % at)
+	return found
+
+
+def live(flash):
+	"""{(name, guid): data} of what EDK2 takes for present."""
+	values = {}
+	for wanted in (LEAVING, ADDED):		# an added one replaces the one that leaves
+		seen = set()
+		for v in variables(flash):
+			if v.state != wanted:
+				continue
+			key = (v.name, v.guid)
+			need(key not in seen, "%s is there twice, in state %s" % (v.name, STATES[wanted]))
+			seen.add(key)
+			values[key] = v.data
+	return values
+
+
+def main():
+	if len(sys.argv) != 2:
+		print("usage: efivars.py FILE", file=sys.stderr)
+		return 2
+	try:
+		with open(sys.argv[1], "rb") as f:
+			found = variables(f.read())
+	except (OSError, Damaged) as problem:
+		print("efivars.py: %s: %s" % (sys.argv[1], problem), file=sys.stderr)
+		return 1
+	for v in found:
+		print("%#08x %-12s %#x %s %s %s" % (v.offset, STATES[v.state], v.attributes, v.guid,
+			v.name, v.data.hex()))
+	return 0
+
+
+if __name__ == "__main__":
+	sys.exit(main())

@@ -1,0 +1,211 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The VM core on real KVM, where a fake would prove nothing: eventfds that
+ * ring and are rung, kicks that must not be lost, nothing left behind. Prints
+ * TAP. Its argument is the folder with the programs of tests/guest.
+ */
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "lkvm/log.h"
+#include "lkvm/machine.h"
+
+/* As in tests/guest/irqfd.c. */
+#define EDGE_DOORBELL  0x03000000
+#define LEVEL_DOORBELL 0x03000010
+#define LEVEL_MATCH    0x1234
+#define EDGE_GSI       20
+#define LEVEL_GSI      21
+#define ROUNDS	       10
+
+#define KICK_ROUNDS 60
+
+static unsigned int count;
+static bool failed;
+
+static bool check(bool good, const char *name)
+{
+	printf("%sok %u - kvm: %s\n", good ? "" : "not ", ++count, name);
+	fflush(stdout);
+	failed |= !good;
+	return good;
+}
+
+/* A machine that runs one of the bare-metal programs, with dropped output. */
+static struct machine *start(struct vm_config *config, const char *dir,
+			     const char *program, char *path)
+{
+	struct chardev *serial[MACHINE_MAX_SERIAL] = { NULL };
+	struct machine *machine;
+
+	snprintf(path, PATH_MAX, "%s/%s.bin", dir, program);
+	config->kvm_dev = "/dev/kvm";
+	config->kernel = path;
+	config->ram_size = 16 * SZ_1M;
+	if (machine_create(config, &machine))
+		return NULL;
+	if (!machine_build(machine, serial))
+		return machine;
+	machine_destroy(machine);
+	return NULL;
+}
+
+static void test_eventfds(const char *dir)
+{
+	struct vm_config config = { .nr_cpus = 1 };
+	int edge = eventfd(0, EFD_CLOEXEC);
+	int level = eventfd(0, EFD_CLOEXEC);
+	int resample = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	const u64 match = LEVEL_MATCH;
+	struct vcpu_totals totals;
+	struct machine *machine;
+	char path[PATH_MAX];
+	struct vm *vm;
+	u64 resampled = 0;
+	int ret;
+
+	machine = start(&config, dir, "irqfd", path);
+	if (!check(machine != NULL, "machine for eventfds"))
+		return;
+	vm = machine_vm(machine);
+	ret = ioeventfd_assign(vm, EDGE_DOORBELL, 4, edge, NULL);
+	check(!ret, "ioeventfd for any value");
+	ret = ioeventfd_assign(vm, LEVEL_DOORBELL, 4, level, &match);
+	check(!ret, "ioeventfd for one value");
+	ret = irqfd_assign(vm, EDGE_GSI, edge, -1);
+	check(!ret, "irqfd, edge");
+	ret = irqfd_assign(vm, LEVEL_GSI, level, resample);
+	check(!ret, "irqfd, level with resampling");
+	check(vm_run(vm) == VM_EXIT_POWEROFF, "all interrupts arrived");
+	vm_vcpu_totals(vm, &totals);
+	check(atomic_load(&vm->bus.unclaimed) == ROUNDS,
+	      "only the value that does not match left the kernel");
+	ret = read(resample, &resampled, sizeof(resampled)) < 0;
+	check(!ret && resampled == ROUNDS, "each end of interrupt was told");
+	check(!irqfd_deassign(vm, EDGE_GSI, edge) &&
+		      !ioeventfd_deassign(vm, EDGE_DOORBELL, 4, edge, NULL),
+	      "deassigned");
+	check(irqfd_assign(vm, EDGE_GSI, -1, -1) < 0,
+	      "a descriptor that is none is refused");
+	machine_destroy(machine);
+	close(edge);
+	close(level);
+	close(resample);
+}
+
+struct stopper {
+	struct vm *vm;
+	long delay_ns;
+};
+
+static void *stop_soon(void *arg)
+{
+	struct stopper *stopper = arg;
+	struct timespec delay = { .tv_nsec = stopper->delay_ns };
+
+	nanosleep(&delay, NULL);
+	vm_request_exit(stopper->vm, VM_EXIT_KILLED);
+	return NULL;
+}
+
+/*
+ * Stops guests that never exit by themselves, at any moment from before the
+ * first KVM_RUN to well inside. A lost kick shows as a hang.
+ */
+static void test_kicks(const char *dir)
+{
+	struct vm_config config = { .nr_cpus = 3 };
+	unsigned int good = 0;
+	char path[PATH_MAX];
+
+	for (int i = 0; i < KICK_ROUNDS; i++) {
+		struct machine *machine = start(&config, dir, "spin", path);
+		struct stopper stopper = { .delay_ns = i * 50000L };
+		pthread_t thread;
+
+		if (!machine)
+			break;
+		stopper.vm = machine_vm(machine);
+		if (i % 3 == 0)
+			stop_soon(&stopper);
+		else
+			pthread_create(&thread, NULL, stop_soon, &stopper);
+		good += vm_run(stopper.vm) == VM_EXIT_KILLED;
+		if (i % 3)
+			pthread_join(thread, NULL);
+		machine_destroy(machine);
+	}
+	check(good == KICK_ROUNDS, "no kick is lost");
+}
+
+static unsigned int count_entries(const char *path)
+{
+	DIR *dir = opendir(path);
+	unsigned int n = 0;
+
+	while (dir && readdir(dir))
+		n++;
+	if (dir)
+		closedir(dir);
+	return n;
+}
+
+static void test_leaks(const char *dir)
+{
+	struct vm_config config = { .nr_cpus = 2 };
+	unsigned int fds = count_entries("/proc/self/fd");
+	unsigned int threads = count_entries("/proc/self/task");
+	struct machine *machine;
+	char path[PATH_MAX];
+	bool good = true;
+
+	for (int i = 0; i < 5; i++) {
+		machine = start(&config, dir, "poweroff", path);
+		good &= machine &&
+			vm_run(machine_vm(machine)) == VM_EXIT_POWEROFF;
+		machine_destroy(machine);
+	}
+	check(good, "machines in a row");
+	check(count_entries("/proc/self/fd") == fds, "no descriptor is left");
+	check(count_entries("/proc/self/task") == threads, "no thread is left");
+}
+
+/* Two machines in one process share nothing. */
+static void test_two(const char *dir)
+{
+	struct vm_config config1 = { .nr_cpus = 1 }, config2 = { .nr_cpus = 1 };
+	char path1[PATH_MAX], path2[PATH_MAX];
+	struct machine *one = start(&config1, dir, "poweroff", path1);
+	struct machine *two = start(&config2, dir, "reset", path2);
+
+	check(one && two, "two machines at once");
+	if (one && two) {
+		check(vm_run(machine_vm(two)) == VM_EXIT_RESET, "the second");
+		check(vm_run(machine_vm(one)) == VM_EXIT_POWEROFF, "the first");
+	}
+	machine_destroy(two);
+	machine_destroy(one);
+}
+
+int main(int argc, char *argv[])
+{
+	if (argc != 2) {
+		fprintf(stderr, "usage: test_kvm DIR\n");
+		return 2;
+	}
+	log_set_level(LOG_LEVEL_ERROR);
+	test_eventfds(argv[1]);
+	test_kicks(argv[1]);
+	test_leaks(argv[1]);
+	test_two(argv[1]);
+	printf("1..%u\n", count);
+	return failed;
+}

@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* A file for a flash bank in a directory of its own, and what was said. */
+#ifndef TESTS_FLASH_FIXTURE_H
+#define TESTS_FLASH_FIXTURE_H
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "lkvm/flash_store.h"
+
+#define BLOCK  SZ_64K
+#define WINDOW SZ_1M
+
+/* All messages since forget_messages(), each on a line of its own. */
+extern char messages[4096];
+extern unsigned int nr_fatal;
+extern unsigned int nr_guest; /* those of pr_guest() */
+
+void forget_messages(void);
+#define assert_said(text) assert_non_null(strstr(messages, text))
+
+/* Makes an empty directory, and removes it with all that is in it. */
+int make_dir(void **state);
+int remove_dir(void **state);
+
+/* A name in the directory; "f" unless told. */
+const char *path_of(const char *name);
+#define PATH path_of("f")
+
+/* The byte of make_file() at `offset`. */
+u8 pattern(u64 offset);
+
+/* Makes the file, `size` bytes of pattern, afresh. */
+void make_file(u64 size);
+
+/* What the file holds now, seen through a descriptor of its own. */
+u64 file_bytes(void);
+u8 file_byte(u64 offset);
+void read_file(u64 offset, void *buf, size_t len);
+
+/* A configuration of the file: as if by --flash FILE,options. */
+struct flash_config config_of(const char *name, const char *options);
+
+#endif

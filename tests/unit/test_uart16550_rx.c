@@ -1,0 +1,280 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* SOURCES: hw/uart16550.c vmm/mmio.c util/fdt.c util/json.c util/log.c */
+/* 16550A: the receive FIFO, and input that waits for a guest that listens. */
+#include "uart_fixture.h"
+
+#define NO_IRQ	 0x01
+#define LOOP_OUT (UART_MCR_LOOP | 0x0f)
+
+/* Linux fills and empties the FIFO; piped input must survive that. */
+static void linux_measures_fifo(void **state)
+{
+	struct port *p = *state;
+	unsigned int n = 0;
+
+	input(p, "0123456789abcdefghij");
+	wr(p, UART_FCR,
+	   UART_FCR_ENABLE_FIFO | UART_FCR_CLEAR_RCVR | UART_FCR_CLEAR_XMIT);
+	assert_true(rd(p, UART_LSR) & UART_LSR_DR);
+	wr(p, UART_MCR, UART_MCR_LOOP);
+	assert_false(rd(p, UART_LSR) & UART_LSR_DR);
+	for (unsigned int i = 0; i < 256; i++)
+		wr(p, UART_TX, i);
+	for (; rd(p, UART_LSR) & UART_LSR_DR; n++)
+		assert_int_equal(rd(p, UART_RX), n);
+	assert_int_equal(n, 16);
+	assert_int_equal(p->nr_out, 0);
+	wr(p, UART_MCR, 0);
+	expect_input(p, "0123456789abcdefghij");
+}
+
+static void overrun_of_the_fifo(void **state)
+{
+	struct port *p = *state;
+
+	wr(p, UART_FCR, UART_FCR_ENABLE_FIFO);
+	wr(p, UART_MCR, LOOP_OUT);
+	wr(p, UART_IER, UART_IER_RLSI);
+	for (unsigned int i = 0; i < 16; i++)
+		wr(p, UART_TX, 'a' + i);
+	assert_false(irq.high);
+	wr(p, UART_TX, 'X');
+	assert_true(irq.high);
+	assert_true(rd(p, UART_LSR) & UART_LSR_OE);
+	assert_false(irq.high);
+	assert_false(rd(p, UART_LSR) & UART_LSR_OE);
+	expect_input(p, "abcdefghijklmnop");
+	assert_false(rd(p, UART_LSR) & UART_LSR_DR);
+}
+
+static void overrun_of_the_register(void **state)
+{
+	struct port *p = *state;
+
+	wr(p, UART_MCR, LOOP_OUT);
+	wr(p, UART_TX, 'a');
+	assert_false(rd(p, UART_LSR) & UART_LSR_OE);
+	wr(p, UART_TX, 'b');
+	assert_true(rd(p, UART_LSR) & UART_LSR_OE);
+	expect_input(p, "b");
+	assert_false(rd(p, UART_LSR) & UART_LSR_DR);
+}
+
+static void looped_bytes_die_in_a_reset(void **state)
+{
+	struct port *p = *state;
+
+	wr(p, UART_FCR, UART_FCR_ENABLE_FIFO);
+	wr(p, UART_MCR, LOOP_OUT);
+	wr(p, UART_TX, 'x');
+	wr(p, UART_MCR, 0);
+	input(p, "ab");
+	wr(p, UART_FCR, UART_FCR_ENABLE_FIFO | UART_FCR_CLEAR_RCVR);
+	expect_input(p, "ab");
+	assert_int_equal(p->uart->bytes_in, 2);
+}
+
+/* Looped bytes stay in the FIFO over the end of the test, as on the part. */
+static void looped_bytes_come_first(void **state)
+{
+	struct port *p = *state;
+
+	wr(p, UART_FCR, UART_FCR_ENABLE_FIFO);
+	input(p, "0123456789");
+	wr(p, UART_MCR, LOOP_OUT);
+	for (unsigned int i = 0; i < 16; i++)
+		wr(p, UART_TX, 'A' + i);
+	input(p, "xyz");
+	wr(p, UART_MCR, 0);
+	wr(p, UART_MCR, LOOP_OUT);
+	wr(p, UART_MCR, 0);
+	expect_input(p, "ABCDEFGHIJKLMNOP0123456789xyz");
+	assert_int_equal(p->uart->bytes_in, 13);
+}
+
+static void nothing_while_the_guest_is_away(void **state)
+{
+	struct port *p = *state;
+
+	input(p, "abc");
+	rd(p, UART_LSR);
+	wr(p, UART_TX, 'x');
+	rd(p, UART_LSR);
+	rd(p, UART_IIR);
+	rd(p, UART_LSR);
+	assert_int_equal(p->nr_accept, 0);
+	assert_int_equal(rd(p, UART_RX), 0);
+	assert_int_equal(p->nr_in, 3);
+}
+
+static void polling_guest_listens(void **state)
+{
+	struct port *p = *state;
+
+	input(p, "ab");
+	rd(p, UART_LSR);
+	assert_int_equal(p->accepted, 0);
+	rd(p, UART_LSR);
+	assert_true(rd(p, UART_LSR) & UART_LSR_DR);
+	assert_int_equal(p->nr_in, 1);
+	assert_int_equal(rd(p, UART_RX), 'a');
+	assert_int_equal(p->accepted, 0);
+	assert_int_equal(rd(p, UART_RX), 0);
+	rd(p, UART_LSR);
+	rd(p, UART_LSR);
+	assert_int_equal(rd(p, UART_RX), 'b');
+}
+
+static void accept_tells_the_room(void **state)
+{
+	struct port *p = *state;
+
+	wr(p, UART_IER, UART_IER_RDI);
+	assert_int_equal(p->accepted, 1);
+	wr(p, UART_FCR, UART_FCR_ENABLE_FIFO);
+	assert_int_equal(p->accepted, 16);
+	assert_int_equal(p->nr_accept, 2);
+	input(p, "abc");
+	assert_int_equal(p->accepted, 13);
+	rd(p, UART_RX);
+	assert_int_equal(p->accepted, 14);
+	rd(p, UART_LSR);
+	rd(p, UART_IIR);
+	assert_int_equal(p->nr_accept, 4);
+	wr(p, UART_MCR, UART_MCR_LOOP);
+	assert_int_equal(p->accepted, 0);
+	wr(p, UART_MCR, 0);
+	assert_int_equal(p->accepted, 14);
+	wr(p, UART_FCR, 0);
+	assert_int_equal(p->accepted, 0);
+	assert_int_equal(rd(p, UART_RX), 'b');
+	assert_int_equal(p->accepted, 0);
+	assert_int_equal(rd(p, UART_RX), 'c');
+	assert_int_equal(p->accepted, 1);
+	wr(p, UART_IER, 0);
+	assert_int_equal(p->accepted, 0);
+}
+
+/* How Linux's driver begins: every reset it does, in its order. */
+static void driver_start_loses_nothing(void **state)
+{
+	struct port *p = *state;
+
+	input(p, "0123456789abcdefghijklmnopqrs");
+	wr(p, UART_FCR, UART_FCR_ENABLE_FIFO);
+	wr(p, UART_FCR,
+	   UART_FCR_ENABLE_FIFO | UART_FCR_CLEAR_RCVR | UART_FCR_CLEAR_XMIT);
+	wr(p, UART_FCR, 0);
+	rd(p, UART_LSR);
+	assert_int_equal(rd(p, UART_RX), 0);
+	rd(p, UART_IIR);
+	rd(p, UART_MSR);
+	wr(p, UART_IER, UART_IER_RDI | UART_IER_RLSI);
+	wr(p, UART_FCR, UART_FCR_ENABLE_FIFO);
+	wr(p, UART_FCR, UART_FCR_ENABLE_FIFO | UART_FCR_TRIGGER_8);
+	expect_input(p, "0123456789abcdefghijklmnopqrs");
+	assert_int_equal(p->uart->bytes_in, 29);
+}
+
+static void bytes_read_are_gone(void **state)
+{
+	struct port *p = *state;
+
+	wr(p, UART_FCR, UART_FCR_ENABLE_FIFO);
+	input(p, "abcd");
+	expect_input(p, "ab");
+	wr(p, UART_FCR, UART_FCR_ENABLE_FIFO | UART_FCR_CLEAR_RCVR);
+	expect_input(p, "cd");
+	assert_false(rd(p, UART_LSR) & UART_LSR_DR);
+}
+
+/* The loop's thread may be on its way when the guest resets the FIFO. */
+static void bytes_under_way_keep_their_order(void **state)
+{
+	struct port *p = *state;
+
+	wr(p, UART_FCR, UART_FCR_ENABLE_FIFO);
+	input(p, "abcdef");
+	wr(p, UART_FCR, 0);
+	p->chr.receive(&p->chr, (const u8 *)"0123456789", 10);
+	assert_int_equal(rd(p, UART_RX), 0);
+	assert_int_equal(p->nr_in, 0);
+	wr(p, UART_IER, UART_IER_RDI);
+	expect_input(p, "abc");
+	wr(p, UART_FCR, UART_FCR_ENABLE_FIFO);
+	expect_input(p, "def0123456789");
+}
+
+static void excess_goes_back(void **state)
+{
+	struct port *p = *state;
+
+	wr(p, UART_FCR, UART_FCR_ENABLE_FIFO);
+	p->chr.receive(&p->chr, (const u8 *)"0123456789abcdefghij", 20);
+	assert_int_equal(p->nr_in, 4);
+	assert_memory_equal(p->in, "ghij", 4);
+	assert_false(rd(p, UART_LSR) & UART_LSR_OE);
+	expect_input(p, "0123456789abcdefghij");
+	wr(p, UART_MCR, UART_MCR_LOOP);
+	p->chr.receive(&p->chr, (const u8 *)"0123456789", 10);
+	p->chr.receive(&p->chr, (const u8 *)"abcdefghij", 10);
+	assert_memory_equal(p->in, "ghij", 4);
+	wr(p, UART_MCR, 0);
+	expect_input(p, "0123456789abcdefghij");
+}
+
+/* FCR's other bits have no effect without bit 0. */
+static void fcr_needs_its_enable_bit(void **state)
+{
+	struct port *p = *state;
+
+	wr(p, UART_IER, UART_IER_RDI);
+	wr(p, UART_MCR, UART_MCR_LOOP);
+	wr(p, UART_TX, 'a');
+	wr(p, UART_FCR, UART_FCR_CLEAR_RCVR | UART_FCR_TRIGGER_14);
+	assert_int_equal(rd(p, UART_IIR), UART_IIR_RDI);
+	assert_int_equal(rd(p, UART_RX), 'a');
+}
+
+static void reset_keeps_input(void **state)
+{
+	struct port *p = *state;
+
+	wr(p, UART_FCR, UART_FCR_ENABLE_FIFO);
+	wr(p, UART_IER, 0xf);
+	wr(p, UART_LCR, 3);
+	wr(p, UART_SCR, 3);
+	input(p, "ab");
+	assert_true(irq.high);
+	p->uart->dev.ops->reset(&p->uart->dev);
+	assert_false(irq.high);
+	assert_int_equal(p->accepted, 0);
+	assert_int_equal(rd(p, UART_IIR), NO_IRQ);
+	assert_int_equal(rd(p, UART_LCR), 0);
+	assert_int_equal(rd(p, UART_SCR), 0);
+	assert_int_equal(rd(p, UART_RX), 0);
+	wr(p, UART_FCR, UART_FCR_ENABLE_FIFO);
+	expect_input(p, "ab");
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		PORT_TEST(linux_measures_fifo),
+		PORT_TEST(overrun_of_the_fifo),
+		PORT_TEST(overrun_of_the_register),
+		PORT_TEST(looped_bytes_die_in_a_reset),
+		PORT_TEST(looped_bytes_come_first),
+		PORT_TEST(nothing_while_the_guest_is_away),
+		PORT_TEST(polling_guest_listens),
+		PORT_TEST(accept_tells_the_room),
+		PORT_TEST(driver_start_loses_nothing),
+		PORT_TEST(bytes_read_are_gone),
+		PORT_TEST(bytes_under_way_keep_their_order),
+		PORT_TEST(excess_goes_back),
+		PORT_TEST(fcr_needs_its_enable_bit),
+		PORT_TEST(reset_keeps_input),
+	};
+
+	return cmocka_run_group_tests_name("uart16550_rx", tests, NULL, NULL);
+}
