@@ -37,7 +37,6 @@ static void chosen_node(struct machine *machine, struct fdt_writer *fdt)
 
 	fdt_node_begin(fdt, "chosen");
 	fdt_prop_string(fdt, "bootargs", machine->cmdline);
-	fdt_prop_string(fdt, "stdout-path", "serial0");
 	/* Without entropy no seed at all is better than a guessable one. */
 	if (!machine->config->has_kaslr_seed &&
 	    getrandom(&kaslr_seed, sizeof(kaslr_seed), 0) != sizeof(kaslr_seed))
@@ -50,6 +49,12 @@ static void chosen_node(struct machine *machine, struct fdt_writer *fdt)
 		fdt_prop_u64(fdt, "linux,initrd-end",
 			     machine->initrd.base + machine->initrd.size);
 	}
+	/*
+	 * Last, because EDK2 2022.11 looks for the end of the path with the
+	 * arguments swapped: a byte 8, such as the length of a 64-bit property,
+	 * must not follow within 58 bytes (mended in its commit 47b1d61169).
+	 */
+	fdt_prop_string(fdt, "stdout-path", "serial0");
 	fdt_node_end(fdt);
 }
 

@@ -176,6 +176,17 @@ void vm_request_exit(struct vm *vm, enum vm_exit reason)
 	evloop_stop(&vm->loop);
 }
 
+/* A guest that hangs leaves little else to go by. */
+static void describe_vcpus(struct vm *vm)
+{
+	char where[192];
+
+	for (unsigned int i = 0; i < vm->nr_vcpus; i++) {
+		vm->arch_ops->describe(vm->vcpus[i], where, sizeof(where));
+		pr_info("vCPU %u: %s", i, where);
+	}
+}
+
 enum vm_exit vm_run(struct vm *vm)
 {
 	int ret;
@@ -187,6 +198,8 @@ enum vm_exit vm_run(struct vm *vm)
 	if (ret)
 		vm_request_exit(vm, VM_EXIT_FAILURE);
 	vcpus_stop(vm);
+	if (atomic_load(&vm->exit_reason) == VM_EXIT_TIMEOUT)
+		describe_vcpus(vm);
 	ret = device_quiesce_all(&vm->devices);
 	if (ret)
 		return VM_EXIT_FAILURE;

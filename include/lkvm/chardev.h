@@ -10,20 +10,22 @@
 
 struct chardev;
 
-/* Called by the front, on any vCPU thread. */
+/*
+ * Called by the front, on any vCPU thread or from inside `receive`. A backend
+ * keeps a limit: what `accept` said last, less what it has delivered since.
+ * It lowers the limit before it calls `receive`, and holds no lock meanwhile.
+ */
 struct chardev_ops {
 	/* Sends bytes; returns when they have been written or are dropped. */
 	void (*write)(struct chardev *chr, const u8 *buf, size_t len);
 	/*
-	 * The front can take `n` more bytes (0 stops the flow): the backend
-	 * calls `receive` with at most that many. Replaces what an earlier
-	 * call said. Never calls `receive` itself, so the front may hold its
-	 * lock.
+	 * The front can take `n` more bytes; 0 stops the flow. Never calls
+	 * `receive` itself, so the front may hold its lock.
 	 */
 	void (*accept)(struct chardev *chr, size_t n);
 	/*
-	 * Gives bytes back that `receive` delivered and the guest has not
-	 * seen; they come first at the next `receive`.
+	 * Gives back, from inside `receive`, bytes beyond the limit; they come
+	 * first at the next `receive`.
 	 */
 	void (*unread)(struct chardev *chr, const u8 *buf, size_t len);
 };

@@ -181,9 +181,10 @@ def quoted(path):
 class Host:
 	"""One QEMU. state: a folder with a saved state to save to or load from."""
 
-	def __init__(self, opts, work, save=None, load=None):
-		self.console = os.path.join(work, "console")
-		self.said = os.path.join(work, "qemu")
+	def __init__(self, opts, save=None, load=None):
+		# Files without a name: nothing is left behind, however we end.
+		self.console = os.memfd_create("console")
+		self.said = os.memfd_create("qemu")
 		self.shared = os.memfd_create("shared")
 		os.truncate(self.shared, SHARED_SIZE)
 		# One end of each socket pair is QEMU's: no names, and no connecting.
@@ -196,9 +197,10 @@ class Host:
 		self.output = []
 		self.up = False
 		machine, more = machine_options(opts)
-		args = [QEMU, "-accel", "tcg,thread=multi", "-nodefaults", "-nographic",
+		# QEMU ends with us even if we are killed by a signal that cannot be caught.
+		args = ["setpriv", "--pdeathsig", "KILL", QEMU, "-accel", "tcg,thread=multi", "-nodefaults", "-nographic",
 			"-no-reboot", "-m", str(opts.mem), *more,
-			"-serial", "file:" + quoted(self.console),
+			"-serial", "file:/proc/self/fd/%d" % self.console,
 			"-chardev", "socket,id=monitor,fd=%d" % monitor.fileno(),
 			"-mon", "chardev=monitor,mode=control",
 			"-chardev", "socket,id=port,fd=%d" % port.fileno(),
@@ -207,7 +209,7 @@ class Host:
 			"-object", "memory-backend-file,id=shared,size=%d,share=on,"
 			"mem-path=/proc/self/fd/%d" % (SHARED_SIZE, self.shared),
 			"-device", "ivshmem-plain,memdev=shared,master=on,addr=1f"]
-		fds = [port.fileno(), monitor.fileno(), self.shared]
+		fds = [port.fileno(), monitor.fileno(), self.shared, self.console]
 		self.state = None
 		if save or load:
 			machine += ",memory-backend=ram"
@@ -219,13 +221,8 @@ class Host:
 		else:
 			args += ["-kernel", IMAGE, "-initrd", INITRD, "-append", KERNEL_ARGS]
 		args += ["-M", machine]
-		try:
-			with open(self.said, "wb") as log:
-				self.qemu = subprocess.Popen(args, stdin=subprocess.DEVNULL, stdout=log,
-					stderr=subprocess.STDOUT, pass_fds=fds, start_new_session=True)
-		except FileNotFoundError:
-			raise Problem("no %s: install Debian's package qemu-system-arm, or run"
-				" tests/host/packages host" % QEMU) from None
+		self.qemu = subprocess.Popen(args, stdin=subprocess.DEVNULL, stdout=self.said,
+			stderr=subprocess.STDOUT, pass_fds=fds, start_new_session=True)
 		port.close()
 		monitor.close()
 		self.monitor_send("qmp_capabilities")
@@ -336,16 +333,14 @@ class Host:
 		self.qemu.wait()
 		self.port.close()
 		self.monitor.close()
-		os.close(self.shared)
+		for fd in (self.shared, self.console, self.said):
+			os.close(fd)
 
 	def last_words(self):
 		text = ""
-		for what, path in (("QEMU", self.said), ("the host's console", self.console)):
-			try:
-				with open(path, "rb") as f:
-					lines = f.read().decode(errors="replace").split("\n")
-			except OSError:
-				continue
+		for what, fd in (("QEMU", self.said), ("the host's console", self.console)):
+			data = os.pread(fd, os.fstat(fd).st_size, 0)
+			lines = data.decode(errors="replace").split("\n")
 			lines = [line.rstrip() for line in lines if line.strip()][-40:]
 			if lines:
 				text += "\n--- the end of what %s said:\n" % what + "\n".join(lines)
@@ -359,10 +354,9 @@ def identity(path):
 	return "%s %d %d" % (os.path.basename(path), info.st_size, info.st_mtime_ns)
 
 
-def saved_state(opts, work):
+def saved_state(opts, qemu):
 	"""The folder with the saved state for these options; made if need be."""
-	qemu = shutil.which(QEMU)
-	if opts.boot or not qemu:
+	if opts.boot:
 		return None
 	# All states stand on these: one of another base is of no use any more.
 	base = "\n".join([identity(qemu), identity(IMAGE), identity(INITRD), KERNEL_ARGS])
@@ -381,7 +375,7 @@ def saved_state(opts, work):
 		os.mkdir(new)
 		host = None
 		try:
-			host = Host(opts, work, save=new)
+			host = Host(opts, save=new)
 			host.wait_ready(120)
 			# What the kernel still has to do now, it need not do in each run.
 			time.sleep(0.3)
@@ -562,13 +556,17 @@ class Session:
 		return self.status
 
 
-def start(opts, work, hosts):
+def start(opts, hosts):
 	"""A session with a host that has been told what to do, continued from a saved
 	state if that works. What is in hosts is to be ended by the caller."""
-	state = saved_state(opts, work)
+	qemu = shutil.which(QEMU)
+	if not qemu:
+		raise Problem("no %s: install Debian's package qemu-system-arm, or run"
+			" tests/host/packages host" % QEMU)
+	state = saved_state(opts, qemu)
 	if state:
 		try:
-			hosts.append(Host(opts, work, load=state))
+			hosts.append(Host(opts, load=state))
 			session = Session(opts, hosts[-1])
 			hosts[-1].load()
 			session.begin()
@@ -576,7 +574,7 @@ def start(opts, work, hosts):
 		except (Gone, FileNotFoundError) as problem:
 			warn("cannot use the saved state in %s (%s), booting a host" % (state, problem))
 			shutil.rmtree(state, ignore_errors=True)
-	hosts.append(Host(opts, work))
+	hosts.append(Host(opts))
 	session = Session(opts, hosts[-1])
 	session.begin()
 	return session

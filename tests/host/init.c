@@ -71,9 +71,10 @@ static char in_buf[CHUNK];
 static char out_buf[CHUNK];
 
 static struct {
+	int fd;
 	char *at;
-	size_t size, used;
-} shared;
+	size_t size, mapped, used;
+} shared = { .fd = -1 };
 
 // Nothing can be done about an error here but to leave a trace on the console,
 // of which run shows the end.
@@ -264,20 +265,32 @@ static void open_shared(void)
 {
 #define DEVICE "/sys/bus/pci/devices/0000:00:1f.0/"
 	struct stat st;
-	char *at;
-	int fd;
 
 	if (!write_text(DEVICE "enable", "1"))
 		return;
-	fd = open(DEVICE "resource2_wc", O_RDWR | O_CLOEXEC);
-	if (fd < 0 || fstat(fd, &st))
-		return;
-	at = mmap(NULL, st.st_size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-	close(fd);
-	if (at == MAP_FAILED)
-		return;
-	shared.at = at;
-	shared.size = st.st_size;
+	shared.fd = open(DEVICE "resource2_wc", O_RDWR | O_CLOEXEC);
+	if (shared.fd >= 0 && !fstat(shared.fd, &st))
+		shared.size = st.st_size;
+}
+
+// Every page that is mapped costs time, so no more than what is needed is.
+static bool map_shared(size_t size)
+{
+	const size_t unit = 1 << 20;
+
+	if (size <= shared.mapped)
+		return true;
+	if (size > shared.size)
+		return false;
+	if (shared.mapped)
+		munmap(shared.at, shared.mapped);
+	size = (size + size / 2 + unit - 1) / unit * unit;
+	shared.mapped = size < shared.size ? size : shared.size;
+	shared.at = mmap(NULL, shared.mapped, PROT_READ | PROT_WRITE,
+			 MAP_SHARED, shared.fd, 0);
+	if (shared.at == MAP_FAILED)
+		shared.size = shared.mapped = 0;
+	return shared.mapped;
 }
 
 // The applets that are not started by busybox's own shell need a name.
@@ -381,7 +394,7 @@ static void take_shared(uint64_t end)
 	struct frame head;
 
 	open_shared();
-	while (end <= shared.size && at + sizeof(head) <= end) {
+	while (map_shared(end) && at + sizeof(head) <= end) {
 		memcpy(&head, shared.at + at, sizeof(head));
 		at += sizeof(head);
 		take_file_frame(head.type, shared.at + at, le32toh(head.len));
@@ -395,8 +408,7 @@ static void give_shared(void)
 
 	if (shared.used)
 		send_frame('F', &wire, sizeof(wire));
-	shared.at = NULL;
-	shared.used = 0;
+	shared.size = shared.mapped = shared.used = 0;
 }
 
 // Where a frame's content of that length goes, NULL if that is the port.
@@ -405,10 +417,10 @@ static char *room_in_shared(char type, size_t len)
 	struct frame head = { .type = type, .len = htole32(len) };
 	char *p;
 
-	if (shared.at && shared.size - shared.used < sizeof(head) + len)
+	if (!map_shared(shared.used + sizeof(head) + len)) {
 		give_shared();
-	if (!shared.at)
 		return NULL;
+	}
 	p = shared.at + shared.used;
 	memcpy(p, &head, sizeof(head));
 	shared.used += sizeof(head) + len;

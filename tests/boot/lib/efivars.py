@@ -58,7 +58,7 @@ def check_volume(flash):
 	for at in range(56, header, 8):
 		count, size = struct.unpack_from("<II", flash, at)
 		blocks += count * size
-	need(blocks == length, "volume's block map covers %d bytes of %d" % (blocks, length))
+	need(blocks >= length, "volume's block map covers %d bytes of %d" % (blocks, length))
 	return header, length
 
 

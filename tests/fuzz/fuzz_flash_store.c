@@ -1,0 +1,157 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* clang-format off */
+/* SOURCES: hw/flash_store.c hw/flash_config.c util/file.c util/parse.c */
+/* clang-format on */
+/*
+ * The argument of --flash, and a file of any size that it opens: what is not
+ * refused has a good size; what is refused is refused with one message.
+ */
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "lkvm/flash_store.h"
+#include "lkvm/log.h"
+
+#define BLOCK  SZ_4K
+#define WINDOW SZ_64K
+
+int LLVMFuzzerTestOneInput(const u8 *data, size_t size);
+
+static unsigned int nr_fatal;
+
+static void require(bool what)
+{
+	if (!what)
+		abort();
+}
+
+void pr_fatal(const char *fmt, ...)
+{
+	char line[1024];
+	va_list args;
+
+	va_start(args, fmt);
+	require(vsnprintf(line, sizeof(line), fmt, args) > 0);
+	va_end(args);
+	nr_fatal++;
+}
+
+void log_print(enum log_level level, const char *fmt, ...)
+{
+	char line[1024];
+	va_list args;
+
+	(void)level;
+	va_start(args, fmt);
+	require(vsnprintf(line, sizeof(line), fmt, args) > 0);
+	va_end(args);
+}
+
+static bool parse(const u8 *data, size_t size, struct flash_config *config)
+{
+	char *arg = malloc(size + 1);
+	int ret;
+
+	require(arg);
+	memcpy(arg, data, size);
+	arg[size] = '\0';
+	nr_fatal = 0;
+	ret = flash_config_parse(config, arg);
+	free(arg);
+	require(nr_fatal == (ret ? 1 : 0));
+	if (ret)
+		return false;
+	require(*config->path && memchr(config->path, 0, sizeof(config->path)));
+	require(memchr(config->label, 0, sizeof(config->label)));
+	require(!config->size || is_power_of_2(config->size));
+	require(!config->readonly || !config->create);
+	return true;
+}
+
+/* File and array are the same as far as there is file; the rest is erased. */
+static void check_content(const struct flash_store *store, int fd)
+{
+	u8 *file = calloc(1, WINDOW);
+
+	require(file);
+	require(pread(fd, file, store->persistent, 0) ==
+		(ssize_t)store->persistent);
+	require(!memcmp(file, store->array, store->persistent));
+	for (u64 i = store->persistent; i < store->size; i++)
+		require(store->array[i] == 0xff);
+	free(file);
+}
+
+/* Writes all over: only what the file holds can change. */
+static void check_writes(struct flash_store *store, u64 *bytes, bool create)
+{
+	u8 zero[64] = { 0 };
+
+	for (u64 at = 0; at < store->size; at += 1000) {
+		u64 start = MIN(at / 64 * 64, store->size - 64);
+		int ret = flash_store_write(store, start, zero, 64);
+
+		require(!ret ==
+			(!store->readonly && start + 64 <= store->persistent));
+	}
+	require(!create || store->persistent == store->size);
+	if (create)
+		*bytes = MAX(*bytes, store->size);
+}
+
+static void check_open(const struct flash_config *config, int fd, u64 bytes)
+{
+	struct flash_store store, second;
+	struct stat st;
+
+	nr_fatal = 0;
+	if (flash_store_open(&store, config, BLOCK, WINDOW)) {
+		require(nr_fatal == 1);
+	} else {
+		require(!nr_fatal);
+		require(is_power_of_2(store.size) && store.size >= BLOCK);
+		require(store.size <= WINDOW);
+		require(store.persistent <= store.size);
+		require(!config->size || config->size == store.size);
+		check_content(&store, fd);
+		check_writes(&store, &bytes, config->create);
+		check_content(&store, fd);
+		require(!flash_store_open(&second, config, BLOCK, WINDOW) ==
+			config->readonly);
+		if (config->readonly)
+			flash_store_close(&second);
+		require(!flash_store_sync(&store));
+		flash_store_close(&store);
+	}
+	require(!fstat(fd, &st) && (u64)st.st_size == bytes);
+}
+
+/* Three bytes for the file's size and content, the rest is the argument. */
+int LLVMFuzzerTestOneInput(const u8 *data, size_t size)
+{
+	struct flash_config config;
+	u64 bytes;
+	int fd;
+
+	if (size < 3 || !parse(data + 3, size - 3, &config))
+		return 0;
+	bytes = (u64)(data[0] | data[1] << 8 | (data[2] & 1) << 16);
+	if (data[2] & 2)
+		bytes = rounddown_pow_of_2(bytes);
+	fd = memfd_create("flash", MFD_CLOEXEC);
+	require(fd >= 0 && !ftruncate(fd, (off_t)bytes));
+	if (data[2] & 4 && bytes)
+		require(pwrite(fd, data, MIN(size, bytes), (off_t)bytes / 2) >
+			0);
+	require(!fstat(fd, &(struct stat) { 0 }));
+	bytes = (u64)lseek(fd, 0, SEEK_END);
+	snprintf(config.path, sizeof(config.path), "/proc/self/fd/%d", fd);
+	check_open(&config, fd, bytes);
+	close(fd);
+	return 0;
+}

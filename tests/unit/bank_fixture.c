@@ -1,0 +1,233 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "bank_fixture.h"
+
+struct fakes fake;
+struct mmio_bus bus;
+struct cfi_flash *flash;
+
+/* Stands for the VM; nothing looks inside. */
+static char vm;
+
+ssize_t __real_pwrite(int fd, const void *buf, size_t len, off_t offset);
+ssize_t __wrap_pwrite(int fd, const void *buf, size_t len, off_t offset);
+int __wrap_fdatasync(int fd);
+
+ssize_t __wrap_pwrite(int fd, const void *buf, size_t len, off_t offset)
+{
+	fake.nr_pwrites++;
+	assert_true(len <= FLASH_STORE_PIECE);
+	assert_int_equal(offset / 4096, (offset + (off_t)len - 1) / 4096);
+	if (flash && fd == flash->store.fd) {
+		assert_int_equal(pthread_mutex_trylock(&flash->lock), EBUSY);
+		if (flash->slot.mapped)
+			fake.order_kept = false;
+	}
+	if (fake.pwrite &&
+	    (!fake.fail_pwrite || fake.fail_pwrite == fake.nr_pwrites)) {
+		errno = fake.pwrite;
+		return -1;
+	}
+	return __real_pwrite(fd, buf, len, offset);
+}
+
+int __wrap_fdatasync(int fd)
+{
+	(void)fd;
+	fake.nr_syncs++;
+	if (!fake.fdatasync)
+		return 0;
+	errno = fake.fdatasync;
+	return -1;
+}
+
+/* ---- Memory slots, by their header's contract ---------------------------- */
+
+int memslot_init(struct memslot *slot, struct vm *owner, u64 gpa, u64 size,
+		 void *hva, bool readonly)
+{
+	memset(slot, 0, sizeof(*slot));
+	if (fake.init)
+		return -fake.init;
+	assert_ptr_equal(owner, &vm);
+	assert_true(readonly);
+	assert_true(IS_ALIGNED((uintptr_t)hva, SZ_4K));
+	slot->vm = owner;
+	slot->gpa = gpa;
+	slot->size = size;
+	slot->hva = hva;
+	slot->readonly = readonly;
+	return 0;
+}
+
+static int update(struct memslot *slot, bool map, int err)
+{
+	/* One vCPU's access at a time, but for when the bank is made. */
+	if (flash && slot == &flash->slot)
+		assert_int_equal(pthread_mutex_trylock(&flash->lock), EBUSY);
+	assert_ptr_equal(slot->vm, &vm);
+	if (slot->mapped == map)
+		return 0;
+	if (err)
+		return -err;
+	slot->mapped = map;
+	slot->updates++;
+	return 0;
+}
+
+int memslot_map(struct memslot *slot)
+{
+	return update(slot, true, fake.map);
+}
+
+int memslot_unmap(struct memslot *slot)
+{
+	return update(slot, false, fake.unmap);
+}
+
+void memslot_release(struct memslot *slot)
+{
+	fake.nr_released++;
+	slot->mapped = false;
+	slot->vm = NULL;
+}
+
+/* ---- The bank ------------------------------------------------------------ */
+
+int make_bank(const char *options)
+{
+	struct flash_config config = config_of("f", options);
+	struct cfi_flash_params params = {
+		.name = "flash0",
+		.label = "System-firmware",
+		.base = BASE,
+		.block = BLOCK,
+	};
+	struct cfi_flash *made = NULL;
+	int ret;
+
+	ret = flash_store_open(&params.store, &config, BLOCK, WINDOW);
+	assert_int_equal(ret, 0);
+	fake.nr_pwrites = 0;
+	mmio_bus_init(&bus);
+	ret = cfi_flash_create((struct vm *)&vm, &bus, &params, &made);
+	flash = made;
+	if (ret)
+		mmio_bus_destroy(&bus);
+	return ret;
+}
+
+void drop_bank(void)
+{
+	struct device *dev = flash ? &flash->dev : NULL;
+
+	flash = NULL;
+	if (!dev)
+		return;
+	dev->ops->destroy(dev);
+	mmio_bus_destroy(&bus);
+}
+
+static int setup_with(void **state, const char *options)
+{
+	memset(&fake, 0, sizeof(fake));
+	fake.order_kept = true;
+	forget_messages();
+	if (make_dir(state))
+		return -1;
+	make_file(SIZE);
+	return make_bank(options);
+}
+
+int setup(void **state)
+{
+	return setup_with(state, "");
+}
+
+int setup_ro(void **state)
+{
+	return setup_with(state, ",ro");
+}
+
+int teardown(void **state)
+{
+	drop_bank();
+	return remove_dir(state);
+}
+
+u64 rd(u64 offset, unsigned int len)
+{
+	return mmio_bus_read(&bus, BASE + offset, len);
+}
+
+void wr_len(u64 offset, u64 value, unsigned int len)
+{
+	bool array;
+
+	mmio_bus_write(&bus, BASE + offset, value, len);
+	array = cfi_chip_in_array_mode(&flash->chips[0]) &&
+		cfi_chip_in_array_mode(&flash->chips[1]);
+	if (!fake.map && !fake.unmap)
+		assert_int_equal(flash->slot.mapped, array);
+}
+
+void wr(u64 offset, u32 value)
+{
+	wr_len(offset, value, 4);
+}
+
+void cmd(u64 offset, u16 command)
+{
+	wr(offset, command * 0x10001U);
+}
+
+void assert_file_is_array(void)
+{
+	const struct flash_store *store = &flash->store;
+	u8 page[4096];
+
+	for (u64 at = 0; at < store->persistent; at += sizeof(page)) {
+		size_t len = MIN(sizeof(page), store->persistent - at);
+
+		read_file(at, page, len);
+		assert_memory_equal(page, store->array + at, len);
+	}
+}
+
+void assert_rest_untouched(u64 offset, u64 len)
+{
+	const struct flash_store *store = &flash->store;
+
+	for (u64 i = 0; i < store->size; i++) {
+		u8 want = i < store->persistent ? pattern(i) : 0xff;
+
+		if (i - offset >= len && store->array[i] != want)
+			fail_msg("byte %#lx is %#x", (long)i, store->array[i]);
+	}
+	assert_file_is_array();
+}
+
+void program(u64 offset, u32 value)
+{
+	cmd(offset, 0x40);
+	wr(offset, value);
+}
+
+void erase(u64 offset)
+{
+	cmd(offset, 0x20);
+	cmd(offset, 0xd0);
+}
+
+void buffer_program(u64 offset, u32 value, unsigned int n)
+{
+	cmd(offset, 0xe8);
+	cmd(offset, (u16)(n - 1));
+	for (unsigned int i = 0; i < n; i++)
+		wr(offset + 4 * i, value);
+	cmd(0, 0xd0);
+}
