@@ -330,6 +330,8 @@ static void block_signals(sigset_t *set)
 	sigprocmask(SIG_BLOCK, set, NULL);
 	/* Output to a closed pipe is an error of write(2), not our end. */
 	signal(SIGPIPE, SIG_IGN);
+	/* So is a write to a file that ulimit -f does not let grow. */
+	signal(SIGXFSZ, SIG_IGN);
 }
 
 static int add_sources(struct run *run, const sigset_t *set)

@@ -24,7 +24,10 @@ enum cfi_command {
 	CMD_LOCK_SETUP = 0x60,
 	CMD_READ_STATUS = 0x70,
 	CMD_READ_ID = 0x90,
+	CMD_BEFP = 0x80, /* buffered enhanced factory programming */
 	CMD_READ_QUERY = 0x98,
+	CMD_BLANK_CHECK = 0xbc,
+	CMD_OTP = 0xc0,	    /* program protection register */
 	CMD_CONFIRM = 0xd0, /* also: unlock, resume */
 	CMD_BUFFER_PROGRAM = 0xe8,
 	CMD_READ_ARRAY = 0xff,
@@ -46,25 +49,28 @@ enum cfi_command {
  * The query structure, JESD68.01 section 2 and the P30 data sheet's appendix
  * "Common Flash Interface"; bytes that depend on the geometry are filled in.
  */
+/* clang-format off */
 static const u8 query_template[CFI_QUERY_WORDS] = {
-	[0x10] = 'Q',  'R',	      'Y',	     [0x13] = 0x01,
-	0x00,		     /* primary command set: Intel/Sharp extended */
+	[0x10] = 'Q', 'R', 'Y',
+	[0x13] = 0x01, 0x00, /* primary command set: Intel/Sharp extended */
 	[0x15] = 0x31, 0x00, /* address of the primary table */
 	[0x1b] = 0x17, 0x20, /* Vcc 1.7 V to 2.0 V */
 	[0x1f] = 0x08,	     /* 2^8 us for a word */
 	[0x20] = 0x09,	     /* 2^9 us for a buffer; 0 would mean no buffer */
 	[0x21] = 0x0a,	     /* 2^10 ms for a block erase */
 	[0x23] = 0x01,	     /* maxima: 2^n times the above */
-	[0x24] = 0x01, [0x25] = 0x02, [0x28] = 0x01, 0x00, /* x16 only */
-	[0x2c] = 0x01, /* one erase block region */
-	[0x31] = 'P',  'R',	      'I',	     '1',
-	'0',	       [0x36] = 0x20, /* instant individual block locking, no
-					 suspend */
-	[0x3b] = 0x03,		      /* lock and lock-down bits are readable */
-	[0x3d] = 0x18,		      /* Vcc 1.8 V, no Vpp */
-	[0x3f] = 0x01,		      /* one protection register field */
-	[0x40] = 0x80, 0x00,	      0x03,	     0x03,
+	[0x24] = 0x01,
+	[0x25] = 0x02,
+	[0x28] = 0x01, 0x00, /* x16 only */
+	[0x2c] = 0x01,	     /* one erase block region */
+	[0x31] = 'P', 'R', 'I', '1', '0',
+	[0x36] = 0x20,	     /* instant individual block locking, no suspend */
+	[0x3b] = 0x03,	     /* lock and lock-down bits are readable */
+	[0x3d] = 0x18,	     /* Vcc 1.8 V, no Vpp */
+	[0x3f] = 0x01,	     /* one protection register field */
+	[0x40] = 0x80, 0x00, 0x03, 0x03,
 };
+/* clang-format on */
 
 static u32 nr_blocks(const struct cfi_chip *chip)
 {
@@ -258,6 +264,17 @@ static void buffer_confirm(struct cfi_chip *chip, u8 command,
 	finish(chip, 0);
 }
 
+/* Erase and blank check are alike but for the lock and what is to be done. */
+static void block_effect(const struct cfi_chip *chip, u32 addr,
+			 enum cfi_effect_op op, struct cfi_effect *effect)
+{
+	*effect = (struct cfi_effect) {
+		.op = op,
+		.addr = ALIGN_DOWN(addr, chip->geo.block_words),
+		.count = chip->geo.block_words,
+	};
+}
+
 static void erase_confirm(struct cfi_chip *chip, u32 addr, u8 command,
 			  struct cfi_effect *effect)
 {
@@ -269,12 +286,26 @@ static void erase_confirm(struct cfi_chip *chip, u32 addr, u8 command,
 		finish(chip, CFI_SR_ERASE_ERR | CFI_SR_LOCKED);
 		return;
 	}
-	*effect = (struct cfi_effect) {
-		.op = CFI_EFFECT_ERASE,
-		.addr = ALIGN_DOWN(addr, chip->geo.block_words),
-		.count = chip->geo.block_words,
-	};
+	block_effect(chip, addr, CFI_EFFECT_ERASE, effect);
 	finish(chip, 0);
+}
+
+static void blank_check_confirm(struct cfi_chip *chip, u32 addr, u8 command,
+				struct cfi_effect *effect)
+{
+	if (command != CMD_CONFIRM) {
+		finish(chip, CFI_SR_SEQUENCE_ERR);
+		return;
+	}
+	block_effect(chip, addr, CFI_EFFECT_BLANK_CHECK, effect);
+	finish(chip, 0);
+}
+
+/* Factory programming needs 9 V on Vpp, which no board of ours has. */
+static void befp_confirm(struct cfi_chip *chip, u8 command)
+{
+	finish(chip, command == CMD_CONFIRM ? CFI_SR_PROG_ERR | CFI_SR_VPP_ERR
+					    : CFI_SR_SEQUENCE_ERR);
 }
 
 /* With WP# asserted a block that is locked down keeps its lock bits. */
@@ -346,6 +377,15 @@ static void first_cycle(struct cfi_chip *chip, u8 command)
 	case CMD_LOCK_SETUP:
 		chip->state = CFI_LOCK_SETUP;
 		break;
+	case CMD_OTP:
+		chip->state = CFI_OTP_SETUP;
+		break;
+	case CMD_BEFP:
+		chip->state = CFI_BEFP_SETUP;
+		break;
+	case CMD_BLANK_CHECK:
+		chip->state = CFI_BLANK_CHECK_SETUP;
+		break;
 	default:
 		break;
 	}
@@ -380,6 +420,16 @@ void cfi_chip_write(struct cfi_chip *chip, u32 addr, u16 value,
 	case CFI_LOCK_SETUP:
 		lock_confirm(chip, addr, command);
 		break;
+	case CFI_OTP_SETUP:
+		/* The protection registers are locked for good; see 0x3f. */
+		finish(chip, CFI_SR_PROG_ERR | CFI_SR_LOCKED);
+		break;
+	case CFI_BEFP_SETUP:
+		befp_confirm(chip, command);
+		break;
+	case CFI_BLANK_CHECK_SETUP:
+		blank_check_confirm(chip, addr, command, effect);
+		break;
 	}
 }
 
@@ -390,4 +440,6 @@ void cfi_chip_fail(struct cfi_chip *chip, const struct cfi_effect *effect)
 		chip->status |= CFI_SR_PROG_ERR | CFI_SR_VPP_ERR;
 	else if (effect->op == CFI_EFFECT_ERASE)
 		chip->status |= CFI_SR_ERASE_ERR | CFI_SR_VPP_ERR;
+	else if (effect->op == CFI_EFFECT_BLANK_CHECK)
+		chip->status |= CFI_SR_ERASE_ERR;
 }

@@ -156,13 +156,27 @@ static void carry_out(struct cfi_flash *flash, const struct cfi_effect *first,
 				: "");
 }
 
-/* True if the chips work on the same words, as they do for every driver. */
+/* True if the chips do the same to the same words, as for every driver. */
 static bool together(const struct cfi_effect effects[2])
 {
 	return effects[0].op != CFI_EFFECT_NONE &&
-	       effects[1].op != CFI_EFFECT_NONE &&
+	       effects[0].op == effects[1].op &&
 	       range_overlaps(effects[0].addr, effects[0].count,
 			      effects[1].addr, effects[1].count);
+}
+
+static void blank_check(struct cfi_flash *flash, unsigned int n,
+			struct cfi_effect *effect)
+{
+	const u8 *at = flash->store.array + (u64)effect->addr * BUS_WIDTH;
+
+	for (u32 i = 0; i < effect->count; i++, at += BUS_WIDTH) {
+		if ((at[2 * n] & at[2 * n + 1]) == 0xff)
+			continue;
+		cfi_chip_fail(&flash->chips[n], effect);
+		break;
+	}
+	effect->op = CFI_EFFECT_NONE;
 }
 
 static void bus_write(struct cfi_flash *flash, u64 offset, u32 value)
@@ -170,9 +184,12 @@ static void bus_write(struct cfi_flash *flash, u64 offset, u32 value)
 	u32 addr = (u32)(offset / BUS_WIDTH);
 	struct cfi_effect effects[2];
 
-	for (unsigned int n = 0; n < 2; n++)
+	for (unsigned int n = 0; n < 2; n++) {
 		cfi_chip_write(&flash->chips[n], addr, (u16)(value >> (16 * n)),
 			       &effects[n]);
+		if (effects[n].op == CFI_EFFECT_BLANK_CHECK)
+			blank_check(flash, n, &effects[n]);
+	}
 	if (together(effects)) {
 		carry_out(flash, &effects[0], &effects[1]);
 		return;
@@ -181,6 +198,16 @@ static void bus_write(struct cfi_flash *flash, u64 offset, u32 value)
 		carry_out(flash, &effects[0], NULL);
 	if (effects[1].op != CFI_EFFECT_NONE)
 		carry_out(flash, NULL, &effects[1]);
+}
+
+/*
+ * The mapping follows each cycle: the second of a 64-bit write may change the
+ * array, which must not happen while the guest can see it.
+ */
+static void bus_cycle(struct cfi_flash *flash, u64 offset, u32 value)
+{
+	bus_write(flash, offset, value);
+	update_mapping(flash);
 }
 
 /*
@@ -201,11 +228,10 @@ static void flash_write(struct mmio_region *region, u64 offset, u64 value,
 			 ": the bus takes aligned words of 4",
 			 flash->dev.name, len, offset);
 	} else {
-		bus_write(flash, offset, (u32)value);
+		bus_cycle(flash, offset, (u32)value);
 		if (len == 2 * BUS_WIDTH)
-			bus_write(flash, offset + BUS_WIDTH,
+			bus_cycle(flash, offset + BUS_WIDTH,
 				  (u32)(value >> 32));
-		update_mapping(flash);
 	}
 	pthread_mutex_unlock(&flash->lock);
 }

@@ -42,7 +42,7 @@ static int parse_one(struct flash_config *config, const char *key,
 			 arg, key);
 		return -EINVAL;
 	}
-	if (takes_value != (value && *value)) {
+	if (takes_value ? !value || !*value : value != NULL) {
 		pr_fatal("--flash %s: \"%s\" takes %s value", arg, key,
 			 takes_value ? "a" : "no");
 		return -EINVAL;
@@ -58,26 +58,40 @@ static int parse_one(struct flash_config *config, const char *key,
 	return 0;
 }
 
+static int parse_options(struct flash_config *config, struct subopts *opts,
+			 const char *arg)
+{
+	const char *key, *value;
+	int ret;
+
+	while ((ret = subopts_next(opts, &key, &value)) > 0) {
+		ret = parse_one(config, key, value, arg);
+		if (ret)
+			return ret;
+	}
+	if (ret)
+		pr_fatal("--flash %s: an option is empty", arg);
+	return ret;
+}
+
 int flash_config_parse(struct flash_config *config, const char *arg)
 {
 	char buf[sizeof(config->path) + 256];
-	const char *key, *value;
+	const char *path;
 	struct subopts opts;
 	int ret;
 
 	memset(config, 0, sizeof(*config));
 	if (subopts_init(&opts, arg, buf, sizeof(buf)) ||
-	    subopts_file(&opts, &key)) {
+	    subopts_file(&opts, &path)) {
 		pr_fatal("--flash %.64s: want FILE[,ro][,create][,size=SIZE]"
 			 "[,label=TEXT]",
 			 arg);
 		return -EINVAL;
 	}
-	ret = copy(config->path, sizeof(config->path), key, arg);
-	while (!ret && (ret = subopts_next(&opts, &key, &value)) > 0)
-		ret = parse_one(config, key, value, arg);
-	if (ret == -EINVAL && !*key)
-		pr_fatal("--flash %s: an option is empty", arg);
+	ret = copy(config->path, sizeof(config->path), path, arg);
+	if (!ret)
+		ret = parse_options(config, &opts, arg);
 	if (!ret && config->readonly && config->create) {
 		pr_fatal("--flash %s: \"ro\" and \"create\" exclude each other",
 			 arg);

@@ -14,16 +14,20 @@
 #include "lkvm/flash_store.h"
 #include "lkvm/log.h"
 
-static int open_file(const struct flash_config *config)
+/* *created tells whether the file is new, and to be removed on failure. */
+static int open_file(const struct flash_config *config, bool *created)
 {
 	/* Without O_NONBLOCK opening a FIFO would wait for its other end. */
 	int flags = O_CLOEXEC | O_NONBLOCK;
 	int fd;
 
 	flags |= config->readonly ? O_RDONLY : O_RDWR;
-	if (config->create)
-		flags |= O_CREAT;
-	fd = open(config->path, flags, 0666);
+	fd = open(config->path, flags);
+	*created = false;
+	if (fd < 0 && errno == ENOENT && config->create) {
+		fd = open(config->path, flags | O_CREAT | O_EXCL, 0666);
+		*created = fd >= 0;
+	}
 	return fd < 0 ? -errno : fd;
 }
 
@@ -69,18 +73,29 @@ static int lock_file(struct flash_store *store)
 	return 0;
 }
 
+static int unknown_size(const struct flash_store *store)
+{
+	int err = errno;
+
+	pr_fatal("flash %s: unable to find out its size: %s", store->path,
+		 strerror(err));
+	return -err;
+}
+
 static int file_size(struct flash_store *store, u64 *size)
 {
 	struct stat st;
 
 	if (fstat(store->fd, &st) < 0)
-		return -errno;
+		return unknown_size(store);
 	if (S_ISDIR(st.st_mode)) {
 		pr_fatal("flash %s: is a directory", store->path);
 		return -EISDIR;
 	}
 	if (S_ISBLK(st.st_mode))
-		return ioctl(store->fd, BLKGETSIZE64, size) < 0 ? -errno : 0;
+		return ioctl(store->fd, BLKGETSIZE64, size) < 0
+			       ? unknown_size(store)
+			       : 0;
 	if (!S_ISREG(st.st_mode)) {
 		pr_fatal("flash %s: is neither a file nor a block device",
 			 store->path);
@@ -154,6 +169,7 @@ static int extend(struct flash_store *store, u64 from)
 	u8 erased[SZ_4K];
 
 	memset(erased, 0xff, sizeof(erased));
+	store->dirty = true;
 	for (u64 at = from; at < store->size;) {
 		size_t len = MIN(sizeof(erased), store->size - at);
 		int ret = pwrite_full(store->fd, erased, len, (off_t)at);
@@ -250,11 +266,12 @@ static int load(struct flash_store *store)
 int flash_store_open(struct flash_store *store,
 		     const struct flash_config *config, u64 block, u64 window)
 {
+	bool created;
 	int ret;
 
 	memset(store, 0, sizeof(*store));
 	store->readonly = config->readonly;
-	store->fd = open_file(config);
+	store->fd = open_file(config, &created);
 	if (store->fd < 0) {
 		explain_open_error(config, -store->fd);
 		return store->fd;
@@ -265,6 +282,9 @@ int flash_store_open(struct flash_store *store,
 		ret = choose_size(store, config, block, window);
 	if (!ret)
 		ret = load(store);
+	/* Somebody else may have been quicker to lock it: then it is theirs. */
+	if (ret && ret != -EBUSY && created)
+		unlink(config->path);
 	if (ret)
 		flash_store_close(store);
 	return ret;
@@ -276,6 +296,20 @@ static bool is_erased(const u8 *data, size_t len)
 		if (data[i] != 0xff)
 			return false;
 	return true;
+}
+
+/*
+ * A part of a write that failed may be in the file, which then gets back what
+ * it held, as far as the medium lets us: its blocks are there already.
+ */
+static void restore(struct flash_store *store, u64 offset, size_t len)
+{
+	int ret = pwrite_full(store->fd, store->array + offset, len,
+			      (off_t)offset);
+
+	if (ret)
+		pr_debug("flash %s: a failed write may have left a part: %s",
+			 store->path, strerror(-ret));
 }
 
 int flash_store_write(struct flash_store *store, u64 offset, const u8 *data,
@@ -300,6 +334,8 @@ int flash_store_write(struct flash_store *store, u64 offset, const u8 *data,
 	}
 	if (!ret)
 		memcpy(store->array + offset, data, len);
+	else if (kept)
+		restore(store, offset, kept);
 	return ret;
 }
 

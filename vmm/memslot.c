@@ -4,6 +4,7 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
+#include "lkvm/log.h"
 #include "lkvm/memslot.h"
 #include "lkvm/vm.h"
 
@@ -31,16 +32,20 @@ int memslot_init(struct memslot *slot, struct vm *vm, u64 gpa, u64 size,
 		 void *hva, bool readonly)
 {
 	u64 page = (u64)sysconf(_SC_PAGESIZE);
+	int ret;
 
 	memset(slot, 0, sizeof(*slot));
 	if (!size || !IS_ALIGNED(gpa | size | (uintptr_t)hva, page))
 		return -EINVAL;
-	slot->vm = vm;
 	slot->gpa = gpa;
 	slot->size = size;
 	slot->hva = hva;
 	slot->readonly = readonly;
-	return take_id(&vm->slot_ids, &slot->id);
+	ret = take_id(&vm->slot_ids, &slot->id);
+	/* Without an id there is nothing for memslot_release() to give back. */
+	if (!ret)
+		slot->vm = vm;
+	return ret;
 }
 
 static int set_region(struct memslot *slot, u64 size)
@@ -79,6 +84,12 @@ int memslot_unmap(struct memslot *slot)
 		return 0;
 	ret = set_region(slot, 0);
 	slot->mapped = ret != 0;
+	if (ret) {
+		/* The guest would go on with what it must not see any more. */
+		pr_err("Unable to take memory slot %u away from the guest: %s",
+		       slot->id, strerror(-ret));
+		vm_request_exit(slot->vm, VM_EXIT_FAILURE);
+	}
 	return ret;
 }
 

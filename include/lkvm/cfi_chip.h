@@ -43,6 +43,9 @@ enum cfi_state {
 	CFI_BUFFER_CONFIRM,
 	CFI_ERASE_SETUP,
 	CFI_LOCK_SETUP,
+	CFI_OTP_SETUP,
+	CFI_BEFP_SETUP,
+	CFI_BLANK_CHECK_SETUP,
 };
 
 /* What reads return while the chip is ready. */
@@ -66,8 +69,9 @@ struct cfi_geometry {
 
 enum cfi_effect_op {
 	CFI_EFFECT_NONE,
-	CFI_EFFECT_PROGRAM, /* clear the bits that are 0 in data[] */
-	CFI_EFFECT_ERASE,   /* set all bits */
+	CFI_EFFECT_PROGRAM,	/* clear the bits that are 0 in data[] */
+	CFI_EFFECT_ERASE,	/* set all bits */
+	CFI_EFFECT_BLANK_CHECK, /* fail unless all bits are set */
 };
 
 /* What a bus write does to words [addr, addr + count) of the array. */
@@ -118,7 +122,10 @@ u16 cfi_chip_read(const struct cfi_chip *chip, u32 addr, u16 array_word);
 void cfi_chip_write(struct cfi_chip *chip, u32 addr, u16 value,
 		    struct cfi_effect *effect);
 
-/* The medium refused `effect`: the status register says so. */
+/*
+ * The medium refused `effect`, or the block is not blank: the status register
+ * says so.
+ */
 void cfi_chip_fail(struct cfi_chip *chip, const struct cfi_effect *effect);
 
 /* True if reads return the array and no command is in progress. */

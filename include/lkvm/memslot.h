@@ -45,7 +45,8 @@ int memslot_init(struct memslot *slot, struct vm *vm, u64 gpa, u64 size,
 /*
  * Makes the memory visible to the guest, or takes it away; no ioctl if it
  * already is so. A read-only slot: reads and execution run in the guest,
- * writes exit as MMIO. Returns 0 or -errno, the slot being as before.
+ * writes exit as MMIO. Returns 0 or -errno, the slot being as before; a
+ * slot that cannot be taken away ends the run.
  */
 int memslot_map(struct memslot *slot);
 int memslot_unmap(struct memslot *slot);

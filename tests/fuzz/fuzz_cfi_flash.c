@@ -62,8 +62,11 @@ int memslot_map(struct memslot *slot)
 	return 0;
 }
 
+/* Nothing may have changed while the guest could see it. */
 int memslot_unmap(struct memslot *slot)
 {
+	if (slot->mapped)
+		require(!memcmp(bank->before, slot->hva, SIZE));
 	slot->mapped = false;
 	return 0;
 }

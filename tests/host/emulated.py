@@ -1,5 +1,5 @@
-# The emulated arm64 host of tests/host/run, and the talk with its init
 # SPDX-License-Identifier: GPL-2.0-or-later
+# The emulated arm64 host of tests/host/run, and the talk with its init
 #
 # QEMU boots Debian's kernel into an initramfs in 2 to 3 s. That is done once
 # for each kind of host (processor, GIC, memory, ...): when its init says that
@@ -31,7 +31,7 @@ INITRD = os.path.join(BUILD, "host", "initrd")
 STATES = os.path.join(BUILD, "host", "states")
 QEMU = "qemu-system-aarch64"
 # No protection between processes in there is worth its time.
-KERNEL_ARGS = "console=ttyAMA0 earlycon quiet panic=-1 mitigations=off audit=0"
+KERNEL_ARGS = "console=ttyAMA0 earlycon quiet panic=-1 oops=panic mitigations=off audit=0"
 
 PATHS = "/usr/local/bin:/bin:/usr/bin:/sbin:/usr/sbin"
 TIMEOUT, BROKEN = 124, 125
@@ -198,8 +198,8 @@ class Host:
 		self.up = False
 		machine, more = machine_options(opts)
 		# QEMU ends with us even if we are killed by a signal that cannot be caught.
-		args = ["setpriv", "--pdeathsig", "KILL", QEMU, "-accel", "tcg,thread=multi", "-nodefaults", "-nographic",
-			"-no-reboot", "-m", str(opts.mem), *more,
+		args = ["setpriv", "--pdeathsig", "KILL", QEMU, "-accel", "tcg,thread=multi",
+			"-nodefaults", "-nographic", "-no-reboot", "-m", str(opts.mem), *more,
 			"-serial", "file:/proc/self/fd/%d" % self.console,
 			"-chardev", "socket,id=monitor,fd=%d" % monitor.fileno(),
 			"-mon", "chardev=monitor,mode=control",
@@ -235,7 +235,7 @@ class Host:
 			self.monitor.sendall(json.dumps(
 				{"execute": command, "arguments": arguments}).encode())
 		except OSError:
-			raise Gone("monitor") from None
+			pass		# the answer to it will be missed
 
 	def monitor_answer(self, timeout=60):
 		"""The next answer in turn; events are of no interest."""
@@ -283,9 +283,11 @@ class Host:
 		self.port.settimeout(timeout)
 		try:
 			if self.port.recv(8)[:1] != b"R":
-				raise Gone("no ready")
-		except OSError:
+				raise Gone("QEMU has ended")
+		except TimeoutError:
 			raise Gone("not ready after %g s" % timeout) from None
+		except OSError as error:
+			raise Gone(error.strerror) from None
 		self.up = True
 
 	def send(self, kind, data=b""):
@@ -326,6 +328,13 @@ class Host:
 			yield kind, bytes(memoryview(self.input)[at + 8:at + 8 + size])
 			at += 8 + size
 		del self.input[:at]
+
+	def wait(self, timeout):
+		"""QEMU's exit status: 1 if it did not even start; None if it has not ended."""
+		try:
+			return self.qemu.wait(timeout)
+		except subprocess.TimeoutExpired:
+			return None
 
 	def end(self):
 		if self.qemu.poll() is None:
@@ -385,6 +394,8 @@ def saved_state(opts, qemu):
 			os.rename(new, folder)
 			return folder
 		except Gone as gone:
+			if host.wait(5) == 1:
+				raise Problem("there can be no such host" + host.last_words()) from None
 			warn("cannot save a host's state, so each run boots one (%s)%s" %
 				(gone, host.last_words()))
 			return None
@@ -571,7 +582,7 @@ def start(opts, hosts):
 			hosts[-1].load()
 			session.begin()
 			return session
-		except (Gone, FileNotFoundError) as problem:
+		except Gone as problem:
 			warn("cannot use the saved state in %s (%s), booting a host" % (state, problem))
 			shutil.rmtree(state, ignore_errors=True)
 	hosts.append(Host(opts))

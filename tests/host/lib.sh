@@ -1,6 +1,6 @@
-# Shared by the scripts of tests/host: messages, private apt, trees of packages
 # SPDX-License-Identifier: GPL-2.0-or-later
-# shellcheck shell=sh disable=SC2034
+# Shared by the scripts of tests/host: messages, private apt, trees of packages
+# shellcheck shell=sh disable=SC2016,SC2034
 
 top=$(cd "$(dirname "$0")/../.." && pwd) || exit 1
 host=$top/tests/host
@@ -155,7 +155,7 @@ unpack() {
 	if [ -d "$into/lib" ] && [ ! -L "$into/lib" ]; then
 		mkdir -p "$into/usr/lib"
 		cp -a "$into/lib/." "$into/usr/lib/" || exit 1
-		rm -rf "$into/lib"
+		rm -rf "${into:?}/lib"
 		ln -s usr/lib "$into/lib"
 	fi
 	# Links with absolute targets would lead out of the tree.

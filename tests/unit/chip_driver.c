@@ -28,6 +28,14 @@ struct record {
 	u32 addr;
 };
 
+static bool is_blank(const u16 *array, const struct cfi_effect *effect)
+{
+	for (u32 i = 0; i < effect->count; i++)
+		if (array[effect->addr + i] != 0xffff)
+			return false;
+	return true;
+}
+
 static void apply(u16 *array, const struct cfi_effect *effect)
 {
 	for (u32 i = 0; i < effect->count; i++) {
@@ -46,6 +54,11 @@ static void write_cycle(struct cfi_chip *chip, u16 *array,
 	cfi_chip_write(chip, rec->addr, rec->value, &effect);
 	if (effect.op == CFI_EFFECT_NONE)
 		return;
+	if (effect.op == CFI_EFFECT_BLANK_CHECK) {
+		if (!is_blank(array, &effect))
+			cfi_chip_fail(chip, &effect);
+		return;
+	}
 	if (rec->op == OP_WRITE_FAIL)
 		cfi_chip_fail(chip, &effect);
 	else

@@ -18,11 +18,14 @@ STORES = {
 }
 STORE_HEADER = "<16sIBBHI"
 FORMATTED, HEALTHY = 0x5A, 0xFE
+# Readable, writable, memory mapped, bits can be cleared one by one, erased is 1.
+VOLUME_ATTRIBUTES = 0xE36
 START = 0x55AA
 # Bits of a variable's state go from 1 to 0 one after the other.
-HEADER_VALID, ADDED, LEAVING, DELETED = 0x7F, 0x3F, 0x3E, 0x3D
+BEGUN, HEADER_VALID, ADDED, LEAVING, DELETED = 0xFF, 0x7F, 0x3F, 0x3E, 0x3D
+ERASED = 0xFFFFFFFF
 STATES = {
-	0xFF: "header begun", HEADER_VALID: "header valid", ADDED: "added", LEAVING: "leaving",
+	BEGUN: "header begun", HEADER_VALID: "header valid", ADDED: "added", LEAVING: "leaving",
 	DELETED: "deleted", 0x3C: "deleted", 0x7D: "deleted", 0x7C: "deleted",
 }
 
@@ -86,19 +89,23 @@ def variables(flash):
 		if id_ != START:
 			break
 		body = at + struct.calcsize(layout)
-		if state == 0xFF:	# the header may be there in part: sizes mean nothing
-			break
+		# As EDK2 has it: sizes that may not be there yet count as nothing.
+		if BEGUN == state or ERASED in (attributes, name_size, data_size):
+			found.append(Variable(at, None, None, BEGUN, attributes, b""))
+			at = body
+			continue
 		need(state in STATES, "at %#x: state %#x" % (at, state))
 		need(body + name_size + data_size <= end,
 			"at %#x: %d bytes of name and %d of data" % (at, name_size, data_size))
-		# All else can be incomplete before a variable is added, and after that not.
-		name = read_name(flash[body:body + name_size]) if state & 0xC0 == 0 else None
+		# Name and data are sure to be there only once the variable was added.
+		name = None
+		if state & ~ADDED & 0xFF == 0:
+			name = read_name(flash[body:body + name_size])
 		found.append(Variable(at, name, uuid.UUID(bytes_le=vendor), state, attributes,
 			bytes(flash[body + name_size:body + name_size + data_size])))
 		at = (body + name_size + data_size + 3) & ~3
 	rest = flash[at:end]
-	if at + 2 <= end and struct.unpack_from("<H", flash, at)[0] != START:
-		need(rest.count(0xFF) == len(rest), "at %#x: neither a variable nor erased" % at)
+	need(rest.count(0xFF) == len(rest), "at %#x: neither a variable nor erased" % at)
 	return found
 
 
@@ -115,6 +122,28 @@ def live(flash):
 			seen.add(key)
 			values[key] = v.data
 	return values
+
+
+def formatted(values, flash_size, block=0x10000, volume_size=0xC0000, store_size=0x40000):
+	"""A flash file with these variables, as EDK2 would have made it.
+
+	values is like what live() returns.
+	"""
+	auth = next(iter(STORES))
+	header = struct.pack("<16x16sQ4sIHHHBBIIII", NV_DATA_FV.bytes_le, volume_size, b"_FVH",
+		VOLUME_ATTRIBUTES, 72, 0, 0, 0, 2, flash_size // block, block, 0, 0)
+	checksum = -sum(struct.unpack("<36H", header)) & 0xFFFF
+	flash = bytearray(header[:50] + struct.pack("<H", checksum) + header[52:])
+	flash += struct.pack(STORE_HEADER, auth.bytes_le, store_size - len(flash), FORMATTED,
+		HEALTHY, 0, 0)
+	for (name, guid), data in values.items():
+		raw = name.encode("utf-16-le") + b"\0\0"
+		flash += struct.pack(STORES[auth], START, ADDED, 0, 7, 0, 0, len(raw), len(data),
+			guid.bytes_le)
+		flash += raw + data
+		flash += b"\xff" * (-len(flash) % 4)
+	need(len(flash) <= store_size, "too many variables for the store")
+	return bytes(flash + b"\xff" * (flash_size - len(flash)))
 
 
 def main():

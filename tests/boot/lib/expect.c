@@ -3,29 +3,31 @@
  * Runs a command and talks to its console as a script says. Static, for
  * systems with nothing but a kernel and busybox.
  *
- *	expect [-t] [-l LOG] SCRIPT COMMAND [ARG]...
+ *	expect [-tv] [-l LOG] SCRIPT COMMAND [ARG]...
  *
  * -t gives the command a terminal instead of pipes; LOG gets every byte that
- * it prints. A line of SCRIPT is empty, starts with #, or is one of
+ * it prints, with -v our output as well. A line of SCRIPT is empty, starts with
+ * #, or is one of
  *
- *	timeout SECONDS		for the lines after it (60 without it)
- *	send TEXT		type TEXT
- *	expect TEXT		go on when TEXT is printed, after what the last
- *				expect found; escape sequences do not count
- *	run COMMAND		run by sh -c, has to succeed; $CHILD is the
- *				process id of what is being driven
- *	kill SIGNAL		a number, or HUP, INT, QUIT, KILL, TERM, STOP,
- *CONT wait STATUS		the end of COMMAND: its exit status, or 128 +
- *the signal that ended it watch FILE		count changes of FILE; each send
- *starts anew
- *	strike N USEC TEXT	kill KILL as soon as FILE has changed N times
- *and USEC microseconds more are over, or TEXT is there
+ *	timeout SECONDS     for the lines after it (60 without it)
+ *	send TEXT           type TEXT
+ *	expect TEXT         go on when TEXT is printed, after what the last
+ *	                    expect found; escape sequences do not count
+ *	run COMMAND         run by sh -c, has to succeed; $CHILD is the
+ *	                    process id of what is being driven
+ *	kill SIGNAL         a number or HUP, INT, QUIT, KILL, TERM, STOP, CONT
+ *	wait STATUS         the end, with this exit status or 128 + signal
+ *	interact            join our input to the command's until it ends
+ *	watch FILE          count changes of FILE; each send starts anew
+ *	strike N USEC TEXT  kill KILL as soon as FILE has changed N times and
+ *	                    USEC microseconds more are over, or TEXT is there
  *
  * In TEXT \r, \n, \t, \e, \\ and \xHH stand for what they do in C. Exit status:
  * 0 the script came to its end, 1 it did not, 2 wrong usage or script.
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <math.h>
 #include <poll.h>
 #include <pty.h>
 #include <signal.h>
@@ -37,10 +39,12 @@
 #include <sys/inotify.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
+#include <termios.h>
 #include <time.h>
 #include <unistd.h>
 
 #define TAIL_LINES 25
+#define MIN(a, b)  ((a) < (b) ? (a) : (b))
 
 enum {
 	PASSED,
@@ -56,7 +60,8 @@ enum escape {
 };
 
 struct console {
-	int log;
+	int log; /* -1: none */
+	bool verbose;
 	char *text; /* printed so far, without escape sequences; with a NUL */
 	size_t len, size;
 	size_t from; /* what expect has not gone past */
@@ -69,7 +74,8 @@ struct session {
 	int pidfd;   /* -1 once the command has ended */
 	int in, out; /* -1 once closed */
 	int status;
-	int watch;
+	bool interactive;
+	int watch; /* -1: none */
 	unsigned long changes;
 	const char *script;
 	unsigned int line;
@@ -177,6 +183,8 @@ static void take_output(struct session *s)
 	}
 	if (s->console.log >= 0 && write(s->console.log, buf, (size_t)n) != n)
 		stop(s, FAILED, "cannot write the log: %s", strerror(errno));
+	if (s->console.verbose && write(STDOUT_FILENO, buf, (size_t)n) != n)
+		stop(s, FAILED, "cannot write: %s", strerror(errno));
 	for (ssize_t i = 0; i < n; i++)
 		take_byte(&s->console, buf[i]);
 }
@@ -206,6 +214,31 @@ static void take_changes(struct session *s)
 	}
 }
 
+/* False if the command takes no more. */
+static bool give_input(struct session *s, const char *text, size_t len)
+{
+	while (len) {
+		ssize_t n = s->in < 0 ? -1 : write(s->in, text, len);
+
+		if (n < 0 && s->in >= 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return false;
+		text += n;
+		len -= (size_t)n;
+	}
+	return true;
+}
+
+static void pass_on_input(struct session *s)
+{
+	char buf[256];
+	ssize_t n = read(STDIN_FILENO, buf, sizeof(buf));
+
+	if (n <= 0 || !give_input(s, buf, (size_t)n))
+		s->interactive = false;
+}
+
 /* Waits for something to happen and takes it; false when the time is over. */
 static bool pump(struct session *s, double deadline)
 {
@@ -213,9 +246,10 @@ static bool pump(struct session *s, double deadline)
 		{ .fd = s->out, .events = POLLIN },
 		{ .fd = s->watch, .events = POLLIN },
 		{ .fd = s->pidfd, .events = POLLIN },
+		{ .fd = s->interactive ? STDIN_FILENO : -1, .events = POLLIN },
 	};
-	double left = deadline - now();
-	int n = poll(fds, 3, left > 0 ? (int)(left * 1000) + 1 : 0);
+	double left = MIN(deadline - now(), 3600);
+	int n = poll(fds, 4, left > 0 ? (int)(left * 1000) + 1 : 0);
 
 	if (n < 0 && errno != EINTR)
 		stop(s, FAILED, "poll: %s", strerror(errno));
@@ -225,6 +259,8 @@ static bool pump(struct session *s, double deadline)
 		take_output(s);
 	if (fds[1].revents)
 		take_changes(s);
+	if (fds[3].revents)
+		pass_on_input(s);
 	/* Only when all that it has printed is here. */
 	if (fds[2].revents && !fds[0].revents)
 		take_end(s);
@@ -292,21 +328,13 @@ static void do_timeout(struct session *s, char *arg)
 
 static void do_send(struct session *s, char *arg)
 {
-	char *text = unescape(s, arg);
+	const char *text = unescape(s, arg);
 
 	s->changes = 0;
-	for (size_t left = strlen(text); left;) {
-		ssize_t n = s->in < 0 ? -1 : write(s->in, text, left);
-
-		if (n < 0 && s->in >= 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			stop(s, FAILED,
-			     "cannot send: the command has ended or "
-			     "closed its input");
-		text += n;
-		left -= (size_t)n;
-	}
+	if (!give_input(s, text, strlen(text)))
+		stop(s, FAILED,
+		     "cannot send: the command has ended or closed "
+		     "its input");
 }
 
 static void do_expect(struct session *s, char *arg)
@@ -375,6 +403,25 @@ static void do_wait(struct session *s, char *arg)
 		     want);
 }
 
+static void do_interact(struct session *s, char *arg)
+{
+	struct termios cooked, raw;
+	bool terminal = !tcgetattr(STDIN_FILENO, &cooked);
+
+	(void)arg;
+	if (terminal) {
+		raw = cooked;
+		cfmakeraw(&raw);
+		tcsetattr(STDIN_FILENO, TCSADRAIN, &raw);
+	}
+	s->interactive = true;
+	while (s->pidfd >= 0)
+		pump(s, HUGE_VAL);
+	s->interactive = false;
+	if (terminal)
+		tcsetattr(STDIN_FILENO, TCSADRAIN, &cooked);
+}
+
 static void do_watch(struct session *s, char *arg)
 {
 	if (s->watch >= 0)
@@ -416,7 +463,8 @@ static void do_strike(struct session *s, char *arg)
 	spin_until(now() + delay);
 	do_kill(s, (char[]) { "KILL" });
 	take_changes(s);
-	printf("strike after %lu changes of %lu\n", s->changes, want);
+	printf("killed after %lu changes, %s\n", s->changes,
+	       seen ? "at its end" : "on its way");
 }
 
 static void do_line(struct session *s, char *line)
@@ -425,19 +473,23 @@ static void do_line(struct session *s, char *line)
 		const char *name;
 		void (*run)(struct session *s, char *arg);
 	} commands[] = {
-		{ "timeout", do_timeout }, { "send", do_send },
-		{ "expect", do_expect },   { "run", do_run },
-		{ "kill", do_kill },	   { "wait", do_wait },
-		{ "watch", do_watch },	   { "strike", do_strike },
+		{ "timeout", do_timeout },   { "send", do_send },
+		{ "expect", do_expect },     { "run", do_run },
+		{ "kill", do_kill },	     { "wait", do_wait },
+		{ "watch", do_watch },	     { "strike", do_strike },
+		{ "interact", do_interact },
 	};
 	char *arg = strchr(line, ' ');
+	bool bare;
 
 	if (!*line || *line == '#')
 		return;
 	if (arg)
 		*arg++ = 0;
+	bare = !arg || !*arg;
 	for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++) {
-		if (arg && *arg && !strcmp(line, commands[i].name)) {
+		if (bare == (commands[i].run == do_interact) &&
+		    !strcmp(line, commands[i].name)) {
 			commands[i].run(s, arg);
 			return;
 		}
@@ -532,9 +584,11 @@ int main(int argc, char *argv[])
 	bool terminal = false;
 	int opt;
 
-	while ((opt = getopt(argc, argv, "+tl:")) != -1) {
+	while ((opt = getopt(argc, argv, "+tvl:")) != -1) {
 		if (opt == 't') {
 			terminal = true;
+		} else if (opt == 'v') {
+			s.console.verbose = true;
 		} else if (opt == 'l') {
 			s.console.log = open(
 				optarg,
@@ -546,7 +600,7 @@ int main(int argc, char *argv[])
 			return MISUSED;
 	}
 	if (argc - optind < 2) {
-		fprintf(stderr, "usage: expect [-t] [-l LOG] SCRIPT COMMAND "
+		fprintf(stderr, "usage: expect [-tv] [-l LOG] SCRIPT COMMAND "
 				"[ARG]...\n");
 		return MISUSED;
 	}
