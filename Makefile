@@ -27,7 +27,8 @@ WARNINGS := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes \
 	-Wwrite-strings -Wcast-qual -Wpointer-arith -Wvla -Wformat=2 -Wundef \
 	-Werror
 LKVM_CPPFLAGS := -Iinclude -I. -D_GNU_SOURCE -DLKVM_VERSION='"$(VERSION)"'
-LKVM_CFLAGS := -std=gnu11 -fno-common -fstack-protector-strong $(WARNINGS)
+LKVM_CFLAGS := -std=gnu11 -fPIE -fno-common -fstack-protector-strong $(WARNINGS)
+LKVM_LDFLAGS := -pie -Wl,-z,relro,-z,now
 LKVM_LDLIBS := -lfdt -lz -lpthread
 
 OBJDIR := $(BUILD)/obj
@@ -59,30 +60,43 @@ endif
 .PHONY: all
 all: $(LKVM)
 
-# Says which package is missing instead of letting the compiler fail.
-$(BUILD)/.deps-$(notdir $(CC)): Makefile | $(BUILD)
+# Says which package is missing instead of letting the compiler fail, and finds
+# out whether a static program can be linked: it starts in half the time, needs
+# less memory and runs in any container. STATIC=0 is for distributions.
+DEPS := $(BUILD)/.deps-$(notdir $(firstword $(CC))).mk
+NO_DEPS := clean distclean help demo check check-deps check-lint deps guests
+ifneq ($(filter-out $(NO_DEPS),$(or $(MAKECMDGOALS),all)),)
+include $(DEPS)
+endif
+
+PROBE = printf '\#include <%s>\nint main(void) { return 0; }\n' $$1 | \
+	$(CC) -xc $(LKVM_CPPFLAGS) -o /dev/null - $(LKVM_LDFLAGS)
+
+$(DEPS): Makefile | $(BUILD)
 	$(Q)command -v $(firstword $(CC)) >/dev/null || { \
 	echo "No compiler for arm64 ($(CC)): install gcc-aarch64-linux-gnu" \
 	"and libc6-dev-arm64-cross, or set CROSS_COMPILE" >&2; exit 1; }
 	$(Q)for lib in "libfdt.h -lfdt libfdt-dev" "zlib.h -lz zlib1g-dev"; do \
-	set -- $$lib; \
-	printf '#include <%s>\nint main(void) { return 0; }\n' $$1 | \
-	$(CC) -xc $(LKVM_CPPFLAGS) -o /dev/null - $(LKVM_LDFLAGS) $$2 \
-	2>/dev/null || { \
-	echo "No $$1 for arm64: install $$3 for arm64, or run" \
-	"'tests/host/fetch sysroot', which unpacks it under $(BUILD)" >&2; \
-	exit 1; }; done
-	$(Q)touch $@
+	set -- $$lib; $(PROBE) $$2 2>/dev/null || { \
+	echo "No $$1 for arm64: install $$3 for arm64, or run 'make deps'," \
+	"which unpacks it under $(BUILD)" >&2; exit 1; }; done
+	$(Q)set -- zlib.h; if $(PROBE) -static-pie -lfdt -lz 2>/dev/null; then \
+	echo 'STATIC ?= 1' >$@; else echo 'STATIC ?= 0' >$@; fi
 
 $(BUILD):
 	$(Q)mkdir -p $@
 
+ifeq ($(STATIC)$(SANITIZE),1)
+STATIC_FLAGS := -static-pie
+endif
+
 $(LKVM): $(OBJS)
 	$(call say,LINK,$@)
 	$(Q)$(CC) $(LKVM_CFLAGS) $(CFLAGS) $(LKVM_LDFLAGS) $(LDFLAGS) \
+	$(STATIC_FLAGS) \
 	-o $@ $(OBJS) $(LKVM_LDLIBS) $(LDLIBS)
 
-$(OBJDIR)/%.o: %.c | $(BUILD)/.deps-$(notdir $(CC))
+$(OBJDIR)/%.o: %.c | $(DEPS)
 	$(call say,CC,$<)
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(LKVM_CPPFLAGS) $(CPPFLAGS) $(LKVM_CFLAGS) $(CFLAGS) \
@@ -240,4 +254,4 @@ help:
 	@echo "  bench       counts and ratios, with QEMU beside it"
 	@echo "  install     PREFIX=$(PREFIX), DESTDIR"
 	@echo "  clean       what was built; distclean: what was fetched, too"
-	@echo "Variables: CROSS_COMPILE CC CFLAGS LDFLAGS SANITIZE=1 V=1 BUILD"
+	@echo "Variables: CROSS_COMPILE CC CFLAGS LDFLAGS STATIC=0 SANITIZE=1 V=1 BUILD"

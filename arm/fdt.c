@@ -142,7 +142,7 @@ static void aliases_node(struct machine *machine, struct fdt_writer *fdt)
 {
 	fdt_node_begin(fdt, "aliases");
 	for (unsigned int i = 0; i < machine->type->nr_serial; i++) {
-		char alias[16], path[32];
+		char alias[24], path[32];
 
 		snprintf(alias, sizeof(alias), "serial%u", i);
 		snprintf(path, sizeof(path), "/serial@%" PRIx64,

@@ -76,7 +76,8 @@ class Sender:
 	def file(self, name, path):
 		with open(path, "rb", buffering=0) as f:
 			info = os.fstat(f.fileno())
-			self.write(frame(b"P", b"%o %s" % (info.st_mode & 0o7777, os.fsencode(name))))
+			mode = info.st_mode & 0o7777
+			self.write(frame(b"P", b"%o %s" % (mode, os.fsencode(name))))
 			at = 0
 			while at < info.st_size:
 				try:
@@ -104,8 +105,8 @@ class Sender:
 		for entry in sorted(os.listdir(path)):
 			inner, there = os.path.join(path, entry), name + "/" + entry
 			if os.path.islink(inner):
-				target = os.fsencode(os.readlink(inner))
-				self.write(frame(b"L", b"777 %s\0%s" % (os.fsencode(there), target)))
+				link = "777 %s\0%s" % (there, os.readlink(inner))
+				self.write(frame(b"L", os.fsencode(link)))
 			elif os.path.isdir(inner) or os.path.isfile(inner):
 				self.tree(there, inner)
 
@@ -213,8 +214,9 @@ class Host:
 		self.state = None
 		if save or load:
 			machine += ",memory-backend=ram"
-			args += ["-object", "memory-backend-file,id=ram,size=%dM,mem-path=%s,share=%s" %
-				(opts.mem, quoted(os.path.join(save or load, "ram")), "on" if save else "off")]
+			ram = quoted(os.path.join(save or load, "ram"))
+			args += ["-object", "memory-backend-file,id=ram,size=%dM,share=%s,"
+				"mem-path=%s" % (opts.mem, "on" if save else "off", ram)]
 			self.state = os.path.join(save or load, "state")
 		if load:
 			args += ["-incoming", "defer"]
@@ -369,7 +371,9 @@ def saved_state(opts, qemu):
 		return None
 	# All states stand on these: one of another base is of no use any more.
 	base = "\n".join([identity(qemu), identity(IMAGE), identity(INITRD), KERNEL_ARGS])
-	key = repr((machine_options(opts), opts.mem, SHARED_SIZE, base))
+	machine, more = machine_options(opts)
+	kind = " ".join(["-M", machine, "-m", str(opts.mem), *more])
+	key = repr((kind, SHARED_SIZE, base))
 	folder = os.path.join(STATES, hashlib.sha1(key.encode()).hexdigest()[:16])
 	if os.path.exists(folder):
 		return folder
@@ -389,13 +393,15 @@ def saved_state(opts, qemu):
 			# What the kernel still has to do now, it need not do in each run.
 			time.sleep(0.3)
 			host.save()
-			with open(os.path.join(new, "base"), "w", encoding="utf-8") as f:
-				f.write(base)
+			for name, text in (("base", base), ("kind", kind)):
+				with open(os.path.join(new, name), "w", encoding="utf-8") as f:
+					f.write(text)
 			os.rename(new, folder)
 			return folder
 		except Gone as gone:
 			if host.wait(5) == 1:
-				raise Problem("there can be no such host" + host.last_words()) from None
+				text = "there can be no such host" + host.last_words()
+				raise Problem(text) from None
 			warn("cannot save a host's state, so each run boots one (%s)%s" %
 				(gone, host.last_words()))
 			return None
@@ -449,10 +455,14 @@ class Session:
 		"""Tell the host all that is particular to this run."""
 		host, opts = self.host, self.opts
 		files = Sender(host.shared)
-		if opts.lkvm:
-			files.file("/usr/local/bin/lkvm", opts.lkvm)
-		for path in opts.inputs:
-			files.tree("/in/" + os.path.basename(os.path.abspath(path)), path)
+		try:
+			if opts.lkvm:
+				files.file("/usr/local/bin/lkvm", opts.lkvm)
+			for path in opts.inputs:
+				files.tree("/in/" + os.path.basename(os.path.abspath(path)), path)
+		except OSError as error:
+			raise Problem("cannot hand over %s: %s" %
+				(error.filename, error.strerror)) from None
 		host.send(b"F", struct.pack("<Q", files.to.tell()))
 		env = {"IN": "/in", "OUT": "/out", "HOME": "/root", "PATH": PATHS, "USER": "root",
 			"TERM": os.environ.get("TERM", "dumb"), **opts.vars}
@@ -553,11 +563,12 @@ class Session:
 				self.step()
 		except TimeoutError:
 			if not self.host.up:
-				raise Problem("the host itself did not come up within %g s%s" %
-					(self.opts.timeout, self.host.last_words()), TIMEOUT) from None
+				text = "the host itself did not come up within %g s"
+			else:
+				text = "no end after %g s, and the host does not answer"
 			if not self.done:
-				raise Problem("no end after %g s, and the host does not answer%s" %
-					(self.opts.timeout, self.host.last_words()), TIMEOUT) from None
+				text = text % self.opts.timeout + self.host.last_words()
+				raise Problem(text, TIMEOUT) from None
 		except Gone:
 			self.host.qemu.wait()
 			raise Problem("the emulated host died (QEMU's exit status %d)%s" %
@@ -583,7 +594,8 @@ def start(opts, hosts):
 			session.begin()
 			return session
 		except Gone as problem:
-			warn("cannot use the saved state in %s (%s), booting a host" % (state, problem))
+			warn("cannot use the saved state in %s (%s), booting a host" %
+				(state, problem))
 			shutil.rmtree(state, ignore_errors=True)
 	hosts.append(Host(opts))
 	session = Session(opts, hosts[-1])

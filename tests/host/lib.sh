@@ -51,7 +51,7 @@ apt_for() {
 	: >"$apt_dir/status"
 	archives=$(debian_archives)
 	[ -n "$archives" ] || archives=$(guessed_archives)
-	[ -n "$archives" ] || die "no Debian archive among apt's sources: add one, then run me again"
+	[ -n "$archives" ] || die "no Debian archive among apt's sources: add one first"
 	keyring=/usr/share/keyrings/debian-archive-keyring.gpg
 	options=
 	if [ -e "$keyring" ]; then
@@ -133,7 +133,8 @@ download_all() {
 		flock 8
 		apt_for "$arch"
 		# With no package installed in that private state, all are wanted.
-		all=$(apt_get install -y --print-uris "$@" | sed -n "s/^'[^']*' \\([^_]*\\)_.*/\\1/p")
+		all=$(apt_get install -y --print-uris "$@" |
+			sed -n "s/^'[^']*' \\([^_]*\\)_.*/\\1/p")
 		[ -n "$all" ] || die "cannot find all that $* depends on"
 		# shellcheck disable=SC2086
 		apt_get download $all >>"$apt_dir/log" 2>&1 ||
