@@ -24,7 +24,7 @@ until the end of file:
     1 READ        a read cycle; reply u16
     2 RESET       power cycle, the array stays
     3 WRITE_FAIL  a write whose program or erase, if it asks for one,
-                  fails on the medium
+                  fails on the medium; a blank check only reads it
     4 STATE       reply u16: 1 in array mode and READY (mappable), else 0
     5 DUMP        reply words x u16, then a byte of lock bits per block
 
@@ -46,9 +46,10 @@ WRITE, READ, RESET, WRITE_FAIL, STATE, DUMP = range(6)
 OP_NAMES = ("WRITE", "READ", "RESET", "WRITE_FAIL", "STATE", "DUMP")
 
 (READY, PGM_SETUP, BP_COUNT, BP_DATA, BP_CONFIRM, ERASE_SETUP,
- LOCK_SETUP) = range(7)
+ LOCK_SETUP, OTP_SETUP, BEFP_SETUP, BLANK_SETUP) = range(10)
 STATE_NAMES = ("READY", "PGM_SETUP", "BP_COUNT", "BP_DATA", "BP_CONFIRM",
-               "ERASE_SETUP", "LOCK_SETUP")
+               "ERASE_SETUP", "LOCK_SETUP", "OTP_SETUP", "BEFP_SETUP",
+               "BLANK_SETUP")
 
 ARRAY, STATUS, IDQ = range(3)
 MODE_NAMES = ("ARRAY", "STATUS", "ID")
@@ -64,6 +65,9 @@ SR_LOCKED = 0x02
 SR_BOTCH = SR_ERASE | SR_PROGRAM
 
 RCR_DEFAULT = 0xBFCF
+
+# Counters of write cycles by state, read mode and low byte.
+COV_SIZE = len(STATE_NAMES) * len(MODE_NAMES) * 256
 
 HEADER = struct.Struct("<IIII")
 RECORD = struct.Struct("<BBHI")
@@ -142,10 +146,11 @@ class Chip:
         self.plane = id_plane(words, block, buf)
         # What was reached, to tell real coverage from luck.
         self.hits = Counter() if hits is None else hits
-        self.cov = [0] * (7 * 3 * 256) if cov is None else cov
+        self.cov = [0] * COV_SIZE if cov is None else cov
         self.steps = (self.ready, self.pgm_data, self.bp_count,
                       self.bp_data, self.bp_confirm, self.erase_confirm,
-                      self.lock_confirm)
+                      self.lock_confirm, self.otp_data,
+                      self.befp_confirm, self.blank_confirm)
         self.power_up()
 
     def power_up(self):
@@ -223,6 +228,11 @@ class Chip:
         self.mem[start:start + self.block] = \
             array("H", (0xFFFF,)) * self.block
 
+    def blank(self, addr):
+        start = addr & ~(self.block - 1)
+        return self.mem[start:start + self.block] == \
+            array("H", (0xFFFF,)) * self.block
+
     # One function per state of the write state machine.
 
     def ready(self, addr, value, fail):
@@ -250,6 +260,15 @@ class Chip:
             self.mode = STATUS
         elif cmd == 0x60:
             self.state = LOCK_SETUP
+            self.mode = STATUS
+        elif cmd == 0xC0:
+            self.state = OTP_SETUP
+            self.mode = STATUS
+        elif cmd == 0x80:
+            self.state = BEFP_SETUP
+            self.mode = STATUS
+        elif cmd == 0xBC:
+            self.state = BLANK_SETUP
             self.mode = STATUS
         # D0 and B0: nothing is suspended or running.  All else: illegal,
         # the output does not change (P30 figure 37).
@@ -383,6 +402,53 @@ class Chip:
             self.hits["lock-down"] += 1
             self.lock[block] = 3
 
+    def otp_data(self, addr, value, fail):
+        # The protection registers are locked: nothing gets as far as
+        # the medium, so it cannot fail.
+        self.hits["E OTP: locked"] += 1
+        if fail:
+            self.hits["OTP with a failing medium"] += 1
+        self.done(SR_PROGRAM | SR_LOCKED)
+
+    def befp_confirm(self, addr, value, fail):
+        if value & 0xFF != 0xD0:
+            self.hits["E BEFP: no confirm"] += 1
+            self.done(SR_BOTCH)
+        else:
+            self.hits["E BEFP: Vpp"] += 1   # it needs 9 V
+            if fail:
+                self.hits["BEFP with a failing medium"] += 1
+            self.done(SR_PROGRAM | SR_VPP)
+
+    def blank_confirm(self, addr, value, fail):
+        if value & 0xFF != 0xD0:
+            self.hits["E blank check: no confirm"] += 1
+            self.done(SR_BOTCH)
+            return
+        # A read: locks and a medium which refuses writes are no matter.
+        if self.locked(addr):
+            self.hits["blank check: locked block"] += 1
+        if fail:
+            self.hits["blank check with a failing medium"] += 1
+        if self.blank(addr):
+            self.hits["blank check: blank"] += 1
+            self.done()
+        else:
+            self.hits["E blank check: not blank"] += 1
+            self.count_odd_word(addr)
+            self.done(SR_ERASE)
+
+    def count_odd_word(self, addr):
+        """Was it one word alone, and where?"""
+        start = addr & ~(self.block - 1)
+        block = self.mem[start:start + self.block]
+        if block.count(0xFFFF) == self.block - 1:
+            self.hits["blank check: one odd word"] += 1
+            if block[0] != 0xFFFF:
+                self.hits["blank check: odd first word"] += 1
+            if block[-1] != 0xFFFF:
+                self.hits["blank check: odd last word"] += 1
+
 
 MUST_HIT = (
     "word program", "buffer program", "erase", "program 1 over 0",
@@ -400,6 +466,12 @@ MUST_HIT = (
     "lock", "unlock", "lock-down", "unlock of a locked-down block",
     "lock command in vain (WP# low)", "E lock: no second cycle",
     "RCR write", "ECR write",
+    "E OTP: locked", "OTP with a failing medium",
+    "E BEFP: Vpp", "E BEFP: no confirm", "BEFP with a failing medium",
+    "blank check: blank", "E blank check: not blank",
+    "E blank check: no confirm", "blank check: locked block",
+    "blank check with a failing medium", "blank check: one odd word",
+    "blank check: odd first word", "blank check: odd last word",
 ) + tuple("reset in " + name for name in STATE_NAMES)
 
 
@@ -438,22 +510,25 @@ GEOMETRIES = (
 )
 
 COMMANDS = (0xFF, 0x70, 0x50, 0x90, 0x98, 0x40, 0x10, 0xE8, 0x20, 0x60,
-            0xD0, 0xB0, 0x01, 0x2F, 0x03, 0x04)
-# Not P30's: AMD's, OTP and BEFP and blank check of parts that have them,
-# J3's, 0x0200's.
-ILLEGAL = (0xF0, 0xAA, 0x55, 0x30, 0x25, 0x29, 0x41, 0xE9, 0xC0, 0x80,
-           0xBC, 0xB8, 0xB4, 0xC8, 0x28, 0x00)
+            0xD0, 0xB0, 0x01, 0x2F, 0x03, 0x04, 0xC0, 0x80, 0xBC)
+# Those of READY that begin a command of more cycles.
+SETUPS = (0x40, 0x10, 0xE8, 0x20, 0x60, 0xC0, 0x80, 0xBC)
+# Not P30's: AMD's, J3's, 0x0200's.
+ILLEGAL = (0xF0, 0xAA, 0x55, 0x30, 0x25, 0x29, 0x41, 0xE9, 0xB8, 0xB4,
+           0xC8, 0x28, 0x00)
 
 # The stream which takes a count of 0xffff to its end.  Late enough that
 # a short run does not pay for it.
 LONG_STREAM = 40
 
 # One sweep cell per (place, low byte): READY in the three modes, then the
-# second cycles of erase, lock and buffered program.
-SWEEP_CELLS = 6 * 256
+# second cycles of erase, lock, OTP, BEFP, blank check and buffered program.
+SWEEP_SETUPS = (0x20, 0x60, 0xC0, 0x80, 0xBC)
 SWEEP_STATES = (READY * 3 + ARRAY, READY * 3 + STATUS, READY * 3 + IDQ,
                 ERASE_SETUP * 3 + STATUS, LOCK_SETUP * 3 + STATUS,
-                BP_CONFIRM * 3 + STATUS)
+                OTP_SETUP * 3 + STATUS, BEFP_SETUP * 3 + STATUS,
+                BLANK_SETUP * 3 + STATUS, BP_CONFIRM * 3 + STATUS)
+SWEEP_CELLS = len(SWEEP_STATES) * 256
 
 
 class Stream:
@@ -669,8 +744,8 @@ class Stream:
         self.sweep_cell += 1
         if where < 3:
             self.cmd((0xFF, 0x70, 0x98)[where])
-        elif where < 5:
-            self.cmd((0x20, 0x60)[where - 3])
+        elif where < 3 + len(SWEEP_SETUPS):
+            self.cmd(SWEEP_SETUPS[where - 3])
         else:
             addr = self.place()
             self.cmd(0xE8)
@@ -679,8 +754,62 @@ class Stream:
         self.cmd(byte, None, True)
         self.r(self.place())
         self.cur.append((STATE, 0, 0))
-        if where < 3 and byte in (0x40, 0x10, 0xE8, 0x20, 0x60):
+        if where < 3 and byte in SETUPS:
             self.reset()                     # the next cell needs READY
+
+    def seg_blank(self):
+        """Blank check, often of a block erased to but one word."""
+        rnd = self.rnd
+        addr = self.place()
+        start = addr - addr % self.block
+        if rnd() < .7:
+            if rnd() < .6:
+                self.cmd(0x60)
+                self.cmd(0xD0, addr)
+            self.cmd(0x20, addr)
+            self.cmd(0xD0, addr, True)
+        if rnd() < .6:
+            self.odd_word(start)
+        if rnd() < .2:
+            self.cmd(0x60)
+            self.cmd(0x01 if rnd() < .8 else 0x2F, addr)
+        if rnd() < .8:
+            self.cmd(0x50)                  # so that the outcome shows
+        self.cmd(0xBC, addr if rnd() < .3 else self.place())
+        if rnd() < .9:
+            self.cmd(0xD0, start if rnd() < .3 else addr, True)
+        else:
+            self.cmd(self.any_byte(), addr, True)
+        self.r(self.place())
+        self.after(addr)
+
+    def odd_word(self, start):
+        """Program one bit in the block at start, or just outside it."""
+        rnd = self.rnd
+        off = (0, self.block - 1, int(rnd() * self.block),
+               int(rnd() * self.block), -1, self.block)[int(rnd() * 6)]
+        self.cmd(0x40)
+        self.w(0xFFFF ^ 1 << int(rnd() * 16), (start + off) % self.words,
+               True)
+
+    def seg_otp_befp(self):
+        rnd = self.rnd
+        if rnd() < .5:
+            self.cmd(0xC0)
+            # In the plane's OTP area (80..) as well as elsewhere.
+            addr = 0x80 + int(rnd() * 0x8A) if rnd() < .5 else \
+                self.place()
+            self.w(self.data(), addr % self.words, True)
+        else:
+            self.cmd(0x80)
+            addr = self.place()
+            if rnd() < .7:
+                self.cmd(0xD0, addr, True)
+            else:
+                self.cmd(self.any_byte(), addr, True)
+        addr %= self.words
+        self.r(addr)
+        self.after(addr, self.place())
 
     def seg_buffer(self):
         rnd = self.rnd
@@ -821,8 +950,8 @@ class Stream:
         rnd = self.rnd
         segs = (self.seg_word, self.seg_erase, self.seg_lock,
                 self.seg_mode, self.seg_noise, self.seg_sweep,
-                self.seg_buffer)
-        weights = (24, 10, 12, 10, 6, 12, 22)
+                self.seg_buffer, self.seg_blank, self.seg_otp_befp)
+        weights = (24, 10, 12, 10, 6, 18, 22, 8, 5)
         if self.words > 8192:
             dump_share = 0
         else:
@@ -966,7 +1095,7 @@ def missing_coverage(cycles, hits, cov):
 def compare(argv, cycles, seed, only=None, quiet=False):
     """Run streams of so many bus cycles.  Returns (ok, summary)."""
     hits = Counter()
-    cov = [0] * (7 * 3 * 256)
+    cov = [0] * COV_SIZE
     ops = Counter()
     done = 0
     number = 0 if only is None else only
@@ -1055,7 +1184,7 @@ def self_test():
     assert not c.mappable() and c.read(5) == 0x80
 
     # Illegal, D0 and B0 in READY: nothing changes, in every mode.
-    known = (0xFF, 0x70, 0x50, 0x90, 0x98, 0x40, 0x10, 0xE8, 0x20, 0x60)
+    known = (0xFF, 0x70, 0x50, 0x90, 0x98) + SETUPS
     for mode in (0xFF, 0x70, 0x90):
         for byte in range(256):
             if byte not in known:
@@ -1063,8 +1192,7 @@ def self_test():
                 before = c.mode
                 seq(c, (byte, 128))
                 assert (c.state, c.mode, c.sr) == (READY, before, 0x80)
-    for byte in (0x41, 0xE9, 0xC0, 0x80, 0xBC, 0xB8, 0xB4, 0xC8, 0x28,
-                 0xF0, 0xAA, 0x55, 0xD0, 0xB0):
+    for byte in ILLEGAL + (0xD0, 0xB0):
         assert byte not in known
 
     # 50: errors away, the mode stays.
@@ -1147,6 +1275,56 @@ def self_test():
     seq(c, (0x50, 0), (0x60, 0), (0x01, 5), (0x20, 0), (0xD0, 7))
     assert c.sr == 0xA2 and not any(c.mem)
 
+    # C0: the next write is data, whatever it is; always locked.
+    for cmd in (0xC0, 0x77C0):
+        for value, addr in ((0, 0x80), (0xD0, 0), (0xFF, 3), (0x90, 200),
+                            (0x1234, 0x10A)):
+            c = new()
+            seq(c, (cmd, 0x80))
+            assert c.state == OTP_SETUP and c.read(addr) == 0x80
+            assert not c.mappable()
+            seq(c, (value, addr))
+            assert c.state == READY and c.mode == STATUS
+            assert c.read(addr) == 0x92 and set(c.mem) == {0xFFFF}
+
+    # 80: never Vpp of 9 V; a bad confirm is a botch.
+    for value, sr in ((0xD0, 0x98), (0x55D0, 0x98), (0xFF, 0xB0),
+                      (0x80, 0xB0), (0xD000, 0xB0), (0xD1, 0xB0)):
+        c = new()
+        seq(c, (0x90, 0), (0x80, 130))
+        assert c.state == BEFP_SETUP and c.read(0) == 0x80
+        seq(c, (value, 130))
+        assert c.state == READY and c.mode == STATUS and c.read(2) == sr
+        seq(c, (0x1234, 130))               # not a data word any more
+        assert c.state == READY and set(c.mem) == {0xFFFF}
+
+    # BC: the confirm's block, to its last bit, locked or not.
+    def blank(chip, addr, confirm=0xD0):
+        chip.sr = 0x80
+        seq(chip, (0xFF, 0), (0xBC, 0))
+        assert chip.state == BLANK_SETUP and chip.read(0) == 0x80
+        seq(chip, (confirm, addr))
+        assert chip.state == READY and chip.mode == STATUS
+        return chip.read(0)
+
+    c = new()
+    for word in (128, 200, 255):
+        for bit in (0, 15):
+            c.mem[word] = 0xFFFF ^ 1 << bit
+            assert [blank(c, a) for a in (127, 128, 255, 256, 384, 0)] == \
+                [0x80, 0xA0, 0xA0, 0x80, 0x80, 0x80]
+            c.mem[word] = 0xFFFF
+    c.mem[200] = 0x7FFF
+    assert blank(c, 512 + 130, 0x66D0) == 0xA0
+    for confirm in (0xFF, 0xBC, 0xD000, 0xD1, 0x00):
+        assert blank(c, 0, confirm) == blank(c, 200, confirm) == 0xB0
+    seq(c, (0x60, 0), (0x01, 0), (0x60, 0), (0x2F, 128))
+    assert blank(c, 0) == 0x80 and blank(c, 128) == 0xA0
+    seq(c, (0xBC, 0), (0xD0, 0))            # sticky over a blank one
+    assert c.read(0) == 0xA0 and c.mem[200] == 0x7FFF
+    c = new(wp=True)
+    assert blank(c, 3) == 0x80
+
     # 60: 01, D0, 2F at the second address; 03, 04; else a botch.
     c = new()
     seq(c, (0x90, 0), (0x60, 0))
@@ -1209,6 +1387,14 @@ def self_test():
     c.write(0, 0x20)
     c.write(0, 0xD0, True)                  # locked: nothing was asked
     assert c.sr == 0xA2
+    for cmd, sr in ((0xC0, 0x92), (0x80, 0x98), (0xBC, 0xA0)):
+        seq(c, (0x50, 0), (cmd, 200))
+        c.write(200, 0xD0, True)            # none of them writes it
+        assert c.sr == sr and set(c.mem) == {0x1111}
+    c = new()
+    seq(c, (0xBC, 200))
+    c.write(200, 0xD0, True)
+    assert c.sr == 0x80
 
 
 # Deliberate bugs.  Each must be noticed, or the comparer is blind there.
@@ -1763,6 +1949,192 @@ class MappedInStatus(Chip):
     """status mode counts as mappable"""
     def mappable(self):
         return int(self.state == READY and self.mode != IDQ)
+
+
+class SetupIgnored(Chip):
+    """Not a mutant itself: one setup command does nothing."""
+    ignored = None
+
+    def ready(self, addr, value, fail):
+        if value & 0xFF != self.ignored:
+            super().ready(addr, value, fail)
+
+
+@mutant
+class OtpIgnored(SetupIgnored):
+    """C0 is an illegal command"""
+    ignored = 0xC0
+
+
+@mutant
+class BefpIgnored(SetupIgnored):
+    """80 is an illegal command"""
+    ignored = 0x80
+
+
+@mutant
+class BlankIgnored(SetupIgnored):
+    """BC is an illegal command"""
+    ignored = 0xBC
+
+
+@mutant
+class OtpToArray(Chip):
+    """an OTP program goes to the array"""
+    def otp_data(self, addr, value, fail):
+        self.program({addr: value})
+        super().otp_data(addr, value, fail)
+
+
+@mutant
+class OtpUnlocked(Chip):
+    """an OTP program is dropped without an error"""
+    def otp_data(self, addr, value, fail):
+        self.done()
+
+
+@mutant
+class OtpConfirm(Chip):
+    """an OTP program's data is taken for a confirm"""
+    def otp_data(self, addr, value, fail):
+        if value & 0xFF == 0xFF:
+            self.done(SR_BOTCH)
+        else:
+            super().otp_data(addr, value, fail)
+
+
+@mutant
+class OtpMedium(Chip):
+    """an OTP program can fail on the medium"""
+    def otp_data(self, addr, value, fail):
+        if fail:
+            self.done(SR_PROGRAM | SR_VPP)
+        else:
+            super().otp_data(addr, value, fail)
+
+
+@mutant
+class BefpAnyConfirm(Chip):
+    """BEFP with any second cycle"""
+    def befp_confirm(self, addr, value, fail):
+        super().befp_confirm(addr, 0xD0, fail)
+
+
+@mutant
+class BefpLocked(Chip):
+    """BEFP tells the lock instead of Vpp"""
+    def befp_confirm(self, addr, value, fail):
+        if value & 0xFF == 0xD0 and self.locked(addr):
+            self.done(SR_PROGRAM | SR_LOCKED)
+        else:
+            super().befp_confirm(addr, value, fail)
+
+
+@mutant
+class BefpWaits(Chip):
+    """after the BEFP confirm a data word is taken"""
+    def befp_confirm(self, addr, value, fail):
+        super().befp_confirm(addr, value, fail)
+        if value & 0xFF == 0xD0:
+            self.state = PGM_SETUP
+
+
+@mutant
+class BlankAnyConfirm(Chip):
+    """blank check with any second cycle"""
+    def blank_confirm(self, addr, value, fail):
+        super().blank_confirm(addr, 0xD0, fail)
+
+
+@mutant
+class BlankSixteenBits(Chip):
+    """blank check: the confirm's DQ15..8 matter"""
+    def blank_confirm(self, addr, value, fail):
+        super().blank_confirm(addr, value if value == 0xD0 else 0, fail)
+
+
+@mutant
+class BlankFirstAddress(Chip):
+    """blank check takes the setup cycle's address"""
+    def ready(self, addr, value, fail):
+        super().ready(addr, value, fail)
+        self.first = addr
+
+    def blank_confirm(self, addr, value, fail):
+        super().blank_confirm(self.first, value, fail)
+
+
+@mutant
+class BlankShort(Chip):
+    """blank check leaves out the block's last word"""
+    def blank(self, addr):
+        start = addr & ~(self.block - 1)
+        return self.mem[start:start + self.block - 1].count(0xFFFF) == \
+            self.block - 1
+
+
+@mutant
+class BlankLong(Chip):
+    """blank check takes in the next block's first word"""
+    def blank(self, addr):
+        end = (addr | (self.block - 1)) + 1
+        return super().blank(addr) and \
+            self.mem[end & self.mask] == 0xFFFF
+
+
+@mutant
+class BlankUnaligned(Chip):
+    """blank check from the raw address on"""
+    def blank(self, addr):
+        end = (addr | (self.block - 1)) + 1
+        return self.mem[addr:end].count(0xFFFF) == end - addr
+
+
+@mutant
+class BlankLowBytes(Chip):
+    """blank check looks at the low bytes only"""
+    def blank(self, addr):
+        start = addr & ~(self.block - 1)
+        return all(word & 0xFF == 0xFF
+                   for word in self.mem[start:start + self.block])
+
+
+@mutant
+class BlankLocked(Chip):
+    """blank check refuses a locked block"""
+    def blank_confirm(self, addr, value, fail):
+        if value & 0xFF == 0xD0 and self.locked(addr):
+            self.done(SR_ERASE | SR_LOCKED)
+        else:
+            super().blank_confirm(addr, value, fail)
+
+
+@mutant
+class BlankMedium(Chip):
+    """blank check fails with a medium which refuses writes"""
+    def blank_confirm(self, addr, value, fail):
+        if value & 0xFF == 0xD0 and fail:
+            self.done(SR_ERASE | SR_VPP)
+        else:
+            super().blank_confirm(addr, value, fail)
+
+
+@mutant
+class BlankClears(Chip):
+    """a blank block's check clears SR.5"""
+    def blank_confirm(self, addr, value, fail):
+        if value & 0xFF == 0xD0:
+            self.sr &= ~SR_ERASE
+        super().blank_confirm(addr, value, fail)
+
+
+@mutant
+class BlankErases(Chip):
+    """blank check erases the block"""
+    def blank_confirm(self, addr, value, fail):
+        super().blank_confirm(addr, value, fail)
+        if value & 0xFF == 0xD0 and not self.locked(addr):
+            self.erase(addr)
 
 
 @mutant
