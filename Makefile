@@ -120,7 +120,7 @@ UNIT_BINS := $(UNIT_SRCS:tests/unit/%.c=$(BUILD)/unit/%)
 FUZZ_SRCS := $(wildcard tests/fuzz/fuzz_*.c)
 FUZZ_BINS := $(FUZZ_SRCS:tests/fuzz/%.c=$(BUILD)/fuzz/%)
 FUZZ_SECONDS ?= 60
-sources = $(shell sed -n 's/.*SOURCES: *\(.*[^ ]\) *\*\/.*/\1/p' $(1) | head -n 1)
+sources = $(shell sed -n 's/.*SOURCES: *\(.*[^ ]\) *\*\/.*/\1/p' $(1))
 
 define unit_rule
 $(BUILD)/unit/$(1): tests/unit/$(1).c $(call sources,tests/unit/$(1).c)
@@ -141,7 +141,7 @@ endef
 
 # A comment "WRAP: function..." has calls go to __wrap_function.
 wraps = $(addprefix -Wl$(comma)--wrap=,$(shell sed -n \
-	's/.*WRAP: *\(.*[^ ]\) *\*\/.*/\1/p' $(1) | head -n 1))
+	's/.*WRAP: *\(.*[^ ]\) *\*\/.*/\1/p' $(1)))
 comma := ,
 
 $(foreach t,$(UNIT_BINS),$(eval $(call unit_rule,$(notdir $(t)))))
@@ -170,7 +170,7 @@ check-boot: all guests $(KVM_TEST)
 # Packages and everything that is fetched or built once.
 check-deps:
 	$(Q)tests/host/packages build host check efi
-	$(Q)tests/host/fetch sysroot kernel busybox host efi mtd armhf qemu-arm64
+	$(Q)tests/host/fetch sysroot kernel busybox host efi mtd armhf
 
 .PHONY: guests
 guests:

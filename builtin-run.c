@@ -146,96 +146,138 @@ static int parse_loglevel(const char *arg, void *opaque)
 	return 0;
 }
 
+#define MAX_OPTIONS 16
+
+/* Copies a table whose entries point into a struct vm_config. */
+#define FILL(out, ...)                                              \
+	do {                                                        \
+		const struct option_def table_[] = { __VA_ARGS__ }; \
+		_Static_assert(ARRAY_SIZE(table_) <= MAX_OPTIONS,   \
+			       "MAX_OPTIONS");                      \
+		memcpy(out, table_, sizeof(table_));                \
+	} while (0)
+
+static void basic_options(struct vm_config *config, struct option_def *out)
+{
+	FILL(out,
+	     OPT_STRING(
+		     0, "name", &config->name, "NAME",
+		     "Name of the guest, for statistics (default: guest-PID)"),
+	     OPT_U32('c', "cpus", &config->nr_cpus, 1, UINT32_MAX, "N",
+		     "Number of vCPUs (default: the host's CPUs)"),
+	     OPT_CALLBACK('m', "mem", parse_mem_option, config, "SIZE[@ADDR]",
+			  "RAM in MiB, or with a suffix BKMGTP, and where it "
+			  "starts (default: 64 MiB for each vCPU and 192 "
+			  "more, at 2 GiB)"),
+	     OPT_STRING(0, "hugetlbfs", &config->hugetlbfs, "DIR",
+			"Take RAM from a hugetlbfs mounted at DIR"),
+	     OPT_STRING(0, "dev", &config->kvm_dev, "FILE",
+			"KVM device (default: /dev/kvm)"),
+	     OPT_FLAG(0, "nodefaults", &config->nodefaults,
+		      "Add nothing to the kernel command line"),
+	     OPT_U64(0, "timeout", &config->timeout, 1, MAX_TIMEOUT, "SECONDS",
+		     "End the run after SECONDS, status 124"),
+	     OPT_END());
+}
+
+static void boot_options(struct vm_config *config, struct option_def *out)
+{
+	FILL(out,
+	     OPT_STRING('k', "kernel", &config->kernel, "FILE",
+			"Kernel: Image, gzip-compressed Image, EFI zboot "
+			"image, or a flat binary"),
+	     OPT_STRING('i', "initrd", &config->initrd, "FILE",
+			"Initial RAM disk"),
+	     OPT_STRING('p', "params", &config->params, "STRING",
+			"Add STRING to the kernel command line"),
+	     OPT_STRING('f', "firmware", &config->firmware, "FILE",
+			"Firmware to load into RAM and start, such as "
+			"KVMTOOL_EFI.fd"),
+	     OPT_U64(0, "firmware-address", &config->firmware_address, 0,
+		     UINT64_MAX, "ADDR",
+		     "Where the firmware goes (default: start of RAM)"),
+	     OPT_CALLBACK('F', "flash", parse_flash_option, config,
+			  "FILE[,OPT...]",
+			  "Flash bank kept in FILE; up to four. OPT: ro, "
+			  "create, size=SIZE, label=TEXT"),
+	     OPT_END());
+}
+
+static void device_options(struct option_def *out)
+{
+	FILL(out,
+	     OPT_CALLBACK('n', "network", parse_network, NULL, "mode=none",
+			  "No network (the default)"),
+	     OPT_CALLBACK(0, "console", parse_console, NULL, "serial",
+			  "Console on the first serial port (the default)"),
+	     OPT_END());
+}
+
+static void arm_options(struct vm_config *config, struct option_def *out)
+{
+	FILL(out,
+	     OPT_CALLBACK(0, "irqchip", parse_irqchip, &config->irqchip, "NAME",
+			  "Interrupt controller: gicv2, gicv2m, gicv3 or "
+			  "gicv3-its (default: the best there is)"),
+	     OPT_FLAG(0, "aarch32", &config->aarch32, "Run a 32-bit guest"),
+	     OPT_FLAG(0, "pmu", &config->pmu,
+		      "Give the guest a performance monitor"),
+	     OPT_CALLBACK(0, "sve-max-vl", parse_sve_max_vl,
+			  &config->sve_max_vl, "BITS",
+			  "Longest SVE vectors (default: the host's)"),
+	     OPT_FLAG(0, "disable-mte", &config->disable_mte,
+		      "No memory tagging, even if the host has it"),
+	     OPT_FLAG(0, "no-pvtime", &config->no_pvtime,
+		      "Do not tell the guest about stolen time"),
+	     OPT_CALLBACK(0, "vcpu-affinity", parse_affinity, config, "CPULIST",
+			  "Run vCPUs on these host CPUs only"),
+	     OPT_CALLBACK(0, "kaslr-seed", parse_kaslr_seed, config, "U64",
+			  "Seed for the guest's address randomisation "
+			  "(default: random)"),
+	     OPT_U32(0, "override-bad-firmware-cntfrq", &config->cntfrq, 1,
+		     UINT32_MAX, "HZ",
+		     "Frequency of the timer, where the host's firmware "
+		     "got it wrong"),
+	     OPT_END());
+}
+
+static void debug_options(struct vm_config *config, struct option_def *out)
+{
+	FILL(out,
+	     OPT_CALLBACK(0, "loglevel", parse_loglevel, NULL, "LEVEL",
+			  "Show messages up to error, warning, info (the "
+			  "default) or debug"),
+	     OPT_STRING(0, "dump-dtb", &config->dump_dtb, "FILE",
+			"Write the device tree to FILE"),
+	     OPT_STRING(0, "stats", &config->stats, "FILE",
+			"Write counters to FILE as JSON at the end; - is "
+			"stderr"),
+	     OPT_END());
+}
+
+/* One kernel, by --kernel or as the argument that is no option. */
+static int take_kernel(struct vm_config *config,
+		       const struct string_list *positional)
+{
+	const char *first = config->kernel;
+
+	for (size_t i = 0; i < positional->count; i++) {
+		if (first) {
+			pr_fatal("\"%s\": there is a kernel already, \"%s\"",
+				 positional->items[i], first);
+			return -EINVAL;
+		}
+		first = positional->items[i];
+	}
+	config->kernel = first;
+	return 0;
+}
+
 /* Parses the command line; prints what is wrong, or the help. */
 static int parse_options(struct vm_config *config, int argc, char *const argv[])
 {
-	struct string_list positional = { 0 };
-	bool force_pci = false;
-	const struct option_def basic[] = {
-		OPT_STRING(0, "name", &config->name, "NAME",
-			   "Name of the guest"),
-		OPT_U32('c', "cpus", &config->nr_cpus, 1, 4096, "N",
-			"Number of vCPUs (default: the host's CPUs)"),
-		OPT_CALLBACK(
-			'm', "mem", parse_mem_option, config, "SIZE[@ADDR]",
-			"RAM in MiB, or with a suffix BKMGTP, and where it "
-			"starts (default: 64 MiB for each vCPU and 192 "
-			"more, at 2 GiB)"),
-		OPT_STRING(0, "hugetlbfs", &config->hugetlbfs, "DIR",
-			   "Take RAM from a hugetlbfs mounted at DIR"),
-		OPT_STRING(0, "dev", &config->kvm_dev, "FILE",
-			   "KVM device (default: /dev/kvm)"),
-		OPT_FLAG(0, "nodefaults", &config->nodefaults,
-			 "Add nothing to the kernel command line"),
-		OPT_U64(0, "timeout", &config->timeout, 1, MAX_TIMEOUT,
-			"SECONDS", "End the run after SECONDS, status 124"),
-		OPT_END(),
-	};
-	const struct option_def boot[] = {
-		OPT_STRING('k', "kernel", &config->kernel, "FILE",
-			   "Kernel: Image, gzip-compressed Image, EFI zboot "
-			   "image, or a flat binary"),
-		OPT_STRING('i', "initrd", &config->initrd, "FILE",
-			   "Initial RAM disk"),
-		OPT_STRING('p', "params", &config->params, "STRING",
-			   "Add STRING to the kernel command line"),
-		OPT_STRING('f', "firmware", &config->firmware, "FILE",
-			   "Firmware to load into RAM and start, such as "
-			   "KVMTOOL_EFI.fd"),
-		OPT_U64(0, "firmware-address", &config->firmware_address, 0,
-			UINT64_MAX, "ADDR",
-			"Where the firmware goes (default: start of RAM)"),
-		OPT_CALLBACK('F', "flash", parse_flash_option, config,
-			     "FILE[,OPT...]",
-			     "Flash bank kept in FILE; up to four. OPT: ro, "
-			     "create, size=SIZE, label=TEXT"),
-		OPT_END(),
-	};
-	const struct option_def devices[] = {
-		OPT_CALLBACK('n', "network", parse_network, NULL, "mode=none",
-			     "No network (the default)"),
-		OPT_CALLBACK(0, "console", parse_console, NULL, "serial",
-			     "Console on the first serial port (the default)"),
-		OPT_END(),
-	};
-	const struct option_def arm[] = {
-		OPT_CALLBACK(0, "irqchip", parse_irqchip, &config->irqchip,
-			     "NAME",
-			     "Interrupt controller: gicv2, gicv2m, gicv3 or "
-			     "gicv3-its (default: the best there is)"),
-		OPT_FLAG(0, "aarch32", &config->aarch32, "Run a 32-bit guest"),
-		OPT_FLAG(0, "pmu", &config->pmu,
-			 "Give the guest a performance monitor"),
-		OPT_CALLBACK(0, "sve-max-vl", parse_sve_max_vl,
-			     &config->sve_max_vl, "BITS",
-			     "Longest SVE vectors (default: the host's)"),
-		OPT_FLAG(0, "disable-mte", &config->disable_mte,
-			 "No memory tagging, even if the host has it"),
-		OPT_FLAG(0, "no-pvtime", &config->no_pvtime,
-			 "Do not tell the guest about stolen time"),
-		OPT_CALLBACK(0, "vcpu-affinity", parse_affinity, config,
-			     "CPULIST", "Run vCPUs on these host CPUs only"),
-		OPT_CALLBACK(0, "kaslr-seed", parse_kaslr_seed, config, "U64",
-			     "Seed for the guest's address randomisation "
-			     "(default: random)"),
-		OPT_U32(0, "override-bad-firmware-cntfrq", &config->cntfrq, 1,
-			UINT32_MAX, "HZ",
-			"Frequency of the timer, where the host's firmware "
-			"got it wrong"),
-		OPT_FLAG(0, "force-pci", &force_pci, NULL),
-		OPT_END(),
-	};
-	const struct option_def debug[] = {
-		OPT_CALLBACK(0, "loglevel", parse_loglevel, NULL, "LEVEL",
-			     "Show messages up to error, warning, info (the "
-			     "default) or debug"),
-		OPT_STRING(0, "dump-dtb", &config->dump_dtb, "FILE",
-			   "Write the device tree to FILE"),
-		OPT_STRING(0, "stats", &config->stats, "FILE",
-			   "Write counters to FILE as JSON at the end; - is "
-			   "stderr"),
-		OPT_END(),
-	};
+	struct option_def basic[MAX_OPTIONS], boot[MAX_OPTIONS],
+		devices[MAX_OPTIONS], arm[MAX_OPTIONS], debug[MAX_OPTIONS];
 	const struct option_group groups[] = {
 		{ "Basic options", basic },
 		{ "Boot options", boot },
@@ -244,22 +286,19 @@ static int parse_options(struct vm_config *config, int argc, char *const argv[])
 		{ "Debugging and statistics", debug },
 		{ NULL, NULL },
 	};
-	int ret = options_parse(groups, argc, argv, &positional);
+	struct string_list positional = { 0 };
+	int ret;
 
+	basic_options(config, basic);
+	boot_options(config, boot);
+	device_options(devices);
+	arm_options(config, arm);
+	debug_options(config, debug);
+	ret = options_parse(groups, argc, argv, &positional);
 	if (ret == OPTIONS_HELP)
 		options_usage(stdout, SYNOPSIS, groups);
-	if (!ret && positional.count > 1) {
-		pr_fatal("\"%s\": there is a kernel already, \"%s\"",
-			 positional.items[1], positional.items[0]);
-		ret = -EINVAL;
-	}
-	if (!ret && positional.count && config->kernel) {
-		pr_fatal("\"%s\": there is a kernel already, \"%s\"",
-			 positional.items[0], config->kernel);
-		ret = -EINVAL;
-	}
-	if (!ret && positional.count)
-		config->kernel = positional.items[0];
+	else if (!ret)
+		ret = take_kernel(config, &positional);
 	string_list_free(&positional);
 	return ret;
 }
@@ -284,6 +323,7 @@ static int check_config(const struct vm_config *config)
 /* What lives as long as the run, besides the machine. */
 struct run {
 	struct vm_config config;
+	char default_name[32];
 	struct machine *machine;
 	struct vm *vm;
 	struct terminal term;
@@ -431,6 +471,9 @@ int cmd_run(int argc, char *const argv[])
 		return EXIT_STATUS_SETUP;
 	}
 	run->config.kvm_dev = "/dev/kvm";
+	snprintf(run->default_name, sizeof(run->default_name), "guest-%d",
+		 (int)getpid());
+	run->config.name = run->default_name;
 	ret = parse_options(&run->config, argc, argv);
 	if (ret == OPTIONS_HELP)
 		status = EXIT_STATUS_POWEROFF;

@@ -57,7 +57,7 @@ bool image_has_bytes(const u8 *data, u64 size, u64 offset, const char *magic,
 static int open_file(const char *path, const char *what, u64 *size)
 {
 	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
-	struct stat st;
+	struct stat st = { 0 };
 	int err = 0;
 
 	if (fd < 0 || fstat(fd, &st) < 0)
@@ -202,18 +202,18 @@ int image_stream_read(struct image_stream *s, void *dst, u64 len, u64 *got)
 {
 	size_t buffered = MIN(len, s->head_len - s->head_used);
 	u8 *rest = (u8 *)dst + buffered;
+	u64 more = 0;
 	int ret;
 
 	memcpy(dst, s->head + s->head_used, buffered);
 	s->head_used += buffered;
 	if (s->gzip)
-		ret = read_gzip(s, rest, len - buffered, got);
+		ret = read_gzip(s, rest, len - buffered, &more);
 	else
-		ret = read_plain(s, rest, len - buffered, got);
-	if (ret)
-		return ret;
-	*got += buffered;
-	return 0;
+		ret = read_plain(s, rest, len - buffered, &more);
+	if (!ret)
+		*got = buffered + more;
+	return ret;
 }
 
 static int gzip_begin(struct image_stream *s)

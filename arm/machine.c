@@ -159,6 +159,7 @@ static void write_vm_stats(struct machine *machine, struct json_writer *json)
 
 	vm_vcpu_totals(&machine->vm, &totals);
 	json_begin_object(json, NULL);
+	json_string(json, "name", machine->config->name);
 	json_string(json, "exit",
 		    vm_exit_name((enum vm_exit)atomic_load(
 			    &machine->vm.exit_reason)));

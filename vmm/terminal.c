@@ -135,9 +135,7 @@ static void update_input(struct terminal *term)
 {
 	bool on = term->accept && !term->eof;
 
-	if (term->nr_unread && term->accept)
-		wake(term);
-	else if (on && term->always_ready)
+	if ((term->nr_unread && term->accept) || (on && term->always_ready))
 		wake(term);
 	if (term->always_ready || on == term->input_on)
 		return;
@@ -250,7 +248,8 @@ static void deliver(struct terminal *term)
 		len = read_input(term, buf, room);
 	if (!len)
 		return;
-	/* Before the call, in which the front says what it takes from now on. */
+	/* Before the call, in which the front says what it takes from now on.
+	 */
 	pthread_mutex_lock(&term->lock);
 	term->accept -= MIN(term->accept, len);
 	pthread_mutex_unlock(&term->lock);

@@ -170,14 +170,15 @@ static void *vcpu_thread(void *arg)
 {
 	struct vcpu *vcpu = arg;
 
+	snprintf(name, sizeof(name), "kvm-vcpu-%u", vcpu->id);
+	pthread_setname_np(pthread_self(), name);
 	this_run = vcpu->run;
 	/* Waits until vcpus_start() has created every thread. */
 	pthread_mutex_lock(&vcpu->vm->start_lock);
 	pthread_mutex_unlock(&vcpu->vm->start_lock);
 	while (!should_stop(vcpu))
 		run_once(vcpu);
-	/* What is pending (an MMIO read) is completed, so the state is whole.
-	 */
+	/* Completes what is pending, such as an MMIO read. */
 	vcpu->run->immediate_exit = 1;
 	ioctl(vcpu->fd, KVM_RUN, 0);
 	this_run = NULL;

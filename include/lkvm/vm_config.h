@@ -28,7 +28,7 @@ struct flash_config {
 
 /* Strings belong to the caller and outlive the machine. */
 struct vm_config {
-	const char *name;
+	const char *name; /* for statistics */
 	const char *kvm_dev;
 	const char *kernel;
 	const char *initrd;

@@ -17,7 +17,7 @@ static void require(bool what)
 		abort();
 }
 
-/* Within the chip, and within one block: whole if it is an erase. */
+/* Within the chip, and within one block: whole but for a program. */
 static void check_effect(const struct cfi_chip *chip,
 			 const struct cfi_effect *effect)
 {
@@ -25,12 +25,14 @@ static void check_effect(const struct cfi_chip *chip,
 
 	require(effect->count && effect->addr < WORDS && end < WORDS);
 	require(effect->addr / BLOCK == end / BLOCK);
+	if (effect->op != CFI_EFFECT_PROGRAM)
+		require(effect->count == BLOCK && !(effect->addr % BLOCK));
+	if (effect->op == CFI_EFFECT_BLANK_CHECK)
+		return;
 	require(!(chip->locks[end / BLOCK] & CFI_LOCK_LOCKED));
 	require(!chip->geo.write_protected);
-	if (effect->op == CFI_EFFECT_ERASE) {
-		require(effect->count == BLOCK && !(effect->addr % BLOCK));
+	if (effect->op == CFI_EFFECT_ERASE)
 		return;
-	}
 	require(effect->op == CFI_EFFECT_PROGRAM);
 	require(effect->count <= BUFFER);
 	for (u32 i = 0; i < effect->count; i++)
@@ -71,9 +73,38 @@ static void check_locks(const struct cfi_chip *chip, u8 *down)
 	}
 }
 
-/* Likely commands; every second cycle's value comes from here. */
-static const u8 commands[] = { 0xff, 0x70, 0x50, 0x90, 0x98, 0x40, 0x10, 0xe8,
-			       0x20, 0x60, 0xd0, 0x01, 0x2f, 0x03, 0x04, 0x00 };
+/*
+ * Likely commands; every second cycle's value comes from here. 16 and what
+ * was added later: the seeds name the former by four bits.
+ */
+static const u8 commands[] = { 0xff, 0x70, 0x50, 0x90, 0x98, 0x40, 0x10,
+			       0xe8, 0x20, 0x60, 0xd0, 0x01, 0x2f, 0x03,
+			       0x04, 0x00, 0xc0, 0x80, 0xbc };
+
+/* A setup in READY waits; the error of what then ends is in the status. */
+static void check_steps(const struct cfi_chip *chip, enum cfi_state before,
+			u16 value)
+{
+	bool confirm = (value & 0xff) == 0xd0;
+	u8 errors = 0;
+
+	switch (before) {
+	case CFI_OTP_SETUP:
+		errors = CFI_SR_PROG_ERR | CFI_SR_LOCKED;
+		break;
+	case CFI_BEFP_SETUP:
+		errors = CFI_SR_PROG_ERR |
+			 (confirm ? CFI_SR_VPP_ERR : CFI_SR_ERASE_ERR);
+		break;
+	case CFI_BLANK_CHECK_SETUP:
+		errors = confirm ? 0 : CFI_SR_SEQUENCE_ERR;
+		break;
+	default:
+		return;
+	}
+	require(chip->state == CFI_READY && chip->mode == CFI_READ_STATUS);
+	require((chip->status & errors) == errors);
+}
 
 /*
  * A cycle is 4 bytes: what to do, the address (times 4, that it may lie beyond
@@ -84,11 +115,15 @@ static void cycle(struct cfi_chip *chip, const u8 *data)
 	u32 addr = (u32)(data[1] | data[2] << 8);
 	u16 value = data[0] & 1 ? commands[data[3] % sizeof(commands)]
 				: (u16)(data[3] | (data[0] & 0xf0) << 4);
+	enum cfi_state before = chip->state;
 	struct cfi_effect effect;
 
 	if (data[0] & 2)
 		addr *= 65539;
 	cfi_chip_write(chip, addr, value, &effect);
+	check_steps(chip, before, value);
+	require((effect.op == CFI_EFFECT_BLANK_CHECK) ==
+		(before == CFI_BLANK_CHECK_SETUP && (value & 0xff) == 0xd0));
 	if (effect.op != CFI_EFFECT_NONE) {
 		check_effect(chip, &effect);
 		if (data[0] & 4)

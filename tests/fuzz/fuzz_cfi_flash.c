@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* clang-format off */
-/* SOURCES: hw/cfi_flash.c hw/cfi_chip.c hw/flash_store.c util/file.c util/fdt.c util/json.c util/log.c vmm/mmio.c */
-/* clang-format on */
+/* SOURCES: hw/cfi_flash.c hw/cfi_chip.c hw/flash_store.c util/file.c */
+/* SOURCES: util/fdt.c util/json.c util/log.c vmm/mmio.c */
 /*
  * A flash bank under random accesses, on a file in memory that may be shorter
  * than the bank: bits only go down or whole blocks up, the file holds what the
@@ -136,20 +135,73 @@ static void check_read(u64 offset, unsigned int len)
 	require(value == want);
 }
 
-static const u8 commands[] = { 0xff, 0x70, 0x50, 0x90, 0x98, 0x40, 0x10, 0xe8,
-			       0x20, 0x60, 0xd0, 0x01, 0x2f, 0x03, 0x04, 0x00 };
+static const u8 commands[2][16] = {
+	{ 0xff, 0x70, 0x50, 0x90, 0x98, 0x40, 0x10, 0xe8, 0x20, 0x60, 0xd0,
+	  0x01, 0x2f, 0x03, 0x04, 0x00 },
+	/* Blank check, and what always fails. */
+	{ 0xbc, 0xc0, 0x80, 0xd0, 0x20, 0x40, 0x60, 0xff, 0xbc, 0xc0, 0x80,
+	  0xd0, 0x20, 0xe8, 0x01, 0x50 },
+};
 
 /* The two chips' commands, or data. */
 static u64 value_of(const u8 *data)
 {
-	u64 value = 0x00010001ULL * commands[data[3] & 0xf];
+	const u8 *set = commands[data[0] >> 7];
+	u64 value = 0x00010001ULL * set[data[3] & 0xf];
 
 	if (data[0] & 0x20)
-		value = commands[data[3] & 0xf] | (u64)commands[data[3] >> 4]
-							  << 16;
+		value = set[data[3] & 0xf] | (u64)set[data[3] >> 4] << 16;
 	if (data[0] & 0x40)
 		value = data[3] * 0x0001010001000101ULL;
 	return value | value << 32;
+}
+
+/* True if chip `n`'s lanes of the block at `offset` are all ones. */
+static bool is_blank(unsigned int n, u64 offset)
+{
+	const u8 *array = bank->flash->store.array;
+	u64 block = offset / BLOCK * BLOCK;
+
+	for (u64 at = block + 2 * n; at < block + BLOCK; at += BUSWORD)
+		if (array[at] != 0xff || array[at + 1] != 0xff)
+			return false;
+	return true;
+}
+
+/* What a second cycle adds to the errors of a chip that was in `state`. */
+static u8 new_errors(enum cfi_state state, bool confirm, bool blank)
+{
+	if (state == CFI_OTP_SETUP)
+		return CFI_SR_PROG_ERR | CFI_SR_LOCKED;
+	if (!confirm)
+		return CFI_SR_SEQUENCE_ERR;
+	if (state == CFI_BEFP_SETUP)
+		return CFI_SR_PROG_ERR | CFI_SR_VPP_ERR;
+	return blank ? 0 : CFI_SR_ERASE_ERR;
+}
+
+/* One bus cycle; a blank check tells what is in the chip's own lanes. */
+static void write_word(u64 offset, u32 value)
+{
+	struct cfi_chip before[2] = { bank->flash->chips[0],
+				      bank->flash->chips[1] };
+
+	mmio_bus_write(&bank->bus, BASE + offset, value, BUSWORD);
+	for (unsigned int n = 0; n < 2; n++) {
+		const struct cfi_chip *chip = &bank->flash->chips[n];
+		bool confirm = (value >> (16 * n) & 0xff) == 0xd0;
+
+		if (before[n].state < CFI_OTP_SETUP)
+			continue;
+		require(chip->state == CFI_READY &&
+			chip->mode == CFI_READ_STATUS);
+		require(chip->status ==
+			(before[n].status | new_errors(before[n].state, confirm,
+						       is_blank(n, offset))));
+		for (u64 at = 2 * n; at < SIZE; at += BUSWORD)
+			require(!memcmp(bank->before + at,
+					bank->flash->store.array + at, 2));
+	}
 }
 
 /* Reset, an access without syndrome, or mapping that fails from now on. */
@@ -188,7 +240,11 @@ static void act(const u8 *data)
 		misc(data[3]);
 		break;
 	default:
-		mmio_bus_write(&bank->bus, BASE + offset, value_of(data), len);
+		if (len == BUSWORD && !(offset % BUSWORD) && offset < SIZE)
+			write_word(offset, (u32)value_of(data));
+		else
+			mmio_bus_write(&bank->bus, BASE + offset,
+				       value_of(data), len);
 	}
 	check_array();
 	if (bank->refuse)

@@ -424,13 +424,57 @@ static void test_clear_keeps_mode(void)
 	check_eq(flash_read(&flash, 0), ~0U, "0x50 keeps array mode");
 }
 
+/* Setup, second cycle, and the status of both chips then. */
+static void check_second(u8 command, u32 offset, u32 value, u32 want,
+			 const char *what)
+{
+	flash_command(&flash, 0, command);
+	check_eq(flash_read(&flash, 0), READY, "%s: setup", what);
+	flash_write(&flash, offset, value);
+	check_eq(flash_read(&flash, offset), want, "%s", what);
+	flash_restore(&flash);
+}
+
+/* Blank check, and the two commands that this board cannot carry out. */
+static void test_factory(void)
+{
+	const u32 confirm = FLASH_BOTH(FLASH_CONFIRM);
+	const u32 block = flash.block;
+
+	check_second(FLASH_PROGRAM_OTP, 0x80 * 4, 0x12345678,
+		     FLASH_BOTH(FLASH_SR_PROG_LOCKED), "protection register");
+	check_second(FLASH_BEFP, block, confirm,
+		     FLASH_BOTH(FLASH_SR_PROG_NO_VPP), "factory programming");
+	check_second(FLASH_BEFP, block, FLASH_BOTH(FLASH_READ_ARRAY), BOTCH,
+		     "factory programming without confirm");
+	check_second(FLASH_BLANK_CHECK, block, FLASH_BOTH(FLASH_READ_ARRAY),
+		     BOTCH, "blank check without confirm");
+	check_erased(0, 2 * block, "none of them programs");
+	flash_program(&flash, 2 * block - 4, 0xfffeffff);
+	flash_restore(&flash);
+	check_second(FLASH_BLANK_CHECK, block, confirm,
+		     READY | FLASH_SR_NOT_BLANK << 16,
+		     "blank check, chip 1 is not blank");
+	check_second(FLASH_BLANK_CHECK, 2 * block, confirm, READY,
+		     "blank check of the block behind");
+	flash_lock(&flash, block, FLASH_LOCK);
+	check_second(FLASH_BLANK_CHECK, block + 0x8234, confirm,
+		     READY | FLASH_SR_NOT_BLANK << 16,
+		     "blank check of a locked block");
+	flash_lock(&flash, block, FLASH_UNLOCK);
+	clean_block(block);
+	check_second(FLASH_BLANK_CHECK, 2 * block - 4, confirm, READY,
+		     "blank check after an erase");
+}
+
 static bool is_command(u8 command)
 {
 	static const u8 commands[] = {
 		FLASH_PROGRAM,	    FLASH_PROGRAM_ALT, FLASH_ERASE,
 		FLASH_CLEAR_STATUS, FLASH_LOCK_SETUP,  FLASH_READ_STATUS,
 		FLASH_READ_ID,	    FLASH_READ_QUERY,  FLASH_BUFFER_PROGRAM,
-		FLASH_READ_ARRAY,
+		FLASH_READ_ARRAY,   FLASH_BEFP,	       FLASH_BLANK_CHECK,
+		FLASH_PROGRAM_OTP,
 	};
 
 	for (u32 i = 0; i < ARRAY_SIZE(commands); i++)
@@ -529,6 +573,7 @@ void main(void)
 	write_config(0x1234);
 	write_config(0xbfcf);
 	test_clear_keeps_mode();
+	test_factory();
 	test_illegal(FLASH_READ_ARRAY, ~0U);
 	test_illegal(FLASH_READ_STATUS, READY);
 	test_illegal(FLASH_READ_ID, 0x00890089);

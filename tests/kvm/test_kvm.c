@@ -47,6 +47,7 @@ static struct machine *start(struct vm_config *config, const char *dir,
 	struct machine *machine;
 
 	snprintf(path, PATH_MAX, "%s/%s.bin", dir, program);
+	config->name = program;
 	config->kvm_dev = "/dev/kvm";
 	config->kernel = path;
 	config->ram_size = 16 * SZ_1M;

@@ -23,9 +23,9 @@
 struct rig {
 	struct cfi_chip chip;
 	u16 *array;
-	u16 *before; /* what the array was when the test began */
-	unsigned int nr_effects;
-	bool medium_fails; /* effects are refused from now on */
+	u16 *before;		 /* what the array was when the test began */
+	unsigned int nr_effects; /* blank checks, which change nothing, not */
+	bool medium_fails;	 /* effects are refused from now on */
 };
 
 int setup(void **state);

@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* SOURCES: hw/cfi_chip.c tests/unit/chip_rig.c */
-/* One flash chip: each command but the buffered program, locks, status. */
+/*
+ * One flash chip: each command but the buffered program and those of
+ * test_cfi_factory.c, locks, status.
+ */
 #include <string.h>
 
 #include "chip_rig.h"
@@ -50,8 +53,8 @@ static void read_array_ff(void **state)
 static void no_effect(void **state)
 {
 	struct rig *rig = *state;
-	u8 known[] = { 0xff, 0x70, 0x50, 0x90, 0x98,
-		       0x40, 0x10, 0xe8, 0x20, 0x60 };
+	u8 known[] = { 0xff, 0x70, 0x50, 0x90, 0x98, 0x40, 0x10,
+		       0xe8, 0x20, 0x60, 0xc0, 0x80, 0xbc };
 
 	make_errors(rig);
 	for (unsigned int value = 0; value < 0x100; value++) {
@@ -113,9 +116,6 @@ static struct row rows[] = {
 	{ "buffered program of other parts, E9", 0xe9 },
 	{ "resume with nothing suspended, D0", 0xd0 },
 	{ "suspend with nothing under way, B0", 0xb0 },
-	{ "protection program, C0: feature bit 6 is 0", 0xc0 },
-	{ "BEFP, 80", 0x80 },
-	{ "blank check, BC", 0xbc },
 	{ "STS configuration of J3, B8", 0xb8 },
 	{ "B4", 0xb4 },
 	{ "28", 0x28 },
@@ -525,6 +525,9 @@ static const u16 ways[][5] = {
 	{ 0xe8, 1, 2, 3 },
 	{ 0xe8, 0x300, 0x1 },
 	{ 0x60 },
+	{ 0xc0 },
+	{ 0x80 },
+	{ 0xbc },
 };
 
 static void reset_from_each_state(void **state)

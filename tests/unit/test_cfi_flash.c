@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* clang-format off */
-/* SOURCES: hw/cfi_flash.c hw/cfi_chip.c hw/flash_store.c util/file.c util/fdt.c util/json.c vmm/mmio.c tests/unit/flash_fixture.c tests/unit/bank_fixture.c */
-/* clang-format on */
+/* SOURCES: hw/cfi_flash.c hw/cfi_chip.c hw/flash_store.c util/file.c */
+/* SOURCES: util/fdt.c util/json.c vmm/mmio.c tests/unit/flash_fixture.c */
+/* SOURCES: tests/unit/bank_fixture.c */
 /* WRAP: pwrite fdatasync */
 /* A flash bank: access widths, when it is mapped, the device's operations. */
 #include <errno.h>
@@ -58,7 +58,8 @@ static void no_update_outside_array_mode(void **state)
 {
 	static const u16 commands[] = { 0x70, 0x90, 0x98, 0x50, 0xf0, 0x60,
 					0x01, 0xe8, 0x00, 0x12, 0x34, 0x20,
-					0x00, 0x40, 0xff, 0x70 };
+					0x00, 0x40, 0xff, 0xc0, 0xff, 0x80,
+					0xff, 0xbc, 0xff, 0x70 };
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(commands); i++) {
@@ -405,7 +406,8 @@ static void halves_differ(void **state)
 
 static void reset(void **state)
 {
-	static const u16 ways[] = { 0x70, 0x90, 0x40, 0x20, 0x60, 0xe8 };
+	static const u16 ways[] = { 0x70, 0x90, 0x40, 0x20, 0x60,
+				    0xe8, 0xc0, 0x80, 0xbc };
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(ways); i++) {
@@ -482,10 +484,12 @@ static void stats(void **state)
 	struct json_writer json = { .out = open_memstream(&text, &len) };
 
 	(void)state;
-	program(0, 0);		      /* 2 writes, 1 in the file */
-	program(0, 0);		      /* nothing to change */
-	erase(0x10000);		      /* 2 writes, 16 in the file */
-	erase(0x10000);		      /* blank already */
+	program(0, 0);	/* 2 writes, 1 in the file */
+	program(0, 0);	/* nothing to change */
+	erase(0x10000); /* 2 writes, 16 in the file */
+	erase(0x10000); /* blank already */
+	cmd(0, 0xbc);	/* 2 writes, no erase */
+	cmd(0x10000, 0xd0);
 	buffer_program(0xfc0, 0, 32); /* 35 writes, over two pages */
 	wr_len(0, 0, 1);
 	rd(0, 8);
@@ -499,7 +503,7 @@ static void stats(void **state)
 	assert_non_null(strstr(text, PATH));
 	assert_int_equal(stat_of(text, "size"), SIZE);
 	assert_int_equal(stat_of(text, "reads_trapped"), 2);
-	assert_int_equal(stat_of(text, "writes"), 8 + 35 + 1 + 2);
+	assert_int_equal(stat_of(text, "writes"), 8 + 2 + 35 + 1 + 2);
 	assert_int_equal(stat_of(text, "programs"), 4);
 	assert_int_equal(stat_of(text, "erases"), 2);
 	assert_int_equal(stat_of(text, "failures"), 1);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* clang-format off */
-/* SOURCES: hw/cfi_flash.c hw/cfi_chip.c hw/flash_store.c util/file.c util/fdt.c util/json.c vmm/mmio.c tests/unit/flash_fixture.c tests/unit/bank_fixture.c */
-/* clang-format on */
+/* SOURCES: hw/cfi_flash.c hw/cfi_chip.c hw/flash_store.c util/file.c */
+/* SOURCES: util/fdt.c util/json.c vmm/mmio.c tests/unit/flash_fixture.c */
+/* SOURCES: tests/unit/bank_fixture.c */
 /* WRAP: pwrite fdatasync */
 /* A flash bank: what programs and erases do to array, file and status. */
 #include <errno.h>
@@ -179,7 +179,7 @@ static void one_chip_erases(void **state)
 	assert_rest_untouched(0x10000, BLOCK);
 }
 
-/* One cycle ends both: what they do to the same words is one write. */
+/* One cycle ends both: different changes, so each goes to the file alone. */
 static void erase_and_program(void **state)
 {
 	(void)state;
@@ -194,7 +194,7 @@ static void erase_and_program(void **state)
 		assert_int_equal(word_at(at), want);
 	}
 	assert_rest_untouched(0x10000, BLOCK);
-	assert_int_equal(fake.nr_pwrites, 16);
+	assert_int_equal(fake.nr_pwrites, 16 + 1);
 }
 
 /* The same with the chips' roles changed: now the erase begins first. */
@@ -212,7 +212,7 @@ static void program_and_erase(void **state)
 		assert_int_equal(word_at(at), want);
 	}
 	assert_rest_untouched(0x10000, BLOCK);
-	assert_int_equal(fake.nr_pwrites, 16);
+	assert_int_equal(fake.nr_pwrites, 16 + 1);
 }
 
 /*
@@ -274,6 +274,104 @@ static void buffers_overlap(void **state)
 	assert_int_equal(word_at(0x104) & 0xffff, 0);
 	assert_int_equal(word_at(0x108) & 0xffff, 0);
 	assert_rest_untouched(0x100, 0x14);
+}
+
+/* ---- Blank check --------------------------------------------------------- */
+
+/* Clears the status; then what both chips say of the block at `offset`. */
+static u32 blank_check(u64 offset)
+{
+	cmd(0, 0x50);
+	cmd(0, 0xbc);
+	assert_status(0x80);
+	cmd(offset, 0xd0);
+	return (u32)rd(0, 4);
+}
+
+/* Each chip looks at its lanes, to the last bit of them. */
+static void blank_check_of_lanes(void **state)
+{
+	static const u64 offsets[] = { 0x30000, 0x31234, 0x3fffc };
+
+	(void)state;
+	erase(0x30000);
+	for (size_t i = 0; i < ARRAY_SIZE(offsets); i++) {
+		assert_int_equal(blank_check(offsets[i]), 0x00800080);
+		for (unsigned int bit = 0; bit < 32; bit++) {
+			program(offsets[i], ~(u32)BIT(bit));
+			assert_int_equal(blank_check(0x30040),
+					 bit < 16 ? 0x008000a0 : 0x00a00080);
+			erase(0x30000);
+		}
+	}
+	assert_int_equal(blank_check(0x2fffc), 0x00a000a0);
+	assert_int_equal(blank_check(0x40000), 0x00a000a0);
+	assert_int_equal(flash->stats.failures, 0);
+	assert_int_equal(nr_guest, 0);
+	assert_rest_untouched(0x30000, BLOCK);
+}
+
+/* It changes nothing, and a medium that refuses writes can be read. */
+static void blank_check_only_reads(void **state)
+{
+	(void)state;
+	erase(0x30000);
+	fake.nr_pwrites = 0;
+	fake.pwrite = EIO;
+	assert_int_equal(blank_check(0x30000), 0x00800080);
+	assert_int_equal(blank_check(0), 0x00a000a0);
+	cmd(0x30000, 0x60);
+	cmd(0x30000, 0x01);
+	assert_int_equal(blank_check(0x30000), 0x00800080);
+	assert_int_equal(fake.nr_pwrites, 0);
+	assert_int_equal(flash->stats.programs + flash->stats.erases, 1);
+	assert_rest_untouched(0x30000, BLOCK);
+}
+
+/* One chip checks in the cycle in which the other erases or programs. */
+static void blank_check_and_others(void **state)
+{
+	(void)state;
+	wr(0, 0x002000bc);
+	wr(0x10000, 0x00d000d0);
+	assert_int_equal(rd(0, 4), 0x008000a0);
+	for (u64 at = 0x10000; at < 0x20000; at += 4)
+		assert_int_equal(word_at(at), word_of_pattern(at) | 0xffff0000);
+	/* Chip 1's lanes are blank now; its neighbour's word is not. */
+	cmd(0, 0x50);
+	wr(0, 0x00bc0040);
+	wr(0x10100, 0x00d01234);
+	assert_status(0x80);
+	assert_int_equal(word_at(0x10100),
+			 (word_of_pattern(0x10100) & 0x1234) | 0xffff0000);
+	wr(0, 0x00bc0070);
+	wr(0x10000, 0x00d00070);
+	assert_status(0x80);
+	assert_rest_untouched(0x10000, BLOCK);
+}
+
+/* ---- What always fails --------------------------------------------------- */
+
+/* Protection registers are locked, factory programming has no 9 V. */
+static void otp_and_befp(void **state)
+{
+	(void)state;
+	cmd(0x200, 0xc0);
+	assert_status(0x80);
+	wr(0x200, 0);
+	assert_status(0x92);
+	cmd(0, 0x50);
+	cmd(0x200, 0x80);
+	cmd(0x200, 0xd0);
+	assert_status(0x98);
+	cmd(0, 0x50);
+	wr(0, 0x008000c0);
+	wr(0, 0x00ff00d0);
+	assert_int_equal(rd(0, 4), 0x00b00092);
+	cmd(0, 0xff);
+	assert_true(flash->slot.mapped);
+	assert_int_equal(fake.nr_pwrites, 0);
+	assert_untouched();
 }
 
 /* ---- A medium that refuses ----------------------------------------------- */
@@ -356,6 +454,21 @@ static void one_of_two_fails(void **state)
 	assert_file_is_array();
 }
 
+/* Nor does a program's failure count as one of the other chip's erase. */
+static void program_fails_beside_erase(void **state)
+{
+	(void)state;
+	fake.pwrite = EIO;
+	fake.fail_pwrite = 16 + 1;
+	wr(0, 0x00400020);
+	wr(0x10100, 0x123400d0);
+	assert_int_equal(rd(0, 4), 0x00980080);
+	assert_said("unable to program at 0x10100: Input/output error");
+	for (u64 at = 0x10000; at < 0x20000; at += 4)
+		assert_int_equal(word_at(at), word_of_pattern(at) | 0xffff);
+	assert_rest_untouched(0x10000, BLOCK);
+}
+
 /* ---- A bank larger than its file ----------------------------------------- */
 
 static void make_larger_bank(const char *options)
@@ -408,6 +521,15 @@ static void erase_beyond_file(void **state)
 	assert_erased(0x20000, BLOCK);
 	assert_rest_untouched(0x20000, BLOCK);
 	assert_int_equal(file_bytes(), 0x28000);
+}
+
+static void blank_check_beyond_file(void **state)
+{
+	(void)state;
+	make_larger_bank(",size=1M");
+	assert_int_equal(blank_check(0x20000), 0x00a000a0);
+	for (u64 at = 0x30000; at < SIZE; at += BLOCK)
+		assert_int_equal(blank_check(at), 0x00800080);
 }
 
 /* ---- Locks and read-only banks ------------------------------------------- */
@@ -516,13 +638,19 @@ int main(void)
 		BANK_TEST(different_blocks),
 		BANK_TEST(different_commands_and_blocks),
 		BANK_TEST(buffers_overlap),
+		BANK_TEST(blank_check_of_lanes),
+		BANK_TEST(blank_check_only_reads),
+		BANK_TEST(blank_check_and_others),
+		BANK_TEST(otp_and_befp),
 		BANK_TEST(program_fails),
 		BANK_TEST(erase_fails),
 		BANK_TEST(erase_fails_halfway),
 		BANK_TEST(one_chip_fails),
 		BANK_TEST(one_of_two_fails),
+		BANK_TEST(program_fails_beside_erase),
 		BANK_TEST(program_beyond_file),
 		BANK_TEST(erase_beyond_file),
+		BANK_TEST(blank_check_beyond_file),
 		BANK_TEST(locks),
 		BANK_TEST(one_chip_locked),
 		cmocka_unit_test_setup_teardown(read_only_bank, setup_ro,

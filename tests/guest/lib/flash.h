@@ -21,8 +21,11 @@
 #define FLASH_WRITE_CONFIG   0x03
 #define FLASH_READ_STATUS    0x70
 #define FLASH_READ_ID	     0x90
+#define FLASH_BEFP	     0x80
 #define FLASH_READ_QUERY     0x98
 #define FLASH_SUSPEND	     0xb0
+#define FLASH_BLANK_CHECK    0xbc
+#define FLASH_PROGRAM_OTP    0xc0
 #define FLASH_CONFIRM	     0xd0
 #define FLASH_BUFFER_PROGRAM 0xe8
 #define FLASH_READ_ARRAY     0xff
@@ -32,6 +35,8 @@
 #define FLASH_SR_SEQUENCE     0xb0 /* ready, improper command sequence */
 #define FLASH_SR_PROG_LOCKED  0x92
 #define FLASH_SR_ERASE_LOCKED 0xa2
+#define FLASH_SR_PROG_NO_VPP  0x98
+#define FLASH_SR_NOT_BLANK    0xa0
 
 #define FLASH_ID_LOCK	  2 /* word in the ID plane of each block */
 #define FLASH_ID_CONFIG	  5
