@@ -390,7 +390,7 @@ static int load_fd(int fd, const char *path, const char *what, u8 *dst,
 int file_load(const char *path, const char *what, void *dst, u64 capacity,
 	      u64 *loaded)
 {
-	u64 file_size;
+	u64 file_size = 0;
 	int fd = open_file(path, what, &file_size);
 	int ret;
 

@@ -47,9 +47,9 @@ static int parse_one(struct flash_config *config, const char *key,
 			 takes_value ? "a" : "no");
 		return -EINVAL;
 	}
-	if (!strcmp(key, "size"))
+	if (value && !strcmp(key, "size"))
 		return parse_bank_size(config, value, arg);
-	if (!strcmp(key, "label"))
+	if (value)
 		return copy(config->label, sizeof(config->label), value, arg);
 	if (!strcmp(key, "ro"))
 		config->readonly = true;

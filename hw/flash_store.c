@@ -244,13 +244,13 @@ static int load(struct flash_store *store)
 {
 	u64 at = 0;
 	int ret = 0;
+	void *map = mmap(NULL, store->size, PROT_READ | PROT_WRITE,
+			 MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
-	store->array = mmap(NULL, store->size, PROT_READ | PROT_WRITE,
-			    MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	if (store->array == MAP_FAILED) {
+	if (map == MAP_FAILED)
 		ret = -errno;
-		store->array = NULL;
-	}
+	else
+		store->array = map;
 	while (!ret && at < store->persistent)
 		ret = read_data(store, &at);
 	if (ret) {

@@ -169,6 +169,7 @@ static bool should_stop(struct vcpu *vcpu)
 static void *vcpu_thread(void *arg)
 {
 	struct vcpu *vcpu = arg;
+	char name[16];
 
 	snprintf(name, sizeof(name), "kvm-vcpu-%u", vcpu->id);
 	pthread_setname_np(pthread_self(), name);
