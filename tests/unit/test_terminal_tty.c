@@ -1,0 +1,700 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* SOURCES: vmm/terminal.c vmm/evloop.c */
+/*
+ * The console on a terminal: keys, settings, job control. The program under
+ * test is a job of a little shell, which owns the pseudo terminal; this test
+ * types and looks on at the other end.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/ioctl.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <termios.h>
+#include <unistd.h>
+#include <cmocka.h>
+
+#include "lkvm/log.h"
+#include "lkvm/terminal.h"
+
+/* A test that waits longer fails: SIGALRM interrupts its read(2). */
+#define PATIENCE 20
+
+#define PONG '\x81'
+#define QUIT '\x82'
+#define MUCH 100000
+
+/* What the test tells the job, a byte each; the job answers PONG. */
+enum {
+	CMD_PING = 'p',
+	CMD_LISTEN = 'l', /* accepts 16 bytes, and again whenever some came */
+	CMD_CLOSE = 'c',  /* accepts none */
+	CMD_HELLO = 'h',  /* prints "hello\n" */
+	CMD_LEAVE = 'q',  /* terminal_destroy(), _exit(0) */
+	CMD_EXIT = 'e',	  /* exit(0) */
+	CMD_CRASH = 's',  /* SIGSEGV */
+	CMD_ABORT = 'a',
+	CMD_OTHER = 'o', /* a second console, on /dev/null, comes and goes */
+	/* To the shell, which answers PONG as well. */
+	CMD_BACKGROUND = 'B',
+	CMD_FOREGROUND = 'F',
+};
+
+/* The test's view: this end of the terminal and of the pipes. */
+struct session {
+	int master, slave;
+	int to_job, to_shell;
+	int from_job, from_shell;
+	pid_t shell, job;
+	struct termios before;
+};
+
+/* ---- The job ----------------------------------------------------------------
+ */
+
+struct job {
+	struct evloop loop;
+	struct terminal term;
+	struct evloop_source commands;
+	atomic_bool stopping;
+	int report;
+	bool listens;
+	int tty;
+};
+
+void pr_fatal(const char *fmt, ...)
+{
+	(void)fmt;
+}
+
+void log_print(enum log_level level, const char *fmt, ...)
+{
+	(void)level;
+	(void)fmt;
+}
+
+static void report(struct job *job, const void *buf, size_t len)
+{
+	if (write(job->report, buf, len) != (ssize_t)len)
+		_exit(90);
+}
+
+static void job_receive(struct chardev *chr, const u8 *buf, size_t len)
+{
+	struct job *job = chr->front;
+
+	report(job, buf, len);
+	if (job->listens)
+		chr->ops->accept(chr, 16);
+}
+
+static void job_quit(struct terminal *term)
+{
+	report(container_of(term, struct job, term), &(char) { QUIT }, 1);
+}
+
+static void second_console(struct job *job)
+{
+	struct terminal other;
+	int fd = open("/dev/null", O_RDWR | O_CLOEXEC);
+
+	if (terminal_init(&other, &job->loop, fd, fd, &job->stopping, job_quit))
+		_exit(91);
+	terminal_destroy(&other);
+	close(fd);
+}
+
+static void obey(struct job *job, char command)
+{
+	struct chardev *chr = &job->term.chr;
+
+	switch (command) {
+	case CMD_LISTEN:
+		job->listens = true;
+		chr->ops->accept(chr, 16);
+		break;
+	case CMD_CLOSE:
+		job->listens = false;
+		chr->ops->accept(chr, 0);
+		break;
+	case CMD_HELLO:
+		chr->ops->write(chr, (const u8 *)"hello\n", 6);
+		break;
+	case CMD_LEAVE:
+		terminal_destroy(&job->term);
+		_exit(0);
+	case CMD_EXIT:
+		exit(0);
+	case CMD_CRASH:
+		raise(SIGSEGV);
+		break;
+	case CMD_ABORT:
+		abort();
+	case CMD_OTHER:
+		second_console(job);
+		break;
+	}
+}
+
+static void handle_command(struct evloop_source *source, u32 events)
+{
+	struct job *job = container_of(source, struct job, commands);
+	char command;
+
+	(void)events;
+	if (read(source->fd, &command, 1) != 1)
+		_exit(92);
+	obey(job, command);
+	report(job, &(char) { PONG }, 1);
+}
+
+static void job_main(int tty, int commands, int answers)
+{
+	static struct job job;
+	const struct rlimit no_core = { 0 };
+
+	setrlimit(RLIMIT_CORE, &no_core);
+	job.report = answers;
+	job.tty = tty;
+	job.commands.fd = commands;
+	job.commands.handle = handle_command;
+	if (evloop_init(&job.loop) ||
+	    evloop_add(&job.loop, &job.commands, EPOLLIN) ||
+	    terminal_init(&job.term, &job.loop, tty, tty, &job.stopping,
+			  job_quit))
+		_exit(93);
+	job.term.chr.front = &job;
+	job.term.chr.receive = job_receive;
+	report(&job, &(char) { PONG }, 1);
+	evloop_run(&job.loop);
+	_exit(94);
+}
+
+/* ---- The shell
+ * --------------------------------------------------------------- */
+
+/* How the shell starts the job. */
+enum start {
+	FOREGROUND,
+	BACKGROUND,
+	NO_JOB_CONTROL
+};
+
+/* Obeys the test, then says how the job has ended. */
+static void shell_main(int tty, int commands, int answers, pid_t job)
+{
+	char command, pong = PONG;
+	int status;
+
+	if (write(answers, &job, sizeof(job)) != sizeof(job))
+		_exit(95);
+	while (read(commands, &command, 1) == 1) {
+		pid_t group = command == CMD_FOREGROUND ? job : getpid();
+
+		if (tcsetpgrp(tty, group) || write(answers, &pong, 1) != 1)
+			_exit(96);
+	}
+	waitpid(job, &status, 0);
+	if (write(answers, &status, sizeof(status)) != sizeof(status))
+		_exit(97);
+	_exit(0);
+}
+
+/* In the shell's process: makes the terminal its own and starts the job. */
+static void shell_start(const char *path, enum start how,
+			const int job_pipes[2], const int shell_pipes[2])
+{
+	int tty, flags = how == NO_JOB_CONTROL ? O_NOCTTY : 0;
+	pid_t job;
+
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	setsid();
+	tty = open(path, O_RDWR | flags);
+	signal(SIGTTOU, SIG_IGN);
+	job = fork();
+	if (job == 0) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		setpgid(0, 0);
+		if (how == FOREGROUND)
+			tcsetpgrp(tty, getpid());
+		signal(SIGTTOU, SIG_DFL);
+		close(shell_pipes[0]);
+		close(shell_pipes[1]);
+		job_main(tty, job_pipes[0], job_pipes[1]);
+	}
+	close(job_pipes[0]);
+	close(job_pipes[1]);
+	shell_main(tty, shell_pipes[0], shell_pipes[1], job);
+}
+
+/* ---- The test
+ * ------------------------------------------------------------------ */
+
+/* The next byte of a pipe or the terminal. */
+static char next(int fd)
+{
+	char c = 0;
+
+	assert_int_equal(read(fd, &c, 1), 1);
+	return c;
+}
+
+static void tell_job(struct session *s, char command)
+{
+	assert_int_equal(write(s->to_job, &command, 1), 1);
+	assert_int_equal(next(s->from_job), PONG);
+}
+
+/* For a command after which there is nobody who could answer. */
+static void tell_last(struct session *s, char command)
+{
+	assert_int_equal(write(s->to_job, &command, 1), 1);
+}
+
+static void tell_shell(struct session *s, char command)
+{
+	assert_int_equal(write(s->to_shell, &command, 1), 1);
+	assert_int_equal(next(s->from_shell), PONG);
+}
+
+static void type(struct session *s, const char *keys)
+{
+	assert_int_equal(write(s->master, keys, strlen(keys)), strlen(keys));
+}
+
+/* The guest gets `want`, and nothing before that. */
+static void expect_input(struct session *s, const char *want)
+{
+	for (; *want; want++)
+		assert_int_equal(next(s->from_job), *want);
+}
+
+/* The terminal's settings; both ends show the same. */
+static struct termios settings(struct session *s)
+{
+	struct termios t;
+
+	assert_int_equal(tcgetattr(s->slave, &t), 0);
+	return t;
+}
+
+static bool is_raw(struct session *s)
+{
+	return !(settings(s).c_lflag & (ICANON | ECHO | ISIG));
+}
+
+static bool is_restored(struct session *s)
+{
+	struct termios now = settings(s);
+
+	return now.c_lflag == s->before.c_lflag &&
+	       now.c_iflag == s->before.c_iflag &&
+	       now.c_oflag == s->before.c_oflag &&
+	       now.c_cflag == s->before.c_cflag &&
+	       !memcmp(now.c_cc, s->before.c_cc, sizeof(now.c_cc));
+}
+
+/* How the job has ended, as of waitpid(2). */
+static int wait_for_job(struct session *s)
+{
+	int status = -1;
+
+	close(s->to_shell);
+	s->to_shell = -1;
+	assert_int_equal(read(s->from_shell, &status, sizeof(status)),
+			 sizeof(status));
+	return status;
+}
+
+static void open_terminal(struct session *s, char *path, size_t size)
+{
+	s->master = posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC);
+	assert_true(s->master >= 0);
+	assert_int_equal(grantpt(s->master) | unlockpt(s->master), 0);
+	assert_int_equal(ptsname_r(s->master, path, size), 0);
+	/* Kept open, so that the settings outlast the session. */
+	s->slave = open(path, O_RDWR | O_NOCTTY | O_CLOEXEC);
+	assert_true(s->slave >= 0);
+	s->before = settings(s);
+	/* Not what a pseudo terminal has by itself. */
+	s->before.c_cc[VERASE] = 'E';
+	s->before.c_lflag ^= ECHOE;
+	assert_int_equal(tcsetattr(s->slave, TCSANOW, &s->before), 0);
+}
+
+static struct session *start(enum start how)
+{
+	static struct session session;
+	struct session *s = &session;
+	int to_job[2], from_job[2], to_shell[2], from_shell[2];
+	char path[64];
+
+	memset(s, 0, sizeof(*s));
+	alarm(PATIENCE);
+	open_terminal(s, path, sizeof(path));
+	assert_int_equal(pipe(to_job) | pipe(from_job), 0);
+	assert_int_equal(pipe(to_shell) | pipe(from_shell), 0);
+	fflush(NULL);
+	s->shell = fork();
+	if (s->shell == 0) {
+		alarm(0);
+		close(to_job[1]);
+		close(from_job[0]);
+		close(to_shell[1]);
+		close(from_shell[0]);
+		close(s->master);
+		close(s->slave);
+		shell_start(path, how, (int[]) { to_job[0], from_job[1] },
+			    (int[]) { to_shell[0], from_shell[1] });
+	}
+	close(to_job[0]);
+	close(from_job[1]);
+	close(to_shell[0]);
+	close(from_shell[1]);
+	s->to_job = to_job[1];
+	s->from_job = from_job[0];
+	s->to_shell = to_shell[1];
+	s->from_shell = from_shell[0];
+	assert_int_equal(read(s->from_shell, &s->job, sizeof(s->job)),
+			 sizeof(s->job));
+	assert_int_equal(next(s->from_job), PONG);
+	return s;
+}
+
+static int foreground(void **state)
+{
+	*state = start(FOREGROUND);
+	return 0;
+}
+
+static int background(void **state)
+{
+	*state = start(BACKGROUND);
+	return 0;
+}
+
+static int no_job_control(void **state)
+{
+	*state = start(NO_JOB_CONTROL);
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	struct session *s = *state;
+
+	kill(s->job, SIGKILL);
+	kill(s->shell, SIGKILL);
+	waitpid(s->shell, NULL, 0);
+	close(s->master);
+	close(s->slave);
+	close(s->to_job);
+	close(s->from_job);
+	if (s->to_shell >= 0)
+		close(s->to_shell);
+	close(s->from_shell);
+	alarm(0);
+	return 0;
+}
+
+/* ---- Keys
+ * ------------------------------------------------------------------------ */
+
+/* What a cooked terminal would keep to itself or change reaches the guest. */
+static void keys_reach_the_guest(void **state)
+{
+	static const char keys[] = "a\r\n\t\x03\x04\x1a\x1c\x11\x13\x7f\x1b[AE";
+	struct session *s = *state;
+
+	tell_job(s, CMD_LISTEN);
+	type(s, keys);
+	expect_input(s, keys);
+	/* Not echoed: the first thing to be seen is the guest's. */
+	tell_job(s, CMD_HELLO);
+	assert_int_equal(next(s->master), 'h');
+}
+
+static void quit_key(void **state)
+{
+	struct session *s = *state;
+
+	tell_job(s, CMD_LISTEN);
+	type(s, "ab\001xcd");
+	/* The pieces come as they like, but once each and in order. */
+	for (const char *want = "abcd"; *want;) {
+		char c = next(s->from_job);
+
+		if (c == QUIT)
+			continue;
+		assert_int_equal(c, *want);
+		want++;
+	}
+}
+
+static void other_escapes(void **state)
+{
+	struct session *s = *state;
+
+	tell_job(s, CMD_LISTEN);
+	type(s, "1\001\0012");
+	expect_input(s, "1\0012");
+	type(s, "\001y3");
+	expect_input(s, "y3");
+	/* In two pieces. */
+	type(s, "\001");
+	tell_job(s, CMD_PING);
+	type(s, "\0014");
+	expect_input(s, "\0014");
+	type(s, "x\001\001x");
+	expect_input(s, "x\001x");
+}
+
+static void quit_key_alone(void **state)
+{
+	struct session *s = *state;
+
+	tell_job(s, CMD_LISTEN);
+	type(s, "\001");
+	tell_job(s, CMD_PING);
+	type(s, "x");
+	assert_int_equal(next(s->from_job), QUIT);
+}
+
+/* A guest that hangs reads nothing; that is when one wants to quit. */
+static void quit_key_while_the_guest_is_away(void **state)
+{
+	struct session *s = *state;
+
+	type(s, "hello?\001x");
+	assert_int_equal(next(s->from_job), QUIT);
+	tell_job(s, CMD_LISTEN);
+	expect_input(s, "hello?");
+	tell_job(s, CMD_CLOSE);
+	type(s, "\001x");
+	assert_int_equal(next(s->from_job), QUIT);
+}
+
+/* Types the next of MUCH bytes; false if there is no room for more now. */
+static bool paste(struct session *s, size_t *typed)
+{
+	char piece[40];
+	ssize_t n;
+
+	if (*typed == MUCH)
+		return false;
+	for (size_t i = 0; i < sizeof(piece); i++)
+		piece[i] = (char)('0' + (*typed + i) % 64);
+	n = write(s->master, piece, MIN(sizeof(piece), MUCH - *typed));
+	if (n > 0)
+		*typed += (size_t)n;
+	return n > 0;
+}
+
+/* Pasted text is longer than any buffer on the way. */
+static void much_input(void **state)
+{
+	struct session *s = *state;
+	size_t typed = 0;
+
+	fcntl(s->master, F_SETFL, O_RDWR | O_NONBLOCK);
+	while (paste(s, &typed))
+		;
+	tell_job(s, CMD_LISTEN);
+	for (size_t got = 0; got < MUCH; got++) {
+		assert_int_equal(next(s->from_job), '0' + got % 64);
+		paste(s, &typed);
+	}
+	assert_int_equal(typed, MUCH);
+}
+
+/* ---- Settings
+ * --------------------------------------------------------------------- */
+
+static void raw_while_it_runs(void **state)
+{
+	struct session *s = *state;
+
+	assert_true(is_raw(s));
+	tell_last(s, CMD_LEAVE);
+	assert_int_equal(wait_for_job(s), 0);
+	assert_true(is_restored(s));
+}
+
+/* lkvm's messages end in a bare newline, and must not make stairs. */
+static void newline_starts_at_the_left(void **state)
+{
+	struct session *s = *state;
+
+	tell_job(s, CMD_HELLO);
+	for (const char *want = "hello\r\n"; *want; want++)
+		assert_int_equal(next(s->master), *want);
+}
+
+static void restored_by_exit(void **state)
+{
+	struct session *s = *state;
+
+	assert_true(is_raw(s));
+	tell_last(s, CMD_EXIT);
+	assert_int_equal(wait_for_job(s), 0);
+	assert_true(is_restored(s));
+}
+
+static void restored_by_a_crash(void **state)
+{
+	struct session *s = *state;
+	int status;
+
+	assert_true(is_raw(s));
+	tell_last(s, CMD_CRASH);
+	status = wait_for_job(s);
+	/* And its parent learns the truth. */
+	assert_true(WIFSIGNALED(status));
+	assert_int_equal(WTERMSIG(status), SIGSEGV);
+	assert_true(is_restored(s));
+}
+
+static void restored_by_abort(void **state)
+{
+	struct session *s = *state;
+	int status;
+
+	tell_last(s, CMD_ABORT);
+	status = wait_for_job(s);
+	assert_true(WIFSIGNALED(status));
+	assert_int_equal(WTERMSIG(status), SIGABRT);
+	assert_true(is_restored(s));
+}
+
+static void second_console_changes_nothing(void **state)
+{
+	struct session *s = *state;
+
+	tell_job(s, CMD_OTHER);
+	assert_true(is_raw(s));
+	tell_last(s, CMD_LEAVE);
+	assert_int_equal(wait_for_job(s), 0);
+	assert_true(is_restored(s));
+}
+
+/* As on a serial line that is nobody's controlling terminal. */
+static void raw_without_job_control(void **state)
+{
+	struct session *s = *state;
+
+	assert_true(is_raw(s));
+	tell_last(s, CMD_LEAVE);
+	assert_int_equal(wait_for_job(s), 0);
+	assert_true(is_restored(s));
+}
+
+/* ---- Job control
+ * ------------------------------------------------------------------ */
+
+static void background_job_changes_nothing(void **state)
+{
+	struct session *s = *state;
+
+	assert_true(is_restored(s));
+	tell_job(s, CMD_PING);
+	tell_last(s, CMD_LEAVE);
+	assert_int_equal(wait_for_job(s), 0);
+	assert_true(is_restored(s));
+}
+
+static void raw_again_when_continued(void **state)
+{
+	struct session *s = *state;
+
+	tell_shell(s, CMD_BACKGROUND);
+	assert_int_equal(tcsetattr(s->slave, TCSANOW, &s->before), 0);
+	tell_shell(s, CMD_FOREGROUND);
+	kill(s->job, SIGCONT);
+	tell_job(s, CMD_PING);
+	assert_true(is_raw(s));
+}
+
+/* `bg`: the terminal is the shell's now. */
+static void continued_in_the_background(void **state)
+{
+	struct session *s = *state;
+
+	tell_shell(s, CMD_BACKGROUND);
+	assert_int_equal(tcsetattr(s->slave, TCSANOW, &s->before), 0);
+	kill(s->job, SIGCONT);
+	tell_job(s, CMD_PING);
+	assert_true(is_restored(s));
+}
+
+/* It must not be stopped by SIGTTOU instead of ending. */
+static void ends_in_the_background(void **state)
+{
+	struct session *s = *state;
+	struct termios other = s->before;
+
+	tell_shell(s, CMD_BACKGROUND);
+	other.c_cc[VERASE] = 'F';
+	assert_int_equal(tcsetattr(s->slave, TCSANOW, &other), 0);
+	tell_last(s, CMD_LEAVE);
+	assert_int_equal(wait_for_job(s), 0);
+	/* What the shell has set in the meantime is the shell's. */
+	assert_int_equal(settings(s).c_cc[VERASE], 'F');
+}
+
+static void raw_once_in_the_foreground(void **state)
+{
+	struct session *s = *state;
+
+	tell_shell(s, CMD_FOREGROUND);
+	kill(s->job, SIGCONT);
+	tell_job(s, CMD_PING);
+	assert_true(is_raw(s));
+	tell_last(s, CMD_LEAVE);
+	assert_int_equal(wait_for_job(s), 0);
+	assert_true(is_restored(s));
+}
+
+#define TTY_TEST(how, f) cmocka_unit_test_setup_teardown(f, how, teardown)
+
+static void wake_up(int sig)
+{
+	(void)sig;
+}
+
+int main(void)
+{
+	const struct sigaction alarm_action = { .sa_handler = wake_up };
+	const struct CMUnitTest tests[] = {
+		TTY_TEST(foreground, keys_reach_the_guest),
+		TTY_TEST(foreground, quit_key),
+		TTY_TEST(foreground, other_escapes),
+		TTY_TEST(foreground, quit_key_alone),
+		TTY_TEST(foreground, quit_key_while_the_guest_is_away),
+		TTY_TEST(foreground, much_input),
+		TTY_TEST(foreground, raw_while_it_runs),
+		TTY_TEST(foreground, newline_starts_at_the_left),
+		TTY_TEST(foreground, restored_by_exit),
+		TTY_TEST(foreground, restored_by_a_crash),
+		TTY_TEST(foreground, restored_by_abort),
+		TTY_TEST(foreground, second_console_changes_nothing),
+		TTY_TEST(no_job_control, raw_without_job_control),
+		TTY_TEST(background, background_job_changes_nothing),
+		TTY_TEST(foreground, raw_again_when_continued),
+		TTY_TEST(foreground, continued_in_the_background),
+		TTY_TEST(foreground, ends_in_the_background),
+		TTY_TEST(background, raw_once_in_the_foreground),
+	};
+
+	signal(SIGPIPE, SIG_IGN);
+	sigaction(SIGALRM, &alarm_action, NULL);
+	return cmocka_run_group_tests_name("terminal_tty", tests, NULL, NULL);
+}
