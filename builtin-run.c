@@ -76,6 +76,7 @@ static int parse_affinity(const char *arg, void *opaque)
 	int ret = parse_cpulist(arg, &config->affinity);
 
 	config->has_affinity = !ret;
+	config->affinity_list = arg;
 	if (ret)
 		pr_fatal("--vcpu-affinity %s: want a list of host CPUs such as "
 			 "0-3,5",
@@ -129,6 +130,14 @@ static int parse_console(const char *arg, void *opaque)
 		return 0;
 	pr_fatal("--console %s: only serial is there", arg);
 	return -EINVAL;
+}
+
+/* What kvmtool takes and does nothing about any more. */
+static int ignore_option(const char *arg, void *opaque)
+{
+	(void)arg;
+	(void)opaque;
+	return 0;
 }
 
 static int parse_loglevel(const char *arg, void *opaque)
@@ -238,6 +247,7 @@ static void arm_options(struct vm_config *config, struct option_def *out)
 		     UINT32_MAX, "HZ",
 		     "Frequency of the timer, where the host's firmware "
 		     "got it wrong"),
+	     OPT_CALLBACK(0, "force-pci", ignore_option, NULL, NULL, NULL),
 	     OPT_END());
 }
 
@@ -359,14 +369,20 @@ static void handle_signal(struct evloop_source *source, u32 events)
 	vm_request_exit(run->vm, VM_EXIT_KILLED);
 }
 
-/* Blocked before the first thread starts, so that none takes them. */
+/*
+ * Blocked before the first thread starts, so that none takes them. Whoever
+ * started lkvm with one of them ignored, as nohup does, wants it to go on.
+ */
 static void block_signals(sigset_t *set)
 {
+	static const int ends[] = { SIGINT, SIGTERM, SIGHUP, SIGQUIT };
+	struct sigaction old;
+
 	sigemptyset(set);
-	sigaddset(set, SIGINT);
-	sigaddset(set, SIGTERM);
-	sigaddset(set, SIGHUP);
-	sigaddset(set, SIGQUIT);
+	for (size_t i = 0; i < ARRAY_SIZE(ends); i++)
+		if (!sigaction(ends[i], NULL, &old) &&
+		    old.sa_handler != SIG_IGN)
+			sigaddset(set, ends[i]);
 	sigprocmask(SIG_BLOCK, set, NULL);
 	/* Output to a closed pipe is an error of write(2), not our end. */
 	signal(SIGPIPE, SIG_IGN);

@@ -58,6 +58,23 @@ static unsigned int clamp_vcpus(struct machine *machine, unsigned int wanted)
 	return wanted;
 }
 
+/* Some of the CPUs have to be there, and free for us to use. */
+static int check_affinity(const struct vm_config *config)
+{
+	cpu_set_t allowed, both;
+
+	if (!config->has_affinity ||
+	    sched_getaffinity(0, sizeof(allowed), &allowed) < 0)
+		return 0;
+	CPU_AND(&both, &allowed, &config->affinity);
+	if (CPU_COUNT(&both))
+		return 0;
+	pr_fatal("--vcpu-affinity %s: lkvm may use none of these CPUs of the "
+		 "host",
+		 config->affinity_list);
+	return -EINVAL;
+}
+
 static unsigned int wanted_vcpus(const struct vm_config *config)
 {
 	long online = sysconf(_SC_NPROCESSORS_ONLN);
@@ -72,8 +89,10 @@ static int create(struct machine *machine)
 {
 	unsigned int nr_vcpus = wanted_vcpus(machine->config);
 	unsigned long type = 0;
-	int ret = ram_choose_size(machine, nr_vcpus);
+	int ret = check_affinity(machine->config);
 
+	if (!ret)
+		ret = ram_choose_size(machine, nr_vcpus);
 	if (!ret)
 		ret = choose_vm_type(machine, &type);
 	if (!ret)

@@ -55,8 +55,9 @@ struct vm_config {
 	bool has_kaslr_seed;
 	u64 kaslr_seed;
 	bool has_affinity;
-	cpu_set_t affinity; /* host CPUs for the vCPU threads */
-	u32 cntfrq;	    /* Hz for the timer node; 0: none */
+	cpu_set_t affinity;	   /* host CPUs for the vCPU threads */
+	const char *affinity_list; /* as the user wrote it */
+	u32 cntfrq;		   /* Hz for the timer node; 0: none */
 };
 
 #endif

@@ -34,6 +34,11 @@ to_shell() {
 	EOF
 }
 
+# send LINE: a line of such a script, that types LINE
+send() {
+	printf 'send %s\\r\n' "$1"
+}
+
 # edk2 FLASH [OPTION]...: boots EDK2; the script that talks to it is the input.
 # Good if that came to its end.
 edk2() {
