@@ -17,6 +17,9 @@
 #define KICK_SIGNAL    (SIGRTMIN)
 #define KICK_REPEAT_NS 20000000
 
+/* Ample, and less than a huge page, of which a larger one would get some. */
+#define STACK_SIZE SZ_1M
+
 /*
  * The vCPU of this thread, for the handler of the kick signal. A signal that
  * comes before KVM_RUN is entered is not lost: immediate_exit makes KVM_RUN
@@ -205,6 +208,7 @@ static int start_thread(struct vcpu *vcpu)
 	sigfillset(&all);
 	sigdelset(&all, KICK_SIGNAL);
 	pthread_attr_init(&attr);
+	pthread_attr_setstacksize(&attr, STACK_SIZE);
 	if (affinity)
 		pthread_attr_setaffinity_np(&attr, sizeof(*affinity), affinity);
 	pthread_sigmask(SIG_SETMASK, &all, &old);
