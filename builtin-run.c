@@ -30,6 +30,11 @@ static int parse_mem_option(const char *arg, void *opaque)
 	int ret =
 		parse_mem(arg, &config->ram_size, &config->ram_base, &has_addr);
 
+	/* An address given earlier belongs to the size given earlier. */
+	if (!ret && !has_addr)
+		config->ram_base = 0;
+	else if (!ret && !config->ram_base)
+		ret = -EINVAL;
 	if (ret)
 		pr_fatal("--mem %s: want SIZE[BKMGTP][@ADDRESS[BKMGTP]], MiB "
 			 "if there is no suffix",
@@ -202,7 +207,7 @@ static void boot_options(struct vm_config *config, struct option_def *out)
 	     OPT_STRING('f', "firmware", &config->firmware, "FILE",
 			"Firmware to load into RAM and start, such as "
 			"KVMTOOL_EFI.fd"),
-	     OPT_U64(0, "firmware-address", &config->firmware_address, 0,
+	     OPT_U64(0, "firmware-address", &config->firmware_address, 1,
 		     UINT64_MAX, "ADDR",
 		     "Where the firmware goes (default: start of RAM)"),
 	     OPT_CALLBACK('F', "flash", parse_flash_option, config,
@@ -370,8 +375,9 @@ static void handle_signal(struct evloop_source *source, u32 events)
 }
 
 /*
- * Blocked before the first thread starts, so that none takes them. Whoever
- * started lkvm with one of them ignored, as nohup does, wants it to go on.
+ * Blocked before the first thread starts, so that none takes them, and not
+ * before that: until the event loop runs nobody would look at them. What the
+ * parent told us to ignore (nohup, a shell's background job) stays ignored.
  */
 static void block_signals(sigset_t *set)
 {
@@ -384,19 +390,25 @@ static void block_signals(sigset_t *set)
 		    old.sa_handler != SIG_IGN)
 			sigaddset(set, ends[i]);
 	sigprocmask(SIG_BLOCK, set, NULL);
+}
+
+static void ignore_signals(void)
+{
 	/* Output to a closed pipe is an error of write(2), not our end. */
 	signal(SIGPIPE, SIG_IGN);
 	/* So is a write to a file that ulimit -f does not let grow. */
 	signal(SIGXFSZ, SIG_IGN);
 }
 
-static int add_sources(struct run *run, const sigset_t *set)
+static int add_sources(struct run *run)
 {
 	struct evloop *loop = &run->vm->loop;
+	sigset_t set;
 	int ret = 0;
 
+	block_signals(&set);
 	run->signals.handle = handle_signal;
-	run->signals.fd = signalfd(-1, set, SFD_CLOEXEC | SFD_NONBLOCK);
+	run->signals.fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
 	if (run->signals.fd < 0)
 		ret = -errno;
 	if (!ret)
@@ -452,7 +464,8 @@ static int with_terminal(struct run *run)
 	if (terminal_init(&run->term, &run->vm->loop, STDIN_FILENO,
 			  STDOUT_FILENO, &run->vm->stopping, quit))
 		return status;
-	if (!machine_build(run->machine, serial))
+	if (!machine_build(run->machine, serial) && !add_sources(run) &&
+	    !terminal_start(&run->term))
 		status = run_guest(run);
 	terminal_destroy(&run->term);
 	return status;
@@ -460,16 +473,14 @@ static int with_terminal(struct run *run)
 
 static int run_config(struct run *run)
 {
-	sigset_t set;
-	int status = EXIT_STATUS_SETUP;
+	int status;
 
-	block_signals(&set);
+	ignore_signals();
 	if (machine_create(&run->config, &run->machine))
-		return status;
+		return EXIT_STATUS_SETUP;
 	run->vm = machine_vm(run->machine);
 	run->signals.fd = -1;
-	if (!add_sources(run, &set))
-		status = with_terminal(run);
+	status = with_terminal(run);
 	machine_destroy(run->machine);
 	if (run->signals.fd >= 0)
 		close(run->signals.fd);

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Finds the subcommand, nothing else. */
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "builtin.h"
 #include "lkvm/exit_status.h"
@@ -37,10 +39,26 @@ static const char *command_name(const char *arg)
 	return arg;
 }
 
+/*
+ * The next file to be opened would become a standard descriptor that is
+ * closed, and get the guest's output or our messages.
+ */
+static void open_standard_fds(void)
+{
+	int fd;
+
+	do {
+		fd = open("/dev/null", O_RDWR);
+	} while (fd >= 0 && fd <= STDERR_FILENO);
+	if (fd >= 0)
+		close(fd);
+}
+
 int main(int argc, char *argv[])
 {
 	const char *name;
 
+	open_standard_fds();
 	if (argc < 2) {
 		print_commands();
 		return EXIT_STATUS_USAGE;

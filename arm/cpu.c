@@ -65,7 +65,7 @@ static int limit_sve(struct machine *machine, struct vcpu *vcpu)
 		return -errno;
 	for (u32 bit = max_vq; bit < 64 * ARRAY_SIZE(vls); bit++)
 		vls[bit / 64] &= ~BIT(bit % 64);
-	if (!(vls[(max_vq - 1) / 64] & BIT((max_vq - 1) % 64)))
+	if (!vcpu->id && !(vls[(max_vq - 1) / 64] & BIT((max_vq - 1) % 64)))
 		pr_warn("--sve-max-vl: this host has no vectors of %u bits, "
 			"the guest gets the next shorter ones",
 			machine->config->sve_max_vl);

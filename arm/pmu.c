@@ -88,11 +88,8 @@ static int choose_pmu(struct machine *machine, struct vcpu *vcpu)
 	    ioctl(vcpu->fd, KVM_HAS_DEVICE_ATTR, &has) < 0)
 		return 0;
 	type = find_pmu(&machine->config->affinity);
-	if (type < 0) {
-		pr_fatal("--pmu: no PMU of this host serves all CPUs of "
-			 "--vcpu-affinity");
-		return -ENOTSUP;
-	}
+	if (type < 0)
+		return -ENODEV;
 	return set_attr(vcpu, KVM_ARM_VCPU_PMU_V3_SET_PMU, &type);
 }
 
@@ -108,7 +105,10 @@ int pmu_init_vcpu(struct machine *machine, struct vcpu *vcpu)
 		ret = set_attr(vcpu, KVM_ARM_VCPU_PMU_V3_IRQ, &intid);
 	if (!ret)
 		ret = set_attr(vcpu, KVM_ARM_VCPU_PMU_V3_INIT, NULL);
-	if (ret)
+	if (ret == -ENODEV)
+		pr_fatal("--pmu: no PMU of this host serves all CPUs of "
+			 "--vcpu-affinity");
+	else if (ret)
 		pr_fatal("vCPU %u: unable to set up the PMU: %s", vcpu->id,
 			 strerror(-ret));
 	return ret;

@@ -164,6 +164,8 @@ static int map_hugetlbfs(struct machine *machine)
 		ret = -errno;
 	close(fd);
 	if (ret) {
+		if (map != MAP_FAILED)
+			munmap(map, size);
 		pr_fatal("--hugetlbfs %s: unable to map %zu MiB in pages of "
 			 "%" PRIu64 " KiB: %s (see /proc/sys/vm/nr_hugepages)",
 			 dir, size / SZ_1M, page_size / SZ_1K, strerror(-ret));

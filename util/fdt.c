@@ -68,6 +68,9 @@ int fdt_writer_finish(struct fdt_writer *fdt, void **blob, size_t *size)
 
 	fdt_node_end(fdt);
 	WRITE(fdt, fdt_finish(fdt->buf));
+	/* libfdt does not count the nodes that are opened and closed. */
+	if (!fdt->err)
+		fdt->err = fdt_check_full(fdt->buf, fdt->size);
 	err = fdt->err;
 	if (err) {
 		pr_err("Unable to build the device tree: %s",

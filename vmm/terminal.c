@@ -22,18 +22,48 @@
  */
 static struct {
 	_Atomic(int) fd; /* one more than the descriptor; 0: nothing to do */
+	volatile sig_atomic_t saved; /* `cooked` and `raw` are valid */
+	bool installed;		     /* the handlers */
 	struct termios cooked, raw;
 } tty;
+
+/*
+ * Who changes a terminal from the background is stopped, or takes it away
+ * from the shell. One that is not our controlling terminal has no job control.
+ */
+static bool in_foreground(int fd)
+{
+	pid_t group = tcgetpgrp(fd);
+
+	return group < 0 || group == getpgrp();
+}
 
 static void restore_tty(void)
 {
 	int fd = atomic_exchange(&tty.fd, 0) - 1;
 
-	if (fd >= 0)
+	if (fd >= 0 && tty.saved && in_foreground(fd))
 		tcsetattr(fd, TCSANOW, &tty.cooked);
 }
 
-/* For signals that end the process. tcsetattr() is async-signal-safe. */
+/* Also in a signal handler: all it calls is async-signal-safe. */
+static int enter_raw(int fd)
+{
+	if (!in_foreground(fd))
+		return 0;
+	if (!tty.saved) {
+		if (tcgetattr(fd, &tty.cooked) < 0)
+			return -errno;
+		tty.raw = tty.cooked;
+		cfmakeraw(&tty.raw);
+		/* Our own messages' newlines need what output has. */
+		tty.raw.c_oflag = tty.cooked.c_oflag;
+		tty.saved = 1;
+	}
+	return tcsetattr(fd, TCSANOW, &tty.raw) < 0 ? -errno : 0;
+}
+
+/* For signals that end the process. */
 static void fatal_signal(int sig)
 {
 	restore_tty();
@@ -49,7 +79,7 @@ static void continued(int sig)
 
 	(void)sig;
 	if (fd >= 0)
-		tcsetattr(fd, TCSANOW, &tty.raw);
+		enter_raw(fd);
 	errno = saved_errno;
 }
 
@@ -62,6 +92,9 @@ static void install_handlers(void)
 	struct sigaction cont = { .sa_handler = continued,
 				  .sa_flags = SA_RESTART };
 
+	if (tty.installed)
+		return;
+	tty.installed = true;
 	sigfillset(&action.sa_mask);
 	sigfillset(&cont.sa_mask);
 	for (size_t i = 0; i < ARRAY_SIZE(fatal); i++)
@@ -70,25 +103,19 @@ static void install_handlers(void)
 	atexit(restore_tty);
 }
 
-static int make_raw(struct terminal *term)
-{
-	/* A background job that touches the terminal would be stopped. */
-	if (tcgetpgrp(term->in_fd) != getpgrp())
-		return 0;
-	if (tcgetattr(term->in_fd, &tty.cooked) < 0)
-		return -errno;
-	tty.raw = tty.cooked;
-	cfmakeraw(&tty.raw);
-	/* Output stays as it is: a guest sends what its own tty says. */
-	tty.raw.c_oflag = tty.cooked.c_oflag & ~(tcflag_t)OPOST;
-	atomic_store(&tty.fd, term->in_fd + 1);
-	install_handlers();
-	return tcsetattr(term->in_fd, TCSANOW, &tty.raw) < 0 ? -errno : 0;
-}
-
 static struct terminal *from_chardev(struct chardev *chr)
 {
 	return container_of(chr, struct terminal, chr);
+}
+
+/* A log that ends early must not look whole. Who has gone is not told. */
+static void write_failed(struct terminal *term, int err)
+{
+	if (err == EPIPE || err == EBADF ||
+	    atomic_exchange(&term->write_failed, true))
+		return;
+	pr_warn("Unable to write the guest's output, some of it is lost: %s",
+		strerror(err));
 }
 
 /*
@@ -115,6 +142,7 @@ static void term_write(struct chardev *chr, const u8 *buf, size_t len)
 
 			poll(&pfd, 1, -1);
 		} else if (n < 0 && errno != EINTR) {
+			write_failed(term, errno);
 			return;
 		}
 	}
@@ -130,21 +158,32 @@ static void wake(struct terminal *term)
 		return;
 }
 
-/* Watches stdin if, and only if, its bytes could be delivered. */
+/*
+ * Bytes of a pipe or file stay there until they can be delivered. A terminal
+ * is read ahead: keys for lkvm have to come through when the guest hangs.
+ */
+static bool wants_input(const struct terminal *term)
+{
+	if (term->eof)
+		return false;
+	return term->is_tty ? term->nr_unread < TERMINAL_TYPED_MAX
+			    : term->accept > 0;
+}
+
+/* Watches stdin if, and only if, its bytes are wanted. */
 static void update_input(struct terminal *term)
 {
-	bool on = term->accept && !term->eof;
+	bool on = wants_input(term);
 
-	if ((term->nr_unread && term->accept) || (on && term->always_ready))
+	if (term->accept && (term->nr_unread || (on && term->always_ready)))
 		wake(term);
 	if (term->always_ready || on == term->input_on)
 		return;
-	term->input_on = on;
 	/* Not modified to nothing: a hang-up would be told all the same. */
 	if (on)
-		evloop_add(term->loop, &term->input, EPOLLIN);
+		term->input_on = !evloop_add(term->loop, &term->input, EPOLLIN);
 	else
-		evloop_del(term->loop, &term->input);
+		term->input_on = evloop_del(term->loop, &term->input) != 0;
 }
 
 static void term_accept(struct chardev *chr, size_t n)
@@ -214,23 +253,53 @@ static size_t take_unread(struct terminal *term, u8 *buf)
 }
 
 /*
- * Gives a terminal, and only that, back what is not wanted: pipes and files
- * carry data, in which no byte is special.
+ * The event loop must not block: another process that reads the same pipe or
+ * terminal may have been quicker.
  */
+static bool is_readable(const struct terminal *term)
+{
+	struct pollfd pfd = { .fd = term->in_fd, .events = POLLIN };
+
+	return term->always_ready || poll(&pfd, 1, 0) > 0;
+}
+
+/* Up to `room` bytes, 0 if there are none now or never will be. */
 static size_t read_input(struct terminal *term, u8 *buf, size_t room)
 {
-	ssize_t n = read(term->in_fd, buf, MIN(room, READ_MAX));
+	ssize_t n;
 
-	if (n < 0 && (errno == EINTR || errno == EAGAIN))
+	if (!is_readable(term))
 		return 0;
-	if (n <= 0) {
-		pthread_mutex_lock(&term->lock);
-		term->eof = true;
-		update_input(term);
-		pthread_mutex_unlock(&term->lock);
+	do {
+		n = read(term->in_fd, buf, MIN(room, READ_MAX));
+	} while (n < 0 && errno == EINTR);
+	if (n > 0)
+		return (size_t)n;
+	if (n < 0 && errno == EAGAIN)
 		return 0;
-	}
-	return term->is_tty ? filter_escapes(term, buf, (size_t)n) : (size_t)n;
+	pthread_mutex_lock(&term->lock);
+	term->eof = true;
+	update_input(term);
+	pthread_mutex_unlock(&term->lock);
+	return 0;
+}
+
+/*
+ * Reads a terminal, the only input in which some bytes are for lkvm; the
+ * others wait for the guest behind what it gave back.
+ */
+static void read_keys(struct terminal *term)
+{
+	u8 buf[READ_MAX];
+	size_t len = read_input(term, buf, READ_MAX);
+
+	len = filter_escapes(term, buf, len);
+	pthread_mutex_lock(&term->lock);
+	len = MIN(len, sizeof(term->unread) - term->nr_unread);
+	memcpy(term->unread + term->nr_unread, buf, len);
+	term->nr_unread += len;
+	update_input(term);
+	pthread_mutex_unlock(&term->lock);
 }
 
 static void deliver(struct terminal *term)
@@ -244,7 +313,7 @@ static void deliver(struct terminal *term)
 	room = term->accept;
 	eof = term->eof;
 	pthread_mutex_unlock(&term->lock);
-	if (!len && room && !eof)
+	if (!len && room && !eof && !term->is_tty)
 		len = read_input(term, buf, room);
 	if (!len)
 		return;
@@ -262,8 +331,12 @@ static void deliver(struct terminal *term)
 
 static void handle_input(struct evloop_source *source, u32 events)
 {
+	struct terminal *term = container_of(source, struct terminal, input);
+
 	(void)events;
-	deliver(container_of(source, struct terminal, input));
+	if (term->is_tty)
+		read_keys(term);
+	deliver(term);
 }
 
 static void handle_again(struct evloop_source *source, u32 events)
@@ -283,8 +356,11 @@ static int watch(struct terminal *term)
 	if (ret)
 		return ret;
 	ret = evloop_add(term->loop, &term->input, EPOLLIN);
-	if (!ret)
-		return evloop_del(term->loop, &term->input);
+	if (!ret) {
+		term->input_on = true;
+		update_input(term);
+		return 0;
+	}
 	if (ret == -EPERM) {
 		term->always_ready = true;
 		return 0;
@@ -321,8 +397,6 @@ int terminal_init(struct terminal *term, struct evloop *loop, int in_fd,
 		ret = -errno;
 	if (!ret)
 		ret = watch(term);
-	if (!ret && term->is_tty)
-		ret = make_raw(term);
 	if (ret) {
 		pr_fatal("Unable to use stdin for the console: %s",
 			 strerror(-ret));
@@ -331,9 +405,27 @@ int terminal_init(struct terminal *term, struct evloop *loop, int in_fd,
 	return ret;
 }
 
+int terminal_start(struct terminal *term)
+{
+	int ret;
+
+	if (!term->is_tty || atomic_load(&tty.fd))
+		return 0;
+	tty.saved = 0;
+	install_handlers();
+	atomic_store(&tty.fd, term->in_fd + 1);
+	term->owns_tty = true;
+	ret = enter_raw(term->in_fd);
+	if (ret)
+		pr_fatal("Unable to set up the terminal for the console: %s",
+			 strerror(-ret));
+	return ret;
+}
+
 void terminal_destroy(struct terminal *term)
 {
-	restore_tty();
+	if (term->owns_tty)
+		restore_tty();
 	if (term->input_on)
 		evloop_del(term->loop, &term->input);
 	if (term->again.fd >= 0) {

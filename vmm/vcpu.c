@@ -196,22 +196,33 @@ void vcpu_kick(struct vcpu *vcpu)
 
 /*
  * vCPU threads take the kick signal and no other: signals that ask lkvm to
- * end belong to the event loop.
+ * end belong to the event loop. Faults are not blocked, or the kernel would
+ * end the process without the handler that puts the terminal back.
  */
+static void vcpu_sigmask(sigset_t *set)
+{
+	static const int faults[] = { SIGSEGV, SIGBUS, SIGILL, SIGFPE,
+				      SIGTRAP, SIGSYS, SIGABRT };
+
+	sigfillset(set);
+	sigdelset(set, KICK_SIGNAL);
+	for (size_t i = 0; i < ARRAY_SIZE(faults); i++)
+		sigdelset(set, faults[i]);
+}
+
 static int start_thread(struct vcpu *vcpu)
 {
 	const cpu_set_t *affinity = vcpu->vm->affinity;
 	pthread_attr_t attr;
-	sigset_t all, old;
+	sigset_t mask, old;
 	int ret;
 
-	sigfillset(&all);
-	sigdelset(&all, KICK_SIGNAL);
+	vcpu_sigmask(&mask);
 	pthread_attr_init(&attr);
 	pthread_attr_setstacksize(&attr, STACK_SIZE);
 	if (affinity)
 		pthread_attr_setaffinity_np(&attr, sizeof(*affinity), affinity);
-	pthread_sigmask(SIG_SETMASK, &all, &old);
+	pthread_sigmask(SIG_SETMASK, &mask, &old);
 	ret = pthread_create(&vcpu->thread, &attr, vcpu_thread, vcpu);
 	pthread_sigmask(SIG_SETMASK, &old, NULL);
 	pthread_attr_destroy(&attr);

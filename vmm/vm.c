@@ -182,7 +182,10 @@ static void describe_vcpus(struct vm *vm)
 	char where[192];
 
 	for (unsigned int i = 0; i < vm->nr_vcpus; i++) {
-		vm->arch_ops->describe(vm->vcpus[i], where, sizeof(where));
+		where[0] = '\0';
+		if (vm->arch_ops && vm->arch_ops->describe)
+			vm->arch_ops->describe(vm->vcpus[i], where,
+					       sizeof(where));
 		pr_info("vCPU %u: %s", i, where);
 	}
 }
@@ -200,8 +203,8 @@ enum vm_exit vm_run(struct vm *vm)
 	vcpus_stop(vm);
 	if (atomic_load(&vm->exit_reason) == VM_EXIT_TIMEOUT)
 		describe_vcpus(vm);
-	ret = device_quiesce_all(&vm->devices);
-	if (ret)
-		return VM_EXIT_FAILURE;
+	/* Whatever the guest said: not all of it could be done. */
+	if (device_quiesce_all(&vm->devices))
+		atomic_store(&vm->exit_reason, VM_EXIT_FAILURE);
 	return (enum vm_exit)atomic_load(&vm->exit_reason);
 }

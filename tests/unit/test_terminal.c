@@ -22,7 +22,7 @@
 #include "lkvm/terminal.h"
 
 /* Whoever hangs dies by SIGALRM and does not hold up the rest. */
-#define PATIENCE 100
+#define PATIENCE 30
 
 #define FIFO  16
 #define MUCH  (100 * SZ_1K)
@@ -361,6 +361,26 @@ static void unread_bytes_come_first(void **state)
 		settle(p);
 	}
 	expect_got(p, "0123456789abcdef");
+	assert_true(idle(p));
+}
+
+/* With nothing behind them to make the input readable. */
+static void unread_bytes_come_by_themselves(void **state)
+{
+	struct port *p = *state;
+
+	p->term.chr.receive = picky_receive;
+	type(p, "abcde");
+	accept_bytes(p, 5);
+	settle(p);
+	expect_got(p, "ab");
+	assert_true(idle(p));
+	accept_bytes(p, 1);
+	settle(p);
+	expect_got(p, "abc");
+	accept_bytes(p, 5);
+	settle(p);
+	expect_got(p, "abcde");
 	assert_true(idle(p));
 }
 
@@ -868,6 +888,7 @@ int main(void)
 		FILE_TEST(file_in_pieces),
 		IN_TEST(no_escapes_without_a_terminal),
 		IN_TEST(unread_bytes_come_first),
+		IN_TEST(unread_bytes_come_by_themselves),
 		IN_TEST(unread_bytes_outlast_the_end),
 		IN_TEST(loop_never_waits_for_input),
 		IN_TEST(stopped_from_inside),

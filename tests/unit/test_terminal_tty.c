@@ -107,7 +107,9 @@ static void second_console(struct job *job)
 	struct terminal other;
 	int fd = open("/dev/null", O_RDWR | O_CLOEXEC);
 
-	if (terminal_init(&other, &job->loop, fd, fd, &job->stopping, job_quit))
+	if (terminal_init(&other, &job->loop, fd, fd, &job->stopping,
+			  job_quit) ||
+	    terminal_start(&other))
 		_exit(91);
 	terminal_destroy(&other);
 	close(fd);
@@ -170,7 +172,8 @@ static void job_main(int tty, int commands, int answers)
 	if (evloop_init(&job.loop) ||
 	    evloop_add(&job.loop, &job.commands, EPOLLIN) ||
 	    terminal_init(&job.term, &job.loop, tty, tty, &job.stopping,
-			  job_quit))
+			  job_quit) ||
+	    terminal_start(&job.term))
 		_exit(93);
 	job.term.chr.front = &job;
 	job.term.chr.receive = job_receive;

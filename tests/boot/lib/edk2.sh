@@ -39,12 +39,11 @@ send() {
 	printf 'send %s\\r\n' "$1"
 }
 
-# edk2 FLASH [OPTION]...: boots EDK2; the script that talks to it is the input.
-# Good if that came to its end.
+# edk2 FLASH [OPTION]...: boots EDK2, and $work/script talks to it. Good if that
+# comes to its end.
 edk2() {
 	flash=$1
 	shift
-	cat >"$work/script"
 	run "$IN/expect" -l "$work/log" "$work/script" lkvm run \
 		--firmware "$IN/KVMTOOL_EFI.fd" --mem 256 --cpus 1 --timeout 160 \
 		--flash "$flash" "$@"

@@ -119,13 +119,13 @@ stop(struct session *s, int status, const char *format, ...)
 {
 	va_list args;
 
+	if (status == FAILED)
+		print_tail(&s->console);
 	fprintf(stderr, "expect: %s:%u: ", s->script, s->line);
 	va_start(args, format);
 	vfprintf(stderr, format, args);
 	va_end(args);
 	fputc('\n', stderr);
-	if (status == FAILED)
-		print_tail(&s->console);
 	if (s->pidfd >= 0)
 		kill(s->pid, SIGKILL);
 	exit(status);
