@@ -165,7 +165,7 @@ check-lint:
 	$(Q)tests/run tests/lint
 
 check-boot: all guests $(KVM_TEST)
-	$(Q)tests/run $(BOOT_TESTS)
+	$(Q)tests/run --jobs 2 $(BOOT_TESTS)
 
 # Packages and everything that is fetched or built once.
 check-deps:
@@ -193,7 +193,7 @@ check:
 
 .PHONY: check-all
 check-all: all guests $(KVM_TEST) $(UNIT_BINS) $(FUZZ_BINS) $(BUILD)/unit/chip_driver
-	$(Q)tests/run tests/lint $(UNIT_TESTS) \
+	$(Q)tests/run --jobs 2 tests/lint $(UNIT_TESTS) \
 	"tests/fuzz/run $(FUZZ_SECONDS) $(FUZZ_BINS)" $(BOOT_TESTS)
 
 # An hour of fuzzing, ten million cycles against the model, a hundred kills.

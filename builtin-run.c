@@ -343,6 +343,7 @@ struct run {
 	struct vm *vm;
 	struct terminal term;
 	struct evloop_timer timer;
+	bool has_timer;
 	struct evloop_source signals;
 };
 
@@ -415,6 +416,7 @@ static int add_sources(struct run *run)
 		ret = evloop_add(loop, &run->signals, EPOLLIN);
 	if (!ret && run->config.timeout) {
 		ret = evloop_timer_init(loop, &run->timer, timed_out);
+		run->has_timer = !ret;
 		if (!ret)
 			ret = evloop_timer_set(&run->timer,
 					       run->config.timeout *
@@ -481,9 +483,13 @@ static int run_config(struct run *run)
 	run->vm = machine_vm(run->machine);
 	run->signals.fd = -1;
 	status = with_terminal(run);
-	machine_destroy(run->machine);
-	if (run->signals.fd >= 0)
+	if (run->has_timer)
+		evloop_timer_destroy(&run->vm->loop, &run->timer);
+	if (run->signals.fd >= 0) {
+		evloop_del(&run->vm->loop, &run->signals);
 		close(run->signals.fd);
+	}
+	machine_destroy(run->machine);
 	return status;
 }
 

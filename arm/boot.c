@@ -184,6 +184,7 @@ static int build_cmdline(struct machine *machine)
 	if (asprintf(&machine->cmdline, "%s%s%s", base,
 		     *base && *params ? " " : "", params) < 0) {
 		machine->cmdline = NULL;
+		pr_fatal("out of memory");
 		return -ENOMEM;
 	}
 	return 0;

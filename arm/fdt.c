@@ -157,8 +157,10 @@ static int build(struct machine *machine, void **blob, size_t *size)
 	struct fdt_writer fdt;
 	int ret = fdt_writer_init(&fdt);
 
-	if (ret)
+	if (ret) {
+		pr_fatal("Unable to build the device tree: %s", strerror(-ret));
 		return ret;
+	}
 	fdt_prop_u32(&fdt, "interrupt-parent", FDT_PHANDLE_GIC);
 	fdt_prop_string(&fdt, "compatible", "linux,dummy-virt");
 	fdt_prop_string(&fdt, "model", "linux,dummy-virt");

@@ -145,6 +145,8 @@ static int build(struct machine *machine, struct chardev *serial[])
 		ret = add_rtc(machine);
 	if (!ret)
 		ret = add_v2m(machine);
+	if (ret)
+		pr_fatal("Unable to create the devices: %s", strerror(-ret));
 	for (unsigned int i = 0; !ret && i < machine->config->nr_flash; i++)
 		ret = add_flash(machine, i, &flash_at);
 	return ret;

@@ -123,8 +123,10 @@ int machine_create(const struct vm_config *config, struct machine **out)
 	int ret;
 
 	*out = NULL;
-	if (!machine)
+	if (!machine) {
+		pr_fatal("out of memory");
 		return -ENOMEM;
+	}
 	machine->type = &machine_kvmtool;
 	machine->config = config;
 	machine->gic_fd = -1;

@@ -364,7 +364,6 @@ static void init(struct cfi_flash *flash, const struct cfi_flash_params *params)
 		.base = params->base,
 		.size = params->store.size,
 		.ops = &flash_mmio_ops,
-		.may_coalesce = true,
 	};
 	snprintf(flash->label, sizeof(flash->label), "%s", params->label);
 }
@@ -378,6 +377,7 @@ int cfi_flash_create(struct vm *vm, struct mmio_bus *bus,
 	int ret;
 
 	if (!flash) {
+		pr_fatal("flash %s: out of memory", store.path);
 		flash_store_close(&store);
 		return -ENOMEM;
 	}

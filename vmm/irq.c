@@ -22,8 +22,9 @@ void irq_line_set(const struct irq_line *line, bool high)
 	};
 
 	if (ioctl(line->vm->fd, KVM_IRQ_LINE, &level) < 0)
-		pr_err("KVM_IRQ_LINE of SPI %u failed: %s", line->gsi,
-		       strerror(errno));
+		pr_guest(&line->vm->irq_errors,
+			 "KVM_IRQ_LINE of SPI %u failed: %s", line->gsi,
+			 strerror(errno));
 }
 
 static int irqfd(struct vm *vm, struct kvm_irqfd *args)

@@ -260,11 +260,12 @@ static void join(struct vcpu *vcpu)
 
 	do {
 		vcpu_kick(vcpu);
-		clock_gettime(CLOCK_REALTIME, &until);
+		clock_gettime(CLOCK_MONOTONIC, &until);
 		until.tv_nsec += KICK_REPEAT_NS;
 		until.tv_sec += until.tv_nsec / 1000000000;
 		until.tv_nsec %= 1000000000;
-		ret = pthread_timedjoin_np(vcpu->thread, NULL, &until);
+		ret = pthread_clockjoin_np(vcpu->thread, NULL, CLOCK_MONOTONIC,
+					   &until);
 	} while (ret == ETIMEDOUT);
 	vcpu->started = false;
 }
@@ -329,8 +330,10 @@ int vm_create_vcpus(struct vm *vm, unsigned int n)
 	int ret = 0;
 
 	vm->vcpus = calloc(n, sizeof(struct vcpu *));
-	if (!vm->vcpus)
+	if (!vm->vcpus) {
+		pr_fatal("out of memory");
 		return -ENOMEM;
+	}
 	for (unsigned int i = 0; i < n && !ret; i++)
 		ret = vcpu_create(vm, i);
 	return ret;

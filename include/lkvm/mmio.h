@@ -37,8 +37,6 @@ struct mmio_region {
 	u64 base;
 	u64 size;
 	const struct mmio_ops *ops;
-	/* True where a delayed write cannot be told from a prompt one. */
-	bool may_coalesce;
 };
 
 #define MMIO_LOGGED_PAGES 64

@@ -12,6 +12,7 @@
 #include "lkvm/evloop.h"
 #include "lkvm/gmem.h"
 #include "lkvm/irq.h"
+#include "lkvm/log.h"
 #include "lkvm/memslot.h"
 #include "lkvm/mmio.h"
 #include "lkvm/util.h"
@@ -79,6 +80,7 @@ struct vm {
 	atomic_bool stopping;
 	_Atomic(int) exit_reason; /* enum vm_exit */
 	_Atomic(u64) memslot_updates;
+	struct ratelimit irq_errors;
 };
 
 /*

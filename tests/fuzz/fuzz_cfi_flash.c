@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* SOURCES: hw/cfi_flash.c hw/cfi_chip.c hw/flash_store.c util/file.c */
-/* SOURCES: util/fdt.c util/json.c util/log.c vmm/mmio.c */
+/* SOURCES: vmm/fdt.c util/json.c util/log.c vmm/mmio.c */
 /*
  * A flash bank under random accesses, on a file in memory that may be shorter
  * than the bank: bits only go down or whole blocks up, the file holds what the

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* SOURCES: hw/uart16550.c vmm/mmio.c util/fdt.c util/json.c util/log.c */
+/* SOURCES: hw/uart16550.c vmm/mmio.c vmm/fdt.c util/json.c util/log.c */
 /*
  * 16550A under random accesses, input and resets. The backend numbers its
  * bytes, so that one lost, doubled or out of order is seen.

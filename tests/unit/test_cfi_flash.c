@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* SOURCES: hw/cfi_flash.c hw/cfi_chip.c hw/flash_store.c util/file.c */
-/* SOURCES: util/fdt.c util/json.c vmm/mmio.c tests/unit/flash_fixture.c */
+/* SOURCES: vmm/fdt.c util/json.c vmm/mmio.c tests/unit/flash_fixture.c */
 /* SOURCES: tests/unit/bank_fixture.c */
 /* WRAP: pwrite fdatasync */
 /* A flash bank: access widths, when it is mapped, the device's operations. */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* SOURCES: util/fdt.c */
+/* SOURCES: vmm/fdt.c */
 /* WRAP: calloc */
 /* The device tree writer, read back with libfdt. */
 #include <errno.h>
