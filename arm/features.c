@@ -83,11 +83,6 @@ static int choose_mte(struct machine *machine)
 	if (machine->config->disable_mte || machine->features.aarch32 ||
 	    !has(machine, KVM_CAP_ARM_MTE))
 		return 0;
-	/* Before Linux 6.13 huge pages of hugetlbfs cannot have tags. */
-	if (machine->config->hugetlbfs) {
-		pr_info("--hugetlbfs: the guest has no memory tagging");
-		return 0;
-	}
 	ret = vm_enable_cap(&machine->vm, KVM_CAP_ARM_MTE, 0);
 	if (ret) {
 		pr_fatal("Unable to enable MTE for the guest (error %d); "
@@ -95,6 +90,7 @@ static int choose_mte(struct machine *machine)
 			 -ret);
 		return ret;
 	}
+	machine->features.mte = true;
 	return 0;
 }
 

@@ -53,6 +53,7 @@ struct arm_features {
 	u32 vcpu_init; /* bits for kvm_vcpu_init.features[0] */
 	bool sve;
 	bool pmu;
+	bool mte;
 	bool pvtime;
 	bool aarch32;
 };

@@ -193,8 +193,12 @@ int ram_create(struct machine *machine)
 			return ret;
 		}
 	}
-	return vm_add_ram(&machine->vm, machine->ram.base, machine->ram.size,
-			  machine->ram_hva);
+	ret = vm_add_ram(&machine->vm, machine->ram.base, machine->ram.size,
+			 machine->ram_hva);
+	if (ret && machine->config->hugetlbfs && machine->features.mte)
+		pr_info("some kernels have no tags for huge pages of "
+			"hugetlbfs: --disable-mte does without");
+	return ret;
 }
 
 void ram_destroy(struct machine *machine)
