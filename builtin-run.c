@@ -345,6 +345,7 @@ struct run {
 	struct evloop_timer timer;
 	bool has_timer;
 	struct evloop_source signals;
+	FILE *stats; /* NULL: none */
 };
 
 static void timed_out(struct evloop_timer *timer)
@@ -447,13 +448,42 @@ static int exit_status(enum vm_exit reason)
 	return EXIT_STATUS_CRASH;
 }
 
+/* Before the guest runs: its run should not be for nothing. */
+static int open_stats(struct run *run)
+{
+	const char *path = run->config.stats;
+	int ret = 0;
+
+	if (!path)
+		return 0;
+	run->stats = strcmp(path, "-") ? fopen(path, "we") : stderr;
+	if (!run->stats) {
+		ret = -errno;
+		pr_fatal("--stats: unable to open %s: %s", path,
+			 strerror(-ret));
+	}
+	return ret;
+}
+
+static int write_stats(struct run *run)
+{
+	int ret;
+
+	if (!run->stats)
+		return 0;
+	ret = machine_write_stats(run->machine, run->stats);
+	if (ret)
+		pr_err("--stats: unable to write %s: %s", run->config.stats,
+		       strerror(-ret));
+	return ret;
+}
+
 static int run_guest(struct run *run)
 {
 	enum vm_exit reason = vm_run(run->vm);
 
 	pr_debug("%s", vm_exit_name(reason));
-	if (run->config.stats &&
-	    machine_write_stats(run->machine, run->config.stats))
+	if (write_stats(run))
 		return EXIT_STATUS_SETUP;
 	return exit_status(reason);
 }
@@ -466,10 +496,12 @@ static int with_terminal(struct run *run)
 	if (terminal_init(&run->term, &run->vm->loop, STDIN_FILENO,
 			  STDOUT_FILENO, &run->vm->stopping, quit))
 		return status;
-	if (!machine_build(run->machine, serial) && !add_sources(run) &&
-	    !terminal_start(&run->term))
+	if (!machine_build(run->machine, serial) && !open_stats(run) &&
+	    !add_sources(run) && !terminal_start(&run->term))
 		status = run_guest(run);
 	terminal_destroy(&run->term);
+	if (run->stats && run->stats != stderr)
+		fclose(run->stats);
 	return status;
 }
 

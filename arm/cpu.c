@@ -94,14 +94,16 @@ static int init(struct machine *machine, struct vcpu *vcpu)
 	struct kvm_vcpu_init args = { 0 };
 	int ret = 0;
 
-	if (ioctl(machine->vm.fd, KVM_ARM_PREFERRED_TARGET, &args) < 0)
+	if (ioctl(machine->vm.fd, KVM_ARM_PREFERRED_TARGET, &args) < 0) {
 		ret = -errno;
+		pr_fatal("KVM_ARM_PREFERRED_TARGET failed: %s", strerror(-ret));
+		return ret;
+	}
 	args.features[0] = machine->features.vcpu_init;
 	if (vcpu->id)
 		args.features[0] |= BIT(KVM_ARM_VCPU_POWER_OFF);
-	if (!ret && ioctl(vcpu->fd, KVM_ARM_VCPU_INIT, &args) < 0)
+	if (ioctl(vcpu->fd, KVM_ARM_VCPU_INIT, &args) < 0) {
 		ret = -errno;
-	if (ret) {
 		pr_fatal("vCPU %u: KVM_ARM_VCPU_INIT with features 0x%x "
 			 "failed: %s",
 			 vcpu->id, args.features[0], strerror(-ret));

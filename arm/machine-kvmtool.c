@@ -92,10 +92,24 @@ static int add_v2m(struct machine *machine)
 /* EDK2 takes the bank of this label for its variables. */
 #define FIRST_LABEL "System-firmware"
 
-/*
- * Adds a bank at *at or above, aligned to its size as a real part would be
- * decoded, and moves *at behind it.
- */
+/* A bank is aligned to its size, as a real part would be decoded. */
+static bool bank_fits(const struct addr_range *window, u64 at, u64 size)
+{
+	return range_within(ALIGN_UP(at, size), size, window->base,
+			    window->size);
+}
+
+/* The largest bank at `at` or above, 0 if there is no room for any. */
+static u64 largest_bank(const struct machine_type *type, u64 at)
+{
+	u64 size = rounddown_pow_of_2(type->flash.size);
+
+	while (size >= type->flash_block && !bank_fits(&type->flash, at, size))
+		size /= 2;
+	return size >= type->flash_block ? size : 0;
+}
+
+/* Adds a bank at *at or above, and moves *at behind it. */
 static int add_flash(struct machine *machine, unsigned int n, u64 *at)
 {
 	static const char *const names[FLASH_MAX_BANKS] = {
@@ -105,29 +119,27 @@ static int add_flash(struct machine *machine, unsigned int n, u64 *at)
 		"flash3",
 	};
 	const struct flash_config *config = &machine->config->flash[n];
-	const struct addr_range *window = &machine->type->flash;
+	const struct machine_type *type = machine->type;
 	struct cfi_flash_params params = {
 		.name = names[n],
 		.label = config->label[0] ? config->label
 			 : n		  ? names[n]
 					  : FIRST_LABEL,
-		.block = machine->type->flash_block,
+		.block = type->flash_block,
 	};
+	u64 room = largest_bank(type, *at);
 	struct cfi_flash *flash;
-	int ret = flash_store_open(&params.store, config, params.block,
-				   window->size);
+	int ret;
 
+	if (!room) {
+		pr_fatal("flash %s: no room: all banks share %" PRIu64 " bytes",
+			 config->path, type->flash.size);
+		return -ENOSPC;
+	}
+	ret = flash_store_open(&params.store, config, params.block, room);
 	if (ret)
 		return ret;
 	params.base = ALIGN_UP(*at, params.store.size);
-	if (!range_within(params.base, params.store.size, window->base,
-			  window->size)) {
-		pr_fatal("flash %s: no room for %" PRIu64 " bytes: all banks "
-			 "share %" PRIu64,
-			 config->path, params.store.size, window->size);
-		flash_store_close(&params.store);
-		return -ENOSPC;
-	}
 	ret = cfi_flash_create(&machine->vm, &machine->vm.bus, &params, &flash);
 	if (ret)
 		return ret;

@@ -198,21 +198,12 @@ static void write_vm_stats(struct machine *machine, struct json_writer *json)
 	json_end_object(json);
 }
 
-int machine_write_stats(struct machine *machine, const char *path)
+int machine_write_stats(struct machine *machine, FILE *out)
 {
-	struct json_writer json = { 0 };
-	int ret = 0;
+	struct json_writer json = { .out = out };
 
-	json.out = strcmp(path, "-") ? fopen(path, "we") : stderr;
-	if (json.out) {
-		write_vm_stats(machine, &json);
-		ret = ferror(json.out) ? -EIO : 0;
-		if (json.out != stderr && fclose(json.out))
-			ret = -errno;
-	} else {
-		ret = -errno;
-	}
-	if (ret)
-		pr_err("--stats: unable to write %s: %s", path, strerror(-ret));
-	return ret;
+	write_vm_stats(machine, &json);
+	if (fflush(out))
+		return -errno;
+	return ferror(out) ? -EIO : 0;
 }

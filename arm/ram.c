@@ -64,17 +64,17 @@ int ram_choose_size(struct machine *machine, unsigned int nr_cpus)
 
 	machine->ram.base = config->ram_base ?: machine->type->ram_base;
 	machine->ram.size = config->ram_size ?: default_size(nr_cpus);
+	if (machine->ram.size < SZ_2M) {
+		pr_fatal("--mem: %" PRIu64 " bytes are too few, the least is "
+			 "2 MiB",
+			 machine->ram.size);
+		return -EINVAL;
+	}
 	if (!IS_ALIGNED(machine->ram.size, page)) {
 		machine->ram.size = ALIGN_DOWN(machine->ram.size, page);
 		pr_warn("--mem: rounded down to 0x%" PRIx64
 			" bytes, a multiple of the page size",
 			machine->ram.size);
-	}
-	if (machine->ram.size < SZ_2M) {
-		pr_fatal("--mem: %" PRIu64 " bytes are too few, the least is "
-			 "2 MiB",
-			 config->ram_size);
-		return -EINVAL;
 	}
 	if (machine->ram.size > host_ram())
 		pr_info("--mem: the guest has more RAM (%" PRIu64

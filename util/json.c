@@ -3,19 +3,53 @@
 
 #include "lkvm/json.h"
 
+/*
+ * The length of the UTF-8 sequence of more than one byte at s, 0 if it is none:
+ * RFC 3629, section 4.
+ */
+static size_t utf8_length(const char *s)
+{
+	const unsigned char *u = (const unsigned char *)s;
+	size_t len = u[0] >= 0xf0 ? 4 : u[0] >= 0xe0 ? 3 : 2;
+
+	if (u[0] < 0xc2 || u[0] > 0xf4)
+		return 0;
+	/* Overlong forms, UTF-16's surrogates and what Unicode ends before. */
+	if ((u[0] == 0xe0 && u[1] < 0xa0) || (u[0] == 0xed && u[1] > 0x9f) ||
+	    (u[0] == 0xf0 && u[1] < 0x90) || (u[0] == 0xf4 && u[1] > 0x8f))
+		return 0;
+	for (size_t i = 1; i < len; i++)
+		if ((u[i] & 0xc0) != 0x80)
+			return 0;
+	return len;
+}
+
+/* Writes the character at s and returns its length in bytes. */
+static size_t put_char(FILE *out, const char *s)
+{
+	unsigned char c = (unsigned char)*s;
+	size_t len = utf8_length(s);
+
+	if (len) {
+		fwrite(s, 1, len, out);
+		return len;
+	}
+	if (c == '"' || c == '\\')
+		fprintf(out, "\\%c", c);
+	else if (c < 0x20 || c == 0x7f)
+		fprintf(out, "\\u%04x", c);
+	else if (c > 0x7f)
+		fputs("\\ufffd", out);
+	else
+		putc(c, out);
+	return 1;
+}
+
 static void put_string(FILE *out, const char *s)
 {
 	putc('"', out);
-	for (; *s; s++) {
-		unsigned char c = (unsigned char)*s;
-
-		if (c == '"' || c == '\\')
-			fprintf(out, "\\%c", c);
-		else if (c < 0x20 || c >= 0x7f)
-			fprintf(out, "\\u%04x", c);
-		else
-			putc(c, out);
-	}
+	while (*s)
+		s += put_char(out, s);
 	putc('"', out);
 }
 

@@ -24,7 +24,7 @@ void json_begin_array(struct json_writer *json, const char *name);
 void json_end_array(struct json_writer *json);
 void json_u64(struct json_writer *json, const char *name, u64 value);
 void json_bool(struct json_writer *json, const char *name, bool value);
-/* `value` may hold any bytes; control characters are escaped. */
+/* Control characters are escaped; what is no UTF-8 becomes U+FFFD. */
 void json_string(struct json_writer *json, const char *name, const char *value);
 
 #endif

@@ -3,6 +3,8 @@
 #ifndef LKVM_MACHINE_H
 #define LKVM_MACHINE_H
 
+#include <stdio.h>
+
 #include "lkvm/vm.h"
 #include "lkvm/vm_config.h"
 
@@ -31,10 +33,10 @@ int machine_build(struct machine *machine,
 struct vm *machine_vm(struct machine *machine);
 
 /*
- * Writes all counters as JSON to `path`, "-" being stderr. Returns 0, or
- * -errno after a message.
+ * Writes all counters as JSON to `out`, which stays the caller's, and flushes
+ * it. Returns 0 or -errno.
  */
-int machine_write_stats(struct machine *machine, const char *path);
+int machine_write_stats(struct machine *machine, FILE *out);
 
 /* Frees everything. NULL is allowed. */
 void machine_destroy(struct machine *machine);

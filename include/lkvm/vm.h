@@ -84,11 +84,16 @@ struct vm {
 };
 
 /*
- * Opens `dev` (usually "/dev/kvm") and creates a VM of KVM type `type` in
- * *vm, with an empty bus, registry and event loop. Returns 0, or -errno after
- * a message; then nothing is left to destroy.
+ * Opens `dev` (usually "/dev/kvm") for *vm, with an empty bus, registry and
+ * event loop. Returns 0, or -errno after a message; then nothing is left to
+ * destroy.
  */
 int vm_open(struct vm *vm, const char *dev);
+
+/*
+ * Creates the VM, of KVM type `type`, of an opened *vm. Returns 0, or -errno
+ * after a message; *vm is to be destroyed either way.
+ */
 int vm_create(struct vm *vm, unsigned long type);
 
 /* Destroys devices, vCPUs and VM, in this order. RAM is the caller's. */

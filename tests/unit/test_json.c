@@ -133,6 +133,8 @@ static void escapes(void **state)
 	one_string(t, "\n\t\x1b[31m\x1f",
 		   "\"\\u000a\\u0009\\u001b[31m\\u001f\"");
 	one_string(t, "\x7f", "\"\\u007f\"");
+	one_string(t, "\xc3\xa4 \xe2\x82\xac \xf0\x9f\x90\xa7",
+		   "\"\xc3\xa4 \xe2\x82\xac \xf0\x9f\x90\xa7\"");
 }
 
 static void names_are_escaped(void **state)
@@ -145,7 +147,7 @@ static void names_are_escaped(void **state)
 	expect(t, "{\n  \"a\\\"b\": 1\n}\n");
 }
 
-/* Whatever bytes a file name has, the output is ASCII and nothing is raw. */
+/* Whatever bytes a file name has, what is no UTF-8 does not get through. */
 static void any_bytes(void **state)
 {
 	struct text *t = *state;
