@@ -152,8 +152,7 @@ $(foreach t,$(FUZZ_BINS),$(eval $(call fuzz_rule,$(notdir $(t)))))
 UNIT_TESTS := $(UNIT_BINS) \
 	"python3 tests/unit/cfi_model.py --self-test" \
 	"python3 tests/unit/cfi_model.py $(BUILD)/unit/chip_driver"
-# The kill test takes an EDK2 boot for each kill; it belongs to check-long.
-BOOT_TESTS := $(filter-out %-kill.test,$(sort $(wildcard tests/boot/*.test)))
+BOOT_TESTS := $(sort $(wildcard tests/boot/*.test))
 # Each scenario boots its host: one continued from a saved state was once seen
 # to lose its timer interrupts.
 export LKVM_HOST_BOOT ?= 1
@@ -175,7 +174,7 @@ check-boot: all guests $(KVM_TEST)
 # Packages and everything that is fetched or built once.
 check-deps:
 	$(Q)tests/host/packages build host check efi
-	$(Q)tests/host/fetch sysroot kernel busybox host efi mtd armhf
+	$(Q)tests/host/fetch sysroot kernel busybox host efi efi13 mtd armhf
 
 .PHONY: guests
 guests:

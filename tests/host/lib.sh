@@ -42,16 +42,22 @@ guessed_archives() {
 		awk -v c="$code" '$2 == c || $2 == c "-updates" || $2 == c "-security"'
 }
 
-# apt_for ARCH [deb-src]: makes the functions below use a private state for
-# that architecture, with today's lists. They run in a sub-shell or after each
-# other, never at once: the caller holds apt_lock.
+# apt_for ARCH [deb-src [RELEASE]]: makes the functions below use a private state
+# for that architecture, with today's lists, of this machine's release of Debian
+# or another one. They run in a sub-shell or after each other, never at once: the
+# caller holds apt_lock.
 apt_for() {
-	apt_dir=$build/.apt/$1${2:+-src}
+	apt_dir=$build/.apt/$1${2:+-src}${3:+-$3}
 	mkdir -p "$apt_dir/lists/partial" "$apt_dir/archives/partial" || exit 1
 	: >"$apt_dir/status"
 	archives=$(debian_archives)
 	[ -n "$archives" ] || archives=$(guessed_archives)
 	[ -n "$archives" ] || die "no Debian archive among apt's sources: add one first"
+	if [ -n "${3-}" ]; then
+		# The main archive is the one with no suffix to its suite's name.
+		archives=$(echo "$archives" | awk -v r="$3" '
+			$2 !~ /-/ && $3 == "main" { print $1, r, $3; exit }')
+	fi
 	keyring=/usr/share/keyrings/debian-archive-keyring.gpg
 	options=
 	if [ -e "$keyring" ]; then
@@ -165,14 +171,30 @@ unpack() {
 	done
 }
 
-# source_of PACKAGE: its source, into the current folder
+# source_of PACKAGE [RELEASE]: its source, of that release of Debian or else this
+# machine's, as the folder PACKAGE with Debian's patches. apt's index, which is
+# signed, has the sums of the archives; the .dsc adds nothing to that, and not
+# every mirror has it.
 source_of() {
 	(
 		flock 8
-		apt_for "$(dpkg --print-architecture)" deb-src
-		apt_get source --download-only "$1" >>"$apt_dir/log" 2>&1 ||
-			die "cannot download the source of $1: see $apt_dir/log"
+		apt_for "$(dpkg --print-architecture)" deb-src ${2:+"$2"}
+		apt_get source --print-uris "$1" >.uris 2>>"$apt_dir/log"
+		[ -s .uris ] || die "cannot find the source of $1: see $apt_dir/log"
+		grep -v '\.dsc ' .uris | tr -d "'" | while read -r uri file _ sum; do
+			/usr/lib/apt/apt-helper -qq -c "$apt_dir/apt.conf" download-file \
+				"$uri" "$file" "$sum" >>"$apt_dir/log" 2>&1 ||
+				die "cannot download $uri: see $apt_dir/log"
+		done
 	) 8>"$build/.apt/lock" || exit 1
+	mkdir "$1"
+	tar -x -C "$1" --strip-components=1 -f "$1"_*.orig.tar.* || exit 1
+	tar -x -C "$1" -f "$1"_*.debian.tar.* || exit 1
+	rm -f "$1"_*
+	grep -v '^#' "$1/debian/patches/series" | while read -r patch _; do
+		[ -z "$patch" ] || patch -d "$1" -p1 <"$1/debian/patches/$patch" >>"$log" 2>&1 ||
+			die "patch $patch of $1 does not fit: see $log"
+	done || exit 1
 }
 
 # copy_libs FROM TO PROGRAM...: the libraries that these arm64 programs need, and

@@ -11,7 +11,6 @@
  *
  *	timeout SECONDS     for the lines after it (60 without it)
  *	send TEXT           type TEXT
- *	type COMMAND        type what COMMAND prints, run by sh -c
  *	expect TEXT         go on when TEXT is printed, after what the last
  *	                    expect found; escape sequences do not count
  *	run COMMAND         run by sh -c, has to succeed; $CHILD is the
@@ -338,21 +337,6 @@ static void do_send(struct session *s, char *arg)
 		     "its input");
 }
 
-static void do_type(struct session *s, char *arg)
-{
-	char text[4096];
-	FILE *from = popen(arg, "re");
-	size_t len = from ? fread(text, 1, sizeof(text), from) : 0;
-
-	if (!from || pclose(from) || !len)
-		stop(s, FAILED, "this has not said what to type: %s", arg);
-	s->changes = 0;
-	if (!give_input(s, text, len))
-		stop(s, FAILED,
-		     "cannot type: the command has ended or closed "
-		     "its input");
-}
-
 static void do_expect(struct session *s, char *arg)
 {
 	double deadline = now() + s->timeout;
@@ -489,11 +473,11 @@ static void do_line(struct session *s, char *line)
 		const char *name;
 		void (*run)(struct session *s, char *arg);
 	} commands[] = {
-		{ "timeout", do_timeout }, { "send", do_send },
-		{ "type", do_type },	   { "expect", do_expect },
-		{ "run", do_run },	   { "kill", do_kill },
-		{ "wait", do_wait },	   { "watch", do_watch },
-		{ "strike", do_strike },   { "interact", do_interact },
+		{ "timeout", do_timeout },   { "send", do_send },
+		{ "expect", do_expect },     { "run", do_run },
+		{ "kill", do_kill },	     { "wait", do_wait },
+		{ "watch", do_watch },	     { "strike", do_strike },
+		{ "interact", do_interact },
 	};
 	char *arg = strchr(line, ' ');
 	bool bare;
