@@ -442,7 +442,7 @@ class Session:
 	def __init__(self, opts, host):
 		self.opts = opts
 		self.host = host
-		self.deadline = time.monotonic() + opts.timeout if opts.timeout else None
+		self.limit_time()
 		self.back = Receiver(opts.out)
 		self.pending = []		# (fd, data) not yet written to our own outputs
 		self.stdin = opts.tty or not os.isatty(0)
@@ -450,6 +450,10 @@ class Session:
 		self.status = None
 		self.timed_out = False
 		self.done = False
+
+	def limit_time(self):
+		timeout = self.opts.timeout
+		self.deadline = time.monotonic() + timeout if timeout else None
 
 	def begin(self):
 		"""Tell the host all that is particular to this run."""
@@ -487,6 +491,8 @@ class Session:
 		elif kind == b"R" and not self.host.up:
 			self.host.up = True
 			self.host.tell_time()
+			# The time is the command's: none of it is lost by booting.
+			self.limit_time()
 		elif kind == b"m":
 			warn("in the host: " + data.decode(errors="replace"))
 		elif kind == b"x":
