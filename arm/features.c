@@ -100,7 +100,9 @@ static int choose_mte(struct machine *machine)
  */
 static void choose_nisv(struct machine *machine)
 {
-	if (vm_enable_cap(&machine->vm, KVM_CAP_ARM_NISV_TO_USER, 0))
+	machine->features.nisv =
+		!vm_enable_cap(&machine->vm, KVM_CAP_ARM_NISV_TO_USER, 0);
+	if (!machine->features.nisv)
 		pr_warn("this kernel's KVM has no KVM_CAP_ARM_NISV_TO_USER "
 			"(Linux 5.5): a guest that reaches a device with an "
 			"instruction without syndrome ends the run");

@@ -109,6 +109,23 @@ static u64 largest_bank(const struct machine_type *type, u64 at)
 	return size >= type->flash_block ? size : 0;
 }
 
+/*
+ * The first bank that can be written gets KVM's ring. Not without
+ * KVM_CAP_ARM_NISV_TO_USER: a load pair from the unmapped array would end the
+ * run.
+ */
+static struct mmio_ring *ring_for(struct machine *machine, unsigned int n)
+{
+	const struct flash_config *configs = machine->config->flash;
+	unsigned int first = 0;
+
+	while (first < n && configs[first].readonly)
+		first++;
+	if (!machine->features.nisv || first != n || configs[n].readonly)
+		return NULL;
+	return &machine->vm.ring;
+}
+
 /* Adds a bank at *at or above, and moves *at behind it. */
 static int add_flash(struct machine *machine, unsigned int n, u64 *at)
 {
@@ -126,6 +143,7 @@ static int add_flash(struct machine *machine, unsigned int n, u64 *at)
 			 : n		  ? names[n]
 					  : FIRST_LABEL,
 		.block = type->flash_block,
+		.ring = ring_for(machine, n),
 	};
 	u64 room = largest_bank(type, *at);
 	struct cfi_flash *flash;

@@ -56,6 +56,7 @@ struct arm_features {
 	bool mte;
 	bool pvtime;
 	bool aarch32;
+	bool nisv; /* accesses without syndrome come to lkvm */
 };
 
 struct machine {

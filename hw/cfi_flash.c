@@ -43,36 +43,115 @@ static u32 bus_word(const struct cfi_flash *flash, u64 offset)
 	return word;
 }
 
-static u64 flash_read(struct mmio_region *region, u64 offset, unsigned int len)
+static u64 read_bus(const struct cfi_flash *flash, u64 offset, unsigned int len)
 {
-	struct cfi_flash *flash = from_region(region);
 	u64 value = 0;
 
-	pthread_mutex_lock(&flash->lock);
-	flash->stats.reads++;
 	for (unsigned int i = 0; i < len; i++) {
 		u64 at = offset + i;
 		u32 word = bus_word(flash, ALIGN_DOWN(at, BUS_WIDTH));
 
 		value |= (u64)(u8)(word >> (8 * (at % BUS_WIDTH))) << (8 * i);
 	}
-	pthread_mutex_unlock(&flash->lock);
 	return value;
 }
 
+/* What KVM has taken for the bank comes before what the caller is up to. */
+static void lock(struct cfi_flash *flash)
+{
+	pthread_mutex_lock(flash->lock);
+	if (flash->ring)
+		mmio_ring_drain(flash->ring);
+}
+
+static void unlock(struct cfi_flash *flash)
+{
+	pthread_mutex_unlock(flash->lock);
+}
+
+static void mapping_failed(struct cfi_flash *flash, const char *what, int err)
+{
+	pr_guest(&flash->mapping, "%s: unable to %s the array: %s",
+		 flash->dev.name, what, strerror(-err));
+}
+
 /*
- * Follows the rule: mapped if, and only if, both chips are in array mode. If
- * KVM refuses to map, every access goes on trapping, which is slow but right.
+ * The zone comes only with the first command: registering one makes the next
+ * changes of slots wait, and most guests never write to their flash.
+ */
+static void open_ring(struct cfi_flash *flash)
+{
+	struct mmio_ring *ring = flash->ring;
+	int ret;
+
+	if (flash->zone == ZONE_NOT_YET) {
+		ret = mmio_ring_add_zone(ring, flash->region.base,
+					 (u32)flash->region.size);
+		flash->zone = ret ? ZONE_REFUSED : ZONE_ADDED;
+		if (ret)
+			pr_debug("%s: KVM takes no writes for it: %s",
+				 flash->dev.name, strerror(-ret));
+	}
+	if (flash->zone == ZONE_ADDED)
+		mmio_ring_open(ring);
+}
+
+/*
+ * If KVM refuses, every access goes on trapping, which is slow but right. KVM
+ * must not take any writes while the guest can read around them: the last of
+ * those it took may have ended array mode.
+ */
+static void map(struct cfi_flash *flash)
+{
+	int ret;
+
+	if (flash->ring)
+		mmio_ring_close(flash->ring);
+	if (in_array_mode(flash)) {
+		ret = memslot_map(&flash->slot);
+		if (ret)
+			mapping_failed(flash, "map", ret);
+	}
+	if (flash->ring && !flash->slot.mapped)
+		open_ring(flash);
+}
+
+static void unmap(struct cfi_flash *flash)
+{
+	int ret = memslot_unmap(&flash->slot);
+
+	if (ret)
+		mapping_failed(flash, "unmap", ret);
+	else if (flash->ring)
+		open_ring(flash);
+}
+
+/*
+ * Follows the rule: mapped only while both chips are in array mode. A bank
+ * whose writes KVM takes is mapped when the guest reads its array, one that
+ * the guest may execute at once: a fetch from where no memory is does not come
+ * here.
  */
 static void update_mapping(struct cfi_flash *flash)
 {
-	bool map = in_array_mode(flash);
-	int ret = map ? memslot_map(&flash->slot) : memslot_unmap(&flash->slot);
+	if (!in_array_mode(flash))
+		unmap(flash);
+	else if (!flash->ring)
+		map(flash);
+}
 
-	if (ret)
-		pr_guest(&flash->mapping, "%s: unable to %s the array: %s",
-			 flash->dev.name, map ? "map" : "unmap",
-			 strerror(-ret));
+static u64 flash_read(struct mmio_region *region, u64 offset, unsigned int len)
+{
+	struct cfi_flash *flash = from_region(region);
+	u64 value;
+
+	lock(flash);
+	flash->stats.reads++;
+	if (in_array_mode(flash) && !flash->slot.mapped)
+		map(flash);
+	value = read_bus(flash, offset, len);
+	unlock(flash);
+	return value;
 }
 
 /* Applies what `effect` does to chip `n`'s lane of bytes [start, start+len). */
@@ -215,13 +294,9 @@ static void bus_cycle(struct cfi_flash *flash, u64 offset, u32 value)
  * that: U-Boot probes with narrow cycles first and would take the bank for one
  * of narrower chips.
  */
-static void flash_write(struct mmio_region *region, u64 offset, u64 value,
-			unsigned int len)
+static void write_locked(struct cfi_flash *flash, u64 offset, u64 value,
+			 unsigned int len)
 {
-	struct cfi_flash *flash = from_region(region);
-
-	pthread_mutex_lock(&flash->lock);
-	flash->stats.writes++;
 	if (len < BUS_WIDTH || !IS_ALIGNED(offset, BUS_WIDTH)) {
 		pr_guest(&flash->narrow,
 			 "%s: ignored a write of %u bytes at offset 0x%" PRIx64
@@ -233,7 +308,26 @@ static void flash_write(struct mmio_region *region, u64 offset, u64 value,
 			bus_cycle(flash, offset + BUS_WIDTH,
 				  (u32)(value >> 32));
 	}
-	pthread_mutex_unlock(&flash->lock);
+}
+
+static void flash_write(struct mmio_region *region, u64 offset, u64 value,
+			unsigned int len)
+{
+	struct cfi_flash *flash = from_region(region);
+
+	lock(flash);
+	flash->stats.writes++;
+	write_locked(flash, offset, value, len);
+	unlock(flash);
+}
+
+static void flash_coalesced(struct mmio_region *region, u64 offset, u64 value,
+			    unsigned int len)
+{
+	struct cfi_flash *flash = from_region(region);
+
+	flash->stats.absorbed++;
+	write_locked(flash, offset, value, len);
 }
 
 /*
@@ -247,12 +341,13 @@ static bool flash_no_syndrome(struct mmio_region *region, u64 offset,
 	bool retry;
 
 	(void)offset;
-	pthread_mutex_lock(&flash->lock);
+	lock(flash);
 	flash->stats.reads += !is_write;
 	flash->stats.writes += is_write;
-	update_mapping(flash);
+	if (in_array_mode(flash) && !is_write)
+		map(flash);
 	retry = !is_write && flash->slot.mapped;
-	pthread_mutex_unlock(&flash->lock);
+	unlock(flash);
 	return retry;
 }
 
@@ -260,6 +355,7 @@ static const struct mmio_ops flash_mmio_ops = {
 	.read = flash_read,
 	.write = flash_write,
 	.no_syndrome = flash_no_syndrome,
+	.coalesced = flash_coalesced,
 };
 
 /* Linux: Documentation/devicetree/bindings/mtd/mtd-physmap.yaml. */
@@ -281,11 +377,11 @@ static void flash_reset(struct device *dev)
 {
 	struct cfi_flash *flash = from_device(dev);
 
-	pthread_mutex_lock(&flash->lock);
+	lock(flash);
 	cfi_chip_reset(&flash->chips[0]);
 	cfi_chip_reset(&flash->chips[1]);
-	update_mapping(flash);
-	pthread_mutex_unlock(&flash->lock);
+	map(flash);
+	unlock(flash);
 }
 
 static int flash_quiesce(struct device *dev)
@@ -293,9 +389,9 @@ static int flash_quiesce(struct device *dev)
 	struct cfi_flash *flash = from_device(dev);
 	int ret;
 
-	pthread_mutex_lock(&flash->lock);
+	lock(flash);
 	ret = flash_store_sync(&flash->store);
-	pthread_mutex_unlock(&flash->lock);
+	unlock(flash);
 	if (ret)
 		pr_err("flash %s: unable to make the content durable: %s",
 		       flash->store.path, strerror(-ret));
@@ -307,17 +403,18 @@ static void flash_stats(struct device *dev, struct json_writer *json)
 	struct cfi_flash *flash = from_device(dev);
 	const struct cfi_flash_stats *stats = &flash->stats;
 
-	pthread_mutex_lock(&flash->lock);
+	lock(flash);
 	json_string(json, "file", flash->store.path);
 	json_u64(json, "size", flash->store.size);
 	json_u64(json, "reads_trapped", stats->reads);
-	json_u64(json, "writes", stats->writes);
+	json_u64(json, "writes_trapped", stats->writes);
+	json_u64(json, "writes_absorbed", stats->absorbed);
 	json_u64(json, "programs", stats->programs);
 	json_u64(json, "erases", stats->erases);
 	json_u64(json, "failures", stats->failures);
 	json_u64(json, "file_writes", flash->store.writes);
 	json_u64(json, "memslot_updates", flash->slot.updates);
-	pthread_mutex_unlock(&flash->lock);
+	unlock(flash);
 }
 
 static void flash_destroy(struct device *dev)
@@ -328,7 +425,7 @@ static void flash_destroy(struct device *dev)
 	cfi_chip_destroy(&flash->chips[0]);
 	cfi_chip_destroy(&flash->chips[1]);
 	flash_store_close(&flash->store);
-	pthread_mutex_destroy(&flash->lock);
+	pthread_mutex_destroy(&flash->own_lock);
 	free(flash);
 }
 
@@ -355,7 +452,9 @@ static int init_chips(struct cfi_flash *flash, u32 block)
 
 static void init(struct cfi_flash *flash, const struct cfi_flash_params *params)
 {
-	pthread_mutex_init(&flash->lock, NULL);
+	pthread_mutex_init(&flash->own_lock, NULL);
+	flash->ring = params->ring;
+	flash->lock = flash->ring ? &flash->ring->lock : &flash->own_lock;
 	flash->dev.name = params->name;
 	flash->dev.ops = &flash_device_ops;
 	flash->store = params->store;
@@ -394,7 +493,7 @@ int cfi_flash_create(struct vm *vm, struct mmio_bus *bus,
 		flash_destroy(&flash->dev);
 		return ret;
 	}
-	update_mapping(flash);
+	map(flash);
 	*out = flash;
 	return 0;
 }

@@ -161,3 +161,16 @@ void mmio_bus_write(struct mmio_bus *bus, u64 addr, u64 value, unsigned int len)
 	region->ops->write(region, addr - region->base, mask_value(value, len),
 			   len);
 }
+
+void mmio_bus_coalesced(struct mmio_bus *bus, u64 addr, u64 value,
+			unsigned int len)
+{
+	struct mmio_region *region = find_whole(bus, addr, len);
+
+	if (!region || !region->ops->coalesced) {
+		unclaimed(bus, "wrote", addr, len);
+		return;
+	}
+	region->ops->coalesced(region, addr - region->base,
+			       mask_value(value, len), len);
+}

@@ -27,6 +27,9 @@
  */
 static __thread struct kvm_run *volatile this_run;
 
+/* The vCPU of this thread, NULL on others. */
+static __thread struct vcpu *this_vcpu;
+
 static void handle_kick(int sig)
 {
 	(void)sig;
@@ -111,6 +114,8 @@ static void handle_exit(struct vcpu *vcpu)
 {
 	struct kvm_run *run = vcpu->run;
 
+	/* What the guest wrote before comes before. */
+	mmio_ring_flush(&vcpu->vm->ring);
 	switch (run->exit_reason) {
 	case KVM_EXIT_MMIO:
 		exit_mmio(vcpu);
@@ -144,19 +149,81 @@ static void run_failed(struct vcpu *vcpu, int err)
 	fail(vcpu, text, (u64)err);
 }
 
+static void wait_for_resume(struct vcpu *vcpu)
+{
+	struct vm *vm = vcpu->vm;
+
+	pthread_mutex_lock(&vm->pause_lock);
+	atomic_store(&vcpu->in_guest, false);
+	pthread_cond_broadcast(&vm->pause_changed);
+	while (atomic_load(&vm->paused))
+		pthread_cond_wait(&vm->pause_changed, &vm->pause_lock);
+	pthread_mutex_unlock(&vm->pause_lock);
+}
+
+/*
+ * Whoever pauses sets `paused` and then looks at `in_guest`; here it is the
+ * other way round, so that one of both sees the other.
+ */
+static int enter_guest(struct vcpu *vcpu)
+{
+	struct vm *vm = vcpu->vm;
+	int ret;
+
+	atomic_store(&vcpu->in_guest, true);
+	while (atomic_load(&vm->paused)) {
+		wait_for_resume(vcpu);
+		atomic_store(&vcpu->in_guest, true);
+	}
+	ret = ioctl(vcpu->fd, KVM_RUN, 0) < 0 ? -errno : 0;
+	atomic_store(&vcpu->in_guest, false);
+	if (atomic_load(&vm->paused)) {
+		pthread_mutex_lock(&vm->pause_lock);
+		pthread_cond_broadcast(&vm->pause_changed);
+		pthread_mutex_unlock(&vm->pause_lock);
+	}
+	return ret;
+}
+
+void vm_pause(struct vm *vm)
+{
+	pthread_mutex_lock(&vm->pauser_lock);
+	pthread_mutex_lock(&vm->pause_lock);
+	atomic_store(&vm->paused, true);
+	for (unsigned int i = 0; i < vm->nr_vcpus; i++) {
+		struct vcpu *vcpu = vm->vcpus[i];
+
+		if (vcpu == this_vcpu || !atomic_load(&vcpu->in_guest))
+			continue;
+		vcpu_kick(vcpu);
+		while (atomic_load(&vcpu->in_guest))
+			pthread_cond_wait(&vm->pause_changed, &vm->pause_lock);
+	}
+	pthread_mutex_unlock(&vm->pause_lock);
+}
+
+void vm_resume(struct vm *vm)
+{
+	pthread_mutex_lock(&vm->pause_lock);
+	atomic_store(&vm->paused, false);
+	pthread_cond_broadcast(&vm->pause_changed);
+	pthread_mutex_unlock(&vm->pause_lock);
+	pthread_mutex_unlock(&vm->pauser_lock);
+}
+
 static void run_once(struct vcpu *vcpu)
 {
-	int ret = ioctl(vcpu->fd, KVM_RUN, 0);
+	int ret = enter_guest(vcpu);
 
-	if (ret < 0 && (errno == EINTR || errno == EAGAIN)) {
+	if (ret == -EINTR || ret == -EAGAIN) {
 		/* Cleared before `stopping` is looked at: see this_run. */
 		vcpu->run->immediate_exit = 0;
 		atomic_fetch_add_explicit(&vcpu->stats.kicks, 1,
 					  memory_order_relaxed);
 		return;
 	}
-	if (ret < 0) {
-		run_failed(vcpu, errno);
+	if (ret) {
+		run_failed(vcpu, -ret);
 		return;
 	}
 	atomic_fetch_add_explicit(&vcpu->stats.exits, 1, memory_order_relaxed);
@@ -177,6 +244,7 @@ static void *vcpu_thread(void *arg)
 	snprintf(name, sizeof(name), "kvm-vcpu-%u", vcpu->id);
 	pthread_setname_np(pthread_self(), name);
 	this_run = vcpu->run;
+	this_vcpu = vcpu;
 	/* Waits until vcpus_start() has created every thread. */
 	pthread_mutex_lock(&vcpu->vm->start_lock);
 	pthread_mutex_unlock(&vcpu->vm->start_lock);
@@ -325,6 +393,17 @@ static int vcpu_create(struct vm *vm, unsigned int id)
 	return 0;
 }
 
+/* Each vCPU's mapping has the VM's one ring, some pages behind its start. */
+static void map_ring(struct vm *vm)
+{
+	size_t page = (size_t)sysconf(_SC_PAGESIZE);
+	size_t offset = (size_t)vm_check_cap(vm, KVM_CAP_COALESCED_MMIO) * page;
+
+	if (offset && offset + page <= vm->vcpu_map_size)
+		mmio_ring_set_page(&vm->ring, (u8 *)vm->vcpus[0]->run + offset,
+				   page);
+}
+
 int vm_create_vcpus(struct vm *vm, unsigned int n)
 {
 	int ret = 0;
@@ -336,6 +415,8 @@ int vm_create_vcpus(struct vm *vm, unsigned int n)
 	}
 	for (unsigned int i = 0; i < n && !ret; i++)
 		ret = vcpu_create(vm, i);
+	if (!ret)
+		map_ring(vm);
 	return ret;
 }
 

@@ -86,8 +86,12 @@ int vm_open(struct vm *vm, const char *dev)
 	}
 	memslot_ids_init(&vm->slot_ids);
 	mmio_bus_init(&vm->bus);
+	mmio_ring_init(&vm->ring, vm);
 	device_list_init(&vm->devices);
 	pthread_mutex_init(&vm->start_lock, NULL);
+	pthread_mutex_init(&vm->pauser_lock, NULL);
+	pthread_mutex_init(&vm->pause_lock, NULL);
+	pthread_cond_init(&vm->pause_changed, NULL);
 	return 0;
 
 err_close:
@@ -114,9 +118,13 @@ void vm_destroy(struct vm *vm)
 {
 	device_destroy_all(&vm->devices);
 	vcpus_destroy(vm);
+	mmio_ring_destroy(&vm->ring);
 	mmio_bus_destroy(&vm->bus);
 	evloop_destroy(&vm->loop);
 	pthread_mutex_destroy(&vm->start_lock);
+	pthread_mutex_destroy(&vm->pauser_lock);
+	pthread_mutex_destroy(&vm->pause_lock);
+	pthread_cond_destroy(&vm->pause_changed);
 	if (vm->fd >= 0)
 		close(vm->fd);
 	close(vm->kvm_fd);
@@ -201,6 +209,7 @@ enum vm_exit vm_run(struct vm *vm)
 	if (ret)
 		vm_request_exit(vm, VM_EXIT_FAILURE);
 	vcpus_stop(vm);
+	mmio_ring_flush(&vm->ring);
 	if (atomic_load(&vm->exit_reason) == VM_EXIT_TIMEOUT)
 		describe_vcpus(vm);
 	/* Whatever the guest said: not all of it could be done. */

@@ -15,6 +15,7 @@
 #include "lkvm/log.h"
 #include "lkvm/memslot.h"
 #include "lkvm/mmio.h"
+#include "lkvm/mmio_ring.h"
 
 /* Bytes of both chips' write buffers. */
 #define CFI_FLASH_BUFFER 2048
@@ -25,12 +26,20 @@ struct cfi_flash_params {
 	u64 base;
 	u32 block;		  /* erase block of the bank, bytes */
 	struct flash_store store; /* opened; the bank owns it from now on */
+	/*
+	 * Lets KVM take writes while the bank is not mapped, and maps the bank
+	 * not before its array is read. NULL: every write exits and the bank is
+	 * mapped at once, as it has to be if the guest executes from it. One
+	 * bank of a VM can have it.
+	 */
+	struct mmio_ring *ring;
 };
 
 /* What guests and statistics see of a bank; guarded by `lock`. */
 struct cfi_flash_stats {
 	u64 reads; /* accesses that came here */
 	u64 writes;
+	u64 absorbed; /* that KVM took, and brought here together */
 	u64 programs; /* commands carried out, counted once for both chips */
 	u64 erases;
 	u64 failures; /* commands that the medium refused */
@@ -39,7 +48,15 @@ struct cfi_flash_stats {
 struct cfi_flash {
 	struct device dev;
 	struct mmio_region region;
-	pthread_mutex_t lock; /* chips, store, slot, statistics; innermost */
+	/* Of chips, store, slot and statistics: the ring's if there is one. */
+	pthread_mutex_t *lock;
+	pthread_mutex_t own_lock;
+	struct mmio_ring *ring;
+	enum {
+		ZONE_NOT_YET,
+		ZONE_ADDED,
+		ZONE_REFUSED
+	} zone;
 	struct cfi_chip chips[2];
 	struct flash_store store;
 	struct memslot slot;

@@ -29,6 +29,12 @@ struct mmio_ops {
 	 */
 	bool (*no_syndrome)(struct mmio_region *region, u64 offset,
 			    bool is_write);
+	/*
+	 * A write that KVM took for a zone of the region's, at last: see
+	 * mmio_ring.h. The ring's lock is held. NULL: it has no zone.
+	 */
+	void (*coalesced)(struct mmio_region *region, u64 offset, u64 value,
+			  unsigned int len);
 };
 
 /* Owned by the device, at least as long as the bus lives. */
@@ -82,5 +88,9 @@ struct mmio_region *mmio_bus_find(const struct mmio_bus *bus, u64 addr);
 u64 mmio_bus_read(struct mmio_bus *bus, u64 addr, unsigned int len);
 void mmio_bus_write(struct mmio_bus *bus, u64 addr, u64 value,
 		    unsigned int len);
+
+/* A write from KVM's ring of coalesced MMIO, whose lock is held. */
+void mmio_bus_coalesced(struct mmio_bus *bus, u64 addr, u64 value,
+			unsigned int len);
 
 #endif

@@ -15,6 +15,7 @@
 #include "lkvm/log.h"
 #include "lkvm/memslot.h"
 #include "lkvm/mmio.h"
+#include "lkvm/mmio_ring.h"
 #include "lkvm/util.h"
 
 /* Why a run ended. The first reason that is given counts. */
@@ -59,6 +60,7 @@ struct vcpu {
 	struct kvm_run *run;
 	pthread_t thread;
 	bool started;
+	atomic_bool in_guest; /* in KVM_RUN, or just about to enter it */
 	struct vcpu_stats stats;
 };
 
@@ -70,6 +72,7 @@ struct vm {
 	struct gmem mem;
 	struct memslot_ids slot_ids;
 	struct mmio_bus bus;
+	struct mmio_ring ring;
 	struct device_list devices;
 	struct evloop loop;
 	const cpu_set_t *affinity; /* of the vCPU threads, or NULL; not owned */
@@ -77,6 +80,10 @@ struct vm {
 	struct vcpu **vcpus;
 	unsigned int nr_vcpus;
 	pthread_mutex_t start_lock; /* held until all vCPU threads exist */
+	/* See vm_pause(). */
+	pthread_mutex_t pauser_lock, pause_lock;
+	pthread_cond_t pause_changed;
+	atomic_bool paused;
 	atomic_bool stopping;
 	_Atomic(int) exit_reason; /* enum vm_exit */
 	_Atomic(u64) memslot_updates;
@@ -133,6 +140,14 @@ void vm_request_exit(struct vm *vm, enum vm_exit reason);
 
 /* The name of a reason, for messages: "guest powered off", ... */
 const char *vm_exit_name(enum vm_exit reason);
+
+/*
+ * When vm_pause() returns, no vCPU is in the guest, nor will one enter it until
+ * vm_resume(); vCPUs that handle an exit go on with that. Any thread; a vCPU's
+ * own does not count, of course. One pauses at a time, others wait their turn.
+ */
+void vm_pause(struct vm *vm);
+void vm_resume(struct vm *vm);
 
 /* Makes vCPU return from KVM_RUN, even if it is only about to enter. */
 void vcpu_kick(struct vcpu *vcpu);

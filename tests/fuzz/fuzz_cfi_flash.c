@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* SOURCES: hw/cfi_flash.c hw/cfi_chip.c hw/flash_store.c util/file.c */
-/* SOURCES: vmm/fdt.c util/json.c util/log.c vmm/mmio.c */
+/* SOURCES: vmm/fdt.c util/json.c util/log.c vmm/mmio.c vmm/mmio_ring.c */
 /*
  * A flash bank under random accesses, on a file in memory that may be shorter
  * than the bank: bits only go down or whole blocks up, the file holds what the
@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "lkvm/cfi_flash.h"
+#include "lkvm/vm.h"
 
 #define BASE	0x2000000
 #define SIZE	0x4000
@@ -73,6 +74,17 @@ int memslot_unmap(struct memslot *slot)
 void memslot_release(struct memslot *slot)
 {
 	slot->mapped = false;
+}
+
+/* Only mmio_ring.c wants them, and this bank has no ring. */
+void vm_pause(struct vm *vm)
+{
+	(void)vm;
+}
+
+void vm_resume(struct vm *vm)
+{
+	(void)vm;
 }
 
 static bool array_mode(void)

@@ -26,7 +26,11 @@
 #define LEVEL_GSI      21
 #define ROUNDS	       10
 
-#define KICK_ROUNDS 60
+/* As in tests/guest/count.c. */
+#define COUNTER 0x80f00000
+
+#define KICK_ROUNDS  60
+#define PAUSE_ROUNDS 100
 
 static unsigned int count;
 static bool failed;
@@ -147,6 +151,84 @@ static void test_kicks(const char *dir)
 	check(good == KICK_ROUNDS, "no kick is lost");
 }
 
+struct pauser {
+	struct vm *vm;
+	pthread_t thread;
+	unsigned int good;
+};
+
+/* What tests/guest/count.c counts. */
+static u64 counter(struct vm *vm)
+{
+	const u64 *at = gmem_ptr(&vm->mem, COUNTER, sizeof(*at));
+
+	return __atomic_load_n(at, __ATOMIC_ACQUIRE);
+}
+
+static bool stands_still(struct vm *vm)
+{
+	const struct timespec moment = { .tv_nsec = 500000 };
+	u64 before = counter(vm);
+
+	nanosleep(&moment, NULL);
+	return counter(vm) == before;
+}
+
+static void wait_for_progress(struct vm *vm)
+{
+	u64 before = counter(vm);
+
+	while (counter(vm) == before)
+		sched_yield();
+}
+
+static void *pause_often(void *arg)
+{
+	struct pauser *pauser = arg;
+
+	for (int i = 0; i < PAUSE_ROUNDS; i++) {
+		wait_for_progress(pauser->vm);
+		vm_pause(pauser->vm);
+		pauser->good += stands_still(pauser->vm);
+		vm_resume(pauser->vm);
+	}
+	return NULL;
+}
+
+/* Two at it, while one vCPU counts and two are not yet started. */
+static void *pause_and_end(void *arg)
+{
+	struct pauser *pausers = arg;
+
+	for (int i = 0; i < 2; i++)
+		pthread_create(&pausers[i].thread, NULL, pause_often,
+			       &pausers[i]);
+	for (int i = 0; i < 2; i++)
+		pthread_join(pausers[i].thread, NULL);
+	vm_request_exit(pausers[0].vm, VM_EXIT_KILLED);
+	return NULL;
+}
+
+static void test_pause(const char *dir)
+{
+	struct vm_config config = { .nr_cpus = 3 };
+	struct pauser pausers[2] = { 0 };
+	struct machine *machine;
+	char path[PATH_MAX];
+	pthread_t thread;
+
+	machine = start(&config, dir, "count", path);
+	if (!check(machine != NULL, "a machine to pause"))
+		return;
+	pausers[0].vm = pausers[1].vm = machine_vm(machine);
+	pthread_create(&thread, NULL, pause_and_end, pausers);
+	check(vm_run(pausers[0].vm) == VM_EXIT_KILLED, "it ran to the end");
+	pthread_join(thread, NULL);
+	check(pausers[0].good + pausers[1].good == 2 * PAUSE_ROUNDS,
+	      "no vCPU is in the guest during a pause");
+	machine_destroy(machine);
+}
+
 static unsigned int count_entries(const char *path)
 {
 	DIR *dir = opendir(path);
@@ -218,6 +300,7 @@ int main(int argc, char *argv[])
 	log_set_level(LOG_LEVEL_ERROR);
 	test_eventfds(argv[1]);
 	test_kicks(argv[1]);
+	test_pause(argv[1]);
 	test_leaks(argv[1]);
 	test_two(argv[1]);
 	printf("1..%u\n", count);

@@ -7,11 +7,9 @@
 #include "bank_fixture.h"
 
 struct fakes fake;
-struct mmio_bus bus;
 struct cfi_flash *flash;
 
-/* Stands for the VM; nothing looks inside. */
-static char vm;
+struct vm vm;
 
 ssize_t __real_pwrite(int fd, const void *buf, size_t len, off_t offset);
 ssize_t __wrap_pwrite(int fd, const void *buf, size_t len, off_t offset);
@@ -23,7 +21,7 @@ ssize_t __wrap_pwrite(int fd, const void *buf, size_t len, off_t offset)
 	assert_true(len <= FLASH_STORE_PIECE);
 	assert_int_equal(offset / 4096, (offset + (off_t)len - 1) / 4096);
 	if (flash && fd == flash->store.fd) {
-		assert_int_equal(pthread_mutex_trylock(&flash->lock), EBUSY);
+		assert_int_equal(pthread_mutex_trylock(flash->lock), EBUSY);
 		if (flash->slot.mapped)
 			fake.order_kept = false;
 	}
@@ -68,7 +66,7 @@ static int update(struct memslot *slot, bool map, int err)
 {
 	/* One vCPU's access at a time, but for when the bank is made. */
 	if (flash && slot == &flash->slot)
-		assert_int_equal(pthread_mutex_trylock(&flash->lock), EBUSY);
+		assert_int_equal(pthread_mutex_trylock(flash->lock), EBUSY);
 	assert_ptr_equal(slot->vm, &vm);
 	if (slot->mapped == map)
 		return 0;
@@ -96,6 +94,39 @@ void memslot_release(struct memslot *slot)
 	slot->vm = NULL;
 }
 
+/* ---- The ring's view of the VM ------------------------------------------- */
+
+static u64 ring_page[512];
+
+static struct kvm_coalesced_mmio_ring *kvm_ring(void)
+{
+	return (struct kvm_coalesced_mmio_ring *)(void *)ring_page;
+}
+
+int __wrap_ioctl(int fd, unsigned long request, ...);
+
+int __wrap_ioctl(int fd, unsigned long request, ...)
+{
+	(void)fd;
+	assert_int_equal(request, KVM_REGISTER_COALESCED_MMIO);
+	fake.nr_zones++;
+	errno = fake.zone;
+	return fake.zone ? -1 : 0;
+}
+
+void vm_pause(struct vm *paused)
+{
+	assert_ptr_equal(paused, &vm);
+	fake.nr_pauses++;
+	if (fake.late)
+		fake.late();
+}
+
+void vm_resume(struct vm *paused)
+{
+	assert_ptr_equal(paused, &vm);
+}
+
 /* ---- The bank ------------------------------------------------------------ */
 
 int make_bank(const char *options)
@@ -114,7 +145,12 @@ int make_bank(const char *options)
 	assert_int_equal(ret, 0);
 	fake.nr_pwrites = 0;
 	mmio_bus_init(&bus);
-	ret = cfi_flash_create((struct vm *)&vm, &bus, &params, &made);
+	if (fake.coalesce) {
+		mmio_ring_init(&vm.ring, &vm);
+		mmio_ring_set_page(&vm.ring, ring_page, sizeof(ring_page));
+		params.ring = &vm.ring;
+	}
+	ret = cfi_flash_create(&vm, &bus, &params, &made);
 	flash = made;
 	if (ret)
 		mmio_bus_destroy(&bus);
@@ -164,6 +200,25 @@ u64 rd(u64 offset, unsigned int len)
 	return mmio_bus_read(&bus, BASE + offset, len);
 }
 
+bool kvm_wr(u64 offset, u32 value)
+{
+	struct kvm_coalesced_mmio_ring *ring = kvm_ring();
+	struct kvm_coalesced_mmio *entry = &ring->coalesced_mmio[ring->last];
+	u32 next = (ring->last + 1) % vm.ring.entries;
+
+	if (next == ring->first || fake.zone) {
+		wr(offset, value);
+		return false;
+	}
+	/* Or the guest would not notice what it has done. */
+	assert_false(flash->slot.mapped);
+	entry->phys_addr = BASE + offset;
+	entry->len = 4;
+	memcpy(entry->data, &value, sizeof(value));
+	ring->last = next;
+	return true;
+}
+
 void wr_len(u64 offset, u64 value, unsigned int len)
 {
 	bool array;
@@ -171,8 +226,10 @@ void wr_len(u64 offset, u64 value, unsigned int len)
 	mmio_bus_write(&bus, BASE + offset, value, len);
 	array = cfi_chip_in_array_mode(&flash->chips[0]) &&
 		cfi_chip_in_array_mode(&flash->chips[1]);
-	if (!fake.map && !fake.unmap)
+	if (!fake.map && !fake.unmap && !fake.coalesce)
 		assert_int_equal(flash->slot.mapped, array);
+	if (flash->slot.mapped && !fake.unmap)
+		assert_true(array && !vm.ring.open);
 }
 
 void wr(u64 offset, u32 value)

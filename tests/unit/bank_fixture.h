@@ -5,6 +5,7 @@
 
 #include "flash_fixture.h"
 #include "lkvm/cfi_flash.h"
+#include "lkvm/vm.h"
 
 #define BASE 0x2000000
 #define SIZE SZ_1M /* of the bank that setup() makes */
@@ -16,11 +17,20 @@ extern struct fakes {
 	unsigned int fail_pwrite; /* only this one, counted from 1; 0: all */
 	unsigned int nr_pwrites, nr_syncs;
 	unsigned int nr_released;
+	/*
+	 * For the next bank: it has the VM's ring, with a page of KVM's; and
+	 * what other vCPUs write in the moment they are told to pause.
+	 */
+	bool coalesce;
+	void (*late)(void);
+	int zone; /* errno of registering one */
+	unsigned int nr_zones, nr_pauses;
 	/* False if the array was changed while the guest could read it. */
 	bool order_kept;
 } fake;
 
-extern struct mmio_bus bus;
+extern struct vm vm;
+#define bus vm.bus
 extern struct cfi_flash *flash;
 
 int setup(void **state);    /* a bank of 1 MiB of pattern */
@@ -40,6 +50,12 @@ void drop_bank(void);
 u64 rd(u64 offset, unsigned int len);
 void wr(u64 offset, u32 value);
 void wr_len(u64 offset, u64 value, unsigned int len);
+
+/*
+ * A write of the guest that KVM may take. True if it has, else it has exited as
+ * by wr().
+ */
+bool kvm_wr(u64 offset, u32 value);
 
 /* A command to both chips: `command` on both halves. */
 void cmd(u64 offset, u16 command);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* SOURCES: hw/cfi_flash.c hw/cfi_chip.c hw/flash_store.c util/file.c */
-/* SOURCES: vmm/fdt.c util/json.c vmm/mmio.c tests/unit/flash_fixture.c */
+/* SOURCES: vmm/fdt.c util/json.c vmm/mmio.c vmm/mmio_ring.c tests/unit/flash_fixture.c */
 /* SOURCES: tests/unit/bank_fixture.c */
-/* WRAP: pwrite fdatasync */
+/* WRAP: pwrite fdatasync ioctl */
 /* A flash bank: what programs and erases do to array, file and status. */
 #include <errno.h>
 #include <fcntl.h>

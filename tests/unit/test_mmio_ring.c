@@ -1,0 +1,330 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* SOURCES: vmm/mmio_ring.c vmm/mmio.c */
+/* WRAP: ioctl */
+/*
+ * The ring of coalesced MMIO against a kernel of our own, which finds out how
+ * much room there is as Linux 6.1 does, or as newer ones do.
+ */
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+#include <cmocka.h>
+
+#include "lkvm/vm.h"
+
+#define BASE   0x2000000
+#define SIZE   0x10000
+#define VM_FD  1234
+#define ROUNDS 20000
+
+static const size_t page_sizes[] = { SZ_4K, 16 * SZ_1K, 64 * SZ_1K };
+
+static struct {
+	struct vm vm;
+	struct mmio_region region;
+	struct kvm_coalesced_mmio_ring *page;
+	bool old_kernel;
+	u32 sent;	   /* numbers written by the guest */
+	u32 seen;	   /* and those that came to the device, in order */
+	unsigned int late; /* writes that other vCPUs have under way */
+	unsigned int pauses;
+	bool paused;
+	struct kvm_coalesced_mmio_zone zone;
+	int error; /* of ioctl() */
+} t;
+
+void log_print(enum log_level level, const char *fmt, ...)
+{
+	(void)level;
+	(void)fmt;
+}
+
+int __wrap_ioctl(int fd, unsigned long request, ...);
+
+int __wrap_ioctl(int fd, unsigned long request, ...)
+{
+	va_list args;
+
+	assert_int_equal(fd, VM_FD);
+	assert_int_equal(request, KVM_REGISTER_COALESCED_MMIO);
+	va_start(args, request);
+	t.zone = *va_arg(args, struct kvm_coalesced_mmio_zone *);
+	va_end(args);
+	errno = t.error;
+	return t.error ? -1 : 0;
+}
+
+/* ---- The kernel: virt/kvm/coalesced_mmio.c, by what it does -------------- */
+
+static bool has_room(void)
+{
+	u64 entries = t.vm.ring.entries;
+	u32 first = t.page->first, last = t.page->last;
+
+	if (t.old_kernel)
+		return (u64)(u32)(first - last - 1) % entries != 0;
+	return (last + 1) % entries != first;
+}
+
+/* A guest's write. True if the kernel has taken it, else it would exit. */
+static bool kernel_takes(u64 addr, const void *data, u32 len)
+{
+	u32 last = t.page->last;
+
+	assert_false(t.paused);
+	if (!has_room())
+		return false;
+	assert_in_range(last, 0, t.vm.ring.entries - 1);
+	t.page->coalesced_mmio[last] =
+		(struct kvm_coalesced_mmio) { .phys_addr = addr, .len = len };
+	memcpy(t.page->coalesced_mmio[last].data, data, MIN(len, 8U));
+	t.page->last = (last + 1) % t.vm.ring.entries;
+	return true;
+}
+
+static bool guest_writes(void)
+{
+	u32 number = t.sent;
+
+	if (!kernel_takes(BASE + 4 * (number % 100), &number, sizeof(number)))
+		return false;
+	t.sent++;
+	return true;
+}
+
+/* What is on its way when a vCPU is told to leave the guest still arrives. */
+void vm_pause(struct vm *vm)
+{
+	assert_ptr_equal(vm, &t.vm);
+	while (t.late) {
+		t.late--;
+		guest_writes();
+	}
+	t.paused = true;
+	t.pauses++;
+}
+
+void vm_resume(struct vm *vm)
+{
+	assert_ptr_equal(vm, &t.vm);
+	t.paused = false;
+}
+
+/* ---- The device ---------------------------------------------------------- */
+
+static void coalesced(struct mmio_region *region, u64 offset, u64 value,
+		      unsigned int len)
+{
+	assert_ptr_equal(region, &t.region);
+	assert_int_equal(pthread_mutex_trylock(&t.vm.ring.lock), EBUSY);
+	assert_int_equal(len, 4);
+	assert_int_equal(value, t.seen);
+	assert_int_equal(offset, 4 * (t.seen % 100));
+	t.seen++;
+}
+
+static const struct mmio_ops ops = { .coalesced = coalesced };
+
+static void start(size_t page_size, bool old_kernel)
+{
+	memset(&t, 0, sizeof(t));
+	t.old_kernel = old_kernel;
+	t.vm.fd = VM_FD;
+	t.page = calloc(1, page_size);
+	assert_non_null(t.page);
+	t.region = (struct mmio_region) {
+		.name = "device", .base = BASE, .size = SIZE, .ops = &ops
+	};
+	mmio_bus_init(&t.vm.bus);
+	assert_int_equal(mmio_bus_add(&t.vm.bus, &t.region), 0);
+	mmio_ring_init(&t.vm.ring, &t.vm);
+	mmio_ring_set_page(&t.vm.ring, t.page, page_size);
+}
+
+static void end(void)
+{
+	mmio_ring_destroy(&t.vm.ring);
+	mmio_bus_destroy(&t.vm.bus);
+	free(t.page);
+}
+
+#define for_each_kernel()                                                    \
+	for (size_t i_ = 0; i_ < 2 * ARRAY_SIZE(page_sizes); i_++)           \
+		for (bool once_ = (start(page_sizes[i_ / 2], i_ % 2), true); \
+		     once_; once_ = (end(), false))
+
+static struct mmio_ring *ring(void)
+{
+	return &t.vm.ring;
+}
+
+static void with_lock(void (*function)(struct mmio_ring *ring))
+{
+	pthread_mutex_lock(&ring()->lock);
+	function(ring());
+	pthread_mutex_unlock(&ring()->lock);
+}
+
+static void takes_nothing_at_first(void **state)
+{
+	(void)state;
+	for_each_kernel()
+	{
+		assert_false(guest_writes());
+		with_lock(mmio_ring_drain);
+		assert_false(guest_writes());
+		assert_int_equal(t.seen, 0);
+	}
+}
+
+/* One entry is always left unused: kvm_coalesced_mmio_ring's rule. */
+static void takes_a_page_full(void **state)
+{
+	(void)state;
+	for_each_kernel()
+	{
+		with_lock(mmio_ring_open);
+		while (guest_writes())
+			;
+		assert_int_equal(t.sent, t.vm.ring.entries - 1);
+		with_lock(mmio_ring_drain);
+		assert_int_equal(t.seen, t.sent);
+		assert_int_equal(t.vm.ring.drained, t.sent);
+		assert_true(guest_writes());
+	}
+}
+
+static void closes_with_nothing_lost(void **state)
+{
+	(void)state;
+	for_each_kernel()
+	{
+		with_lock(mmio_ring_open);
+		guest_writes();
+		t.late = 3;
+		with_lock(mmio_ring_close);
+		assert_int_equal(t.pauses, 1);
+		assert_false(t.paused);
+		assert_int_equal(t.sent, 4);
+		assert_int_equal(t.seen, 4);
+		assert_false(guest_writes());
+		with_lock(mmio_ring_close);
+		assert_int_equal(t.pauses, 1);
+		with_lock(mmio_ring_open);
+		assert_true(guest_writes());
+	}
+}
+
+/* Wherever the indices have got to. */
+static void any_sequence(void **state)
+{
+	(void)state;
+	for_each_kernel()
+	{
+		srandom(7);
+		for (unsigned int n = 0; n < ROUNDS; n++) {
+			unsigned int writes = (unsigned int)random() % 300;
+			bool open = ring()->open;
+
+			for (unsigned int i = 0; i < writes; i++)
+				assert_true(!guest_writes() || open);
+			switch (random() % 4) {
+			case 0:
+				with_lock(mmio_ring_open);
+				break;
+			case 1:
+				t.late = (unsigned int)random() % 3;
+				with_lock(mmio_ring_close);
+				t.late = 0;
+				break;
+			}
+			mmio_ring_flush(ring());
+			if (ring()->open)
+				assert_int_equal(t.page->first, t.page->last);
+			assert_int_equal(t.seen, t.sent);
+		}
+		assert_true(t.sent > ROUNDS);
+	}
+}
+
+/* Handlers of every exit call it: it must not stop at what another one does. */
+static void flush_of_nothing_takes_no_lock(void **state)
+{
+	(void)state;
+	for_each_kernel()
+	{
+		pthread_mutex_lock(&ring()->lock);
+		mmio_ring_flush(ring());
+		mmio_ring_open(ring());
+		mmio_ring_flush(ring());
+		pthread_mutex_unlock(&ring()->lock);
+		guest_writes();
+		mmio_ring_flush(ring());
+		assert_int_equal(t.seen, 1);
+	}
+}
+
+static void strange_entries(void **state)
+{
+	static const u8 data[8] = { 0 };
+
+	(void)state;
+	start(SZ_4K, false);
+	with_lock(mmio_ring_open);
+	assert_true(kernel_takes(BASE - 4, data, 4));
+	assert_true(kernel_takes(BASE + SIZE - 2, data, 4));
+	assert_true(kernel_takes(BASE - 8, data, 4096));
+	mmio_ring_flush(ring());
+	assert_int_equal(t.seen, 0);
+	assert_int_equal(atomic_load(&t.vm.bus.unclaimed), 3);
+	t.page->first = t.vm.ring.entries + 5;
+	mmio_ring_flush(ring());
+	assert_int_equal(t.seen, 0);
+	end();
+}
+
+static void zones(void **state)
+{
+	(void)state;
+	start(SZ_4K, false);
+	assert_int_equal(mmio_ring_add_zone(ring(), BASE, SIZE), 0);
+	assert_int_equal(t.zone.addr, BASE);
+	assert_int_equal(t.zone.size, SIZE);
+	assert_int_equal(t.zone.pio, 0);
+	t.error = ENOSPC;
+	assert_int_equal(mmio_ring_add_zone(ring(), BASE, SIZE), -ENOSPC);
+	end();
+}
+
+static void without_kvms_memory(void **state)
+{
+	struct vm vm = { .fd = VM_FD };
+
+	(void)state;
+	mmio_ring_init(&vm.ring, &vm);
+	assert_int_equal(mmio_ring_add_zone(&vm.ring, BASE, SIZE), -ENOTSUP);
+	mmio_ring_open(&vm.ring);
+	mmio_ring_drain(&vm.ring);
+	mmio_ring_flush(&vm.ring);
+	mmio_ring_close(&vm.ring);
+	mmio_ring_destroy(&vm.ring);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(takes_nothing_at_first),
+		cmocka_unit_test(takes_a_page_full),
+		cmocka_unit_test(closes_with_nothing_lost),
+		cmocka_unit_test(any_sequence),
+		cmocka_unit_test(flush_of_nothing_takes_no_lock),
+		cmocka_unit_test(strange_entries),
+		cmocka_unit_test(zones),
+		cmocka_unit_test(without_kvms_memory),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
