@@ -265,7 +265,8 @@ static void debug_options(struct vm_config *config, struct option_def *out)
 	     OPT_STRING(0, "dump-dtb", &config->dump_dtb, "FILE",
 			"Write the device tree to FILE"),
 	     OPT_STRING(0, "stats", &config->stats, "FILE",
-			"Write counters to FILE as JSON at the end; - is "
+			"Write counters to FILE as JSON at the end and at "
+			"each SIGUSR1; - is "
 			"stderr"),
 	     OPT_END());
 }
@@ -364,6 +365,26 @@ static void quit(struct terminal *term)
 	vm_request_exit(run->vm, VM_EXIT_KILLED);
 }
 
+/*
+ * Each time the file holds the latest counters and nothing else; what cannot be
+ * rewound (a pipe, a terminal) gets one object after the other.
+ */
+static int write_stats(struct run *run)
+{
+	FILE *out = run->stats;
+	int ret;
+
+	if (out != stderr && !fseek(out, 0, SEEK_SET) &&
+	    ftruncate(fileno(out), 0) < 0 && errno != EINVAL)
+		ret = -errno;
+	else
+		ret = machine_write_stats(run->machine, out);
+	if (ret)
+		pr_err("--stats: unable to write %s: %s", run->config.stats,
+		       strerror(-ret));
+	return ret;
+}
+
 static void handle_signal(struct evloop_source *source, u32 events)
 {
 	struct run *run = container_of(source, struct run, signals);
@@ -372,6 +393,13 @@ static void handle_signal(struct evloop_source *source, u32 events)
 	(void)events;
 	if (read(source->fd, &info, sizeof(info)) != sizeof(info))
 		return;
+	if (info.ssi_signo == SIGUSR1) {
+		if (run->stats)
+			write_stats(run);
+		else
+			machine_write_stats(run->machine, stderr);
+		return;
+	}
 	pr_debug("ended by signal %u", info.ssi_signo);
 	vm_request_exit(run->vm, VM_EXIT_KILLED);
 }
@@ -387,6 +415,7 @@ static void block_signals(sigset_t *set)
 	struct sigaction old;
 
 	sigemptyset(set);
+	sigaddset(set, SIGUSR1);
 	for (size_t i = 0; i < ARRAY_SIZE(ends); i++)
 		if (!sigaction(ends[i], NULL, &old) &&
 		    old.sa_handler != SIG_IGN)
@@ -396,6 +425,12 @@ static void block_signals(sigset_t *set)
 
 static void ignore_signals(void)
 {
+	sigset_t early;
+
+	/* Waits for the event loop: asking for statistics must not end us. */
+	sigemptyset(&early);
+	sigaddset(&early, SIGUSR1);
+	sigprocmask(SIG_BLOCK, &early, NULL);
 	/* Output to a closed pipe is an error of write(2), not our end. */
 	signal(SIGPIPE, SIG_IGN);
 	/* So is a write to a file that ulimit -f does not let grow. */
@@ -465,25 +500,12 @@ static int open_stats(struct run *run)
 	return ret;
 }
 
-static int write_stats(struct run *run)
-{
-	int ret;
-
-	if (!run->stats)
-		return 0;
-	ret = machine_write_stats(run->machine, run->stats);
-	if (ret)
-		pr_err("--stats: unable to write %s: %s", run->config.stats,
-		       strerror(-ret));
-	return ret;
-}
-
 static int run_guest(struct run *run)
 {
 	enum vm_exit reason = vm_run(run->vm);
 
 	pr_debug("%s", vm_exit_name(reason));
-	if (write_stats(run))
+	if (run->stats && write_stats(run))
 		return EXIT_STATUS_SETUP;
 	return exit_status(reason);
 }
