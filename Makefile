@@ -150,6 +150,7 @@ $(eval $(call unit_rule,chip_driver))
 $(foreach t,$(FUZZ_BINS),$(eval $(call fuzz_rule,$(notdir $(t)))))
 
 UNIT_TESTS := $(UNIT_BINS) \
+	"python3 tests/unit/coalesce_model.py" \
 	"python3 tests/unit/cfi_model.py --self-test" \
 	"python3 tests/unit/cfi_model.py $(BUILD)/unit/chip_driver"
 BOOT_TESTS := $(sort $(wildcard tests/boot/*.test))

@@ -9,8 +9,9 @@
 
 /*
  * Where the indices stand when the ring is closed or just opened. Linux 6.1,
- * for one, computes the free room in a way that is right only while `first` is
- * above `last`: with `first` at the top that holds for all of the ring.
+ * for one, computes the free room as (first - last - 1) % entries in 32 bits,
+ * which is right only while `first` is above `last`: with `first` at the top
+ * that holds for all of the ring.
  */
 static u32 top(const struct mmio_ring *ring)
 {
@@ -23,10 +24,16 @@ static u32 load_last(const struct mmio_ring *ring)
 	return __atomic_load_n(&ring->ring->last, __ATOMIC_ACQUIRE);
 }
 
-static void store_first(struct mmio_ring *ring, u32 first)
+/*
+ * The kernel may use all up to `first`. It never gets to see a 0 there: with
+ * `last` at the end, such a kernel would take the full ring for one with room,
+ * go on to 0 as well, and so make it an empty one.
+ */
+static void set_head(struct mmio_ring *ring, u32 head)
 {
-	/* The kernel may use the entry from here on. */
-	__atomic_store_n(&ring->ring->first, first, __ATOMIC_RELEASE);
+	__atomic_store_n(&ring->head, head, __ATOMIC_RELAXED);
+	__atomic_store_n(&ring->ring->first, head ?: ring->entries - 1,
+			 __ATOMIC_RELEASE);
 }
 
 /*
@@ -36,8 +43,8 @@ static void store_first(struct mmio_ring *ring, u32 first)
 static void set_closed(struct mmio_ring *ring)
 {
 	ring->ring->last = top(ring);
-	store_first(ring, top(ring) + 1);
-	ring->open = false;
+	set_head(ring, top(ring) + 1);
+	__atomic_store_n(&ring->open, false, __ATOMIC_RELEASE);
 }
 
 void mmio_ring_init(struct mmio_ring *ring, struct vm *vm)
@@ -75,9 +82,9 @@ void mmio_ring_open(struct mmio_ring *ring)
 {
 	if (ring->open || !ring->ring)
 		return;
-	ring->open = true;
-	/* Only `first`: another vCPU may be looking at both this moment. */
-	store_first(ring, top(ring));
+	/* Not `last`: another vCPU may be looking at it this moment. */
+	__atomic_store_n(&ring->open, true, __ATOMIC_RELEASE);
+	set_head(ring, top(ring));
 }
 
 static void carry_out(struct mmio_ring *ring,
@@ -93,18 +100,17 @@ static void carry_out(struct mmio_ring *ring,
 
 void mmio_ring_drain(struct mmio_ring *ring)
 {
-	u32 first, last;
+	u32 last;
 
 	if (!ring->open)
 		return;
-	first = ring->ring->first;
-	last = load_last(ring);
-	while (first != last && first < ring->entries) {
+	/* Not what comes meanwhile: that might go on for ever. */
+	last = load_last(ring) % ring->entries;
+	while (ring->head != last) {
 		struct kvm_coalesced_mmio entry =
-			ring->ring->coalesced_mmio[first];
+			ring->ring->coalesced_mmio[ring->head];
 
-		first = (first + 1) % ring->entries;
-		store_first(ring, first);
+		set_head(ring, (ring->head + 1) % ring->entries);
 		carry_out(ring, &entry);
 	}
 }
@@ -119,11 +125,17 @@ void mmio_ring_close(struct mmio_ring *ring)
 	vm_resume(ring->vm);
 }
 
+/* A vCPU that has written before is sure to see its write here. */
+static bool is_empty(const struct mmio_ring *ring)
+{
+	return !ring->ring || !__atomic_load_n(&ring->open, __ATOMIC_ACQUIRE) ||
+	       load_last(ring) ==
+		       __atomic_load_n(&ring->head, __ATOMIC_RELAXED);
+}
+
 void mmio_ring_flush(struct mmio_ring *ring)
 {
-	if (!ring->ring || !__atomic_load_n(&ring->open, __ATOMIC_RELAXED) ||
-	    load_last(ring) ==
-		    __atomic_load_n(&ring->ring->first, __ATOMIC_RELAXED))
+	if (is_empty(ring))
 		return;
 	pthread_mutex_lock(&ring->lock);
 	mmio_ring_drain(ring);

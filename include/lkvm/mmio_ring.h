@@ -35,6 +35,7 @@ struct mmio_ring {
 	pthread_mutex_t lock;
 	struct kvm_coalesced_mmio_ring *ring; /* NULL: this KVM has none */
 	u32 entries;
+	u32 head; /* the first entry that is not carried out */
 	bool open;
 	u64 drained; /* writes taken out so far */
 };
@@ -71,7 +72,7 @@ void mmio_ring_open(struct mmio_ring *ring);
  */
 void mmio_ring_close(struct mmio_ring *ring);
 
-/* Carries out what is in the ring. The caller holds the lock. */
+/* Carries out what is in the ring by now. The caller holds the lock. */
 void mmio_ring_drain(struct mmio_ring *ring);
 
 /* The same for callers that do not hold it; cheap if the ring is empty. */
