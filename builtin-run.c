@@ -440,6 +440,8 @@ static int exit_status(enum vm_exit reason)
 		return EXIT_STATUS_TIMEOUT;
 	case VM_EXIT_KILLED:
 		return EXIT_STATUS_KILLED;
+	case VM_EXIT_POWER_CUT:
+		return EXIT_STATUS_POWER_CUT;
 	case VM_EXIT_NONE:
 	case VM_EXIT_CRASH:
 	case VM_EXIT_FAILURE:

@@ -44,6 +44,7 @@ struct cfi_flash {
 	struct flash_store store;
 	struct memslot slot;
 	char label[32];
+	bool off; /* power was lost: nothing is carried out any more */
 	struct cfi_flash_stats stats;
 	struct ratelimit narrow, medium, mapping;
 };

@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "bank_fixture.h"
+#include "lkvm/vm.h"
 
 struct fakes fake;
 struct mmio_bus bus;
@@ -43,6 +44,13 @@ int __wrap_fdatasync(int fd)
 		return 0;
 	errno = fake.fdatasync;
 	return -1;
+}
+
+void vm_request_exit(struct vm *owner, enum vm_exit reason)
+{
+	assert_ptr_equal(owner, &vm);
+	fake.nr_exits++;
+	fake.exit = reason;
 }
 
 /* ---- Memory slots, by their header's contract ---------------------------- */

@@ -16,6 +16,8 @@ extern struct fakes {
 	unsigned int fail_pwrite; /* only this one, counted from 1; 0: all */
 	unsigned int nr_pwrites, nr_syncs;
 	unsigned int nr_released;
+	unsigned int nr_exits; /* calls of vm_request_exit() */
+	int exit;	       /* what the last was given: enum vm_exit */
 	/* False if the array was changed while the guest could read it. */
 	bool order_kept;
 } fake;

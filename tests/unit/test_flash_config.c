@@ -155,7 +155,8 @@ static void unknown_options(void **state)
 	(void)state;
 	assert_bad("f,rw", "unknown option \"rw\"");
 	assert_bad("f,ro,Size=2M", "unknown option \"Size\"");
-	assert_bad("f,readonly", "there are ro, create, size=, label=");
+	assert_bad("f,readonly", "there are ro, snapshot, create, template=, "
+				 "size=, sync=, fail=, cut=, label=");
 	assert_bad("f, ro", "unknown option \" ro\"");
 	assert_bad("f,unknown=1", "--flash f,unknown=1:");
 }
