@@ -17,17 +17,16 @@ int flash_file_open(struct flash_file *file, int flags)
 	/* Without O_NONBLOCK opening a FIFO would wait for its other end. */
 	file->fd = open(file->path, flags | O_CLOEXEC | O_NOCTTY | O_NONBLOCK,
 			0666);
-	file->gz = NULL;
+	file->gzip = NULL;
 	return file->fd < 0 ? -errno : 0;
 }
 
 void flash_file_close(struct flash_file *file)
 {
-	if (file->gz)
-		gzclose(file->gz);
+	gzip_close(file->gzip);
 	if (file->fd >= 0)
 		close(file->fd);
-	file->gz = NULL;
+	file->gzip = NULL;
 	file->fd = -1;
 }
 
@@ -92,59 +91,36 @@ bool flash_file_is_gzip(const struct flash_file *file,
 	       !memcmp(start, magic, sizeof(magic));
 }
 
+static int unreadable(const struct flash_file *file, int err)
+{
+	pr_fatal("%s %s: unable to read it: %s", file->what, file->path,
+		 strerror(-err));
+	return err;
+}
+
 int flash_file_begin_gzip(struct flash_file *file)
 {
-	int fd = dup(file->fd);
+	int ret = gzip_open(file->fd, &file->gzip);
 
-	file->gz = fd < 0 ? NULL : gzdopen(fd, "rb");
-	if (file->gz)
-		return 0;
-	if (fd >= 0)
-		close(fd);
-	pr_fatal("%s %s: unable to decompress it: %s", file->what, file->path,
-		 strerror(ENOMEM));
-	return -ENOMEM;
-}
-
-static int unreadable(const struct flash_file *file, int err, const char *why)
-{
-	pr_fatal("%s %s: unable to read it: %s", file->what, file->path, why);
-	return -err;
-}
-
-/* What zlib says of the data read so far, at its end or before. */
-static int gzip_error(const struct flash_file *file)
-{
-	int err;
-
-	gzerror(file->gz, &err);
-	switch (err) {
-	case Z_OK:
-		return 0;
-	case Z_ERRNO:
-		return unreadable(file, errno, strerror(errno));
-	case Z_MEM_ERROR:
-		return unreadable(file, ENOMEM, strerror(ENOMEM));
-	case Z_BUF_ERROR:
-		return unreadable(file, EBADMSG, "its gzip data ends early");
-	default:
-		return unreadable(file, EBADMSG, "its gzip data is corrupt");
-	}
+	return ret ? unreadable(file, ret) : 0;
 }
 
 static int read_gzip(struct flash_file *file, u8 *buf, size_t len, size_t *got)
 {
-	int n = gzread(file->gz, buf, (unsigned int)len);
+	int ret = gzip_read(file->gzip, buf, len, got);
 
-	*got = n > 0 ? (size_t)n : 0;
-	return *got == len ? 0 : gzip_error(file);
+	if (ret != -ENODATA && ret != -EBADMSG)
+		return ret ? unreadable(file, ret) : 0;
+	pr_fatal("%s %s: unable to read it: its gzip data %s", file->what,
+		 file->path, ret == -ENODATA ? "ends early" : "is corrupt");
+	return -EBADMSG;
 }
 
 int flash_file_read(struct flash_file *file, u8 *buf, size_t len, size_t *got)
 {
 	size_t done = 0;
 
-	if (file->gz)
+	if (file->gzip)
 		return read_gzip(file, buf, len, got);
 	while (done < len) {
 		ssize_t n = read(file->fd, buf + done, len - done);
@@ -152,7 +128,7 @@ int flash_file_read(struct flash_file *file, u8 *buf, size_t len, size_t *got)
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n < 0)
-			return unreadable(file, errno, strerror(errno));
+			return unreadable(file, -errno);
 		if (!n)
 			break;
 		done += (size_t)n;
@@ -253,8 +229,8 @@ int flash_file_bank_size(const struct flash_file *file, u64 bytes, bool more,
 
 	if (!bytes && !config->create) {
 		pr_fatal("%s %s: is empty%s", file->what, file->path,
-			 file->gz ? " once decompressed"
-				  : "; \",create,size=2M\" makes a new one");
+			 file->gzip ? " once decompressed"
+				    : "; \",create,size=2M\" makes a new one");
 		return -EINVAL;
 	}
 	if (!config->size)

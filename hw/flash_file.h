@@ -7,8 +7,7 @@
 #ifndef HW_FLASH_FILE_H
 #define HW_FLASH_FILE_H
 
-#include <zlib.h>
-
+#include "lkvm/gzip.h"
 #include "lkvm/util.h"
 #include "lkvm/vm_config.h"
 
@@ -18,7 +17,7 @@ struct flash_file {
 	int fd;
 	u64 bytes; /* what is in the file, compressed or not */
 	unsigned int mode;
-	gzFile gz; /* of compressed content, else NULL */
+	struct gzip_reader *gzip; /* of compressed content, else NULL */
 };
 
 /* What a bank may be: at least an erase block, at most what there is room for.

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* SOURCES: hw/cfi_flash.c hw/cfi_chip.c hw/flash_store.c hw/flash_open.c */
 /* SOURCES: hw/flash_file.c hw/flash_template.c hw/flash_fault.c util/file.c */
-/* SOURCES: vmm/fdt.c util/json.c util/log.c vmm/mmio.c */
+/* SOURCES: util/gzip.c vmm/fdt.c util/json.c util/log.c vmm/mmio.c */
 /*
  * A flash bank under random accesses, on a file in memory that may be shorter
  * than the bank: bits only go down or whole blocks up, the file holds what the

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* SOURCES: hw/cfi_flash.c hw/cfi_chip.c hw/flash_store.c hw/flash_open.c */
 /* SOURCES: hw/flash_file.c hw/flash_template.c hw/flash_fault.c util/file.c */
-/* SOURCES: vmm/fdt.c util/json.c vmm/mmio.c tests/unit/flash_fixture.c */
-/* SOURCES: tests/unit/bank_fixture.c */
+/* SOURCES: util/gzip.c util/json.c vmm/fdt.c vmm/mmio.c */
+/* SOURCES: tests/unit/bank_fixture.c tests/unit/flash_fixture.c */
 /* WRAP: pwrite fdatasync */
 /* A flash bank: access widths, when it is mapped, the device's operations. */
 #include <errno.h>
