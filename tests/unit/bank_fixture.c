@@ -18,9 +18,18 @@ ssize_t __real_pwrite(int fd, const void *buf, size_t len, off_t offset);
 ssize_t __wrap_pwrite(int fd, const void *buf, size_t len, off_t offset);
 int __wrap_fdatasync(int fd);
 
+static void note(char letter)
+{
+	size_t len = strlen(fake.calls);
+
+	if (len + 1 < sizeof(fake.calls))
+		fake.calls[len] = letter;
+}
+
 ssize_t __wrap_pwrite(int fd, const void *buf, size_t len, off_t offset)
 {
 	fake.nr_pwrites++;
+	note('w');
 	assert_true(len <= FLASH_STORE_PIECE);
 	assert_int_equal(offset / 4096, (offset + (off_t)len - 1) / 4096);
 	if (flash && fd == flash->store.fd) {
@@ -38,8 +47,10 @@ ssize_t __wrap_pwrite(int fd, const void *buf, size_t len, off_t offset)
 
 int __wrap_fdatasync(int fd)
 {
-	(void)fd;
+	if (flash && fd == flash->store.fd)
+		assert_int_equal(pthread_mutex_trylock(&flash->lock), EBUSY);
 	fake.nr_syncs++;
+	note('s');
 	if (!fake.fdatasync)
 		return 0;
 	errno = fake.fdatasync;
@@ -121,6 +132,7 @@ int make_bank(const char *options)
 	ret = flash_store_open(&params.store, &config, BLOCK, WINDOW);
 	assert_int_equal(ret, 0);
 	fake.nr_pwrites = 0;
+	memset(fake.calls, 0, sizeof(fake.calls));
 	mmio_bus_init(&bus);
 	ret = cfi_flash_create((struct vm *)&vm, &bus, &params, &made);
 	flash = made;

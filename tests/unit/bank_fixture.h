@@ -18,6 +18,8 @@ extern struct fakes {
 	unsigned int nr_released;
 	unsigned int nr_exits; /* calls of vm_request_exit() */
 	int exit;	       /* what the last was given: enum vm_exit */
+	/* Since the bank was made, a letter each: w pwrite, s fdatasync. */
+	char calls[256];
 	/* False if the array was changed while the guest could read it. */
 	bool order_kept;
 } fake;
