@@ -389,8 +389,8 @@ static void flash_reset(struct device *dev)
 	struct cfi_flash *flash = from_device(dev);
 
 	pthread_mutex_lock(&flash->lock);
-	cfi_chip_reset(&flash->chips[0]);
-	cfi_chip_reset(&flash->chips[1]);
+	for (unsigned int n = 0; n < 2 && !flash->off; n++)
+		cfi_chip_reset(&flash->chips[n]);
 	update_mapping(flash);
 	pthread_mutex_unlock(&flash->lock);
 }
