@@ -213,7 +213,11 @@ static void boot_options(struct vm_config *config, struct option_def *out)
 	     OPT_CALLBACK('F', "flash", parse_flash_option, config,
 			  "FILE[,OPT...]",
 			  "Flash bank kept in FILE; up to four. OPT: ro, "
-			  "create, size=SIZE, label=TEXT"),
+			  "snapshot (changes are thrown away), create, "
+			  "template=FILE (copied if FILE is missing), "
+			  "size=SIZE, sync=ordered|strict|none, label=TEXT; "
+			  "to test firmware: fail=erase:N, fail=program:N, "
+			  "cut=N (power is lost, status 5)"),
 	     OPT_END());
 }
 
