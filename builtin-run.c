@@ -213,7 +213,12 @@ static void boot_options(struct vm_config *config, struct option_def *out)
 	     OPT_CALLBACK('F', "flash", parse_flash_option, config,
 			  "FILE[,OPT...]",
 			  "Flash bank kept in FILE; up to four. OPT: ro, "
-			  "create, size=SIZE, label=TEXT"),
+			  "snapshot (changes are thrown away), create, "
+			  "template=FILE (copied if FILE is missing), "
+			  "size=SIZE, sync=ordered|strict|none, label=TEXT, "
+			  "xip; "
+			  "to test firmware: fail=erase:N, fail=program:N, "
+			  "cut=N (power is lost, status 5)"),
 	     OPT_END());
 }
 
@@ -475,6 +480,8 @@ static int exit_status(enum vm_exit reason)
 		return EXIT_STATUS_TIMEOUT;
 	case VM_EXIT_KILLED:
 		return EXIT_STATUS_KILLED;
+	case VM_EXIT_POWER_CUT:
+		return EXIT_STATUS_POWER_CUT;
 	case VM_EXIT_NONE:
 	case VM_EXIT_CRASH:
 	case VM_EXIT_FAILURE:

@@ -109,20 +109,25 @@ static u64 largest_bank(const struct machine_type *type, u64 at)
 	return size >= type->flash_block ? size : 0;
 }
 
+static bool wants_ring(const struct flash_config *config)
+{
+	return !config->readonly && !config->xip;
+}
+
 /*
- * The first bank that can be written gets KVM's ring. Not without
+ * The first bank that has a use for it gets KVM's ring. Not without
  * KVM_CAP_ARM_NISV_TO_USER: a load pair from the unmapped array would end the
  * run.
  */
 static struct mmio_ring *ring_for(struct machine *machine, unsigned int n)
 {
 	const struct flash_config *configs = machine->config->flash;
-	unsigned int first = 0;
 
-	while (first < n && configs[first].readonly)
-		first++;
-	if (!machine->features.nisv || first != n || configs[n].readonly)
+	if (!machine->features.nisv || !wants_ring(&configs[n]))
 		return NULL;
+	for (unsigned int i = 0; i < n; i++)
+		if (wants_ring(&configs[i]))
+			return NULL;
 	return &machine->vm.ring;
 }
 
@@ -144,6 +149,7 @@ static int add_flash(struct machine *machine, unsigned int n, u64 *at)
 					  : FIRST_LABEL,
 		.block = type->flash_block,
 		.ring = ring_for(machine, n),
+		.loop = &machine->vm.loop,
 	};
 	u64 room = largest_bank(type, *at);
 	struct cfi_flash *flash;

@@ -144,6 +144,12 @@ void cfi_chip_reset(struct cfi_chip *chip)
 	memset(chip->locks, lock, nr_blocks(chip));
 }
 
+void cfi_chip_power_off(struct cfi_chip *chip)
+{
+	chip->state = CFI_OFF;
+	chip->status = 0;
+}
+
 bool cfi_chip_in_array_mode(const struct cfi_chip *chip)
 {
 	return chip->state == CFI_READY && chip->mode == CFI_READ_ARRAY;
@@ -429,6 +435,8 @@ void cfi_chip_write(struct cfi_chip *chip, u32 addr, u16 value,
 		break;
 	case CFI_BLANK_CHECK_SETUP:
 		blank_check_confirm(chip, addr, command, effect);
+		break;
+	case CFI_OFF:
 		break;
 	}
 }

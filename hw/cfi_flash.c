@@ -8,8 +8,10 @@
 #include "lkvm/cfi_flash.h"
 #include "lkvm/fdt.h"
 #include "lkvm/json.h"
+#include "lkvm/vm.h"
 
 #define BUS_WIDTH 4 /* bytes: chip 0 on bits 15:0, chip 1 on bits 31:16 */
+#define IDLE_NS	  1000000000ULL
 
 static struct cfi_flash *from_region(struct mmio_region *region)
 {
@@ -67,6 +69,37 @@ static void lock(struct cfi_flash *flash)
 static void unlock(struct cfi_flash *flash)
 {
 	pthread_mutex_unlock(flash->lock);
+}
+
+static u64 accesses(const struct cfi_flash *flash)
+{
+	return flash->stats.reads + flash->stats.writes + flash->stats.absorbed;
+}
+
+/* Without a timer the end of the run has to do. */
+static void arm_idle(struct cfi_flash *flash)
+{
+	if (!flash->loop || flash->idle_armed)
+		return;
+	flash->idle_armed = !evloop_timer_set(&flash->idle, IDLE_NS);
+	flash->idle_since = accesses(flash);
+}
+
+/*
+ * A driver may leave the bank in status mode for good, and what it wrote last
+ * may still be in the ring.
+ */
+static void idle_expired(struct evloop_timer *timer)
+{
+	struct cfi_flash *flash = container_of(timer, struct cfi_flash, idle);
+
+	lock(flash);
+	flash->idle_armed = false;
+	if (accesses(flash) == flash->idle_since)
+		flash_store_settle(&flash->store);
+	else
+		arm_idle(flash);
+	unlock(flash);
 }
 
 static void mapping_failed(struct cfi_flash *flash, const char *what, int err)
@@ -175,27 +208,47 @@ static void apply(const struct cfi_effect *effect, unsigned int n, u8 *bytes,
 	}
 }
 
-/*
- * Carries out the effects on words [addr, addr + count). Both chips' halves
- * go to the file in the same write: nobody ever finds one without the other.
- */
-static int change(struct cfi_flash *flash, const struct cfi_effect *effects[2],
-		  u32 addr, u32 count)
+/* What one or both chips, else NULL, do to words [addr, addr + count). */
+struct operation {
+	const struct cfi_effect *effects[2];
+	bool erase;
+	u32 addr;
+	u32 count;
+};
+
+/* The content that bytes [at, at + len) are to have. */
+static void render(const struct cfi_flash *flash, const struct operation *op,
+		   u8 *bytes, u64 at, size_t len)
 {
-	u64 at = (u64)addr * BUS_WIDTH;
-	u64 end = at + (u64)count * BUS_WIDTH;
+	memcpy(bytes, flash->store.array + at, len);
+	for (unsigned int n = 0; n < 2; n++)
+		if (op->effects[n])
+			apply(op->effects[n], n, bytes, at, len);
+}
+
+/* How much of [at, end) is in one piece of the file. */
+static size_t piece_len(u64 at, u64 end)
+{
+	u64 next = ALIGN_DOWN(at, FLASH_STORE_PIECE) + FLASH_STORE_PIECE;
+
+	return MIN(next, end) - at;
+}
+
+/*
+ * Both chips' halves go to the file in the same write: nobody ever finds one
+ * without the other.
+ */
+static int change(struct cfi_flash *flash, const struct operation *op)
+{
+	u64 at = (u64)op->addr * BUS_WIDTH;
+	u64 end = at + (u64)op->count * BUS_WIDTH;
 	u8 piece[FLASH_STORE_PIECE];
 	int ret = 0;
 
 	while (!ret && at < end) {
-		u64 next =
-			ALIGN_DOWN(at, FLASH_STORE_PIECE) + FLASH_STORE_PIECE;
-		size_t len = MIN(next, end) - at;
+		size_t len = piece_len(at, end);
 
-		memcpy(piece, flash->store.array + at, len);
-		for (unsigned int n = 0; n < 2; n++)
-			if (effects[n])
-				apply(effects[n], n, piece, at, len);
+		render(flash, op, piece, at, len);
 		if (memcmp(piece, flash->store.array + at, len))
 			ret = flash_store_write(&flash->store, at, piece, len);
 		at += len;
@@ -203,36 +256,122 @@ static int change(struct cfi_flash *flash, const struct cfi_effect *effects[2],
 	return ret;
 }
 
+/* What was written before an erase is never to be lost without it. */
+static int perform(struct cfi_flash *flash, const struct operation *op)
+{
+	int ret = op->erase ? flash_store_sync(&flash->store) : 0;
+
+	if (!ret)
+		ret = change(flash, op);
+	return ret ? ret : flash_store_complete(&flash->store);
+}
+
+/* Leaves in array and file what a part has after power was lost half way. */
+static int tear(struct cfi_flash *flash, const struct operation *op)
+{
+	u64 start = (u64)op->addr * BUS_WIDTH;
+	u64 len = (u64)op->count * BUS_WIDTH;
+	const u8 *array = flash->store.array + start;
+	u32 lanes = (op->effects[0] ? 0xffffU : 0) |
+		    (op->effects[1] ? 0xffff0000U : 0);
+	u8 *bytes = malloc(len);
+	int ret = bytes ? 0 : -ENOMEM;
+
+	if (!ret) {
+		render(flash, op, bytes, start, len);
+		if (op->erase)
+			flash_fault_tear_erase(array, bytes, len, start, lanes);
+		else
+			flash_fault_tear_program(array, bytes, len, start);
+	}
+	for (u64 at = 0, n; !ret && at < len; at += n) {
+		n = piece_len(start + at, start + len);
+		ret = flash_store_write(&flash->store, start + at, bytes + at,
+					n);
+	}
+	free(bytes);
+	return ret;
+}
+
+/* The end of the run: the guest finds out nothing any more. */
+static void cut_power(struct cfi_flash *flash, const struct operation *op)
+{
+	const struct flash_fault *fault = &flash->store.fault;
+	int ret = tear(flash, op);
+
+	flash->off = true;
+	flash->store.sync = FLASH_SYNC_NONE;
+	cfi_chip_power_off(&flash->chips[0]);
+	cfi_chip_power_off(&flash->chips[1]);
+	if (ret)
+		pr_err("flash %s: unable to leave half an operation: %s",
+		       flash->store.path, strerror(-ret));
+	else
+		pr_info("flash %s: power is cut in operation %" PRIu64
+			", %s at 0x%" PRIx64,
+			flash->store.path, fault->cut,
+			op->erase ? "an erase" : "a program",
+			(u64)op->addr * BUS_WIDTH);
+	vm_request_exit(flash->slot.vm,
+			ret ? VM_EXIT_FAILURE : VM_EXIT_POWER_CUT);
+}
+
+/* `err`: what the medium said, 0 for a failure on demand. */
+static void fail(struct cfi_flash *flash, const struct operation *op, int err)
+{
+	u64 end = ((u64)op->addr + op->count) * BUS_WIDTH;
+	bool beyond = err == -ENOSPC && end > flash->store.persistent;
+
+	flash->stats.failures++;
+	for (unsigned int n = 0; n < 2; n++)
+		if (op->effects[n])
+			cfi_chip_fail(&flash->chips[n], op->effects[n]);
+	pr_guest(&flash->medium,
+		 "flash %s: unable to %s at 0x%" PRIx64 ": %s%s",
+		 flash->store.path, op->erase ? "erase" : "program",
+		 (u64)op->addr * BUS_WIDTH,
+		 err ? strerror(-err) : "as \"fail=\" wants it",
+		 beyond ? " (the file ends before; \"create\" makes it as "
+			  "large as the bank)"
+			: "");
+}
+
 static void carry_out(struct cfi_flash *flash, const struct cfi_effect *first,
 		      const struct cfi_effect *second)
 {
-	const struct cfi_effect *effects[2] = { first, second };
 	const struct cfi_effect *any = first ? first : second;
-	u32 addr = first && second ? MIN(first->addr, second->addr) : any->addr;
+	struct operation op = {
+		.effects = { first, second },
+		.erase = any->op == CFI_EFFECT_ERASE,
+		.addr = any->addr,
+	};
 	u32 end = any->addr + any->count;
 	int ret;
 
-	if (first && second)
-		end = MAX(end, second->addr + second->count);
-	ret = change(flash, effects, addr, end - addr);
-	if (any->op == CFI_EFFECT_PROGRAM)
-		flash->stats.programs++;
-	else
-		flash->stats.erases++;
-	if (!ret)
+	if (flash->off)
 		return;
-	flash->stats.failures++;
-	for (unsigned int n = 0; n < 2; n++)
-		if (effects[n])
-			cfi_chip_fail(&flash->chips[n], effects[n]);
-	pr_guest(&flash->medium,
-		 "flash %s: unable to %s at 0x%" PRIx64 ": %s%s",
-		 flash->store.path,
-		 any->op == CFI_EFFECT_PROGRAM ? "program" : "erase",
-		 (u64)addr * BUS_WIDTH, strerror(-ret),
-		 ret == -ENOSPC ? " (the file ends before; \"create\" makes it "
-				  "as large as the bank)"
-				: "");
+	if (first && second) {
+		op.addr = MIN(first->addr, second->addr);
+		end = MAX(end, second->addr + second->count);
+	}
+	op.count = end - op.addr;
+	if (op.erase)
+		flash->stats.erases++;
+	else
+		flash->stats.programs++;
+	switch (flash_fault_next(&flash->store.fault, op.erase)) {
+	case FLASH_FAULT_CUT:
+		cut_power(flash, &op);
+		return;
+	case FLASH_FAULT_FAIL:
+		fail(flash, &op, 0);
+		return;
+	case FLASH_FAULT_NONE:
+		break;
+	}
+	ret = perform(flash, &op);
+	if (ret)
+		fail(flash, &op, ret);
 }
 
 /* True if the chips do the same to the same words, as for every driver. */
@@ -287,6 +426,10 @@ static void bus_cycle(struct cfi_flash *flash, u64 offset, u32 value)
 {
 	bus_write(flash, offset, value);
 	update_mapping(flash);
+	if (in_array_mode(flash))
+		flash_store_settle(&flash->store);
+	else
+		arm_idle(flash);
 }
 
 /*
@@ -378,8 +521,8 @@ static void flash_reset(struct device *dev)
 	struct cfi_flash *flash = from_device(dev);
 
 	lock(flash);
-	cfi_chip_reset(&flash->chips[0]);
-	cfi_chip_reset(&flash->chips[1]);
+	for (unsigned int n = 0; n < 2 && !flash->off; n++)
+		cfi_chip_reset(&flash->chips[n]);
 	map(flash);
 	unlock(flash);
 }
@@ -390,11 +533,8 @@ static int flash_quiesce(struct device *dev)
 	int ret;
 
 	lock(flash);
-	ret = flash_store_sync(&flash->store);
+	ret = flash_store_finish(&flash->store);
 	unlock(flash);
-	if (ret)
-		pr_err("flash %s: unable to make the content durable: %s",
-		       flash->store.path, strerror(-ret));
 	return ret;
 }
 
@@ -413,6 +553,8 @@ static void flash_stats(struct device *dev, struct json_writer *json)
 	json_u64(json, "erases", stats->erases);
 	json_u64(json, "failures", stats->failures);
 	json_u64(json, "file_writes", flash->store.writes);
+	json_u64(json, "syncs", flash->store.syncs);
+	json_u64(json, "sync_ns", flash->store.sync_ns);
 	json_u64(json, "memslot_updates", flash->slot.updates);
 	unlock(flash);
 }
@@ -421,6 +563,8 @@ static void flash_destroy(struct device *dev)
 {
 	struct cfi_flash *flash = from_device(dev);
 
+	if (flash->loop)
+		evloop_timer_destroy(flash->loop, &flash->idle);
 	memslot_release(&flash->slot);
 	cfi_chip_destroy(&flash->chips[0]);
 	cfi_chip_destroy(&flash->chips[1]);
@@ -467,6 +611,16 @@ static void init(struct cfi_flash *flash, const struct cfi_flash_params *params)
 	snprintf(flash->label, sizeof(flash->label), "%s", params->label);
 }
 
+static int watch_idleness(struct cfi_flash *flash, struct evloop *loop)
+{
+	int ret = loop ? evloop_timer_init(loop, &flash->idle, idle_expired)
+		       : 0;
+
+	if (!ret)
+		flash->loop = loop;
+	return ret;
+}
+
 int cfi_flash_create(struct vm *vm, struct mmio_bus *bus,
 		     const struct cfi_flash_params *params,
 		     struct cfi_flash **out)
@@ -482,6 +636,8 @@ int cfi_flash_create(struct vm *vm, struct mmio_bus *bus,
 	}
 	init(flash, params);
 	ret = init_chips(flash, params->block);
+	if (!ret)
+		ret = watch_idleness(flash, params->loop);
 	if (!ret)
 		ret = memslot_init(&flash->slot, vm, params->base,
 				   flash->store.size, flash->store.array, true);

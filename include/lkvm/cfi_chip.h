@@ -46,6 +46,7 @@ enum cfi_state {
 	CFI_OTP_SETUP,
 	CFI_BEFP_SETUP,
 	CFI_BLANK_CHECK_SETUP,
+	CFI_OFF, /* no power: busy for ever */
 };
 
 /* What reads return while the chip is ready. */
@@ -108,6 +109,12 @@ int cfi_chip_init(struct cfi_chip *chip, const struct cfi_geometry *geo);
 
 /* Frees what cfi_chip_init() allocated. */
 void cfi_chip_destroy(struct cfi_chip *chip);
+
+/*
+ * Power is lost in the middle of a command: the chip never becomes ready, shows
+ * an empty status and takes no cycle, until cfi_chip_reset().
+ */
+void cfi_chip_power_off(struct cfi_chip *chip);
 
 /* Power-on state: array mode, errors and buffer gone, locks as delivered. */
 void cfi_chip_reset(struct cfi_chip *chip);

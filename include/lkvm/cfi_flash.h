@@ -11,6 +11,7 @@
 
 #include "lkvm/cfi_chip.h"
 #include "lkvm/device.h"
+#include "lkvm/evloop.h"
 #include "lkvm/flash_store.h"
 #include "lkvm/log.h"
 #include "lkvm/memslot.h"
@@ -33,6 +34,8 @@ struct cfi_flash_params {
 	 * bank of a VM can have it.
 	 */
 	struct mmio_ring *ring;
+	/* For what is done once the bank is idle; NULL: at the end only. */
+	struct evloop *loop;
 };
 
 /* What guests and statistics see of a bank; guarded by `lock`. */
@@ -52,6 +55,10 @@ struct cfi_flash {
 	pthread_mutex_t *lock;
 	pthread_mutex_t own_lock;
 	struct mmio_ring *ring;
+	struct evloop *loop;
+	struct evloop_timer idle;
+	bool idle_armed;
+	u64 idle_since; /* accesses when it was armed */
 	enum {
 		ZONE_NOT_YET,
 		ZONE_ADDED,
@@ -61,6 +68,7 @@ struct cfi_flash {
 	struct flash_store store;
 	struct memslot slot;
 	char label[32];
+	bool off; /* power was lost: nothing is carried out any more */
 	struct cfi_flash_stats stats;
 	struct ratelimit narrow, medium, mapping;
 };

@@ -10,6 +10,7 @@ enum exit_status {
 	EXIT_STATUS_USAGE = 2,	  /* the command line is wrong */
 	EXIT_STATUS_RESET = 3,	  /* the guest asked for a reset */
 	EXIT_STATUS_CRASH = 4,	  /* the guest crashed, or KVM or lkvm failed */
+	EXIT_STATUS_POWER_CUT = 5, /* --flash ...,cut=N: the Nth was reached */
 	EXIT_STATUS_TIMEOUT = 124, /* --timeout ran out; as timeout(1) */
 	EXIT_STATUS_KILLED = 130,  /* the user ended it: Ctrl-a x or a signal */
 };

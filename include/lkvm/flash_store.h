@@ -10,6 +10,7 @@
 #ifndef LKVM_FLASH_STORE_H
 #define LKVM_FLASH_STORE_H
 
+#include "lkvm/flash_fault.h"
 #include "lkvm/util.h"
 #include "lkvm/vm_config.h"
 
@@ -20,17 +21,27 @@ struct flash_store {
 	char *path;
 	int fd;
 	bool readonly;
+	bool snapshot;	/* changes stay in the array */
 	bool dirty;	/* written to since the last sync */
+	bool cut_short; /* the file, by somebody else: nothing is written */
+	enum flash_sync sync;
+	int sync_error; /* of the first sync that failed, for good, or 0 */
 	u8 *array;	/* `size` bytes, page aligned */
 	u64 size;	/* bytes of the bank: a power of two */
 	u64 persistent; /* the first bytes of the array that the file holds */
-	u64 writes;	/* pieces written */
+	struct flash_fault fault; /* what is to go wrong; the bank asks it */
+	/* Statistics. */
+	u64 writes;   /* pieces written */
+	u64 failures; /* changes that the file did not take */
+	u64 syncs;
+	u64 sync_ns; /* time that they took, in all */
 };
 
 /*
- * Opens, locks, checks and reads the file of one `--flash`. The bank will have
- * at least `block` and at most `window` bytes. Returns 0, or -errno after a
- * message that names the file; then nothing is left to close.
+ * Opens, locks, checks and reads the file of one `--flash`; makes it, if it
+ * does not exist and the options say how. The bank will have at least `block`
+ * and at most `window` bytes. Returns 0, or -errno after a message that names
+ * the file; then nothing is left to close, nor a new file.
  */
 int flash_store_open(struct flash_store *store,
 		     const struct flash_config *config, u64 block, u64 window);
@@ -39,20 +50,48 @@ int flash_store_open(struct flash_store *store,
  * Replaces [offset, offset + len) by `data`, which lies within one piece (see
  * FLASH_STORE_PIECE). The array changes only if the file could be written.
  * Returns 0, -EROFS for a read-only store, -ENOSPC for a change beyond what
- * the file holds, or the -errno of the write.
+ * the file holds, -EIO if the file was cut short, or the -errno of the write.
+ * All but the first make flash_store_finish() fail.
  */
 int flash_store_write(struct flash_store *store, u64 offset, const u8 *data,
 		      size_t len);
 
-/* Makes all that was written durable. Returns 0 or -errno. */
+/*
+ * Makes all that was written durable, unless the mode is FLASH_SYNC_NONE; no
+ * system call if nothing was written since. Returns 0 or -errno. An error is
+ * for good: what was not made durable then may never be, so all later calls
+ * return it. The first one was told the user.
+ */
 int flash_store_sync(struct flash_store *store);
+
+/*
+ * The bank is back in array mode, or has been idle for a while: makes durable
+ * what FLASH_SYNC_ORDERED promises. Returns 0 or -errno, as flash_store_sync();
+ * the caller need not do anything about an error, which was told and comes
+ * again from flash_store_finish().
+ */
+int flash_store_settle(struct flash_store *store);
+
+/*
+ * A program or erase was carried out, and the guest is about to see that: in
+ * mode FLASH_SYNC_STRICT it is made durable, in others nothing is done.
+ * Returns 0, or -errno if the command has to count as failed.
+ */
+int flash_store_complete(struct flash_store *store);
+
+/*
+ * Before reset and exit: flash_store_sync(), and says what has gone wrong so
+ * far. Returns 0, or -errno if the file does not hold all that the guest
+ * programmed and erased, or may not hold it for good.
+ */
+int flash_store_finish(struct flash_store *store);
 
 /* Releases lock, file and memory. The array must not be mapped any more. */
 void flash_store_close(struct flash_store *store);
 
 /*
- * Parses the value of `--flash`: FILE[,ro][,create][,size=N][,label=TEXT]. A
- * comma in FILE is written ",,". Returns 0, or -EINVAL after a message.
+ * Parses the value of `--flash`: FILE[,OPT...], see README.md. A comma in FILE
+ * or a value is written ",,". Returns 0, or -EINVAL after a message.
  */
 int flash_config_parse(struct flash_config *config, const char *arg);
 

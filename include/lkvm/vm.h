@@ -21,12 +21,13 @@
 /* Why a run ended. The first reason that is given counts. */
 enum vm_exit {
 	VM_EXIT_NONE,
-	VM_EXIT_POWEROFF, /* the guest powered itself off */
-	VM_EXIT_RESET,	  /* the guest asked for a reset */
-	VM_EXIT_CRASH,	  /* the guest reported that it crashed */
-	VM_EXIT_FAILURE,  /* KVM, or a part of lkvm, failed */
-	VM_EXIT_TIMEOUT,  /* --timeout ran out */
-	VM_EXIT_KILLED,	  /* the user ended it */
+	VM_EXIT_POWEROFF,  /* the guest powered itself off */
+	VM_EXIT_RESET,	   /* the guest asked for a reset */
+	VM_EXIT_CRASH,	   /* the guest reported that it crashed */
+	VM_EXIT_FAILURE,   /* KVM, or a part of lkvm, failed */
+	VM_EXIT_TIMEOUT,   /* --timeout ran out */
+	VM_EXIT_KILLED,	   /* the user ended it */
+	VM_EXIT_POWER_CUT, /* a flash lost power, as its options want it */
 };
 
 struct vm;

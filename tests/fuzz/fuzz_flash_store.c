@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* clang-format off */
-/* SOURCES: hw/flash_store.c hw/flash_config.c util/file.c util/parse.c */
+/* SOURCES: hw/flash_store.c hw/flash_open.c hw/flash_file.c */
+/* SOURCES: hw/flash_template.c hw/flash_config.c util/file.c util/gzip.c */
+/* SOURCES: util/parse.c */
 /* clang-format on */
 /*
  * The argument of --flash, and a file of any size that it opens: what is not

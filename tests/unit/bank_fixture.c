@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "bank_fixture.h"
+#include "lkvm/vm.h"
 
 struct fakes fake;
 struct cfi_flash *flash;
@@ -15,9 +16,18 @@ ssize_t __real_pwrite(int fd, const void *buf, size_t len, off_t offset);
 ssize_t __wrap_pwrite(int fd, const void *buf, size_t len, off_t offset);
 int __wrap_fdatasync(int fd);
 
+static void note(char letter)
+{
+	size_t len = strlen(fake.calls);
+
+	if (len + 1 < sizeof(fake.calls))
+		fake.calls[len] = letter;
+}
+
 ssize_t __wrap_pwrite(int fd, const void *buf, size_t len, off_t offset)
 {
 	fake.nr_pwrites++;
+	note('w');
 	assert_true(len <= FLASH_STORE_PIECE);
 	assert_int_equal(offset / 4096, (offset + (off_t)len - 1) / 4096);
 	if (flash && fd == flash->store.fd) {
@@ -35,12 +45,23 @@ ssize_t __wrap_pwrite(int fd, const void *buf, size_t len, off_t offset)
 
 int __wrap_fdatasync(int fd)
 {
-	(void)fd;
+	if (flash && fd == flash->store.fd)
+		assert_int_equal(pthread_mutex_trylock(flash->lock), EBUSY);
 	fake.nr_syncs++;
+	note('s');
+	if (fake.idle)
+		evloop_stop(&vm.loop);
 	if (!fake.fdatasync)
 		return 0;
 	errno = fake.fdatasync;
 	return -1;
+}
+
+void vm_request_exit(struct vm *owner, enum vm_exit reason)
+{
+	assert_ptr_equal(owner, &vm);
+	fake.nr_exits++;
+	fake.exit = reason;
 }
 
 /* ---- Memory slots, by their header's contract ---------------------------- */
@@ -144,12 +165,15 @@ int make_bank(const char *options)
 	ret = flash_store_open(&params.store, &config, BLOCK, WINDOW);
 	assert_int_equal(ret, 0);
 	fake.nr_pwrites = 0;
+	memset(fake.calls, 0, sizeof(fake.calls));
 	mmio_bus_init(&bus);
 	if (fake.coalesce) {
 		mmio_ring_init(&vm.ring, &vm);
 		mmio_ring_set_page(&vm.ring, ring_page, sizeof(ring_page));
 		params.ring = &vm.ring;
 	}
+	if (fake.idle)
+		params.loop = &vm.loop;
 	ret = cfi_flash_create(&vm, &bus, &params, &made);
 	flash = made;
 	if (ret)

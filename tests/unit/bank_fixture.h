@@ -22,9 +22,14 @@ extern struct fakes {
 	 * what other vCPUs write in the moment they are told to pause.
 	 */
 	bool coalesce;
+	bool idle; /* and a timer in vm.loop, which a sync ends */
 	void (*late)(void);
 	int zone; /* errno of registering one */
 	unsigned int nr_zones, nr_pauses;
+	unsigned int nr_exits; /* calls of vm_request_exit() */
+	int exit;	       /* what the last was given: enum vm_exit */
+	/* Since the bank was made, a letter each: w pwrite, s fdatasync. */
+	char calls[256];
 	/* False if the array was changed while the guest could read it. */
 	bool order_kept;
 } fake;

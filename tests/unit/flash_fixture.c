@@ -146,9 +146,15 @@ static u64 size_in(const char *s)
 struct flash_config config_of(const char *name, const char *options)
 {
 	const char *size = strstr(options, ",size=");
+	enum flash_sync sync = strstr(options, ",sync=none") ? FLASH_SYNC_NONE
+			       : strstr(options, ",sync=strict")
+				       ? FLASH_SYNC_STRICT
+				       : FLASH_SYNC_ORDERED;
 	struct flash_config config = {
 		.readonly = strstr(options, ",ro"),
 		.create = strstr(options, ",create"),
+		.snapshot = strstr(options, ",snapshot"),
+		.sync = sync,
 		.size = size ? size_in(size + 6) : 0,
 	};
 

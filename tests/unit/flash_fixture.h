@@ -42,7 +42,10 @@ u64 file_bytes(void);
 u8 file_byte(u64 offset);
 void read_file(u64 offset, void *buf, size_t len);
 
-/* A configuration of the file `name`; ",ro", ",create", ",size=64K" or "M". */
+/*
+ * A configuration of the file `name`; ",ro", ",create", ",snapshot",
+ * ",size=64K" or "M", ",sync=none" or "strict".
+ */
 struct flash_config config_of(const char *name, const char *options);
 
 #endif

@@ -19,6 +19,7 @@ static int reset(void **state)
 
 static void assert_good(const char *arg)
 {
+	forget_messages();
 	if (flash_config_parse(&config, arg))
 		fail_msg("%s: refused: %s", arg, messages);
 	assert_string_equal(messages, "");
@@ -44,6 +45,11 @@ static void file_alone(void **state)
 	assert_int_equal(config.size, 0);
 	assert_false(config.readonly);
 	assert_false(config.create);
+	assert_false(config.snapshot);
+	assert_string_equal(config.template, "");
+	assert_int_equal(config.sync, FLASH_SYNC_ORDERED);
+	assert_int_equal(config.fail_program | config.fail_erase, 0);
+	assert_int_equal(config.cut, 0);
 }
 
 static void ro(void **state)
@@ -155,7 +161,8 @@ static void unknown_options(void **state)
 	(void)state;
 	assert_bad("f,rw", "unknown option \"rw\"");
 	assert_bad("f,ro,Size=2M", "unknown option \"Size\"");
-	assert_bad("f,readonly", "there are ro, create, size=, label=");
+	assert_bad("f,readonly", "there are ro, snapshot, create, template=, "
+				 "size=, sync=, fail=, cut=, label=");
 	assert_bad("f, ro", "unknown option \" ro\"");
 	assert_bad("f,unknown=1", "--flash f,unknown=1:");
 }
@@ -218,11 +225,142 @@ static void label_too_long(void **state)
 		   "is longer than 31 bytes");
 }
 
-static void ro_and_create(void **state)
+static void snapshot(void **state)
 {
 	(void)state;
-	assert_bad("f,ro,create", "exclude each other");
-	assert_bad("f,create,size=2M,ro", "exclude each other");
+	assert_good("f,snapshot,size=2M");
+	assert_true(config.snapshot);
+	assert_false(config.readonly);
+	assert_bad("f,snapshot=1", "\"snapshot\" takes no value");
+}
+
+static void template(void **state)
+{
+	char arg[2 * sizeof(config.path)];
+
+	(void)state;
+	assert_good("f,template=/usr/share/a,,b=c.fd,size=2M");
+	assert_string_equal(config.path, "f");
+	assert_string_equal(config.template, "/usr/share/a,b=c.fd");
+	assert_bad("f,template", "\"template\" takes a value");
+	assert_bad("f,template=", "\"template\" takes a value");
+	/* As long as a name may be, on both sides. */
+	memset(arg, 'p', sizeof(arg));
+	memcpy(arg + 4000, ",template=", 10);
+	arg[4010 + sizeof(config.template) - 1] = '\0';
+	assert_good(arg);
+	assert_int_equal(strlen(config.template), sizeof(config.template) - 1);
+	arg[4010 + sizeof(config.template) - 1] = 'p';
+	arg[4010 + sizeof(config.template)] = '\0';
+	assert_bad(arg, "--flash ppp");
+}
+
+static void sync_modes(void **state)
+{
+	(void)state;
+	assert_good("f,sync=ordered");
+	assert_int_equal(config.sync, FLASH_SYNC_ORDERED);
+	assert_good("f,sync=strict");
+	assert_int_equal(config.sync, FLASH_SYNC_STRICT);
+	assert_good("f,sync=none");
+	assert_int_equal(config.sync, FLASH_SYNC_NONE);
+	assert_good("f,sync=none,sync=strict"); /* the last one counts */
+	assert_int_equal(config.sync, FLASH_SYNC_STRICT);
+	assert_bad("f,sync", "\"sync\" takes a value");
+	assert_bad("f,sync=always",
+		   "sync=always: there are ordered, strict and none");
+	assert_bad("f,sync=None", "there are ordered, strict and none");
+}
+
+static void faults(void **state)
+{
+	(void)state;
+	assert_good("f,fail=erase:3");
+	assert_int_equal(config.fail_erase, 3);
+	assert_int_equal(config.fail_program, 0);
+	assert_good("f,fail=program:0x10,cut=7,fail=erase:1");
+	assert_int_equal(config.fail_program, 16);
+	assert_int_equal(config.fail_erase, 1);
+	assert_int_equal(config.cut, 7);
+	assert_good("f,cut=18446744073709551615");
+	assert_int_equal(config.cut, UINT64_MAX);
+}
+
+static void bad_faults(void **state)
+{
+	static const char *const fails[] = {
+		"erase:0",
+		"program:0",
+		"erase:",
+		"erase",
+		"program",
+		"3",
+		"read:1",
+		"erase:-1",
+		"erase:x",
+		"erase:1:2",
+		"Erase:1",
+		"erases:1",
+		"program:18446744073709551616",
+		"erase: 1",
+		"program:1 ",
+	};
+	static const char *const cuts[] = {
+		"0", "-1", "x", "1:2", "1M", "18446744073709551616"
+	};
+	char arg[64];
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(fails); i++) {
+		snprintf(arg, sizeof(arg), "f,fail=%s", fails[i]);
+		assert_bad(arg, "want erase:N or program:N, counted from 1");
+		assert_said(arg + 2);
+	}
+	for (size_t i = 0; i < ARRAY_SIZE(cuts); i++) {
+		snprintf(arg, sizeof(arg), "f,cut=%s", cuts[i]);
+		assert_bad(arg, "want the number of a program or erase, "
+				"counted from 1");
+		assert_said(arg + 2);
+	}
+	assert_bad("f,cut", "\"cut\" takes a value");
+	assert_bad("f,fail=", "\"fail\" takes a value");
+}
+
+/* Each pair, in both orders, with others before, between and after. */
+static void contradictions(void **state)
+{
+	static const char *const pairs[][2] = {
+		{ "ro", "snapshot" },	     { "ro", "create" },
+		{ "ro", "template=t" },	     { "ro", "sync=ordered" },
+		{ "ro", "fail=erase:1" },    { "ro", "cut=1" },
+		{ "snapshot", "create" },    { "snapshot", "template=t" },
+		{ "snapshot", "sync=none" }, { "snapshot", "cut=1" },
+		{ "create", "template=t" },
+	};
+	char arg[64], said[64];
+
+	(void)state;
+	for (size_t i = 0; i < 2 * ARRAY_SIZE(pairs); i++) {
+		const char *const *pair = pairs[i / 2];
+
+		snprintf(arg, sizeof(arg), "f,size=2M,%s,label=x,%s,size=4M",
+			 pair[i % 2], pair[1 - i % 2]);
+		snprintf(said, sizeof(said), "\"%.*s\" and \"%.*s\" exclude",
+			 (int)strcspn(pair[0], "="), pair[0],
+			 (int)strcspn(pair[1], "="), pair[1]);
+		assert_bad(arg, said);
+	}
+}
+
+/* What may stand together, and nothing is lost of. */
+static void no_contradictions(void **state)
+{
+	(void)state;
+	assert_good("f,create,size=2M,sync=none,fail=erase:1,cut=2,label=x");
+	assert_good("f,template=t,size=2M,sync=strict,fail=program:1,cut=2");
+	assert_string_equal(config.template, "t");
+	assert_good("f,snapshot,size=2M,fail=erase:1,label=x");
+	assert_good("f,ro,size=2M,label=x");
 }
 
 int main(void)
@@ -243,7 +381,13 @@ int main(void)
 		cmocka_unit_test_setup(values_that_lack, reset),
 		cmocka_unit_test_setup(bad_sizes, reset),
 		cmocka_unit_test_setup(label_too_long, reset),
-		cmocka_unit_test_setup(ro_and_create, reset),
+		cmocka_unit_test_setup(snapshot, reset),
+		cmocka_unit_test_setup(template, reset),
+		cmocka_unit_test_setup(sync_modes, reset),
+		cmocka_unit_test_setup(faults, reset),
+		cmocka_unit_test_setup(bad_faults, reset),
+		cmocka_unit_test_setup(contradictions, reset),
+		cmocka_unit_test_setup(no_contradictions, reset),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

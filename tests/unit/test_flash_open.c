@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* SOURCES: hw/flash_store.c util/file.c tests/unit/flash_fixture.c */
+/* SOURCES: hw/flash_store.c hw/flash_open.c hw/flash_file.c */
+/* SOURCES: hw/flash_template.c util/file.c util/gzip.c */
+/* SOURCES: tests/unit/flash_fixture.c */
 /* WRAP: fstat ioctl fcntl lseek mmap pwrite */
 /* Opening the file of a flash bank: sizes, kinds of files, locks, content. */
 #include <errno.h>
