@@ -231,7 +231,7 @@ static void carry_out(struct cfi_flash *flash, const struct cfi_effect *first,
 	const struct cfi_effect *any = first ? first : second;
 	u32 addr = first && second ? MIN(first->addr, second->addr) : any->addr;
 	u32 end = any->addr + any->count;
-	struct operation op = { { first, second } };
+	struct operation op = { .effects = { first, second } };
 	int ret;
 
 	if (flash->off)
