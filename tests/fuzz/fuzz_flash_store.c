@@ -8,6 +8,7 @@
  * The argument of --flash, and a file of any size that it opens: what is not
  * refused has a good size; what is refused is refused with one message.
  */
+#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -71,36 +72,58 @@ static bool parse(const u8 *data, size_t size, struct flash_config *config)
 	require(*config->path && memchr(config->path, 0, sizeof(config->path)));
 	require(memchr(config->label, 0, sizeof(config->label)));
 	require(!config->size || is_power_of_2(config->size));
-	require(!config->readonly || !config->create);
+	require(config->readonly + config->create + config->snapshot +
+			(*config->template != 0) <=
+		1);
+	require(memchr(config->template, 0, sizeof(config->template)));
+	require(config->sync <= FLASH_SYNC_NONE);
 	return true;
 }
 
+static bool is_gzip(int fd, u64 bytes)
+{
+	u8 magic[2] = { 0 };
+
+	return pread(fd, magic, 2, 0) == 2 && magic[0] == 0x1f &&
+	       magic[1] == 0x8b && !(is_power_of_2(bytes) && bytes >= BLOCK);
+}
+
 /* File and array are the same as far as there is file; the rest is erased. */
-static void check_content(const struct flash_store *store, int fd)
+static void check_content(const struct flash_store *store, int fd, u64 bytes)
 {
 	u8 *file = calloc(1, WINDOW);
 
 	require(file);
-	require(pread(fd, file, store->persistent, 0) ==
-		(ssize_t)store->persistent);
-	require(!memcmp(file, store->array, store->persistent));
+	if (is_gzip(fd, bytes)) {
+		require(store->readonly || store->snapshot);
+	} else {
+		require(pread(fd, file, store->persistent, 0) ==
+			(ssize_t)store->persistent);
+		require(!memcmp(file, store->array, store->persistent));
+	}
 	for (u64 i = store->persistent; i < store->size; i++)
 		require(store->array[i] == 0xff);
 	free(file);
 }
 
-/* Writes all over: only what the file holds can change. */
+/* Writes all over: only what the file holds can change, or a snapshot. */
 static void check_writes(struct flash_store *store, u64 *bytes, bool create)
 {
 	u8 zero[64] = { 0 };
+	u64 failures = 0;
 
 	for (u64 at = 0; at < store->size; at += 1000) {
 		u64 start = MIN(at / 64 * 64, store->size - 64);
 		int ret = flash_store_write(store, start, zero, 64);
 
 		require(!ret ==
-			(!store->readonly && start + 64 <= store->persistent));
+			(store->snapshot || (!store->readonly &&
+					     start + 64 <= store->persistent)));
+		failures += ret && ret != -EROFS;
 	}
+	require(!flash_store_settle(store));
+	require(!flash_store_complete(store));
+	require(!flash_store_finish(store) == !failures);
 	require(!create || store->persistent == store->size);
 	if (create)
 		*bytes = MAX(*bytes, store->size);
@@ -120,20 +143,47 @@ static void check_open(const struct flash_config *config, int fd, u64 bytes)
 		require(store.size <= WINDOW);
 		require(store.persistent <= store.size);
 		require(!config->size || config->size == store.size);
-		check_content(&store, fd);
+		check_content(&store, fd, bytes);
 		check_writes(&store, &bytes, config->create);
-		check_content(&store, fd);
+		if (!config->snapshot)
+			check_content(&store, fd, bytes);
 		require(!flash_store_open(&second, config, BLOCK, WINDOW) ==
-			config->readonly);
-		if (config->readonly)
+			(config->readonly || config->snapshot));
+		if (config->readonly || config->snapshot)
 			flash_store_close(&second);
-		require(!flash_store_sync(&store));
 		flash_store_close(&store);
 	}
 	require(!fstat(fd, &st) && (u64)st.st_size == bytes);
 }
 
-/* Three bytes for the file's size and content, the rest is the argument. */
+/* A file of so many bytes, zeros but for some in the middle. */
+static int make_file(const u8 *data, size_t size)
+{
+	u64 bytes = (u64)(data[0] | data[1] << 8 | (data[2] & 1) << 16);
+	int fd = memfd_create("flash", MFD_CLOEXEC);
+
+	if (data[2] & 2)
+		bytes = rounddown_pow_of_2(bytes);
+	require(fd >= 0 && !ftruncate(fd, (off_t)bytes));
+	if (data[2] & 4 && bytes)
+		require(pwrite(fd, data, MIN(size, bytes), (off_t)bytes / 2) >
+			0);
+	return fd;
+}
+
+/* A file of what follows the argument: compressed, perhaps. */
+static int copy_file(const u8 *data, size_t size)
+{
+	const u8 *end = memchr(data, 0, size);
+	int fd = memfd_create("flash", MFD_CLOEXEC);
+	size_t len = end ? size - (size_t)(end + 1 - data) : 0;
+
+	require(fd >= 0);
+	require(!len || write(fd, end + 1, len) == (ssize_t)len);
+	return fd;
+}
+
+/* Three bytes say what is in the file, the rest is the argument. */
 int LLVMFuzzerTestOneInput(const u8 *data, size_t size)
 {
 	struct flash_config config;
@@ -142,15 +192,10 @@ int LLVMFuzzerTestOneInput(const u8 *data, size_t size)
 
 	if (size < 3 || !parse(data + 3, size - 3, &config))
 		return 0;
-	bytes = (u64)(data[0] | data[1] << 8 | (data[2] & 1) << 16);
-	if (data[2] & 2)
-		bytes = rounddown_pow_of_2(bytes);
-	fd = memfd_create("flash", MFD_CLOEXEC);
-	require(fd >= 0 && !ftruncate(fd, (off_t)bytes));
-	if (data[2] & 4 && bytes)
-		require(pwrite(fd, data, MIN(size, bytes), (off_t)bytes / 2) >
-			0);
-	require(!fstat(fd, &(struct stat) { 0 }));
+	if (data[2] & 8)
+		fd = copy_file(data + 3, size - 3);
+	else
+		fd = make_file(data, size);
 	bytes = (u64)lseek(fd, 0, SEEK_END);
 	snprintf(config.path, sizeof(config.path), "/proc/self/fd/%d", fd);
 	check_open(&config, fd, bytes);

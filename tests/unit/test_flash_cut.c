@@ -235,6 +235,14 @@ static void cut_in_erase_of_one_chip(void **state)
 		assert_int_equal(changed(at, 2), 0);
 	assert_in_range(changed(0x10000, BLOCK), BLOCK / 4, BLOCK / 2);
 	assert_power_is_off();
+	fake.nr_exits = 0;
+	make("", 0, 0, 1);
+	wr(0, 0x00700020);
+	wr(0x10000, 0x007000d0);
+	for (u64 at = 0x10002; at < 0x20000; at += 4)
+		assert_int_equal(changed(at, 2), 0);
+	assert_in_range(changed(0x10000, BLOCK), BLOCK / 4, BLOCK / 2);
+	assert_power_is_off();
 }
 
 /* Both in one cycle: the second never begins. */

@@ -135,6 +135,10 @@ static void program_one_word(void **state)
 		assert_int_equal(new[0] & ~torn[0], 0);
 		assert_int_not_equal(torn[0], old[0]);
 		assert_int_not_equal(torn[0], new[0]);
+		new[0] = old[0] & ~(3U << offset / 4 % 31);
+		tear_program(1, offset);
+		assert_int_not_equal(torn[0], old[0]);
+		assert_int_not_equal(torn[0], new[0]);
 		/* One bit is either or, and the cut comes before. */
 		new[0] = old[0] & ~(1U << offset / 4 % 32);
 		tear_program(1, offset);

@@ -2,7 +2,7 @@
 /* SOURCES: hw/flash_store.c hw/flash_open.c hw/flash_file.c */
 /* SOURCES: hw/flash_template.c util/file.c util/gzip.c */
 /* SOURCES: tests/unit/flash_fixture.c */
-/* WRAP: pwrite fdatasync mmap inflateInit2_ */
+/* WRAP: pwrite fdatasync mmap munmap inflateInit2_ */
 /* Banks that are only read from a file: snapshots, and files of gzip. */
 #include <errno.h>
 #include <fcntl.h>
@@ -20,6 +20,7 @@ static struct {
 	int mmap;
 	bool no_gzip;
 	size_t mapped; /* the most bytes asked for in one mmap() */
+	size_t total;  /* mapped and not unmapped */
 } fake;
 
 static struct flash_store store;
@@ -30,6 +31,8 @@ void *__real_mmap(void *addr, size_t len, int prot, int flags, int fd,
 		  off_t offset);
 void *__wrap_mmap(void *addr, size_t len, int prot, int flags, int fd,
 		  off_t offset);
+int __real_munmap(void *addr, size_t len);
+int __wrap_munmap(void *addr, size_t len);
 int __real_inflateInit2_(z_streamp z, int bits, const char *version, int size);
 int __wrap_inflateInit2_(z_streamp z, int bits, const char *version, int size);
 
@@ -50,11 +53,18 @@ int __wrap_fdatasync(int fd)
 void *__wrap_mmap(void *addr, size_t len, int prot, int flags, int fd,
 		  off_t offset)
 {
-	fake.mapped = MAX(fake.mapped, len);
-	if (!fake.mmap)
-		return __real_mmap(addr, len, prot, flags, fd, offset);
 	errno = fake.mmap;
-	return MAP_FAILED;
+	if (fake.mmap)
+		return MAP_FAILED;
+	fake.mapped = MAX(fake.mapped, len);
+	fake.total += len;
+	return __real_mmap(addr, len, prot, flags, fd, offset);
+}
+
+int __wrap_munmap(void *addr, size_t len)
+{
+	fake.total -= len;
+	return __real_munmap(addr, len);
 }
 
 int __wrap_inflateInit2_(z_streamp z, int bits, const char *version, int size)
@@ -468,6 +478,21 @@ static void bank_that_begins_like_gzip(void **state)
 	assert_refused("", EINVAL, "is compressed with gzip");
 }
 
+/* No more is kept than the bank has, and not that when it is closed. */
+static void memory_is_given_back(void **state)
+{
+	(void)state;
+	make_gzip(BLOCK, BLOCK, false);
+	assert_opens(",ro", BLOCK, BLOCK);
+	assert_int_equal(fake.mapped, WINDOW);
+	assert_int_equal(fake.total, BLOCK);
+	flash_store_close(&store);
+	assert_int_equal(fake.total, 0);
+	assert_int_equal(truncate(PATH, 1000), 0);
+	assert_refused(",ro", EBADMSG, "its gzip data ends early");
+	assert_int_equal(fake.total, 0);
+}
+
 static void nothing_is_left(void **state)
 {
 	int before = dup(0), after;
@@ -510,6 +535,7 @@ int main(void)
 		DIR_TEST(gzip_damaged),
 		DIR_TEST(gzip_is_not_written_to),
 		DIR_TEST(bank_that_begins_like_gzip),
+		DIR_TEST(memory_is_given_back),
 		DIR_TEST(nothing_is_left),
 	};
 

@@ -115,12 +115,18 @@ static void whole(void **state)
 
 static void members(void **state)
 {
+	off_t end = add_member(0, 1000);
+
 	(void)state;
-	add_member(0, 1000);
 	add_member(1000, 1000); /* empty */
 	add_member(1000, 65536);
 	add_member(65536, SIZE);
 	assert_content(SIZE + 1);
+	/* A read that ends within what tells that another begins. */
+	for (off_t most = end - 1; most < end + 4; most++) {
+		fake.most = (size_t)most;
+		assert_content(4096);
+	}
 	fake.most = 1;
 	assert_content(4096);
 	fake.eintr = 3;
@@ -141,6 +147,10 @@ static void garbage_behind(void **state)
 		assert_int_equal(pwrite(fd, behind[i], len, end), len);
 		assert_content(SIZE);
 	}
+	/* Its first byte comes with what is before, the second later. */
+	fake.most = (size_t)end + 1;
+	assert_int_equal(pwrite(fd, "x\x8b\x08", 3, end), 3);
+	assert_content(SIZE);
 }
 
 /* Wherever it is cut, and however much is asked for at once, it is noticed. */
