@@ -594,7 +594,8 @@ static void place_is_taken(void **state)
 	(void)state;
 	assert_int_equal(
 		flash_store_open(&params.store, &config, BLOCK, WINDOW), 0);
-	assert_int_equal(cfi_flash_create(&vm, &bus, &params, &second), -EEXIST);
+	assert_int_equal(cfi_flash_create(&vm, &bus, &params, &second),
+			 -EEXIST);
 	assert_null(second);
 	assert_said("flash1");
 	assert_int_equal(fake.nr_released, 1);
