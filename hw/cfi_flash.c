@@ -229,21 +229,18 @@ static void carry_out(struct cfi_flash *flash, const struct cfi_effect *first,
 		      const struct cfi_effect *second)
 {
 	const struct cfi_effect *any = first ? first : second;
-	struct operation op = {
-		.effects = { first, second },
-		.erase = any->op == CFI_EFFECT_ERASE,
-		.addr = any->addr,
-	};
+	u32 addr = first && second ? MIN(first->addr, second->addr) : any->addr;
 	u32 end = any->addr + any->count;
+	struct operation op = { .effects = { first, second } };
 	int ret;
 
 	if (flash->off)
 		return;
-	if (first && second) {
-		op.addr = MIN(first->addr, second->addr);
+	if (first && second)
 		end = MAX(end, second->addr + second->count);
-	}
-	op.count = end - op.addr;
+	op.erase = any->op == CFI_EFFECT_ERASE;
+	op.addr = addr;
+	op.count = end - addr;
 	if (op.erase)
 		flash->stats.erases++;
 	else
