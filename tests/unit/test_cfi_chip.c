@@ -530,6 +530,26 @@ static const u16 ways[][5] = {
 	{ 0xbc },
 };
 
+/* Not ready, whatever is asked, until there is power again. */
+static void power_off(void **state)
+{
+	static const u16 commands[] = { 0xff, 0x50, 0x70, 0x90, 0x98, 0x40,
+					0x00, 0x20, 0xd0, 0xe8, 0x60, 0x01 };
+	struct rig *rig = *state;
+
+	make_errors(rig);
+	cfi_chip_power_off(&rig->chip);
+	for (size_t i = 0; i < ARRAY_SIZE(commands); i++) {
+		assert_int_equal(rd(rig, 0x10), 0);
+		assert_false(cfi_chip_in_array_mode(&rig->chip));
+		wr(rig, 0x10, commands[i]);
+	}
+	assert_array_untouched(rig);
+	cfi_chip_reset(&rig->chip);
+	assert_shows_array(rig);
+	assert_status(rig, 0x80);
+}
+
 static void reset_from_each_state(void **state)
 {
 	struct rig *rig = *state;
@@ -600,6 +620,7 @@ static const struct CMUnitTest tests[] = {
 					teardown),
 	RIG_TEST(errors_are_sticky),
 	RIG_TEST(medium_fails),
+	RIG_TEST(power_off),
 	RIG_TEST(reset_from_each_state),
 	RIG_TEST(addresses_wrap),
 };
