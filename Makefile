@@ -147,12 +147,15 @@ comma := ,
 
 $(foreach t,$(UNIT_BINS),$(eval $(call unit_rule,$(notdir $(t)))))
 $(eval $(call unit_rule,chip_driver))
+$(eval $(call unit_rule,flash_tool))
 $(foreach t,$(FUZZ_BINS),$(eval $(call fuzz_rule,$(notdir $(t)))))
 
 UNIT_TESTS := $(UNIT_BINS) \
 	"python3 tests/unit/coalesce_model.py" \
 	"python3 tests/unit/cfi_model.py --self-test" \
-	"python3 tests/unit/cfi_model.py $(BUILD)/unit/chip_driver"
+	"python3 tests/unit/cfi_model.py $(BUILD)/unit/chip_driver" \
+	"python3 tests/unit/flash_tool.py $(BUILD)/unit/flash_tool"
+UNIT_DRIVERS := $(BUILD)/unit/chip_driver $(BUILD)/unit/flash_tool
 BOOT_TESTS := $(sort $(wildcard tests/boot/*.test))
 # Each scenario boots its host: one continued from a saved state was once seen
 # to lose its timer interrupts.
@@ -160,7 +163,7 @@ export LKVM_HOST_BOOT ?= 1
 export BUILD
 
 .PHONY: check check-unit check-lint check-fuzz check-boot check-long check-deps
-check-unit: $(UNIT_BINS) $(BUILD)/unit/chip_driver
+check-unit: $(UNIT_BINS) $(UNIT_DRIVERS)
 	$(Q)tests/run $(UNIT_TESTS)
 
 check-fuzz: $(FUZZ_BINS)
@@ -197,7 +200,7 @@ check:
 	$(Q)$(MAKE) --no-print-directory check-all
 
 .PHONY: check-all
-check-all: all guests $(KVM_TEST) $(UNIT_BINS) $(FUZZ_BINS) $(BUILD)/unit/chip_driver
+check-all: all guests $(KVM_TEST) $(UNIT_BINS) $(FUZZ_BINS) $(UNIT_DRIVERS)
 	$(Q)tests/run --jobs 2 tests/lint $(UNIT_TESTS) \
 	"tests/fuzz/run $(FUZZ_SECONDS) $(FUZZ_BINS)" $(BOOT_TESTS)
 

@@ -27,6 +27,8 @@ int cmd_help(int argc, char *const argv[])
 	}
 	if (!strcmp(argv[0], "run"))
 		return cmd_run(1, help);
+	if (!strcmp(argv[0], "flash"))
+		return cmd_flash(1, help);
 	if (!strcmp(argv[0], "version") || !strcmp(argv[0], "help")) {
 		print_commands();
 		return EXIT_STATUS_POWEROFF;

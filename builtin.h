@@ -8,6 +8,7 @@
  * process's exit status, an enum exit_status.
  */
 int cmd_run(int argc, char *const argv[]);
+int cmd_flash(int argc, char *const argv[]);
 int cmd_version(int argc, char *const argv[]);
 int cmd_help(int argc, char *const argv[]);
 

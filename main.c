@@ -15,6 +15,7 @@ static const struct {
 	const char *help;
 } commands[] = {
 	{ "run", cmd_run, "Start a virtual machine" },
+	{ "flash", cmd_flash, "Make, look into and compare flash files" },
 	{ "version", cmd_version, "Print the version" },
 	{ "help", cmd_help, "Print help about lkvm or a command" },
 };

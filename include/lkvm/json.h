@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Writes JSON to a stdio stream; for statistics. */
+/* Writes JSON to a stdio stream. */
 #ifndef LKVM_JSON_H
 #define LKVM_JSON_H
 

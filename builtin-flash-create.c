@@ -1,0 +1,202 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* `lkvm flash create`: a new flash file. */
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "builtin-flash.h"
+#include "lkvm/exit_status.h"
+#include "lkvm/file.h"
+#include "lkvm/log.h"
+#include "lkvm/parse.h"
+
+#define SYNOPSIS "lkvm flash create [OPTION]... FILE"
+
+#define BLOCK	 SZ_64K	       /* of lkvm's banks */
+#define MAX_SIZE (16 * SZ_16M) /* no bank is larger */
+
+struct options {
+	const char *path;
+	const char *template; /* NULL: none */
+	u64 size;	      /* 0: the template's */
+	bool force;
+};
+
+static bool is_good_size(u64 size)
+{
+	return is_power_of_2(size) && size >= BLOCK && size <= MAX_SIZE;
+}
+
+static int parse_size_option(const char *arg, void *opaque)
+{
+	u64 *size = opaque;
+
+	if (!parse_size(arg, 0, size, NULL) && is_good_size(*size))
+		return 0;
+	pr_fatal("--size %s: want a power of two from 64K to %luM", arg,
+		 MAX_SIZE / SZ_1M);
+	return -EINVAL;
+}
+
+static int parse(struct options *opts, int argc, char *const argv[])
+{
+	const struct option_def table[] = {
+		OPT_CALLBACK('s', "size", parse_size_option, &opts->size,
+			     "SIZE",
+			     "Size of the flash, a power of two, at least "
+			     "64K; in bytes or with a suffix BKMGTP"),
+		OPT_STRING('t', "template", &opts->template, "FILE",
+			   "Begin with what FILE holds; SIZE is then that of "
+			   "FILE unless given"),
+		OPT_FLAG(0, "force", &opts->force,
+			 "Overwrite a file that is there already"),
+		OPT_END(),
+	};
+	const struct option_group groups[] = {
+		{ "Options", table },
+		{ NULL, NULL },
+	};
+	int ret = flash_options(groups, SYNOPSIS, argc, argv, &opts->path, 1);
+
+	if (!ret && !opts->size && !opts->template) {
+		pr_fatal("create needs --size, such as --size 2M, or a "
+			 "--template");
+		ret = -EINVAL;
+	}
+	return ret;
+}
+
+/* Puts what the file is to hold into *content, `opts->size` bytes. */
+static int make_content(struct options *opts, u8 **content)
+{
+	void *template = NULL;
+	size_t len = 0;
+	int ret = 0;
+
+	*content = NULL;
+	if (opts->template)
+		ret = file_read_all(opts->template, MAX_SIZE, &template, &len);
+	if (ret) {
+		pr_fatal("Unable to read template %s: %s", opts->template,
+			 strerror(-ret));
+		return ret;
+	}
+	if (!opts->size && !is_good_size(len)) {
+		pr_fatal("template %s: has %zu bytes, no power of two of at "
+			 "least 64K: give a --size",
+			 opts->template, len);
+		ret = -EINVAL;
+	} else if (opts->size && len > opts->size) {
+		pr_fatal("template %s: has %zu bytes, more than --size "
+			 "%" PRIu64,
+			 opts->template, len, opts->size);
+		ret = -EINVAL;
+	}
+	if (!ret && !opts->size)
+		opts->size = len;
+	*content = ret ? NULL : malloc(opts->size);
+	if (*content) {
+		memset(*content, 0xff, opts->size);
+		if (len)
+			memcpy(*content, template, len);
+	} else if (!ret) {
+		pr_fatal("out of memory");
+		ret = -ENOMEM;
+	}
+	free(template);
+	return ret;
+}
+
+static int open_file(const struct options *opts, bool *created)
+{
+	int flags = O_RDWR | O_CLOEXEC | O_NOCTTY;
+	int fd = open(opts->path, flags | O_CREAT | O_EXCL, 0666);
+
+	*created = fd >= 0;
+	if (fd < 0 && errno == EEXIST && opts->force)
+		fd = open(opts->path, flags);
+	if (fd >= 0)
+		return fd;
+	fd = -errno;
+	if (fd == -EEXIST)
+		pr_fatal("flash %s: is there already; --force overwrites it",
+			 opts->path);
+	else
+		pr_fatal("Unable to create flash %s: %s", opts->path,
+			 strerror(-fd));
+	return fd;
+}
+
+/* Until the end of the process; what an lkvm uses is not overwritten. */
+static int lock_file(int fd, const char *path)
+{
+	struct flock lock = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
+
+	if (!fcntl(fd, F_OFD_SETLK, &lock) ||
+	    (errno != EAGAIN && errno != EACCES))
+		return 0;
+	pr_fatal("flash %s: is in use", path);
+	return -EBUSY;
+}
+
+static int write_file(int fd, const struct options *opts, const u8 *content)
+{
+	struct stat st;
+	int ret = 0;
+
+	if (fstat(fd, &st) < 0)
+		ret = -errno;
+	else if (!S_ISREG(st.st_mode))
+		ret = -EINVAL;
+	if (ret == -EINVAL) {
+		pr_fatal("flash %s: is no regular file", opts->path);
+		return ret;
+	}
+	if (!ret)
+		ret = pwrite_full(fd, content, opts->size, 0);
+	if (!ret && ftruncate(fd, (off_t)opts->size) < 0)
+		ret = -errno;
+	if (!ret && fdatasync(fd) < 0)
+		ret = -errno;
+	if (ret)
+		pr_fatal("flash %s: unable to write %" PRIu64 " bytes: %s",
+			 opts->path, opts->size, strerror(-ret));
+	return ret;
+}
+
+static int create(const struct options *opts, const u8 *content)
+{
+	bool created;
+	int fd = open_file(opts, &created);
+	int ret;
+
+	if (fd < 0)
+		return fd;
+	ret = lock_file(fd, opts->path);
+	if (!ret)
+		ret = write_file(fd, opts, content);
+	if (ret && ret != -EBUSY && created)
+		unlink(opts->path);
+	close(fd);
+	return ret;
+}
+
+int cmd_flash_create(int argc, char *const argv[])
+{
+	struct options opts = { 0 };
+	u8 *content;
+	int ret = parse(&opts, argc, argv);
+
+	if (ret)
+		return flash_options_status(ret);
+	ret = make_content(&opts, &content);
+	if (!ret)
+		ret = create(&opts, content);
+	free(content);
+	return ret ? EXIT_STATUS_SETUP : EXIT_STATUS_POWEROFF;
+}

@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* What the commands of `lkvm flash` share. */
+#ifndef BUILTIN_FLASH_H
+#define BUILTIN_FLASH_H
+
+#include "lkvm/efi_vars.h"
+#include "lkvm/json.h"
+#include "lkvm/options.h"
+
+/* A file in memory, with what is known of it. */
+struct flash_image {
+	const char *path;
+	void *buf; /* to be freed */
+	struct efi_image image;
+	struct efi_volume volume;
+	struct efi_store store;
+	struct efi_var_list list;
+	const char *problem; /* NULL, or why there is no list */
+};
+
+/* Each gets the arguments behind its name and returns the exit status. */
+int cmd_flash_create(int argc, char *const argv[]);
+int cmd_flash_info(int argc, char *const argv[]);
+int cmd_flash_vars(int argc, char *const argv[]);
+int cmd_flash_diff(int argc, char *const argv[]);
+
+/*
+ * Parses options and exactly `count` files into `files`. Prints the help, or
+ * what is wrong. Returns what options_parse() does.
+ */
+int flash_options(const struct option_group *groups, const char *synopsis,
+		  int argc, char *const argv[], const char **files,
+		  size_t count);
+
+/* The exit status for what flash_options() returned, if that is not 0. */
+int flash_options_status(int ret);
+
+/*
+ * Reads a file and what is in it. Returns 0, also if there is a `problem` in
+ * it, or -errno after a message. The caller calls flash_image_free() in each
+ * case.
+ */
+int flash_image_read(struct flash_image *file, const char *path);
+
+/* True if all variables could be read; else tells what is wrong. */
+bool flash_image_check(const struct flash_image *file);
+
+void flash_image_free(struct flash_image *file);
+
+/* Writes a variable as a member, or as an item of an array if !name. */
+void flash_var_json(struct json_writer *json, const char *name,
+		    const struct efi_var *var);
+
+/* Prints "global" or the like, or the GUID. */
+void flash_var_print_guid(FILE *out, const struct efi_var *var);
+void flash_var_print_attributes(FILE *out, const struct efi_var *var);
+void flash_var_print_size(FILE *out, const struct efi_var *var);
+
+/* Returns `status` if all could be written to stdout, else `failed`. */
+int flash_output_status(int status, int failed);
+
+#endif
