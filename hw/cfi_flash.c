@@ -96,7 +96,7 @@ static void idle_expired(struct evloop_timer *timer)
 	lock(flash);
 	flash->idle_armed = false;
 	if (accesses(flash) == flash->idle_since)
-		flash_store_settle(&flash->store);
+		flash_store_sync(&flash->store);
 	else
 		arm_idle(flash);
 	unlock(flash);
@@ -424,7 +424,7 @@ static void bus_cycle(struct cfi_flash *flash, u64 offset, u32 value)
 	bus_write(flash, offset, value);
 	update_mapping(flash);
 	if (in_array_mode(flash))
-		flash_store_settle(&flash->store);
+		flash_store_sync(&flash->store);
 	else
 		arm_idle(flash);
 }

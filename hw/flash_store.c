@@ -150,11 +150,6 @@ int flash_store_sync(struct flash_store *store)
 	return ret;
 }
 
-int flash_store_settle(struct flash_store *store)
-{
-	return flash_store_sync(store);
-}
-
 int flash_store_complete(struct flash_store *store)
 {
 	return store->sync == FLASH_SYNC_STRICT ? flash_store_sync(store) : 0;

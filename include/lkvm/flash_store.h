@@ -60,17 +60,11 @@ int flash_store_write(struct flash_store *store, u64 offset, const u8 *data,
  * Makes all that was written durable, unless the mode is FLASH_SYNC_NONE; no
  * system call if nothing was written since. Returns 0 or -errno. An error is
  * for good: what was not made durable then may never be, so all later calls
- * return it. The first one was told the user.
+ * return it, flash_store_finish() at the latest. The first one was told the
+ * user: who only calls it because the bank is idle or back in array mode need
+ * not do anything about it.
  */
 int flash_store_sync(struct flash_store *store);
-
-/*
- * The bank is back in array mode, or has been idle for a while: makes durable
- * what FLASH_SYNC_ORDERED promises. Returns 0 or -errno, as flash_store_sync();
- * the caller need not do anything about an error, which was told and comes
- * again from flash_store_finish().
- */
-int flash_store_settle(struct flash_store *store);
 
 /*
  * A program or erase was carried out, and the guest is about to see that: in

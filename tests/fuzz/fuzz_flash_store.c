@@ -121,7 +121,7 @@ static void check_writes(struct flash_store *store, u64 *bytes, bool create)
 					     start + 64 <= store->persistent)));
 		failures += ret && ret != -EROFS;
 	}
-	require(!flash_store_settle(store));
+	require(!flash_store_sync(store));
 	require(!flash_store_complete(store));
 	require(!flash_store_finish(store) == !failures);
 	require(!create || store->persistent == store->size);

@@ -45,7 +45,7 @@ static int settle(void)
 	int ret;
 
 	pthread_mutex_lock(flash->lock);
-	ret = flash_store_settle(&flash->store);
+	ret = flash_store_sync(&flash->store);
 	pthread_mutex_unlock(flash->lock);
 	return ret;
 }
