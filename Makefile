@@ -214,7 +214,7 @@ check-long: all guests $(FUZZ_BINS) $(BUILD)/unit/chip_driver
 
 .PHONY: bench
 bench: all guests
-	$(Q)tests/host/fetch kernel busybox host efi qemu-arm64
+	$(Q)tests/host/fetch kernel busybox host efi mtd qemu-arm64
 	$(Q)tests/bench/run
 
 # ---- The main job ----------------------------------------------------------

@@ -248,6 +248,8 @@ static void arm_options(struct vm_config *config, struct option_def *out)
 		      "No memory tagging, even if the host has it"),
 	     OPT_FLAG(0, "no-pvtime", &config->no_pvtime,
 		      "Do not tell the guest about stolen time"),
+	     OPT_FLAG(0, "no-batch", &config->no_batch,
+		      "One exit for each access to a device"),
 	     OPT_CALLBACK(0, "vcpu-affinity", parse_affinity, config, "CPULIST",
 			  "Run vCPUs on these host CPUs only"),
 	     OPT_CALLBACK(0, "kaslr-seed", parse_kaslr_seed, config, "U64",

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <sys/ioctl.h>
 
+#include "batch.h"
 #include "lkvm/log.h"
 #include "machine.h"
 
@@ -13,7 +14,18 @@
 #define CORE_REG(name)                                         \
 	(KVM_REG_ARM64 | KVM_REG_SIZE_U64 | KVM_REG_ARM_CORE | \
 	 KVM_REG_ARM_CORE_REG(name))
+#define CORE_REG_X(n) \
+	(CORE_REG(regs.regs[0]) + (n) * (sizeof(u64) / sizeof(u32)))
+
+/* Arm ARM, D23: op0, op1, CRn, CRm, op2. */
 #define REG_MPIDR ARM64_SYS_REG(3, 0, 0, 0, 5)
+#define REG_SCTLR ARM64_SYS_REG(3, 0, 1, 0, 0)
+#define REG_TTBR0 ARM64_SYS_REG(3, 0, 2, 0, 0)
+#define REG_TTBR1 ARM64_SYS_REG(3, 0, 2, 0, 1)
+#define REG_TCR	  ARM64_SYS_REG(3, 0, 2, 0, 2)
+#define REG_TCR2  ARM64_SYS_REG(3, 0, 2, 0, 3)
+#define REG_MAIR  ARM64_SYS_REG(3, 0, 10, 2, 0)
+#define REG_MDSCR ARM64_SYS_REG(2, 0, 0, 2, 2)
 
 /* Arm ARM, MPIDR_EL1: Aff3 at 39:32, Aff2..Aff0 at 23:0. */
 #define MPIDR_AFFINITY 0xff00ffffffULL
@@ -44,6 +56,70 @@ u64 cpu_mpidr(struct vcpu *vcpu)
 	if (get_reg(vcpu, REG_MPIDR, &mpidr))
 		pr_warn("vCPU %u: unable to read MPIDR_EL1", vcpu->id);
 	return mpidr & MPIDR_AFFINITY;
+}
+
+int cpu_get_pc(struct vcpu *vcpu, u64 *pc)
+{
+	return get_reg(vcpu, CORE_REG(regs.pc), pc);
+}
+
+/* Registers that only newer CPUs or kernels have read as 0. */
+static int get_optional(struct vcpu *vcpu, u64 id, u64 *value)
+{
+	int ret = get_reg(vcpu, id, value);
+
+	if (ret)
+		*value = 0;
+	return ret == -ENOENT ? 0 : ret;
+}
+
+int cpu_get_regs(struct vcpu *vcpu, struct cpu_regs *regs)
+{
+	const struct {
+		u64 id;
+		u64 *value;
+	} others[] = {
+		{ CORE_REG(sp_el1), &regs->x[31] },
+		{ CORE_REG(regs.pc), &regs->pc },
+		{ CORE_REG(regs.pstate), &regs->pstate },
+		{ REG_SCTLR, &regs->sctlr },
+		{ REG_TCR, &regs->tcr },
+		{ REG_TTBR0, &regs->ttbr[0] },
+		{ REG_TTBR1, &regs->ttbr[1] },
+		{ REG_MAIR, &regs->mair },
+		{ REG_MDSCR, &regs->mdscr },
+	};
+	int ret = get_optional(vcpu, REG_TCR2, &regs->tcr2);
+
+	for (unsigned int n = 0; !ret && n < 31; n++)
+		ret = get_reg(vcpu, CORE_REG_X(n), &regs->x[n]);
+	for (size_t i = 0; !ret && i < ARRAY_SIZE(others); i++)
+		ret = get_reg(vcpu, others[i].id, others[i].value);
+	return ret;
+}
+
+static int put_changed(struct vcpu *vcpu, u64 id, u64 old, u64 value)
+{
+	return old == value ? 0 : set_reg(vcpu, id, value);
+}
+
+int cpu_put_regs(struct vcpu *vcpu, const struct cpu_regs *old,
+		 const struct cpu_regs *regs)
+{
+	int ret = put_changed(vcpu, CORE_REG(regs.pc), old->pc, regs->pc);
+
+	if (!ret)
+		ret = put_changed(vcpu, CORE_REG(regs.pstate), old->pstate,
+				  regs->pstate);
+	if (!ret)
+		ret = put_changed(vcpu, CORE_REG(sp_el1), old->x[31],
+				  regs->x[31]);
+	for (unsigned int n = 0; !ret && n < 31; n++)
+		ret = put_changed(vcpu, CORE_REG_X(n), old->x[n], regs->x[n]);
+	if (ret)
+		pr_err("vCPU %u: unable to set its registers: %s", vcpu->id,
+		       strerror(-ret));
+	return ret;
 }
 
 /*
@@ -216,7 +292,16 @@ static void describe(struct vcpu *vcpu, char *buf, size_t size)
 		 pc, lr, sp, pstate);
 }
 
+static int mmio_done(struct vcpu *vcpu)
+{
+	const struct machine *machine = vcpu->vm->arch;
+
+	return machine->features.batch ? batch_continue(vcpu) : 0;
+}
+
 const struct vm_arch_ops arm_vm_ops = {
 	.handle_exit = handle_exit,
+	.mmio_done = mmio_done,
+	.release_vcpu = batch_release,
 	.describe = describe,
 };

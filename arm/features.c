@@ -108,6 +108,19 @@ static void choose_nisv(struct machine *machine)
 			"instruction without syndrome ends the run");
 }
 
+/*
+ * What is interpreted is 64-bit code, checks no tags, and would be missing from
+ * what a performance monitor counts.
+ */
+static void choose_batch(struct machine *machine)
+{
+	const struct arm_features *features = &machine->features;
+
+	machine->features.batch = !machine->config->no_batch &&
+				  !features->aarch32 && !features->mte &&
+				  !features->pmu;
+}
+
 int features_choose(struct machine *machine)
 {
 	int ret;
@@ -129,5 +142,7 @@ int features_choose(struct machine *machine)
 	choose_nisv(machine);
 	machine->features.pvtime = !machine->config->no_pvtime &&
 				   has(machine, KVM_CAP_STEAL_TIME);
-	return choose_mte(machine);
+	ret = choose_mte(machine);
+	choose_batch(machine);
+	return ret;
 }

@@ -137,6 +137,7 @@ int machine_create(const struct vm_config *config, struct machine **out)
 		return ret;
 	}
 	machine->vm.arch_ops = &arm_vm_ops;
+	machine->vm.arch = machine;
 	if (config->has_affinity)
 		machine->vm.affinity = &config->affinity;
 	ret = create(machine);
@@ -189,6 +190,9 @@ static void write_vm_stats(struct machine *machine, struct json_writer *json)
 	json_u64(json, "mmio_reads", totals.mmio_reads);
 	json_u64(json, "mmio_writes", totals.mmio_writes);
 	json_u64(json, "no_syndrome", totals.no_syndrome);
+	json_u64(json, "batched", totals.batched);
+	json_u64(json, "batches", totals.batches);
+	json_u64(json, "batched_instructions", totals.instructions);
 	json_u64(json, "unclaimed", atomic_load(&machine->vm.bus.unclaimed));
 	json_u64(json, "memslot_updates",
 		 atomic_load(&machine->vm.memslot_updates));

@@ -56,7 +56,8 @@ struct arm_features {
 	bool mte;
 	bool pvtime;
 	bool aarch32;
-	bool nisv; /* accesses without syndrome come to lkvm */
+	bool batch; /* see batch.h */
+	bool nisv;  /* accesses without syndrome come to lkvm */
 };
 
 struct machine {
@@ -102,6 +103,22 @@ void gic_fdt_node(struct machine *machine, struct fdt_writer *fdt);
 int cpu_init_all(struct machine *machine);
 int cpu_set_boot_state(struct machine *machine);
 u64 cpu_mpidr(struct vcpu *vcpu);
+
+/* What it takes to go on with a vCPU's instructions. */
+struct cpu_regs {
+	u64 x[32]; /* [31] is SP_EL1 */
+	u64 pc, pstate;
+	u64 sctlr, tcr, tcr2, ttbr[2], mair, mdscr; /* of EL1 */
+};
+
+/*
+ * Reads them, or writes those X, PC and PSTATE of `regs` that differ from
+ * `old`. 0, or -errno; if they could not be written there was a message.
+ */
+int cpu_get_regs(struct vcpu *vcpu, struct cpu_regs *regs);
+int cpu_put_regs(struct vcpu *vcpu, const struct cpu_regs *old,
+		 const struct cpu_regs *regs);
+int cpu_get_pc(struct vcpu *vcpu, u64 *pc);
 extern const struct vm_arch_ops arm_vm_ops;
 
 /* pmu.c: overflow interrupt and choice of the PMU. */

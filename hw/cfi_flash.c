@@ -145,6 +145,7 @@ static void map(struct cfi_flash *flash)
 		if (ret)
 			mapping_failed(flash, "map", ret);
 	}
+	atomic_store(&flash->region.mapped, flash->slot.mapped);
 	if (flash->ring && !flash->slot.mapped)
 		open_ring(flash);
 }
@@ -153,6 +154,7 @@ static void unmap(struct cfi_flash *flash)
 {
 	int ret = memslot_unmap(&flash->slot);
 
+	atomic_store(&flash->region.mapped, flash->slot.mapped);
 	if (ret)
 		mapping_failed(flash, "unmap", ret);
 	else if (flash->ring)
@@ -539,12 +541,17 @@ static void flash_stats(struct device *dev, struct json_writer *json)
 {
 	struct cfi_flash *flash = from_device(dev);
 	const struct cfi_flash_stats *stats = &flash->stats;
+	u64 batched_reads, batched_writes;
 
 	lock(flash);
+	batched_reads = atomic_load(&flash->region.batched_reads);
+	batched_writes = atomic_load(&flash->region.batched_writes);
 	json_string(json, "file", flash->store.path);
 	json_u64(json, "size", flash->store.size);
-	json_u64(json, "reads_trapped", stats->reads);
-	json_u64(json, "writes_trapped", stats->writes);
+	json_u64(json, "reads_trapped", stats->reads - batched_reads);
+	json_u64(json, "writes_trapped", stats->writes - batched_writes);
+	json_u64(json, "reads_batched", batched_reads);
+	json_u64(json, "writes_batched", batched_writes);
 	json_u64(json, "writes_absorbed", stats->absorbed);
 	json_u64(json, "programs", stats->programs);
 	json_u64(json, "erases", stats->erases);

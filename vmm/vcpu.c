@@ -65,6 +65,15 @@ static void exit_mmio(struct vcpu *vcpu)
 	memcpy(run->mmio.data, &value, len);
 }
 
+/* Goes on with the guest in user space, unless the access ended the run. */
+static void mmio_done(struct vcpu *vcpu)
+{
+	const struct vm_arch_ops *ops = vcpu->vm->arch_ops;
+
+	if (ops && ops->mmio_done && ops->mmio_done(vcpu))
+		vm_request_exit(vcpu->vm, VM_EXIT_FAILURE);
+}
+
 static void exit_system_event(struct vcpu *vcpu)
 {
 	struct vm *vm = vcpu->vm;
@@ -119,6 +128,7 @@ static void handle_exit(struct vcpu *vcpu)
 	switch (run->exit_reason) {
 	case KVM_EXIT_MMIO:
 		exit_mmio(vcpu);
+		mmio_done(vcpu);
 		break;
 	case KVM_EXIT_SYSTEM_EVENT:
 		exit_system_event(vcpu);
@@ -351,6 +361,10 @@ void vcpus_stop(struct vm *vm)
 
 static void vcpu_destroy(struct vcpu *vcpu)
 {
+	const struct vm_arch_ops *ops = vcpu->vm->arch_ops;
+
+	if (ops && ops->release_vcpu)
+		ops->release_vcpu(vcpu);
 	if (vcpu->run)
 		munmap(vcpu->run, vcpu->vm->vcpu_map_size);
 	if (vcpu->fd >= 0)
@@ -440,5 +454,8 @@ void vm_vcpu_totals(const struct vm *vm, struct vcpu_totals *totals)
 		totals->mmio_writes += atomic_load(&stats->mmio_writes);
 		totals->no_syndrome += atomic_load(&stats->no_syndrome);
 		totals->kicks += atomic_load(&stats->kicks);
+		totals->batched += atomic_load(&stats->batched);
+		totals->batches += atomic_load(&stats->batches);
+		totals->instructions += atomic_load(&stats->instructions);
 	}
 }

@@ -43,6 +43,10 @@ struct mmio_region {
 	u64 base;
 	u64 size;
 	const struct mmio_ops *ops;
+	/* Reads find memory now and do not come here: set by the device. */
+	atomic_bool mapped;
+	/* Accesses that came without an exit of their own: see arm/batch.h. */
+	_Atomic(u64) batched_reads, batched_writes;
 };
 
 #define MMIO_LOGGED_PAGES 64

@@ -41,6 +41,14 @@ struct vm_arch_ops {
 	 * -errno, after a message, if the run has to end.
 	 */
 	int (*handle_exit)(struct vcpu *vcpu);
+	/*
+	 * An MMIO exit was handled. May go on with the guest's instructions in
+	 * user space. 0, or -errno after a message if the run has to end.
+	 * NULL: nothing to do.
+	 */
+	int (*mmio_done)(struct vcpu *vcpu);
+	/* Frees `arch` of a vCPU that will not run any more; may be NULL. */
+	void (*release_vcpu)(struct vcpu *vcpu);
 	/* One line with the registers that explain where a vCPU stands. */
 	void (*describe)(struct vcpu *vcpu, char *buf, size_t size);
 };
@@ -52,6 +60,10 @@ struct vcpu_stats {
 	_Atomic(u64) mmio_writes;
 	_Atomic(u64) no_syndrome;
 	_Atomic(u64) kicks; /* returns of KVM_RUN because of a signal */
+	/* Accesses that needed no exit of their own: see arm/batch.h. */
+	_Atomic(u64) batched;
+	_Atomic(u64) batches;	   /* exits that went on with such */
+	_Atomic(u64) instructions; /* carried out for them */
 };
 
 struct vcpu {
@@ -62,6 +74,7 @@ struct vcpu {
 	pthread_t thread;
 	bool started;
 	atomic_bool in_guest; /* in KVM_RUN, or just about to enter it */
+	void *arch;	      /* the architecture's own state of it */
 	struct vcpu_stats stats;
 };
 
@@ -69,7 +82,7 @@ struct vm {
 	int kvm_fd; /* /dev/kvm */
 	int fd;
 	const struct vm_arch_ops *arch_ops;
-	void *arch; /* the architecture's own state */
+	void *arch; /* the architecture's own state; not owned */
 	struct gmem mem;
 	struct memslot_ids slot_ids;
 	struct mmio_bus bus;
@@ -156,6 +169,7 @@ void vcpu_kick(struct vcpu *vcpu);
 /* Sum of one counter over all vCPUs. */
 struct vcpu_totals {
 	u64 exits, mmio_reads, mmio_writes, no_syndrome, kicks;
+	u64 batched, batches, instructions;
 };
 void vm_vcpu_totals(const struct vm *vm, struct vcpu_totals *totals);
 

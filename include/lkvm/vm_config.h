@@ -65,6 +65,7 @@ struct vm_config {
 	bool pmu;
 	bool disable_mte;
 	bool no_pvtime;
+	bool no_batch;
 	u32 sve_max_vl; /* bits; 0: the host's maximum */
 	bool has_kaslr_seed;
 	u64 kaslr_seed;
