@@ -31,7 +31,7 @@ INITRD = os.path.join(BUILD, "host", "initrd")
 STATES = os.path.join(BUILD, "host", "states")
 QEMU = "qemu-system-aarch64"
 # No protection between processes in there is worth its time.
-KERNEL_ARGS = "console=ttyAMA0 earlycon quiet panic=-1 oops=panic mitigations=off audit=0"
+KERNEL_ARGS = "console=ttyAMA0 earlycon quiet panic=-1 oops=panic mitigations=off kpti=0 audit=0"
 
 PATHS = "/usr/local/bin:/bin:/usr/bin:/sbin:/usr/sbin"
 TIMEOUT, BROKEN = 124, 125
