@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * PL061 GPIO. Registers and interrupts: Arm DDI 0190, chapter 3 and section
- * 2.2. Nobody listens to the outputs, and AFSEL has nothing to select.
+ * PL061 GPIO. Registers and interrupts: Arm DDI 0190, chapters 2 and 3. Nobody
+ * listens to the outputs, and AFSEL has nothing to select.
  */
 #include <errno.h>
 #include <linux/input-event-codes.h>
