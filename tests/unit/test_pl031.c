@@ -241,6 +241,7 @@ static void alarm_in_the_future(void **state)
 	/* Linux's handler; the second is not over, and there is one alarm. */
 	wr(c, ICR, 1);
 	assert_false(irq.high);
+	assert_int_equal(stub.ns, 60 * SECOND);
 	assert_int_equal(rd(c, RIS), 0);
 	host_time += 1;
 	assert_int_equal(rd(c, RIS), 0);
