@@ -54,7 +54,7 @@ struct pl011 {
 	u8 rsr;
 	u16 ris;
 	u16 modem;	    /* the inputs, as in FR */
-	bool overrun;	    /* the FIFO has been full since */
+	bool overrun;	    /* to be told with the next byte read */
 	bool timer_restart; /* the receive timeout's, by a read */
 	unsigned int polls; /* with no write between, at most POLLING */
 	struct pl011_rx fifo[PL011_FIFO_SIZE];
