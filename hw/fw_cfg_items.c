@@ -210,7 +210,7 @@ static int find_place(const struct fw_cfg *fw, const char *name, size_t *index)
 }
 
 static int insert_file(struct fw_cfg *fw, const char *name,
-		       struct fw_cfg_item *file)
+		       const struct fw_cfg_item *file)
 {
 	size_t index;
 	int ret;
@@ -222,12 +222,12 @@ static int insert_file(struct fw_cfg *fw, const char *name,
 		ret = -ENOSPC;
 	if (ret)
 		return ret;
-	strcpy(file->name, name);
 	ret = reserve_directory(fw, fw->nr_files + 1);
 	if (!ret)
 		ret = insert(fw, index, file);
 	if (ret)
 		return ret;
+	strcpy(fw->items[index].name, name);
 	fw->nr_files++;
 	fill_directory(fw);
 	return 0;
@@ -236,7 +236,7 @@ static int insert_file(struct fw_cfg *fw, const char *name,
 int fw_cfg_add_file(struct fw_cfg *fw, const char *name,
 		    const struct fw_cfg_data *data)
 {
-	struct fw_cfg_item file = { .data = *data };
+	const struct fw_cfg_item file = { .data = *data };
 	int ret = insert_file(fw, name, &file);
 
 	if (ret)

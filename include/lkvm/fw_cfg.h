@@ -69,6 +69,11 @@ struct fw_cfg_params {
 /*
  * For device_add() the owner uses `dev`; all else is private. Items are added
  * while no vCPU runs, which is why they have no lock.
+ *
+ * A transfer is done when the guest's access is: nothing interrupts it, and it
+ * takes a second or two per GiB if the guest has not used that memory before.
+ * It goes to one region of RAM; one to anywhere else has the error bit and
+ * moves nothing.
  */
 struct fw_cfg {
 	struct device dev;

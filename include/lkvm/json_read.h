@@ -38,9 +38,10 @@ struct json_error {
 /*
  * Reads `text`, all of which is one value. On success *root is that value; the
  * caller frees it with free(), and all else with it. Returns 0, -EBADMSG with
- * the reason in *error, or -ENOMEM. Takes some 40 times the length of
- * memory at worst, and time by the square of an object's members. Prints
- * nothing.
+ * the reason in *error, or -ENOMEM. Prints nothing.
+ *
+ * At worst it needs memory of some 40 times `len`, and time by the square of
+ * the members of an object: bound `len`.
  */
 int json_read(const char *text, size_t len, struct json_value **root,
 	      struct json_error *error);
