@@ -3,7 +3,10 @@
 
 #include "lkvm/json.h"
 
-/* RFC 3629, section 4. */
+/*
+ * The length of the UTF-8 sequence of more than one byte at s, 0 if it is none:
+ * RFC 3629, section 4.
+ */
 size_t json_utf8_length(const char *s)
 {
 	const unsigned char *u = (const unsigned char *)s;
