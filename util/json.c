@@ -7,7 +7,7 @@
  * The length of the UTF-8 sequence of more than one byte at s, 0 if it is none:
  * RFC 3629, section 4.
  */
-static size_t utf8_length(const char *s)
+size_t json_utf8_length(const char *s)
 {
 	const unsigned char *u = (const unsigned char *)s;
 	size_t len = u[0] >= 0xf0 ? 4 : u[0] >= 0xe0 ? 3 : 2;
@@ -28,7 +28,7 @@ static size_t utf8_length(const char *s)
 static size_t put_char(FILE *out, const char *s)
 {
 	unsigned char c = (unsigned char)*s;
-	size_t len = utf8_length(s);
+	size_t len = json_utf8_length(s);
 
 	if (len) {
 		fwrite(s, 1, len, out);

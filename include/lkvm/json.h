@@ -27,4 +27,10 @@ void json_bool(struct json_writer *json, const char *name, bool value);
 /* Control characters are escaped; what is no UTF-8 becomes U+FFFD. */
 void json_string(struct json_writer *json, const char *name, const char *value);
 
+/*
+ * The length of the UTF-8 sequence of more than one byte that `s`, a string,
+ * begins with; 0 if it begins with none.
+ */
+size_t json_utf8_length(const char *s);
+
 #endif

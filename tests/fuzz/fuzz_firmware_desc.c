@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* SOURCES: util/firmware_desc.c util/json_read.c util/json.c */
+/* Any bytes as a firmware's descriptor, for a few wishes. */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "lkvm/firmware_desc.h"
+#include "lkvm/json_read.h"
+
+int LLVMFuzzerTestOneInput(const u8 *data, size_t size);
+
+static void require(bool what)
+{
+	if (!what)
+		abort();
+}
+
+static void check(const struct json_value *root,
+		  const struct firmware_wish *wish)
+{
+	static struct firmware_files files;
+	const char *what = NULL;
+	int ret;
+
+	memset(&files, 0xa5, sizeof(files));
+	ret = firmware_desc_match(root, wish, &files, &what);
+	require(ret == 0 || ret == 1 || ret == -EINVAL);
+	require(!what == (ret >= 0));
+	if (ret != 1)
+		return;
+	require(wish->modes & BIT(files.mode));
+	require(files.code[0] == '/');
+	require(memchr(files.code, '\0', sizeof(files.code)) != NULL);
+	if (files.mode == FIRMWARE_SPLIT) {
+		require(files.vars[0] == '/');
+		require(memchr(files.vars, '\0', sizeof(files.vars)) != NULL);
+	} else {
+		require(!files.vars[0]);
+	}
+}
+
+int LLVMFuzzerTestOneInput(const u8 *data, size_t size)
+{
+	static const char *const features[] = { "secure-boot", NULL };
+	const struct firmware_wish wishes[] = {
+		{ "aarch64", "virt", 7, NULL, NULL, NULL },
+		{ "aarch64", "virt", BIT(FIRMWARE_SPLIT), features, NULL,
+		  NULL },
+		{ "aarch64", "virt", BIT(FIRMWARE_STATELESS), NULL, features,
+		  NULL },
+	};
+	struct json_error error;
+	struct json_value *root;
+
+	if (json_read((const char *)data, size, &root, &error))
+		return 0;
+	for (size_t i = 0; i < ARRAY_SIZE(wishes); i++)
+		check(root, &wishes[i]);
+	free(root);
+	return 0;
+}
