@@ -111,6 +111,49 @@ static u32 other_index(u32 word)
 	return (word >> 16 & 31) == (word >> 5 & 31) ? word ^ 1U << 16 : word;
 }
 
+/* In words of a class: bits to set or clear lest they are reserved. */
+struct taming {
+	u32 value; /* of the class */
+	u32 clear;
+	u32 set;
+	u32 clear_w; /* if bit 31 is clear */
+	u32 clear_x; /* if it is set */
+	u32 set_x;
+};
+
+static const struct taming tamings[] = {
+	/* value, clear, set, clear_w, clear_x, set_x */
+	{ 0x0b000000, 0, 0, 0x00008000, 0, 0 },
+	{ 0x0b200000, 0x00001000, 0, 0, 0, 0 },
+	{ 0x12000000, 0, 0, 0x00400000, 0, 0 },
+	{ 0x0a000000, 0, 0, 0x00008000, 0, 0 },
+	{ 0x12800000, 0, 0, 0x00400000, 0, 0 },
+	{ 0x13000000, 0, 0, 0x00608000, 0, 0x00400000 },
+	{ 0x13800000, 0, 0, 0x00408000, 0, 0x00400000 },
+	{ 0xd503201f, 0x00000c00, 0, 0, 0, 0 },
+	{ 0xd503301f, 0, 0x00000080, 0, 0, 0 },
+	{ 0x54000000, 0x00000010, 0, 0, 0, 0 },
+	{ 0x38200800, 0, 0x00004000, 0, 0, 0 },
+	{ 0x28800000, 0, 0, 0, 0x40000000, 0 },
+	{ 0x29000000, 0, 0, 0, 0x40000000, 0 },
+	{ 0x29800000, 0, 0, 0, 0x40000000, 0 },
+};
+
+static u32 tame(u32 word, const struct word_class *class)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(tamings); i++) {
+		const struct taming *t = &tamings[i];
+
+		if (t->value != class->value)
+			continue;
+		word = (word & ~t->clear) | t->set;
+		if (word >> 31)
+			return (word & ~t->clear_x) | t->set_x;
+		return word & ~t->clear_w;
+	}
+	return word;
+}
+
 u32 random_word(const struct word_class *class)
 {
 	u32 word = class->value | ((u32)random_u64() & ~class->mask);
@@ -124,7 +167,7 @@ u32 random_word(const struct word_class *class)
 		word = other_index(word);
 	if (class->kind == WORD_BRANCH_REG && (word >> 5 & 31) == 31)
 		word ^= 1U << 5;
-	return word;
+	return random_below(16) ? tame(word, class) : word;
 }
 
 bool word_is_known(u32 word)

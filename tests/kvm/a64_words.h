@@ -35,7 +35,7 @@ u64 random_u64(void);
 u32 random_below(u32 n);
 /* What a register may hold, often a number where something changes. */
 u64 random_value(void);
-/* A word of the class, its offsets not yet led anywhere. */
+/* A word of the class, mostly none that is reserved; offsets lead anywhere. */
 u32 random_word(const struct word_class *class);
 
 /* True if an instruction of any class may be carried out by the interpreter. */

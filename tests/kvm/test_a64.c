@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * The A64 interpreter against the real CPU: random instructions with random
- * registers, one at a time, run by both. Prints TAP. It needs no KVM, but an
- * arm64 machine.
+ * registers, run by both. Prints TAP. It needs no KVM, but an arm64 machine.
  *
- * A signal handler sets all registers, the stack pointer included, and leaves
- * for the instruction; a BRK behind it, or wherever it may branch to, comes
- * back. Arguments: a seed, and how many instructions.
+ * The code is made of slots: an instruction that does something with memory or
+ * branches, or some that do not, and a BRK. A signal handler sets all
+ * registers, the stack pointer included, and leaves for a slot; the BRK, or
+ * that of the slot it branches to, comes back. Arguments: a seed, and how many
+ * instructions.
  */
 #include <errno.h>
 #include <signal.h>
@@ -22,8 +23,10 @@
 #include "lkvm/a64.h"
 
 #define BRK	 0xd4200000
-#define BATCH	 512
-#define CODE	 (2 * SZ_4K)
+#define BATCH	 512 /* slots */
+#define LENGTH	 8   /* instructions in a slot */
+#define STRIDE	 (LENGTH + 1)
+#define CODE	 (5 * SZ_4K)
 #define DATA	 (128 * SZ_1K)
 #define AROUND	 64 /* bytes of the data that are compared at once */
 #define REPORTED 10
@@ -52,10 +55,13 @@ struct outcomes {
 };
 
 static struct {
-	u32 *code;	     /* an instruction and a BRK, again and again */
-	u8 *data;	     /* what the CPU sees */
-	u8 *shadow;	     /* what the interpreter sees for it */
-	size_t class[BATCH]; /* indices into word_classes */
+	u32 *code;  /* BATCH slots */
+	u8 *data;   /* what the CPU sees */
+	u8 *shadow; /* what the interpreter sees for it */
+	struct {
+		size_t class[LENGTH]; /* indices into word_classes */
+		size_t length;	      /* 1 or LENGTH */
+	} slots[BATCH];
 	size_t current;
 	mcontext_t home; /* where the batch was started */
 	bool away;
@@ -114,17 +120,24 @@ static const struct a64_ops ops = {
 
 /* ---- Instructions that do no harm ---------------------------------------- */
 
-/* An offset in words from slot `from` to the BRK of any. */
+static u32 *slot_code(size_t slot)
+{
+	return t.code + STRIDE * slot;
+}
+
+/* An offset in words from the start of slot `from` to the BRK of any. */
 static u32 way_to_brk(size_t from)
 {
-	return 2 * random_below(BATCH) + 1 - 2 * from;
+	size_t to = random_below(BATCH);
+
+	return slot_code(to) - slot_code(from) + t.slots[to].length;
 }
 
 static u32 way_to_data(size_t from)
 {
 	u64 to = (uintptr_t)t.data + DATA / 2 + 4 * random_below(1024);
 
-	return (to - (uintptr_t)(t.code + 2 * from)) / 4;
+	return (to - (uintptr_t)slot_code(from)) / 4;
 }
 
 static u32 set_field(u32 word, unsigned int low, unsigned int width, u32 value)
@@ -185,7 +198,7 @@ static void choose_state(const struct word_class *class, u32 word)
 
 	for (size_t i = 0; i < ARRAY_SIZE(t.before.x); i++)
 		t.before.x[i] = random_value();
-	t.before.pc = (uintptr_t)(t.code + 2 * t.current);
+	t.before.pc = (uintptr_t)slot_code(t.current);
 	t.before.pstate = random_u64() & A64_NZCV;
 	t.memory = random_below(4) ? RAM : random_below(8) ? DEVICE : FAULTY;
 	if (class->kind == WORD_BRANCH_REG) {
@@ -202,10 +215,19 @@ static void choose_state(const struct word_class *class, u32 word)
 /* ---- Comparing ------------------------------------------------------------
  */
 
-static void report(const struct word_class *class, u32 word, const char *what)
+static const struct word_class *class_of(size_t slot, size_t n)
 {
-	if (t.mismatches++ < REPORTED)
-		printf("# %s, word %08x: %s\n", class->name, word, what);
+	return &word_classes[t.slots[slot].class[n]];
+}
+
+static void report(const char *what)
+{
+	if (t.mismatches++ >= REPORTED)
+		return;
+	printf("# mismatch: %s, of:\n", what);
+	for (size_t i = 0; i < t.slots[t.current].length; i++)
+		printf("#   %08x %s\n", slot_code(t.current)[i],
+		       class_of(t.current, i)->name);
 }
 
 static void report_value(const char *name, u64 before, u64 real, u64 ours)
@@ -222,12 +244,11 @@ static bool same(const struct state *state)
 	       state->pc == t.cpu.pc && state->pstate == t.cpu.pstate;
 }
 
-static void report_state(const struct word_class *class, u32 word,
-			 const char *what, const struct state *real)
+static void report_state(const char *what, const struct state *real)
 {
 	char name[8];
 
-	report(class, word, what);
+	report(what);
 	for (unsigned int i = 0; i < 32; i++) {
 		snprintf(name, sizeof(name), "x%u", i);
 		report_value(name, t.before.x[i], real->x[i], t.cpu.x[i]);
@@ -247,44 +268,50 @@ static bool same_around(void)
 	return !memcmp(t.data + offset, t.shadow + offset, AROUND);
 }
 
-static void compare_done(const struct word_class *class, u32 word, bool fault,
-			 const struct state *real)
+/* The CPU came as far as we did. */
+static void compare_end(const struct state *real)
 {
-	if (fault)
-		report(class, word, "was carried out, but is a fault");
-	else if (!same(real))
-		report_state(class, word, "other registers", real);
+	if (!same(real))
+		report_state("other registers", real);
 	else if (!same_around())
-		report(class, word, "other memory");
-	else
-		return;
-	memcpy(t.shadow, t.data, DATA);
+		report("other memory");
 }
 
-/* The instruction was run for real and left `real`. */
-static void compare(u32 word, bool fault, const struct state *real)
+/* We stopped after `done`, and the CPU did not. */
+static void compare_stop(u64 done, const struct state *real)
 {
-	const struct word_class *class = &word_classes[t.class[t.current]];
-	struct outcomes *outcomes = &t.outcomes[t.class[t.current]];
+	t.outcomes[t.slots[t.current].class[done]].stopped++;
+	if (done == 0 && !same(&t.before))
+		report_state("it stopped, with changes", &t.before);
+	if (t.cpu.pc != t.before.pc + 4 * done)
+		report_state("it stopped elsewhere", real);
+}
+
+/* The slot was run for real and left `real`. */
+static void compare(bool fault, const struct state *real)
+{
+	size_t length = t.slots[t.current].length;
+	const size_t *class = t.slots[t.current].class;
+	u64 done;
 
 	memcpy(t.cpu.x, t.before.x, sizeof(t.before.x));
 	t.cpu.pc = t.before.pc;
 	t.cpu.pstate = t.before.pstate;
-	t.cpu.left = 1;
+	t.cpu.left = length;
 	t.accessed = 0;
-	if (a64_run(&t.cpu)) {
-		outcomes->done++;
-		compare_done(class, word, fault, real);
-		return;
+	done = a64_run(&t.cpu);
+	for (size_t i = 0; i < done; i++)
+		t.outcomes[class[i]].done++;
+	if (done < length && t.cpu.pc != real->pc) {
+		compare_stop(done, real);
+	} else {
+		compare_end(real);
+		if (done < length)
+			t.outcomes[class[done]].faults++;
 	}
-	if (!same(&t.before))
-		report_state(class, word, "it stopped, with changes",
-			     &t.before);
-	if (fault)
-		outcomes->faults++;
-	else
-		outcomes->stopped++;
-	if (class->kind >= WORD_MEMORY)
+	if (done == length && fault)
+		report("was carried out, but is a fault");
+	if (done < length && length == 1)
 		memcpy(t.shadow, t.data, DATA);
 }
 
@@ -330,24 +357,50 @@ static void on_signal(int signal, siginfo_t *info, void *arg)
 		t.current = 0;
 	} else {
 		get_state(&real, context);
-		compare(t.code[2 * t.current], signal != SIGTRAP, &real);
+		compare(signal != SIGTRAP, &real);
 		t.current++;
 	}
 	if (t.current == BATCH) {
 		go_home(context);
 		return;
 	}
-	choose_state(&word_classes[t.class[t.current]], t.code[2 * t.current]);
+	choose_state(class_of(t.current, 0), slot_code(t.current)[0]);
 	set_state(&t.before, context);
+}
+
+static bool may_be_one_of_many(size_t class)
+{
+	return word_classes[class].kind <= WORD_ANY;
+}
+
+static void choose_classes(size_t slot)
+{
+	size_t *class = t.slots[slot].class;
+	size_t n = 0;
+
+	do {
+		class[n] = random_below(nr_word_classes);
+		if (may_be_one_of_many(class[n]))
+			n++;
+	} while (may_be_one_of_many(class[0]) && n < LENGTH);
+	t.slots[slot].length = n ? n : 1;
+}
+
+static void fill_slot(size_t slot)
+{
+	size_t length = t.slots[slot].length;
+
+	for (size_t i = 0; i < length; i++)
+		slot_code(slot)[i] = harmless_word(class_of(slot, i), slot);
+	slot_code(slot)[length] = BRK;
 }
 
 static void run_batch(void)
 {
-	for (size_t i = 0; i < BATCH; i++) {
-		t.class[i] = random_below(nr_word_classes);
-		t.code[2 * i] = harmless_word(&word_classes[t.class[i]], i);
-		t.code[2 * i + 1] = BRK;
-	}
+	for (size_t i = 0; i < BATCH; i++)
+		choose_classes(i);
+	for (size_t i = 0; i < BATCH; i++)
+		fill_slot(i);
 	__builtin___clear_cache((char *)t.code, (char *)t.code + CODE);
 	asm volatile("brk #0" ::: "memory");
 	if (memcmp(t.data, t.shadow, DATA)) {
@@ -405,6 +458,16 @@ static bool prepare(void)
 	return true;
 }
 
+/* How many instructions were carried out by both. */
+static unsigned long carried_out(void)
+{
+	unsigned long sum = 0;
+
+	for (size_t i = 0; i < nr_word_classes; i++)
+		sum += t.outcomes[i].done;
+	return sum;
+}
+
 /* Those that are never carried out on a CPU with BTI. */
 static bool may_be_missing(const struct word_class *class)
 {
@@ -443,13 +506,13 @@ int main(int argc, char *argv[])
 		printf("Bail out! no memory for code\n");
 		return 1;
 	}
-	for (unsigned long i = 0; i < count; i += BATCH)
+	while (carried_out() < count)
 		run_batch();
 	missing = !all_carried_out();
 	failed = t.mismatches;
-	refused = refuses_all_else(count);
+	refused = refuses_all_else(20000);
 	printf("%sok 1 - a64: %lu instructions as the CPU does them\n",
-	       failed ? "not " : "", count);
+	       failed ? "not " : "", carried_out());
 	printf("%sok 2 - a64: some of each class\n", missing ? "not " : "");
 	printf("%sok 3 - a64: stops at what it does not know\n",
 	       refused ? "" : "not ");
