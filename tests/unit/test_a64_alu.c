@@ -436,7 +436,7 @@ static void test_reserved(void **state)
 		{ 0x1ac20420, "two sources, opcode 1" },
 		{ 0x5ac00c20, "rev of 64 bits in w0" },
 		{ 0xdac01820, "one source, opcode 6: ctz" },
-		{ 0xdac11020, "clz with opcode2 1" },
+		{ 0xdac11020, "autia x0, x1" },
 		{ 0x1b220c20, "smaddl w0" },
 		{ 0x9b620c20, "madd, op31 3" },
 		{ 0x9b420c20, "smulh with Ra 3" },
