@@ -212,8 +212,7 @@ static void choose_state(const struct word_class *class, u32 word)
 		*rn = base_value();
 }
 
-/* ---- Comparing ------------------------------------------------------------
- */
+/* ---- Comparing ----------------------------------------------------------- */
 
 static const struct word_class *class_of(size_t slot, size_t n)
 {
@@ -315,8 +314,7 @@ static void compare(bool fault, const struct state *real)
 		memcpy(t.shadow, t.data, DATA);
 }
 
-/* ---- Running ---------------------------------------------------------------
- */
+/* ---- Running ------------------------------------------------------------- */
 
 static void get_state(struct state *state, const mcontext_t *context)
 {
