@@ -23,11 +23,11 @@
 #include "lkvm/a64.h"
 
 #define BRK	 0xd4200000
-#define BATCH	 512 /* slots */
-#define LENGTH	 8   /* instructions in a slot */
+#define BATCH	 256 /* slots */
+#define LENGTH	 16  /* instructions in a slot */
 #define STRIDE	 (LENGTH + 1)
 #define CODE	 (5 * SZ_4K)
-#define DATA	 (128 * SZ_1K)
+#define DATA	 (64 * SZ_1K)
 #define AROUND	 64 /* bytes of the data that are compared at once */
 #define REPORTED 10
 
@@ -135,7 +135,7 @@ static u32 way_to_brk(size_t from)
 
 static u32 way_to_data(size_t from)
 {
-	u64 to = (uintptr_t)t.data + DATA / 2 + 4 * random_below(1024);
+	u64 to = (uintptr_t)t.data + 4 * random_below(1024);
 
 	return (to - (uintptr_t)slot_code(from)) / 4;
 }
@@ -165,11 +165,11 @@ static u32 harmless_word(const struct word_class *class, size_t slot)
 	}
 }
 
-/* A place in the middle of the data, aligned to 16 in most cases. */
+/* With room for offsets on both sides, aligned to 16 in most cases. */
 static u64 base_value(void)
 {
 	static const u8 align[8] = { 1, 4, 8, 16, 16, 16, 16, 16 };
-	u64 base = (uintptr_t)t.data + DATA / 2 + random_below(2 * SZ_4K);
+	u64 base = (uintptr_t)t.data + SZ_4K + random_below(2 * SZ_4K);
 
 	return ALIGN_DOWN(base, align[random_below(8)]);
 }
