@@ -21,8 +21,8 @@ const struct word_class word_classes[] = {
 	{ "smaddl to umsubl", 0xff600000, 0x9b200000, WORD_REGISTERS },
 	{ "smulh, umulh", 0xff60fc00, 0x9b407c00, WORD_REGISTERS },
 	{ "mrs, msr nzcv", 0xffdfffe0, 0xd51b4200, WORD_REGISTERS },
-	{ "hint", 0xfffff01f, 0xd503201f, WORD_REGISTERS },
-	{ "barrier", 0xfffff01f, 0xd503301f, WORD_REGISTERS },
+	{ "hint", 0xfffff01f, 0xd503201f, WORD_DOUBTFUL },
+	{ "barrier", 0xfffff01f, 0xd503301f, WORD_DOUBTFUL },
 	{ "b, bl", 0x7c000000, 0x14000000, WORD_BRANCH26 },
 	{ "b.cond", 0xff000000, 0x54000000, WORD_BRANCH19 },
 	{ "cbz, cbnz", 0x7e000000, 0x34000000, WORD_BRANCH19 },
@@ -111,46 +111,45 @@ static u32 other_index(u32 word)
 	return (word >> 16 & 31) == (word >> 5 & 31) ? word ^ 1U << 16 : word;
 }
 
-/* In words of a class: bits to set or clear lest they are reserved. */
-struct taming {
-	u32 value; /* of the class */
-	u32 clear;
-	u32 set;
-	u32 clear_w; /* if bit 31 is clear */
-	u32 clear_x; /* if it is set */
-	u32 set_x;
+/* What is reserved in a class, and the bit that makes it something else. */
+static const struct {
+	u32 class; /* its value */
+	u32 mask;
+	u32 value;
+	u32 flip;
+} reserved[] = {
+	{ 0x0b000000, 0x80008000, 0x00008000, 0x00008000 },
+	{ 0x0b000000, 0x00c00000, 0x00c00000, 0x00400000 },
+	{ 0x0b200000, 0x00001400, 0x00001400, 0x00000400 },
+	{ 0x0b200000, 0x00001800, 0x00001800, 0x00001000 },
+	{ 0x12000000, 0x80400000, 0x00400000, 0x00400000 },
+	{ 0x0a000000, 0x80008000, 0x00008000, 0x00008000 },
+	{ 0x12800000, 0x60000000, 0x20000000, 0x40000000 },
+	{ 0x12800000, 0x80400000, 0x00400000, 0x00400000 },
+	{ 0x13000000, 0x60000000, 0x60000000, 0x20000000 },
+	{ 0x13000000, 0x80400000, 0x00400000, 0x00400000 },
+	{ 0x13000000, 0x80400000, 0x80000000, 0x00400000 },
+	{ 0x13000000, 0x80200000, 0x00200000, 0x00200000 },
+	{ 0x13000000, 0x80008000, 0x00008000, 0x00008000 },
+	{ 0x13800000, 0x80400000, 0x00400000, 0x00400000 },
+	{ 0x13800000, 0x80400000, 0x80000000, 0x00400000 },
+	{ 0x13800000, 0x80008000, 0x00008000, 0x00008000 },
+	{ 0x5ac00000, 0x00001800, 0x00001800, 0x00001000 },
+	{ 0x5ac00000, 0x80001c00, 0x00000c00, 0x00000400 },
+	{ 0xd503301f, 0x00000080, 0x00000000, 0x00000080 },
+	{ 0x54000000, 0x00000010, 0x00000010, 0x00000010 },
+	{ 0x38200800, 0x00004000, 0x00000000, 0x00004000 },
+	{ 0x28800000, 0xc0000000, 0xc0000000, 0x40000000 },
+	{ 0x29000000, 0xc0000000, 0xc0000000, 0x40000000 },
+	{ 0x29800000, 0xc0000000, 0xc0000000, 0x40000000 },
 };
 
-static const struct taming tamings[] = {
-	/* value, clear, set, clear_w, clear_x, set_x */
-	{ 0x0b000000, 0, 0, 0x00008000, 0, 0 },
-	{ 0x0b200000, 0x00001000, 0, 0, 0, 0 },
-	{ 0x12000000, 0, 0, 0x00400000, 0, 0 },
-	{ 0x0a000000, 0, 0, 0x00008000, 0, 0 },
-	{ 0x12800000, 0, 0, 0x00400000, 0, 0 },
-	{ 0x13000000, 0, 0, 0x00608000, 0, 0x00400000 },
-	{ 0x13800000, 0, 0, 0x00408000, 0, 0x00400000 },
-	{ 0xd503201f, 0x00000c00, 0, 0, 0, 0 },
-	{ 0xd503301f, 0, 0x00000080, 0, 0, 0 },
-	{ 0x54000000, 0x00000010, 0, 0, 0, 0 },
-	{ 0x38200800, 0, 0x00004000, 0, 0, 0 },
-	{ 0x28800000, 0, 0, 0, 0x40000000, 0 },
-	{ 0x29000000, 0, 0, 0, 0x40000000, 0 },
-	{ 0x29800000, 0, 0, 0, 0x40000000, 0 },
-};
-
-static u32 tame(u32 word, const struct word_class *class)
+static u32 not_reserved(u32 word, const struct word_class *class)
 {
-	for (size_t i = 0; i < ARRAY_SIZE(tamings); i++) {
-		const struct taming *t = &tamings[i];
-
-		if (t->value != class->value)
-			continue;
-		word = (word & ~t->clear) | t->set;
-		if (word >> 31)
-			return (word & ~t->clear_x) | t->set_x;
-		return word & ~t->clear_w;
-	}
+	for (size_t i = 0; i < ARRAY_SIZE(reserved); i++)
+		if (reserved[i].class == class->value &&
+		    (word & reserved[i].mask) == reserved[i].value)
+			word ^= reserved[i].flip;
 	return word;
 }
 
@@ -167,7 +166,7 @@ u32 random_word(const struct word_class *class)
 		word = other_index(word);
 	if (class->kind == WORD_BRANCH_REG && (word >> 5 & 31) == 31)
 		word ^= 1U << 5;
-	return random_below(16) ? tame(word, class) : word;
+	return random_below(16) ? not_reserved(word, class) : word;
 }
 
 bool word_is_known(u32 word)
