@@ -156,6 +156,8 @@ UNIT_TESTS := $(UNIT_BINS) \
 	"python3 tests/unit/cfi_model.py $(BUILD)/unit/chip_driver" \
 	"python3 tests/unit/flash_tool.py $(BUILD)/unit/flash_tool"
 UNIT_DRIVERS := $(BUILD)/unit/chip_driver $(BUILD)/unit/flash_tool
+KVM_TEST := $(BUILD)/tests/test_kvm
+A64_TEST := $(BUILD)/tests/test_a64
 BOOT_TESTS := $(sort $(wildcard tests/boot/*.test))
 # Each scenario boots its host: one continued from a saved state was once seen
 # to lose its timer interrupts.
@@ -185,7 +187,6 @@ guests:
 	$(Q)$(MAKE) --no-print-directory -s -C tests/guest BUILD=$(abspath $(BUILD))
 
 # The VM core on real KVM: everything but the command line, for the guest arch.
-KVM_TEST := $(BUILD)/tests/test_kvm
 $(KVM_TEST): tests/kvm/test_kvm.c $(filter-out $(OBJDIR)/main.o \
 		$(OBJDIR)/builtin%,$(OBJS))
 	$(call say,CC,$@)
@@ -194,7 +195,6 @@ $(KVM_TEST): tests/kvm/test_kvm.c $(filter-out $(OBJDIR)/main.o \
 	-o $@ $^ $(LKVM_LDLIBS)
 
 # The A64 interpreter against the CPU, for the guest arch as well.
-A64_TEST := $(BUILD)/tests/test_a64
 $(A64_TEST): tests/kvm/test_a64.c tests/kvm/a64_words.c \
 		$(filter $(OBJDIR)/arm/a64%,$(OBJS)) tests/kvm/a64_words.h
 	$(call say,CC,$@)
@@ -209,7 +209,8 @@ check:
 	$(Q)$(MAKE) --no-print-directory check-all
 
 .PHONY: check-all
-check-all: all guests $(KVM_TEST) $(A64_TEST) $(UNIT_BINS) $(FUZZ_BINS) $(UNIT_DRIVERS)
+check-all: all guests $(KVM_TEST) $(A64_TEST) $(UNIT_BINS) $(FUZZ_BINS) \
+		$(UNIT_DRIVERS)
 	$(Q)tests/run --jobs 2 tests/lint $(UNIT_TESTS) \
 	"tests/fuzz/run $(FUZZ_SECONDS) $(FUZZ_BINS)" $(BOOT_TESTS)
 
