@@ -156,6 +156,8 @@ UNIT_TESTS := $(UNIT_BINS) \
 	"python3 tests/unit/cfi_model.py $(BUILD)/unit/chip_driver" \
 	"python3 tests/unit/flash_tool.py $(BUILD)/unit/flash_tool"
 UNIT_DRIVERS := $(BUILD)/unit/chip_driver $(BUILD)/unit/flash_tool
+KVM_TEST := $(BUILD)/tests/test_kvm
+A64_TEST := $(BUILD)/tests/test_a64
 BOOT_TESTS := $(sort $(wildcard tests/boot/*.test))
 # Each scenario boots its host: one continued from a saved state was once seen
 # to lose its timer interrupts.
@@ -172,7 +174,7 @@ check-fuzz: $(FUZZ_BINS)
 check-lint:
 	$(Q)tests/run tests/lint
 
-check-boot: all guests $(KVM_TEST)
+check-boot: all guests $(KVM_TEST) $(A64_TEST)
 	$(Q)tests/run --jobs 2 $(BOOT_TESTS)
 
 # Packages and everything that is fetched or built once.
@@ -185,13 +187,20 @@ guests:
 	$(Q)$(MAKE) --no-print-directory -s -C tests/guest BUILD=$(abspath $(BUILD))
 
 # The VM core on real KVM: everything but the command line, for the guest arch.
-KVM_TEST := $(BUILD)/tests/test_kvm
 $(KVM_TEST): tests/kvm/test_kvm.c $(filter-out $(OBJDIR)/main.o \
 		$(OBJDIR)/builtin%,$(OBJS))
 	$(call say,CC,$@)
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(LKVM_CPPFLAGS) $(LKVM_CFLAGS) $(CFLAGS) $(LKVM_LDFLAGS) \
 	-o $@ $^ $(LKVM_LDLIBS)
+
+# The A64 interpreter against the CPU, for the guest arch as well.
+$(A64_TEST): tests/kvm/test_a64.c tests/kvm/a64_words.c \
+		$(filter $(OBJDIR)/arm/a64%,$(OBJS)) tests/kvm/a64_words.h
+	$(call say,CC,$@)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(LKVM_CPPFLAGS) $(LKVM_CFLAGS) $(CFLAGS) $(LKVM_LDFLAGS) \
+	$(STATIC_FLAGS) -o $@ $(filter-out %.h,$^)
 
 # One test command for everything; the packages have to be there before make
 # looks for compilers, hence a second make.
@@ -200,7 +209,8 @@ check:
 	$(Q)$(MAKE) --no-print-directory check-all
 
 .PHONY: check-all
-check-all: all guests $(KVM_TEST) $(UNIT_BINS) $(FUZZ_BINS) $(UNIT_DRIVERS)
+check-all: all guests $(KVM_TEST) $(A64_TEST) $(UNIT_BINS) $(FUZZ_BINS) \
+		$(UNIT_DRIVERS)
 	$(Q)tests/run --jobs 2 tests/lint $(UNIT_TESTS) \
 	"tests/fuzz/run $(FUZZ_SECONDS) $(FUZZ_BINS)" $(BOOT_TESTS)
 

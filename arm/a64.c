@@ -111,7 +111,7 @@ void a64_init(struct a64_cpu *cpu, const struct a64_ops *ops, void *opaque)
 	cpu->ops = ops;
 	cpu->opaque = opaque;
 	for (size_t i = 0; i < A64_CACHE; i++)
-		decode(&cpu->cache[i], 0);
+		cpu->cache[i].run = stop; /* UDF #0, that is */
 }
 
 u64 a64_run(struct a64_cpu *cpu)

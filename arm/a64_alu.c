@@ -5,8 +5,7 @@
  */
 #include "a64.h"
 
-/* ---- The second operand ---------------------------------------------------
- */
+/* ---- The second operand -------------------------------------------------- */
 
 static inline u64 imm(const struct a64_cpu *cpu, const struct a64_insn *insn)
 {
@@ -61,9 +60,9 @@ static inline u64 extended(const struct a64_cpu *cpu,
 	return a64_extend(cpu->x[insn->rm], insn->option) << insn->left;
 }
 
-/* ---- Operations ------------------------------------------------------------
- * Operands of W registers may have any bits above them.
- */
+/* ---- Operations ---------------------------------------------------------- */
+
+/* The operands of W registers may have any bits above them. */
 
 static inline u64 add(struct a64_cpu *cpu, const struct a64_insn *insn, u64 a,
 		      u64 b)
@@ -285,8 +284,7 @@ static inline u64 csneg(struct a64_cpu *cpu, const struct a64_insn *insn, u64 a,
 	return csel(cpu, insn, a, -b);
 }
 
-/* ---- Handlers: one for an operation and a kind of operand ------------------
- */
+/* ---- Handlers: one for an operation and a kind of operand ---------------- */
 
 #define HANDLER(operation, operand)                                   \
 	static u64 operation##_##operand(struct a64_cpu *cpu,         \
@@ -360,8 +358,7 @@ HANDLER(csinc, reg);
 HANDLER(csinv, reg);
 HANDLER(csneg, reg);
 
-/* ---- Addition and subtraction ----------------------------------------------
- */
+/* ---- Addition and subtraction -------------------------------------------- */
 
 struct handlers {
 	a64_handler *imm, *reg, *shifted, *extended;
@@ -440,8 +437,7 @@ static bool decode_add_carry(struct a64_insn *insn, u32 word)
 	return true;
 }
 
-/* ---- Logic -----------------------------------------------------------------
- */
+/* ---- Logic --------------------------------------------------------------- */
 
 /* By opc and N, bits 30:29 and 21. */
 static const struct handlers logic[] = {
@@ -504,8 +500,7 @@ static bool decode_logic_shifted(struct a64_insn *insn, u32 word)
 	return set_shift(insn, word);
 }
 
-/* ---- Conditions ------------------------------------------------------------
- */
+/* ---- Conditions ---------------------------------------------------------- */
 
 /* "Conditional compare (register)" and "(immediate)" */
 static bool decode_ccmp(struct a64_insn *insn, u32 word)

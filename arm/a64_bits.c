@@ -6,8 +6,7 @@
  */
 #include "a64.h"
 
-/* ---- Constants and addresses -----------------------------------------------
- */
+/* ---- Constants and addresses --------------------------------------------- */
 
 static u64 adr(struct a64_cpu *cpu, const struct a64_insn *insn)
 {
@@ -60,8 +59,7 @@ static bool decode_mov(struct a64_insn *insn, u32 word)
 	return opc != 1 && (a64_is64(word) || insn->left < 32);
 }
 
-/* ---- Bit fields ------------------------------------------------------------
- */
+/* ---- Bit fields ---------------------------------------------------------- */
 
 static u64 ubfm(struct a64_cpu *cpu, const struct a64_insn *insn)
 {
@@ -143,8 +141,7 @@ static bool decode_extract(struct a64_insn *insn, u32 word)
 	return a64_bit(word, 22) == is64 && (is64 || insn->right < 32);
 }
 
-/* ---- Two sources -----------------------------------------------------------
- */
+/* ---- Two sources --------------------------------------------------------- */
 
 static u64 udiv(struct a64_cpu *cpu, const struct a64_insn *insn)
 {
@@ -241,8 +238,7 @@ static bool decode_two(struct a64_insn *insn, u32 word)
 	return insn->run;
 }
 
-/* ---- One source ------------------------------------------------------------
- */
+/* ---- One source ---------------------------------------------------------- */
 
 static u64 swap_bits(u64 x, u64 mask, unsigned int distance)
 {
@@ -334,8 +330,7 @@ static bool decode_one(struct a64_insn *insn, u32 word)
 	return insn->run;
 }
 
-/* ---- Three sources ---------------------------------------------------------
- */
+/* ---- Three sources ------------------------------------------------------- */
 
 static u64 madd(struct a64_cpu *cpu, const struct a64_insn *insn)
 {

@@ -116,8 +116,7 @@ static bool decode_branch_reg(struct a64_insn *insn, u32 word)
 	return true;
 }
 
-/* ---- Hints and barriers ---------------------------------------------------
- */
+/* ---- Hints and barriers -------------------------------------------------- */
 
 /* Hints of pointer authentication and BTI. */
 static u64 hint(struct a64_cpu *cpu, const struct a64_insn *insn)
@@ -193,8 +192,7 @@ static bool decode_barrier(struct a64_insn *insn, u32 word)
 	}
 }
 
-/* ---- NZCV ------------------------------------------------------------------
- */
+/* ---- NZCV ---------------------------------------------------------------- */
 
 static u64 read_flags(struct a64_cpu *cpu, const struct a64_insn *insn)
 {

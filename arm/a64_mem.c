@@ -5,8 +5,7 @@
  */
 #include "a64.h"
 
-/* ---- Accesses --------------------------------------------------------------
- */
+/* ---- Accesses ------------------------------------------------------------ */
 
 /* Single-copy atomic, as is every aligned access of the guest (B2.2.1). */
 static u64 read_ram(const void *at, unsigned int len)
@@ -175,8 +174,7 @@ static bool store_pair(struct a64_cpu *cpu, const struct a64_insn *insn, u64 va)
 	return true;
 }
 
-/* ---- Handlers: one for an access and a way to find its address -------------
- */
+/* ---- Handlers: one for an access and a way to find its address ----------- */
 
 static u64 load_literal(struct a64_cpu *cpu, const struct a64_insn *insn)
 {
@@ -241,8 +239,7 @@ HANDLER_POST(store_pair);
 HANDLER_REG(load);
 HANDLER_REG(store);
 
-/* ---- Decoding --------------------------------------------------------------
- */
+/* ---- Decoding ------------------------------------------------------------ */
 
 /* Values of opc, bits 23:22; with the largest size the third is PRFM. */
 enum opc {

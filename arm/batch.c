@@ -18,7 +18,7 @@
  * does faster; the second is for how long an interrupt has to wait.
  */
 #define MAX_BETWEEN 320
-#define MAX_TOTAL   16384
+#define MAX_TOTAL   32768
 
 /*
  * Translations are looked up anew after so many accesses: another vCPU may
@@ -158,7 +158,7 @@ static struct mmio_region *find_region(struct batch *batch, u64 ipa,
 	if (!region || !range_within(ipa, len, region->base, region->size))
 		return NULL;
 	/* The guest reads it without us. */
-	if (!write && atomic_load(&region->mapped))
+	if (!write && region->slot && atomic_load(&region->slot->mapped))
 		return NULL;
 	return region;
 }
@@ -224,13 +224,18 @@ static struct history *history_of(struct batch *batch)
 	return &batch->history[(addr ^ addr >> 12) % HISTORY];
 }
 
-static void learn(struct history *history, u64 accesses)
+static void learn(struct batch *batch, struct history *history)
 {
-	if (accesses >= WORTHWHILE)
-		history->penalty = 0;
-	else
-		history->penalty = MIN(2 * history->penalty + 1, SKIP_MAX);
+	struct vcpu *vcpu = batch->vcpu;
+	struct mmio_region *region =
+		mmio_bus_find(&vcpu->vm->bus, vcpu->run->mmio.phys_addr);
+	bool worthwhile = batch->accesses >= WORTHWHILE;
+
+	history->penalty =
+		worthwhile ? 0 : MIN(2 * history->penalty + 1, SKIP_MAX);
 	history->skip = history->penalty;
+	if (region)
+		atomic_store(&region->in_batches, worthwhile);
 }
 
 /*
@@ -327,6 +332,6 @@ int batch_continue(struct vcpu *vcpu)
 		load(batch);
 		ret = run(batch);
 	}
-	learn(history, batch->accesses);
+	learn(batch, history);
 	return ret;
 }

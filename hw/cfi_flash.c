@@ -117,6 +117,11 @@ static void open_ring(struct cfi_flash *flash)
 	struct mmio_ring *ring = flash->ring;
 	int ret;
 
+	/* Then KVM would only be in the way: a write it takes costs more. */
+	if (atomic_load(&flash->region.in_batches)) {
+		mmio_ring_close(ring);
+		return;
+	}
 	if (flash->zone == ZONE_NOT_YET) {
 		ret = mmio_ring_add_zone(ring, flash->region.base,
 					 (u32)flash->region.size);
@@ -145,7 +150,6 @@ static void map(struct cfi_flash *flash)
 		if (ret)
 			mapping_failed(flash, "map", ret);
 	}
-	atomic_store(&flash->region.mapped, flash->slot.mapped);
 	if (flash->ring && !flash->slot.mapped)
 		open_ring(flash);
 }
@@ -154,7 +158,6 @@ static void unmap(struct cfi_flash *flash)
 {
 	int ret = memslot_unmap(&flash->slot);
 
-	atomic_store(&flash->region.mapped, flash->slot.mapped);
 	if (ret)
 		mapping_failed(flash, "unmap", ret);
 	else if (flash->ring)
@@ -611,6 +614,7 @@ static void init(struct cfi_flash *flash, const struct cfi_flash_params *params)
 		.base = params->base,
 		.size = params->store.size,
 		.ops = &flash_mmio_ops,
+		.slot = &flash->slot,
 	};
 	snprintf(flash->label, sizeof(flash->label), "%s", params->label);
 }

@@ -4,6 +4,7 @@
 #define LKVM_MEMSLOT_H
 
 #include <pthread.h>
+#include <stdatomic.h>
 
 #include "lkvm/util.h"
 
@@ -24,7 +25,7 @@ struct memslot {
 	struct vm *vm;
 	u32 id;
 	bool readonly;
-	bool mapped;
+	atomic_bool mapped; /* others than the owner may have a look */
 	u64 gpa;
 	u64 size;
 	void *hva;

@@ -9,6 +9,7 @@
 #include "lkvm/log.h"
 #include "lkvm/util.h"
 
+struct memslot;
 struct mmio_region;
 
 /* Called on the vCPU's thread, several at once; the device has its own lock. */
@@ -43,10 +44,14 @@ struct mmio_region {
 	u64 base;
 	u64 size;
 	const struct mmio_ops *ops;
-	/* Reads find memory now and do not come here: set by the device. */
-	atomic_bool mapped;
-	/* Accesses that came without an exit of their own: see arm/batch.h. */
+	/* Memory that is there at times, and then for reads; or NULL. */
+	const struct memslot *slot;
+	/*
+	 * Accesses that came without an exit of their own, and whether they
+	 * still do: see arm/batch.h.
+	 */
 	_Atomic(u64) batched_reads, batched_writes;
+	atomic_bool in_batches;
 };
 
 #define MMIO_LOGGED_PAGES 64
