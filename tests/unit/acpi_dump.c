@@ -3,12 +3,13 @@
 /* SOURCES: tests/unit/acpi_fixture.c util/aml.c util/aml_resource.c */
 /* SOURCES: util/blob.c util/log.c arm/acpi.c arm/acpi_check.c arm/acpi_dsdt.c */
 /* SOURCES: arm/acpi_iort.c arm/acpi_loader.c arm/acpi_madt.c */
-/* SOURCES: arm/acpi_serial.c arm/acpi_table.c */
+/* SOURCES: arm/acpi_serial.c arm/acpi_table.c arm/smbios.c */
 /* clang-format on */
-/* Writes the tables of several machines to files, for acpi_tables.py. */
+/* Writes tables of several machines to files, for acpi_tables.py. */
 #include <stdio.h>
 #include <string.h>
 
+#include "lkvm/smbios.h"
 #include "acpi_fixture.h"
 
 static int write_file(const char *dir, const char *name, const char *suffix,
@@ -68,6 +69,50 @@ static int dump_machine(const char *dir, const char *name,
 	return ret;
 }
 
+static int dump_smbios(const char *dir, const char *name,
+		       const struct smbios_machine *machine)
+{
+	struct smbios_tables tables;
+	int ret;
+
+	if (smbios_build(machine, &tables))
+		return 1;
+	ret = write_file(dir, name, "anchor", tables.anchor.data,
+			 tables.anchor.size);
+	if (!ret)
+		ret = write_file(dir, name, "tables", tables.tables.data,
+				 tables.tables.size);
+	smbios_tables_free(&tables);
+	return ret;
+}
+
+static int dump_smbioses(const char *dir)
+{
+	static const struct smbios_machine small = {
+		.nr_cpus = 1,
+		.ram = { { SZ_1G, 256 * SZ_1M } },
+		.nr_ram = 1,
+	};
+	static const struct efi_guid uuid = {
+		{ 0x33, 0x22, 0x11, 0x00, 0x55, 0x44, 0x77, 0x66, 0x88, 0x99,
+		  0xaa, 0xbb, 0xcc, 0xdd, 0xee, 0xff }
+	};
+	static const struct smbios_machine large = {
+		.manufacturer = "maker",
+		.product = "machine",
+		.version = "7",
+		.serial = "4711",
+		.uuid = &uuid,
+		.nr_cpus = SMBIOS_MAX_CPUS,
+		.midr = 0x410fd0c0,
+		.ram = { { SZ_1G, 3 * SZ_1G }, { 1024 * SZ_4G, SZ_4G } },
+		.nr_ram = 2,
+	};
+	int ret = dump_smbios(dir, "smbios-small", &small);
+
+	return ret ? ret : dump_smbios(dir, "smbios-large", &large);
+}
+
 int main(int argc, char *argv[])
 {
 	static struct acpi_machine_box box;
@@ -81,5 +126,5 @@ int main(int argc, char *argv[])
 	for (unsigned int n = 0; !ret && (name = acpi_machine_case(&box, n));
 	     n++)
 		ret = dump_machine(argv[1], name, &box.machine);
-	return ret;
+	return ret ? ret : dump_smbioses(argv[1]);
 }
