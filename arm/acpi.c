@@ -131,6 +131,7 @@ static void add_tables(struct acpi_builder *b, struct acpi_tables *tables)
 	add_gtdt(b);
 	acpi_add_spcr(b);
 	acpi_add_dbg2(b);
+	acpi_add_mcfg(b);
 	acpi_add_iort(b);
 	add_rsdp(tables, add_xsdt(b));
 }

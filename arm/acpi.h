@@ -4,6 +4,7 @@
 #define ARM_ACPI_H
 
 #include "lkvm/acpi.h"
+#include "lkvm/aml.h"
 
 #define ACPI_MAX_TABLES 12
 
@@ -61,6 +62,10 @@ void acpi_load_checksum(struct blob *loader, const char *file, size_t at,
 /* acpi_dsdt.c. Devices of the DSDT that other tables name. */
 #define ACPI_UART_PATH "\\_SB.COM0"
 void acpi_add_dsdt(struct acpi_builder *b);
+
+/* acpi_pcie.c: the bridge for the DSDT, and its table. */
+void acpi_add_bridge(struct aml_writer *aml, const struct acpi_pcie *pcie);
+void acpi_add_mcfg(struct acpi_builder *b);
 
 /* acpi_madt.c, acpi_serial.c, acpi_iort.c */
 void acpi_add_madt(struct acpi_builder *b);

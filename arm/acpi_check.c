@@ -13,6 +13,7 @@
 
 #define GICV2_MAX_CPUS 8
 #define PL061_LINES    8
+#define PCIE_MAX_BUSES 256
 
 #define MPIDR_AFFINITY 0xff00ffffffULL /* as in the MADT: section 5.2.12.14 */
 
@@ -185,6 +186,37 @@ static int check_devices(const struct acpi_machine *machine)
 	return ret;
 }
 
+static bool wraps(const struct acpi_range *range)
+{
+	return range->size && range->size - 1 > UINT64_MAX - range->base;
+}
+
+static int check_pcie(const struct acpi_pcie *pcie)
+{
+	const char *bad = NULL;
+
+	if (!pcie)
+		return 0;
+	if (!pcie->nr_buses || pcie->nr_buses > PCIE_MAX_BUSES)
+		bad = "bad number of buses";
+	else if (!IS_ALIGNED(pcie->ecam, SZ_1M) ||
+		 pcie->ecam > UINT64_MAX - PCIE_MAX_BUSES * SZ_1M)
+		bad = "bad configuration space";
+	else if (!pcie->mmio32.size || pcie->mmio32.size == SZ_4G ||
+		 !range_within(pcie->mmio32.base, pcie->mmio32.size, 0, SZ_4G))
+		bad = "bad window below 4 GiB";
+	else if (wraps(&pcie->mmio64))
+		bad = "bad window above 4 GiB";
+	else if (pcie->ports.size > SZ_64K || wraps(&pcie->ports))
+		bad = "bad window of ports";
+	else if (!is_spi(pcie->intid) || !is_spi(pcie->intid + 3))
+		bad = "bad interrupts";
+	if (!bad)
+		return 0;
+	pr_fatal("ACPI: PCIe: %s", bad);
+	return -EINVAL;
+}
+
 int acpi_check(const struct acpi_machine *machine)
 {
 	int ret = check_cpus(machine);
@@ -193,5 +225,7 @@ int acpi_check(const struct acpi_machine *machine)
 		ret = check_gic(machine);
 	if (!ret)
 		ret = check_ppis(machine);
-	return ret ? ret : check_devices(machine);
+	if (!ret)
+		ret = check_devices(machine);
+	return ret ? ret : check_pcie(machine->pcie);
 }

@@ -2,7 +2,6 @@
 /* DSDT: the devices that an OS cannot find by itself. */
 #include <stdio.h>
 
-#include "lkvm/aml.h"
 #include "acpi.h"
 
 #define DSDT_REVISION 2 /* integers of 64 bits: ACPI 6.5, section 5.2.11.1 */
@@ -155,6 +154,8 @@ void acpi_add_dsdt(struct acpi_builder *b)
 	add_flash(&aml, machine);
 	add_virtio(&aml, machine);
 	add_power_button(&aml, machine);
+	if (machine->pcie)
+		acpi_add_bridge(&aml, machine->pcie);
 	aml_end(&aml);
 	aml_finish(&aml);
 	acpi_table_end(b, b->dsdt);

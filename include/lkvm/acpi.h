@@ -70,6 +70,20 @@ enum acpi_uart {
 };
 
 /*
+ * A PCI Express host bridge, segment 0, with buses from 0 on. Addresses on the
+ * bus are those of the CPU, but for ports, which count from 0. Slots of bus 0
+ * raise `intid` + (pin + slot) % 4, pin 0 being INTA.
+ */
+struct acpi_pcie {
+	u64 ecam;	       /* 1 MiB for each bus, at a multiple of that */
+	unsigned int nr_buses; /* 1 to 256 */
+	struct acpi_range mmio32; /* below 4 GiB */
+	struct acpi_range mmio64; /* size 0: there is none */
+	struct acpi_range ports;  /* up to 64 KiB; size 0: there are none */
+	u32 intid;		  /* the first of four SPIs, from 32 */
+};
+
+/*
  * There is no real-time clock in it: UEFI's GetTime() is the clock of an ACPI
  * system, and the firmware keeps the PL031 for that. A device node would have
  * a driver of the OS use it at the same time.
@@ -95,6 +109,7 @@ struct acpi_machine {
 	unsigned int nr_flash;
 	const struct acpi_device *virtio; /* virtio-mmio slots */
 	unsigned int nr_virtio;
+	const struct acpi_pcie *pcie; /* NULL: there is none */
 };
 
 /* What the three files hold. */

@@ -66,6 +66,19 @@ void aml_resources_begin(struct aml_writer *aml);
 /* Memory32Fixed (ReadWrite, ...); -ERANGE if not all of it is below 4 GiB. */
 void aml_memory32(struct aml_writer *aml, u64 base, u64 size);
 
+/*
+ * What a bridge hands down, from address to address as the CPU has them: bus
+ * numbers `first` to `last`, memory without prefetching, and ports, from 0 on,
+ * that lie in memory at `base`. A window is not empty and does not wrap, else
+ * -EINVAL; there are at most 2^16 ports.
+ */
+void aml_bus_window(struct aml_writer *aml, u8 first, u8 last);
+void aml_memory_window(struct aml_writer *aml, u64 base, u64 size);
+void aml_port_window(struct aml_writer *aml, u64 base, u32 size);
+
+/* Memory of any address, as QWordMemory (ResourceConsumer, ...). */
+void aml_memory64(struct aml_writer *aml, u64 base, u64 size);
+
 /* Interrupt (ResourceConsumer, Edge or Level, ActiveHigh, Exclusive). */
 void aml_interrupt(struct aml_writer *aml, u32 number, bool edge);
 

@@ -96,6 +96,19 @@ void acpi_machine_add_flash(struct acpi_machine_box *box, unsigned int count)
 	box->machine.nr_flash = count;
 }
 
+void acpi_machine_add_pcie(struct acpi_machine_box *box)
+{
+	box->pcie = (struct acpi_pcie) {
+		.ecam = 0x4010000000,
+		.nr_buses = 256,
+		.mmio32 = { 0x10000000, 0x2eff0000 },
+		.mmio64 = { 0x8000000000, 0x8000000000 },
+		.ports = { 0x3eff0000, SZ_64K },
+		.intid = 35,
+	};
+	box->machine.pcie = &box->pcie;
+}
+
 static void own_redistributors(struct acpi_machine_box *box)
 {
 	box->machine.gic.nr_gicr = 0;
@@ -111,6 +124,7 @@ static void largest(struct acpi_machine_box *box)
 	box->machine.pmu_intid = 23;
 	box->machine.timers.hyp_virt = 28;
 	box->machine.psci_smc = true;
+	acpi_machine_add_pcie(box);
 }
 
 const char *acpi_machine_case(struct acpi_machine_box *box, unsigned int n)
@@ -154,6 +168,14 @@ const char *acpi_machine_case(struct acpi_machine_box *box, unsigned int n)
 	case 7:
 		largest(box);
 		return "largest";
+	case 8:
+		acpi_machine_init(box, 2, 1);
+		acpi_machine_add_pcie(box);
+		box->pcie.ecam = 0x3f000000;
+		box->pcie.nr_buses = 16;
+		box->pcie.mmio64.size = 0;
+		box->pcie.ports.size = 0;
+		return "gicv2m-1-pcie";
 	default:
 		return NULL;
 	}

@@ -12,16 +12,19 @@ struct acpi_machine_box {
 	struct acpi_machine machine;
 	struct acpi_cpu cpus[ACPI_MAX_CPUS + 1];
 	struct acpi_device virtio[ACPI_MAX_VIRTIO + 1];
+	struct acpi_pcie pcie;
 };
 
 /*
  * QEMU's virt machine: with a GICv2 there is a v2m frame, with a GICv3 an ITS;
- * no PMU, no flash, no virtio-mmio.
+ * no PMU, no flash, no virtio-mmio, no PCIe.
  */
 void acpi_machine_init(struct acpi_machine_box *box, unsigned int gic,
 		       unsigned int nr_cpus);
 void acpi_machine_add_virtio(struct acpi_machine_box *box, unsigned int count);
 void acpi_machine_add_flash(struct acpi_machine_box *box, unsigned int count);
+
+void acpi_machine_add_pcie(struct acpi_machine_box *box);
 
 /* Cases of tests/unit/acpi_tables.py; NULL if there is no such number. */
 const char *acpi_machine_case(struct acpi_machine_box *box, unsigned int n);

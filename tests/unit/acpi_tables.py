@@ -20,6 +20,7 @@ import tempfile
 # many devices of an ID.
 CONSOLE = {"SPCR", "DBG2"}
 USUAL = {"ARMH0011": 1, "QEMU0002": 1, "ARMH0061": 1, "PNP0C0C": 1}
+BRIDGE = {"PNP0A08": 1, "PNP0C02": 1}
 MACHINES = {
 	"gicv2m-1": (CONSOLE, {"ACPI0007": 1, **USUAL}),
 	"gicv2m-4-pmu-virtio": (CONSOLE, {"ACPI0007": 4, "LNRO0005": 32, **USUAL}),
@@ -28,7 +29,9 @@ MACHINES = {
 	"gicv3-its-123": (CONSOLE | {"IORT"}, {"ACPI0007": 123, **USUAL}),
 	"gicv3-2-16550": (CONSOLE, {"ACPI0007": 2, "PNP0501": 1, "QEMU0002": 1}),
 	"gicv2-8-no-devices": (set(), {"ACPI0007": 8}),
-	"largest": (CONSOLE | {"IORT"}, {"ACPI0007": 512, "LNRO0005": 256, "LNRO0015": 16, **USUAL}),
+	"gicv2m-1-pcie": (CONSOLE | {"MCFG"}, {"ACPI0007": 1, **USUAL, **BRIDGE}),
+	"largest": (CONSOLE | {"IORT", "MCFG"}, {"ACPI0007": 512, "LNRO0005": 256, "LNRO0015": 16,
+		**USUAL, **BRIDGE}),
 }
 
 # iasl sets these: ACPI 6.5, section 5.2.6.
@@ -115,6 +118,20 @@ def check_button(machine):
 	expect(not re.search("error|AE_", out), out)
 
 
+def check_bridge(machine):
+	dsdt = "../tables/%s.DSDT" % machine
+	out = run("acpiexec", "-b", r"evaluate \_SB.PCI0._PRT", dsdt)
+	routes = re.findall(r"Integer\] = (\w+)", out)
+	expect(len(routes) == 4 * 128, "%d numbers in _PRT: %s" % (len(routes), out[:2000]))
+	for i in range(128):
+		slot, pin = divmod(i, 4)
+		want = [slot << 16 | 0xFFFF, pin, 0, 35 + (slot + pin) % 4]
+		got = [int(number, 16) for number in routes[4 * i:4 * i + 4]]
+		expect(got == want, "_PRT %d: %s, not %s" % (i, got, want))
+	out = run("acpiexec", "-b", r"resources \_SB.PCI0", dsdt)
+	expect(not re.search("error|AE_(?!NOT_FOUND)", out, re.I), out)
+
+
 SMBIOS = {
 	"small": ["Manufacturer: lkvm", "Product Name: KVM Virtual Machine", "UUID: Not Settable",
 		"Type: Central Processor", "Family: ARMv8", "Core Count: 1", "Thread Count: 1",
@@ -148,8 +165,9 @@ def missing(*tools):
 
 
 def checks_of(machine):
-	return [check_tables, check_devices] + (
-		[check_button] if "PNP0C0C" in MACHINES[machine][1] else [])
+	devices = MACHINES[machine][1]
+	return [check_tables, check_devices] + [check for hid, check in (
+		("PNP0C0C", check_button), ("PNP0A08", check_bridge)) if hid in devices]
 
 
 class Report:

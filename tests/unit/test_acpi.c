@@ -3,7 +3,7 @@
 /* SOURCES: tests/unit/acpi_fixture.c util/aml.c util/aml_resource.c */
 /* SOURCES: util/blob.c arm/acpi.c arm/acpi_check.c arm/acpi_dsdt.c */
 /* SOURCES: arm/acpi_iort.c arm/acpi_loader.c arm/acpi_madt.c */
-/* SOURCES: arm/acpi_serial.c arm/acpi_table.c */
+/* SOURCES: arm/acpi_pcie.c arm/acpi_serial.c arm/acpi_table.c */
 /* WRAP: realloc */
 /* clang-format on */
 /*
@@ -409,6 +409,32 @@ static void iort(void **state)
 	assert_null(acpi_image_table(&w->image, "IORT"));
 }
 
+static void pcie(void **state)
+{
+	struct world *w = *state;
+	const u8 *t;
+
+	load(w);
+	assert_null(acpi_image_table(&w->image, "MCFG"));
+	acpi_machine_add_pcie(&w->box);
+	w->box.pcie.nr_buses = 16;
+	load(w);
+	t = table(w, "MCFG");
+	assert_int_equal(length(t), 60);
+	assert_int_equal(t[8], 1);
+	assert_int_equal(get_le64(t + 44), 0x4010000000);
+	assert_memory_equal(t + 52, "\0\0\0\x0f\0\0\0\0", 8);
+	t = table(w, "IORT");
+	assert_int_equal(length(t), 72 + 56);
+	assert_int_equal(get_le32(t + 36), 2);
+	assert_int_equal(t[72], 2);
+	assert_int_equal(get_le16(t + 73), 56);
+	assert_int_equal(get_le32(t + 72 + 36), 0);
+	assert_int_equal(get_le32(t + 72 + 40), 0xffff);
+	assert_int_equal(get_le32(t + 72 + 44), 0);
+	assert_int_equal(get_le32(t + 72 + 48), 48);
+}
+
 /* ---- Refusals -------------------------------------------------------------
  */
 
@@ -539,6 +565,31 @@ static void bad_devices(void **state)
 	refuse(w, -E2BIG);
 }
 
+static void bad_pcie(void **state)
+{
+	struct world *w = *state;
+	struct acpi_pcie *p = &w->box.pcie;
+
+#define REFUSE_PCIE(wrong) REFUSE(w, 3, (acpi_machine_add_pcie(&w->box), wrong))
+
+	REFUSE_PCIE(p->nr_buses = 0);
+	REFUSE_PCIE(p->nr_buses = 257);
+	REFUSE_PCIE(p->ecam = 0x3f080000);
+	REFUSE_PCIE(p->ecam = UINT64_MAX & ~(SZ_1M - 1));
+	REFUSE_PCIE(p->mmio32.size = 0);
+	REFUSE_PCIE(p->mmio32.base = SZ_4G - 1);
+	REFUSE_PCIE(p->mmio64.base = UINT64_MAX);
+	REFUSE_PCIE(p->ports.size = SZ_64K + 1);
+	REFUSE_PCIE(p->ports.base = UINT64_MAX);
+	REFUSE_PCIE(p->intid = 31);
+	REFUSE_PCIE(p->intid = 1017);
+	good(w, 3);
+	acpi_machine_add_pcie(&w->box);
+	p->intid = 1016;
+	p->mmio64.base = -p->mmio64.size;
+	load(w);
+}
+
 /* Wherever memory runs out: an error and a message, no leak, no crash. */
 static void out_of_memory(void **state)
 {
@@ -571,11 +622,13 @@ int main(void)
 		ACPI_TEST(gtdt),
 		ACPI_TEST(consoles),
 		ACPI_TEST(iort),
+		ACPI_TEST(pcie),
 		ACPI_TEST(number_of_cpus),
 		ACPI_TEST(bad_gics),
 		ACPI_TEST(good_gics),
 		ACPI_TEST(bad_interrupts),
 		ACPI_TEST(bad_devices),
+		ACPI_TEST(bad_pcie),
 		ACPI_TEST(out_of_memory),
 	};
 

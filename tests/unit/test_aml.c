@@ -226,6 +226,52 @@ static void gpio(void **state)
 		     "\\_SB.GPO0\0\x79\x00");
 }
 
+static void windows(void **state)
+{
+	struct code *code = *state;
+
+	aml_resources_begin(&code->aml);
+	aml_bus_window(&code->aml, 0, 0xff);
+	aml_memory_window(&code->aml, 0x10000000, 0x2eff0000);
+	aml_port_window(&code->aml, 0x4000000000, SZ_64K);
+	aml_memory_window(&code->aml, 0xfffff000, 0x2000);
+	aml_memory64(&code->aml, 0x1000, 0x1000);
+	aml_end(&code->aml);
+	EXPECT(code, "\x11\x4a\x0b\x0a\xb6"
+		     "\x88\x0d\x00\x02\x0c\x00\0\0\0\0\xff\0\0\0\0\1"
+		     "\x87\x17\x00\x00\x0c\x01\0\0\0\0\0\0\0\x10"
+		     "\xff\xff\xfe\x3e\0\0\0\0\0\0\xff\x2e"
+		     "\x8a\x2b\x00\x01\x0c\x03\0\0\0\0\0\0\0\0"
+		     "\0\0\0\0\0\0\0\0\xff\xff\0\0\0\0\0\0"
+		     "\0\0\0\0\x40\0\0\0\0\0\1\0\0\0\0\0"
+		     "\x8a\x2b\x00\x00\x0c\x01\0\0\0\0\0\0\0\0"
+		     "\0\xf0\xff\xff\0\0\0\0\xff\x0f\0\0\1\0\0\0"
+		     "\0\0\0\0\0\0\0\0\0\x20\0\0\0\0\0\0"
+		     "\x8a\x2b\x00\x00\x0d\x01\0\0\0\0\0\0\0\0"
+		     "\0\x10\0\0\0\0\0\0\xff\x1f\0\0\0\0\0\0"
+		     "\0\0\0\0\0\0\0\0\0\x10\0\0\0\0\0\0\x79\x00");
+}
+
+static void bad_windows(void **state)
+{
+	struct code *code = *state;
+
+	aml_resources_begin(&code->aml);
+	aml_bus_window(&code->aml, 1, 0);
+	expect_error(code, -EINVAL);
+	aml_resources_begin(&code->aml);
+	aml_memory_window(&code->aml, 0x1000, 0);
+	expect_error(code, -EINVAL);
+	aml_resources_begin(&code->aml);
+	aml_memory64(&code->aml, 2, UINT64_MAX);
+	expect_error(code, -EINVAL);
+	aml_resources_begin(&code->aml);
+	aml_port_window(&code->aml, 0x1000, SZ_64K + 1);
+	expect_error(code, -EINVAL);
+	aml_memory64(&code->aml, 0, 1);
+	expect_error(code, -EINVAL);
+}
+
 /* Descriptors have one place, all else has others. */
 static void misplaced(void **state)
 {
@@ -333,6 +379,8 @@ int main(void)
 		AML_TEST(lengths),
 		AML_TEST(resources),
 		AML_TEST(gpio),
+		AML_TEST(windows),
+		AML_TEST(bad_windows),
 		AML_TEST(misplaced),
 		AML_TEST(ranges_of_memory),
 		AML_TEST(unbalanced),
