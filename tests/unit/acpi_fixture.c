@@ -39,8 +39,8 @@ static void init_gic(struct acpi_gic *gic, unsigned int version,
 {
 	gic->version = version;
 	gic->gicd = 0x08000000;
+	gic->gicc = 0x08010000;
 	if (version == 2) {
-		gic->gicc = 0x08010000;
 		gic->v2m = 0x08020000;
 		gic->v2m_intid = 80;
 		gic->nr_v2m_spis = 64;

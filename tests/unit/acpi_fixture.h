@@ -16,7 +16,7 @@ struct acpi_machine_box {
 };
 
 /*
- * QEMU's virt machine: with a GICv2 there is a v2m frame, with a GICv3 an ITS;
+ * QEMU's virt machine with all addresses that it has for its GICs: with a GICv2 there is a v2m frame, with a GICv3 an ITS;
  * no PMU, no flash, no virtio-mmio, no PCIe.
  */
 void acpi_machine_init(struct acpi_machine_box *box, unsigned int gic,

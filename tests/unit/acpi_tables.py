@@ -102,14 +102,82 @@ def check_tables(machine):
 		recompile(path)
 
 
-def check_devices(machine):
+def devices_of(machine):
+	"""The text of each device, without comments, on one line."""
 	text = disassemble("tables/%s.DSDT" % machine)
+	text = re.sub(r"/\*.*?\*/|//[^\n]*", " ", text, flags=re.S)
+	parts = re.split(r"Device \((\w+)\)", re.sub(r"\s+", " ", text))
+	return list(zip(parts[1::2], parts[2::2]))
+
+
+def place(base, size, trigger=None, irq=0):
+	"""What a device's _CRS is."""
+	text = "Memory32Fixed (ReadWrite, 0x%08X, 0x%08X, )" % (base, size)
+	if trigger:
+		text += " Interrupt (ResourceConsumer, %s, ActiveHigh, Exclusive, ,, ) { 0x%08X, }" % (
+			trigger, irq)
+	return "Name (_CRS, ResourceTemplate () { %s })" % text
+
+
+def window(kind, size, first, end, offset=0):
+	"""Up to the length of one of a bridge's windows."""
+	numbers = (0, first, end - 1, offset, end - first)
+	return "%s, %s," % (kind, ", ".join("0x%0*X" % (size, n) for n in numbers))
+
+
+COHERENT = "Name (_CCA, One)"
+
+# What the n-th device of an ID has to have besides its _UID.
+CONTENT = {
+	"ACPI0007": lambda n: [],
+	"ARMH0011": lambda n: [place(0x09000000, 0x1000, "Level", 33)],
+	"PNP0501": lambda n: [place(0x09000000, 8, "Level", 33)],
+	"QEMU0002": lambda n: [COHERENT, "Name (_STA, 0x0B)", place(0x09020000, 0x18)],
+	"LNRO0015": lambda n: [place(n * 0x4000000, 0x4000000)],
+	"LNRO0005": lambda n: [COHERENT, place(0x0A000000 + n * 0x200, 0x200, "Edge", 48 + n)],
+	"ARMH0061": lambda n: [place(0x09030000, 0x1000, "Level", 39),
+		r'Name (_AEI, ResourceTemplate () { GpioInt (Edge, ActiveHigh, Exclusive, PullUp, '
+		r'0x0000, "\\_SB.GPO0", 0x00, ResourceConsumer, , ) { 0x0003 } })',
+		r"Method (_E03, 0, NotSerialized) { Notify (\_SB.PWRB, 0x80) }"],
+	"PNP0C0C": lambda n: [],
+	"PNP0A08": lambda n: [COHERENT, 'Name (_CID, EisaId ("PNP0A03") )', "Name (_SEG, Zero)",
+		"Name (_BBN, Zero)", window("DWordMemory (ResourceProducer, PosDecode, MinFixed, "
+		"MaxFixed, NonCacheable, ReadWrite", 8, 0x10000000, 0x3EFF0000)],
+	"PNP0C02": lambda n: [],
+}
+
+# And what the bridge of a machine has.
+BUSES = "WordBusNumber (ResourceProducer, MinFixed, MaxFixed, PosDecode"
+PORTS = "QWordIO (ResourceProducer, MinFixed, MaxFixed, PosDecode, EntireRange"
+MEMORY = "QWordMemory (Resource%s, PosDecode, MinFixed, MaxFixed, NonCacheable, ReadWrite"
+BRIDGES = {
+	"gicv2m-1-pcie": {
+		"PNP0A08": [window(BUSES, 4, 0, 16)],
+		"PNP0C02": [window(MEMORY % "Consumer", 16, 0x3F000000, 0x40000000)],
+	},
+	"largest": {
+		"PNP0A08": [window(BUSES, 4, 0, 256), window(PORTS, 16, 0, 0x10000, 0x3EFF0000),
+			window(MEMORY % "Producer", 16, 0x8000000000, 0x10000000000)],
+		"PNP0C02": [window(MEMORY % "Consumer", 16, 0x4010000000, 0x4020000000)],
+	},
+}
+
+
+def check_devices(machine):
+	devices = devices_of(machine)
 	found = {}
-	for name in re.findall(r'Name \(_HID, (?:EisaId \()?"(\w+)"', text):
-		found[name] = found.get(name, 0) + 1
+	for name, body in devices:
+		hid = re.search(r'Name \(_HID, (?:EisaId \()?"(\w+)"', body).group(1)
+		n = found.get(hid, 0)
+		found[hid] = n + 1
+		uid = {0: "Zero", 1: "One"}.get(n, "0x%0*X" % (2 if n < 256 else 4, n))
+		for text in (["Name (_UID, %s)" % uid] + CONTENT[hid](n) +
+				BRIDGES.get(machine, {}).get(hid, [])):
+			expect(text in body, "no %r in %s: %s" % (text, name, body))
 	expect(found == MACHINES[machine][1], "devices: %s" % found)
-	names = re.findall(r"Device \((\w+)\)", text)
-	expect(len(names) == len(set(names)), "two devices of one name")
+	expect(len({name for name, _ in devices}) == len(devices), "two devices of one name")
+	plain = dict(devices).get("PCI0", "")
+	expect(("QWordIO" in plain) == ("largest" == machine), "ports")
 
 
 def check_button(machine):

@@ -258,6 +258,8 @@ static void madt_gicv2(void **state)
 
 	acpi_machine_init(&w->box, 2, 8);
 	w->box.machine.pmu_intid = 23;
+	w->box.machine.gic.nr_gicr = 1;
+	w->box.cpus[1].gicr = 0x080a0000;
 	load(w);
 	madt = table(w, "APIC");
 	assert_int_equal(madt[8], 5);
