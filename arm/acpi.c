@@ -12,19 +12,18 @@
 /* ACPI 6.5, section 5.2.5.3, RSDP. */
 #define RSDP_REVISION	  2
 #define RSDP_CHECKSUM	  8
-#define RSDP_FIRST_PART	  20 /* bytes that it is of */
+#define RSDP_FIRST_PART	  20 /* bytes it is the checksum of */
 #define RSDP_XSDT	  24
 #define RSDP_EXT_CHECKSUM 32
 #define RSDP_SIZE	  36
 
 #define XSDT_REVISION 1 /* section 5.2.8 */
 
-/* Section 5.2.9, FADT; revision 6.3 in the header and in FADT_MINOR. */
+/* Section 5.2.9, FADT: revision, and offsets of fields that are not 0. */
 #define FADT_REVISION	6
-#define FADT_MINOR_3	3
+#define FADT_MINOR	3
 #define FADT_FLAGS	112
 #define FADT_ARM_FLAGS	129
-#define FADT_MINOR	131
 #define FADT_X_DSDT	140
 #define FADT_HYPERVISOR 268
 #define FADT_SIZE	276
@@ -42,24 +41,22 @@
 #define GTDT_REVISION	3
 #define GTDT_ALWAYS_ON	BIT(2)
 #define GTDT_NOT_MAPPED UINT64_MAX
-#define GTDT_TIMERS_AT	96 /* where platform timers would be */
-#define GTDT_SIZE	104
 
-/* Fields that are not written are 0; only those of the PC have no use here. */
+/* All else is about PCs, or hardware that a reduced platform does not have. */
 static void add_fadt(struct acpi_builder *b)
 {
 	size_t start = acpi_table_begin(b, "FACP", FADT_REVISION);
 	u16 psci = FADT_PSCI | (b->machine->psci_smc ? 0 : FADT_PSCI_HVC);
 
-	blob_add_zeros(b->tables, FADT_FLAGS - acpi_table_at(b, start));
+	acpi_table_skip(b, start, FADT_FLAGS);
 	blob_add_u32(b->tables,
 		     FADT_HW_REDUCED | FADT_POWER_BUTTON | FADT_SLEEP_BUTTON);
-	blob_add_zeros(b->tables, FADT_ARM_FLAGS - acpi_table_at(b, start));
+	acpi_table_skip(b, start, FADT_ARM_FLAGS);
 	blob_add_u16(b->tables, psci);
-	blob_add_u8(b->tables, FADT_MINOR_3);
-	blob_add_zeros(b->tables, FADT_X_DSDT - acpi_table_at(b, start));
+	blob_add_u8(b->tables, FADT_MINOR);
+	acpi_table_skip(b, start, FADT_X_DSDT);
 	acpi_table_pointer(b, b->dsdt);
-	blob_add_zeros(b->tables, FADT_HYPERVISOR - acpi_table_at(b, start));
+	acpi_table_skip(b, start, FADT_HYPERVISOR);
 	blob_add_field(b->tables, "LKVM", FADT_SIZE - FADT_HYPERVISOR);
 	acpi_table_end(b, start);
 	acpi_table_list(b, start);
@@ -84,8 +81,7 @@ static void add_gtdt(struct acpi_builder *b)
 	add_timer(b, timers->virt);
 	add_timer(b, timers->hyp);
 	blob_add_u64(b->tables, GTDT_NOT_MAPPED); /* CNTReadBase */
-	blob_add_u32(b->tables, 0);		  /* platform timers */
-	blob_add_u32(b->tables, GTDT_TIMERS_AT);
+	blob_add_u64(b->tables, 0); /* number and offset of platform timers */
 	add_timer(b, timers->hyp_virt);
 	acpi_table_end(b, start);
 	acpi_table_list(b, start);

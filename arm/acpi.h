@@ -34,8 +34,8 @@ size_t acpi_table_begin(struct acpi_builder *b, const char *signature,
 void acpi_table_end(struct acpi_builder *b, size_t start);
 void acpi_table_list(struct acpi_builder *b, size_t start);
 
-/* The offset of what is added next, from a table's start. */
-size_t acpi_table_at(const struct acpi_builder *b, size_t start);
+/* Zeros up to the offset `at` of the table at `start`. */
+void acpi_table_skip(struct acpi_builder *b, size_t start, size_t at);
 
 /* A 64-bit pointer to the table at `start`. */
 void acpi_table_pointer(struct acpi_builder *b, size_t start);

@@ -30,14 +30,17 @@ size_t acpi_table_begin(struct acpi_builder *b, const char *signature,
 	return start;
 }
 
-size_t acpi_table_at(const struct acpi_builder *b, size_t start)
+void acpi_table_skip(struct acpi_builder *b, size_t start, size_t at)
 {
-	return b->tables->size - start;
+	size_t len = b->tables->size - start;
+
+	if (len < at)
+		blob_add_zeros(b->tables, at - len);
 }
 
 void acpi_table_end(struct acpi_builder *b, size_t start)
 {
-	size_t len = acpi_table_at(b, start);
+	size_t len = b->tables->size - start;
 
 	blob_set_u32(b->tables, start + HEADER_LENGTH, (u32)len);
 	acpi_load_checksum(b->loader, ACPI_FILE_TABLES, start + HEADER_CHECKSUM,

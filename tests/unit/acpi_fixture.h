@@ -16,14 +16,13 @@ struct acpi_machine_box {
 };
 
 /*
- * QEMU's virt machine with all addresses that it has for its GICs: with a GICv2 there is a v2m frame, with a GICv3 an ITS;
- * no PMU, no flash, no virtio-mmio, no PCIe.
+ * QEMU's virt machine. With a GICv2 there is a v2m frame, with a GICv3 an ITS,
+ * and a CPU interface to be ignored; no PMU, flash, virtio-mmio or PCIe.
  */
 void acpi_machine_init(struct acpi_machine_box *box, unsigned int gic,
 		       unsigned int nr_cpus);
 void acpi_machine_add_virtio(struct acpi_machine_box *box, unsigned int count);
 void acpi_machine_add_flash(struct acpi_machine_box *box, unsigned int count);
-
 void acpi_machine_add_pcie(struct acpi_machine_box *box);
 
 /* Cases of tests/unit/acpi_tables.py; NULL if there is no such number. */
