@@ -199,6 +199,7 @@ static void fadt(void **state)
 	assert_ptr_equal(acpi_image_at(&w->image, get_le64(t + 140), 36),
 			 table(w, "DSDT"));
 	expect_bytes(t + 148, 0, 268 - 148);
+	assert_memory_equal(t + 268, "LKVM\0\0\0\0", 8);
 	w->box.machine.psci_smc = true;
 	load(w);
 	assert_int_equal(get_le16(table(w, "FACP") + 129), 1);
@@ -430,6 +431,10 @@ static void pcie(void **state)
 	assert_int_equal(get_le32(t + 36), 2);
 	assert_int_equal(t[72], 2);
 	assert_int_equal(get_le16(t + 73), 56);
+	assert_memory_equal(t + 75, "\1\0\0\0\0\1\0\0\0\x24\0\0\0", 13);
+	assert_memory_equal(t + 72 + 16, "\1\0\0\0\0\0\0\3", 8);
+	expect_bytes(t + 72 + 24, 0, 8);
+	assert_memory_equal(t + 72 + 32, "\x40\0\0\0", 4);
 	assert_int_equal(get_le32(t + 72 + 36), 0);
 	assert_int_equal(get_le32(t + 72 + 40), 0xffff);
 	assert_int_equal(get_le32(t + 72 + 44), 0);
