@@ -27,11 +27,13 @@
 /* Bytes of ACPI_FILE_TABLES; the largest machine needs a third of it. */
 #define ACPI_TABLES_MAX (256 * SZ_1K)
 
+/* A vCPU; its number is that of its _UID. */
 struct acpi_cpu {
 	u64 mpidr; /* MPIDR_EL1's affinity fields, all other bits 0 */
 	u64 gicr;  /* own redistributor; 0: it lies in acpi_gic.gicr */
 };
 
+/* Guest physical addresses. */
 struct acpi_range {
 	u64 base;
 	u64 size;
@@ -45,6 +47,7 @@ struct acpi_device {
 	enum irq_trigger trigger;
 };
 
+/* Bases of registers are guest physical; what the version lacks is ignored. */
 struct acpi_gic {
 	unsigned int version; /* 2 or 3 */
 	u64 gicd;

@@ -17,7 +17,7 @@
 #define SMBIOS_MAX_RAM	  8
 #define SMBIOS_MAX_STRING 64 /* bytes */
 
-/* Whole KiB. */
+/* Guest physical addresses, whole KiB. */
 struct smbios_range {
 	u64 base;
 	u64 size;
@@ -39,6 +39,7 @@ struct smbios_machine {
 	unsigned int nr_ram;
 };
 
+/* What the two files hold. */
 struct smbios_tables {
 	struct blob anchor;
 	struct blob tables;
