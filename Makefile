@@ -148,14 +148,17 @@ comma := ,
 $(foreach t,$(UNIT_BINS),$(eval $(call unit_rule,$(notdir $(t)))))
 $(eval $(call unit_rule,chip_driver))
 $(eval $(call unit_rule,flash_tool))
+$(eval $(call unit_rule,acpi_dump))
 $(foreach t,$(FUZZ_BINS),$(eval $(call fuzz_rule,$(notdir $(t)))))
 
 UNIT_TESTS := $(UNIT_BINS) \
 	"python3 tests/unit/coalesce_model.py" \
 	"python3 tests/unit/cfi_model.py --self-test" \
 	"python3 tests/unit/cfi_model.py $(BUILD)/unit/chip_driver" \
-	"python3 tests/unit/flash_tool.py $(BUILD)/unit/flash_tool"
-UNIT_DRIVERS := $(BUILD)/unit/chip_driver $(BUILD)/unit/flash_tool
+	"python3 tests/unit/flash_tool.py $(BUILD)/unit/flash_tool" \
+	"python3 tests/unit/acpi_tables.py $(BUILD)/unit/acpi_dump"
+UNIT_DRIVERS := $(BUILD)/unit/chip_driver $(BUILD)/unit/flash_tool \
+	$(BUILD)/unit/acpi_dump
 KVM_TEST := $(BUILD)/tests/test_kvm
 A64_TEST := $(BUILD)/tests/test_a64
 BOOT_TESTS := $(sort $(wildcard tests/boot/*.test))
