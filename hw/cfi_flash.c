@@ -23,6 +23,13 @@ static struct cfi_flash *from_device(struct device *dev)
 	return container_of(dev, struct cfi_flash, dev);
 }
 
+static u32 nr_blocks(const struct cfi_flash *flash)
+{
+	const struct cfi_geometry *geo = &flash->chips[0].geo;
+
+	return geo->words / geo->block_words;
+}
+
 static bool in_array_mode(const struct cfi_flash *flash)
 {
 	return cfi_chip_in_array_mode(&flash->chips[0]) &&
@@ -336,6 +343,19 @@ static void fail(struct cfi_flash *flash, const struct operation *op, int err)
 			: "");
 }
 
+static void count(struct cfi_flash *flash, const struct operation *op)
+{
+	struct cfi_flash_stats *stats = &flash->stats;
+
+	if (op->erase) {
+		stats->erases++;
+		stats->block_erases[op->addr /
+				    flash->chips[0].geo.block_words]++;
+	} else {
+		stats->programs++;
+	}
+}
+
 static void carry_out(struct cfi_flash *flash, const struct cfi_effect *first,
 		      const struct cfi_effect *second)
 {
@@ -352,10 +372,7 @@ static void carry_out(struct cfi_flash *flash, const struct cfi_effect *first,
 	op.erase = any->op == CFI_EFFECT_ERASE;
 	op.addr = addr;
 	op.count = end - addr;
-	if (op.erase)
-		flash->stats.erases++;
-	else
-		flash->stats.programs++;
+	count(flash, &op);
 	switch (flash_fault_next(&flash->store.fault, op.erase)) {
 	case FLASH_FAULT_CUT:
 		cut_power(flash, &op);
@@ -405,6 +422,7 @@ static void bus_write(struct cfi_flash *flash, u64 offset, u32 value)
 		if (effects[n].op == CFI_EFFECT_BLANK_CHECK)
 			blank_check(flash, n, &effects[n]);
 	}
+	flash->stats.lock_errors += effects[0].locked || effects[1].locked;
 	if (together(effects)) {
 		carry_out(flash, &effects[0], &effects[1]);
 		return;
@@ -548,11 +566,15 @@ static void flash_stats(struct device *dev, struct json_writer *json)
 	json_u64(json, "writes_absorbed", stats->absorbed);
 	json_u64(json, "programs", stats->programs);
 	json_u64(json, "erases", stats->erases);
+	json_u64(json, "lock_errors", stats->lock_errors);
 	json_u64(json, "failures", stats->failures);
 	json_u64(json, "file_writes", flash->store.writes);
 	json_u64(json, "syncs", flash->store.syncs);
 	json_u64(json, "sync_ns", flash->store.sync_ns);
 	json_u64(json, "memslot_updates", flash->slot.updates);
+	json_u64(json, "block_size", flash->store.size / nr_blocks(flash));
+	json_u64_array(json, "block_erases", stats->block_erases,
+		       nr_blocks(flash));
 	unlock(flash);
 }
 
@@ -567,6 +589,7 @@ static void flash_destroy(struct device *dev)
 	cfi_chip_destroy(&flash->chips[1]);
 	flash_store_close(&flash->store);
 	pthread_mutex_destroy(&flash->own_lock);
+	free(flash->stats.block_erases);
 	free(flash);
 }
 
@@ -588,7 +611,12 @@ static int init_chips(struct cfi_flash *flash, u32 block)
 	};
 	int ret = cfi_chip_init(&flash->chips[0], &geo);
 
-	return ret ? ret : cfi_chip_init(&flash->chips[1], &geo);
+	if (!ret)
+		ret = cfi_chip_init(&flash->chips[1], &geo);
+	if (ret)
+		return ret;
+	flash->stats.block_erases = calloc(nr_blocks(flash), sizeof(u64));
+	return flash->stats.block_erases ? 0 : -ENOMEM;
 }
 
 static void init(struct cfi_flash *flash, const struct cfi_flash_params *params)

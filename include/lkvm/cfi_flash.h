@@ -45,7 +45,9 @@ struct cfi_flash_stats {
 	u64 absorbed; /* that KVM took, and brought here together */
 	u64 programs; /* commands carried out, counted once for both chips */
 	u64 erases;
-	u64 failures; /* commands that the medium refused */
+	u64 *block_erases; /* of each erase block; together: `erases` */
+	u64 lock_errors;   /* commands refused because of a lock, as above */
+	u64 failures;	   /* commands that the medium refused */
 };
 
 struct cfi_flash {
