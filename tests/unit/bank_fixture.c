@@ -40,6 +40,8 @@ ssize_t __wrap_pwrite(int fd, const void *buf, size_t len, off_t offset)
 		errno = fake.pwrite;
 		return -1;
 	}
+	if (fake.late_pwrite)
+		fake.late_pwrite();
 	return __real_pwrite(fd, buf, len, offset);
 }
 

@@ -14,7 +14,8 @@
 extern struct fakes {
 	/* errno values to fail with, or 0. */
 	int init, map, unmap, pwrite, fdatasync;
-	unsigned int fail_pwrite; /* only this one, counted from 1; 0: all */
+	unsigned int fail_pwrite;  /* only this one, counted from 1; 0: all */
+	void (*late_pwrite)(void); /* is called just before it writes */
 	unsigned int nr_pwrites, nr_syncs;
 	unsigned int nr_released;
 	/*
