@@ -501,15 +501,6 @@ static void device_tree_node(void **state)
 
 /* ---- When it cannot be made ---------------------------------------------- */
 
-/* The descriptor that the next open() gets. */
-static int next_fd(void)
-{
-	int fd = dup(0);
-
-	close(fd);
-	return fd;
-}
-
 /* The store is closed: its file can be opened again, no descriptor leaks. */
 static void creation_fails(void **state)
 {
