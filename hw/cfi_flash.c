@@ -124,15 +124,14 @@ static void open_ring(struct cfi_flash *flash)
 	struct mmio_ring *ring = flash->ring;
 	int ret;
 
-	if (flash->zone == ZONE_NOT_YET) {
-		ret = mmio_ring_add_zone(ring, flash->region.base,
-					 (u32)flash->region.size);
-		flash->zone = ret ? ZONE_REFUSED : ZONE_ADDED;
+	if (flash->zone_state == ZONE_NOT_YET) {
+		ret = mmio_ring_add_zone(ring, &flash->zone);
+		flash->zone_state = ret ? ZONE_REFUSED : ZONE_ADDED;
 		if (ret)
 			pr_debug("%s: KVM takes no writes for it: %s",
 				 flash->dev.name, strerror(-ret));
 	}
-	if (flash->zone == ZONE_ADDED)
+	if (flash->zone_state == ZONE_ADDED)
 		mmio_ring_open(ring);
 }
 
@@ -145,7 +144,7 @@ static void map(struct cfi_flash *flash)
 {
 	int ret;
 
-	if (flash->ring)
+	if (flash->zone_state == ZONE_ADDED)
 		mmio_ring_close(flash->ring);
 	if (in_array_mode(flash)) {
 		ret = memslot_map(&flash->slot);
@@ -582,6 +581,8 @@ static void flash_destroy(struct device *dev)
 {
 	struct cfi_flash *flash = from_device(dev);
 
+	if (flash->zone_state == ZONE_ADDED)
+		mmio_ring_remove_zone(&flash->zone);
 	if (flash->loop)
 		evloop_timer_destroy(flash->loop, &flash->idle);
 	memslot_release(&flash->slot);
@@ -623,6 +624,7 @@ static void init(struct cfi_flash *flash, const struct cfi_flash_params *params)
 {
 	pthread_mutex_init(&flash->own_lock, NULL);
 	flash->ring = params->ring;
+	flash->zone.slot = &flash->slot;
 	flash->lock = flash->ring ? &flash->ring->lock : &flash->own_lock;
 	flash->dev.name = params->name;
 	flash->dev.ops = &flash_device_ops;
