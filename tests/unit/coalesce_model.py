@@ -6,8 +6,9 @@ While a bank is not in array mode, KVM may put the guest's writes into a
 ring and let the guest go on; while it is in array mode, a memory slot
 serves the guest's reads and the ring is made to look full, so that every
 write exits.  All banks share the ring: it is open only while no bank that
-has a zone, where KVM takes writes, is mapped.  This program walks through all interleavings of a few vCPUs'
-steps and of the VMM's, and looks in each for:
+has a zone, where KVM takes writes, is mapped.  This program walks through
+all interleavings of a few vCPUs' steps and of the VMM's, and looks in each
+for:
 
     P1  linearizability: the reads' values are those of banks without ring
         and slot that do each operation at one moment between its
@@ -26,9 +27,10 @@ to what is shared without a common lock: the ring's two indices, the slot,
 the pause.  What only the holder of the banks' lock touches (the chip, the
 VMM's own notes) goes into the same step as the access before it: nobody
 can tell the difference.  Whether a mapping is given up so that the ring
-can be opened for another bank is left open: both are gone through.  A guest's operation begins with the step in which
-KVM looks at the ring or the slot: earlier it could have no effect.  Memory
-is sequentially consistent: missing barriers are not found here.
+can be opened for another bank is left open: both are gone through.  A
+guest's operation begins with the step in which KVM looks at the ring or
+the slot: earlier it could have no effect.  Memory is sequentially
+consistent: missing barriers are not found here.
 
     coalesce_model.py                the tests, TAP, for make check-unit
     coalesce_model.py --deep         longer programs, too: some minutes
@@ -40,11 +42,12 @@ import gc
 import sys
 import time
 
+from coalesce_ring import (
+	ring_flaws, ring_overflow, ring_slots, room_new, room_old)
 from coalesce_world import (
 	APPEND, ARRAY, CLOSE, CONFIRM, CREATE, Checker, DELETE, DRAIN, EVENT, EVENT_EXIT, ID,
 	KICK, LOCK, PAUSE, PROGRAM, PROGRAMMING, Protocol, READ, READ_EXIT, REOPEN, RESUME,
-	STATUS, UNLOCK, WRITE_EXIT, ZONE, chip_in, on, put, ring_flaws, ring_overflow, ring_slots,
-	room_new, room_old)
+	STATUS, UNLOCK, WRITE_EXIT, ZONE, chip_in, on, put)
 
 
 # --- the tests ---
