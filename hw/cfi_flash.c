@@ -582,7 +582,7 @@ static void flash_destroy(struct device *dev)
 	struct cfi_flash *flash = from_device(dev);
 
 	if (flash->zone_state == ZONE_ADDED)
-		mmio_ring_remove_zone(&flash->zone);
+		mmio_ring_remove_zone(flash->ring, &flash->zone);
 	if (flash->loop)
 		evloop_timer_destroy(flash->loop, &flash->idle);
 	memslot_release(&flash->slot);

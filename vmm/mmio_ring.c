@@ -58,7 +58,7 @@ void mmio_ring_init(struct mmio_ring *ring, struct vm *vm)
 {
 	memset(ring, 0, sizeof(*ring));
 	pthread_mutex_init(&ring->lock, NULL);
-	LIST_INIT(&ring->zones);
+	STAILQ_INIT(&ring->zones);
 	ring->vm = vm;
 }
 
@@ -86,22 +86,22 @@ int mmio_ring_add_zone(struct mmio_ring *ring, struct mmio_zone *zone)
 		return -ENOTSUP;
 	if (ioctl(ring->vm->fd, KVM_REGISTER_COALESCED_MMIO, &kvm_zone) < 0)
 		return -errno;
-	LIST_INSERT_HEAD(&ring->zones, zone, next);
+	STAILQ_INSERT_TAIL(&ring->zones, zone, next);
 	return 0;
 }
 
-void mmio_ring_remove_zone(struct mmio_zone *zone)
+void mmio_ring_remove_zone(struct mmio_ring *ring, struct mmio_zone *zone)
 {
-	LIST_REMOVE(zone, next);
+	STAILQ_REMOVE(&ring->zones, zone, mmio_zone, next);
 }
 
 static bool is_blocked(const struct mmio_ring *ring)
 {
 	const struct mmio_zone *zone;
 
-	LIST_FOREACH(zone, &ring->zones, next)
-	if (zone->slot->mapped)
-		return true;
+	STAILQ_FOREACH (zone, &ring->zones, next)
+		if (zone->slot->mapped)
+			return true;
 	return false;
 }
 
@@ -110,8 +110,9 @@ static void unmap_zones(struct mmio_ring *ring)
 {
 	struct mmio_zone *zone;
 
-	LIST_FOREACH(zone, &ring->zones, next)
-	memslot_unmap(zone->slot);
+	STAILQ_FOREACH (zone, &ring->zones, next)
+		if (zone->slot->mapped)
+			memslot_unmap(zone->slot);
 }
 
 void mmio_ring_open(struct mmio_ring *ring)

@@ -32,7 +32,7 @@ struct vm;
 struct mmio_zone {
 	/* Memory that is there at times: then KVM must not take any. */
 	struct memslot *slot;
-	LIST_ENTRY(mmio_zone) next; /* private to the ring */
+	STAILQ_ENTRY(mmio_zone) next; /* private to the ring */
 };
 
 struct mmio_ring {
@@ -47,7 +47,7 @@ struct mmio_ring {
 	u32 entries;
 	u32 head; /* the first entry that is not carried out */
 	bool open;
-	LIST_HEAD(, mmio_zone) zones;
+	STAILQ_HEAD(mmio_zones, mmio_zone) zones;
 	unsigned int missed; /* calls to open it that were in vain */
 	u64 drained;	     /* writes taken out so far */
 };
@@ -73,7 +73,7 @@ void mmio_ring_destroy(struct mmio_ring *ring);
 int mmio_ring_add_zone(struct mmio_ring *ring, struct mmio_zone *zone);
 
 /* For a zone whose device goes: no vCPU runs any more. */
-void mmio_ring_remove_zone(struct mmio_zone *zone);
+void mmio_ring_remove_zone(struct mmio_ring *ring, struct mmio_zone *zone);
 
 /*
  * From here on KVM takes writes, unless the slot of a zone is mapped. Slots

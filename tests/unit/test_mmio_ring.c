@@ -417,7 +417,7 @@ static void zone_is_removed(void **state)
 	(void)state;
 	add_zones();
 	t.slots[1].mapped = true;
-	mmio_ring_remove_zone(&t.zones[1]);
+	mmio_ring_remove_zone(ring(), &t.zones[1]);
 	assert_int_equal(tries_to_open(100), 1);
 	end();
 }
