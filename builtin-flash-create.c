@@ -57,11 +57,7 @@ static int parse(struct options *opts, int argc, char *const argv[])
 			 "Overwrite a file that is there already"),
 		OPT_END(),
 	};
-	const struct option_group groups[] = {
-		{ "Options", table },
-		{ NULL, NULL },
-	};
-	int ret = flash_options(groups, SYNOPSIS, argc, argv, &opts->path, 1);
+	int ret = flash_options(table, SYNOPSIS, argc, argv, &opts->path, 1);
 
 	if (!ret && !opts->size && !opts->template) {
 		pr_fatal("create needs --size, such as --size 2M, or a "

@@ -187,14 +187,10 @@ int cmd_flash_diff(int argc, char *const argv[])
 		OPT_FLAG(0, "json", &json, "Print JSON"),
 		OPT_END(),
 	};
-	const struct option_group groups[] = {
-		{ "Options", table },
-		{ NULL, NULL },
-	};
 	struct flash_image files[2] = { 0 };
 	const char *paths[2];
 	int status = DIFF_TROUBLE;
-	int ret = flash_options(groups, SYNOPSIS, argc, argv, paths, 2);
+	int ret = flash_options(table, SYNOPSIS, argc, argv, paths, 2);
 
 	if (ret)
 		return flash_options_status(ret);

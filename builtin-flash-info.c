@@ -53,13 +53,9 @@ static int parse(struct options *opts, int argc, char *const argv[])
 			     "Size of an erase block (default: 64K)"),
 		OPT_END(),
 	};
-	const struct option_group groups[] = {
-		{ "Options", table },
-		{ NULL, NULL },
-	};
 
 	opts->block = SZ_64K;
-	return flash_options(groups, SYNOPSIS, argc, argv, &opts->path, 1);
+	return flash_options(table, SYNOPSIS, argc, argv, &opts->path, 1);
 }
 
 /*

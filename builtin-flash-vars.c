@@ -35,11 +35,7 @@ static int parse(struct options *opts, int argc, char *const argv[],
 			 "With --get: write the value's bytes"),
 		OPT_END(),
 	};
-	const struct option_group groups[] = {
-		{ "Options", table },
-		{ NULL, NULL },
-	};
-	int ret = flash_options(groups, SYNOPSIS, argc, argv, path, 1);
+	int ret = flash_options(table, SYNOPSIS, argc, argv, path, 1);
 
 	if (ret)
 		return ret;

@@ -25,10 +25,10 @@ int cmd_flash_vars(int argc, char *const argv[]);
 int cmd_flash_diff(int argc, char *const argv[]);
 
 /*
- * Parses options and exactly `count` files into `files`. Prints the help, or
- * what is wrong. Returns what options_parse() does.
+ * Parses the options of `table` and exactly `count` files into `files`. Prints
+ * the help, or what is wrong. Returns what options_parse() does.
  */
-int flash_options(const struct option_group *groups, const char *synopsis,
+int flash_options(const struct option_def *table, const char *synopsis,
 		  int argc, char *const argv[], const char **files,
 		  size_t count);
 

@@ -22,7 +22,7 @@
 
 #define MAX_COMPRESSION_NAME 31
 
-/* A single read(2) or inflate() gets no more than this. */
+/* A single read(2) gets no more than this. */
 #define MAX_CHUNK SZ_1G
 
 int image_error(const char *what, const char *path, int err, const char *fmt,
@@ -137,65 +137,48 @@ static int read_plain(struct image_stream *s, u8 *dst, u64 len, u64 *got)
 	return 0;
 }
 
-/*
- * A gzip member has ended. Another may follow; anything else that follows is
- * ignored, as gunzip does.
- */
-static int gzip_next_member(struct image_stream *s)
+/* What was read to tell formats apart comes first, then the file's rest. */
+static ssize_t read_compressed(struct gzip_source *source, void *buf,
+			       size_t len)
 {
-	int ret = stream_fill(s, 2);
+	struct image_stream *s =
+		container_of(source, struct image_stream, compressed);
+	size_t n = MIN(len, s->buf_len);
+	ssize_t got;
 
-	if (ret)
-		return ret;
-	if (!IMAGE_HAS(s->buf + s->buf_pos, s->buf_len, 0, GZIP_MAGIC))
-		s->gzip_done = true;
-	else if (inflateReset(&s->z) != Z_OK)
-		return stream_failed(s, -ENOMEM);
-	return 0;
-}
-
-/* Acts on what inflate() returned. */
-static int gzip_check(struct image_stream *s, int zret)
-{
-	switch (zret) {
-	case Z_OK:
-		return 0;
-	case Z_STREAM_END:
-		return gzip_next_member(s);
-	case Z_BUF_ERROR:
-		return stream_error(
-			s, -EBADMSG,
-			"it is truncated: its gzip data ends early");
-	case Z_MEM_ERROR:
-		return stream_failed(s, -ENOMEM);
-	default:
-		return stream_error(s, -EBADMSG, "its gzip data is corrupt");
+	if (n) {
+		memcpy(buf, s->buf + s->buf_pos, n);
+		stream_consume(s, n);
+		return (ssize_t)n;
 	}
+	if (s->eof)
+		return 0;
+	got = read(s->fd, buf, MIN(len, s->left));
+	if (got < 0)
+		return -errno;
+	s->left -= (u64)got;
+	s->eof = !got || !s->left;
+	return got;
 }
 
 static int read_gzip(struct image_stream *s, u8 *dst, u64 len, u64 *got)
 {
-	u64 done = 0;
+	size_t n;
+	int ret = gzip_read(s->gzip, dst, len, &n);
 
-	while (done < len && !s->gzip_done) {
-		uInt chunk = (uInt)MIN(len - done, MAX_CHUNK);
-		int ret = stream_fill(s, 1);
-
-		if (ret)
-			return ret;
-		s->z.next_in = s->buf + s->buf_pos;
-		s->z.avail_in = (uInt)s->buf_len;
-		s->z.next_out = dst + done;
-		s->z.avail_out = chunk;
-		ret = inflate(&s->z, Z_NO_FLUSH);
-		stream_consume(s, s->buf_len - s->z.avail_in);
-		done += chunk - s->z.avail_out;
-		ret = gzip_check(s, ret);
-		if (ret)
-			return ret;
+	switch (ret) {
+	case 0:
+		*got = n;
+		return 0;
+	case -ENODATA:
+		return stream_error(
+			s, -EBADMSG,
+			"it is truncated: its gzip data ends early");
+	case -EBADMSG:
+		return stream_error(s, ret, "its gzip data is corrupt");
+	default:
+		return stream_failed(s, ret);
 	}
-	*got = done;
-	return 0;
 }
 
 int image_stream_read(struct image_stream *s, void *dst, u64 len, u64 *got)
@@ -218,11 +201,11 @@ int image_stream_read(struct image_stream *s, void *dst, u64 len, u64 *got)
 
 static int gzip_begin(struct image_stream *s)
 {
-	/* 16: gzip, neither zlib nor raw deflate */
-	if (inflateInit2(&s->z, MAX_WBITS + 16) != Z_OK)
-		return stream_failed(s, -ENOMEM);
-	s->gzip = true;
-	return 0;
+	int ret;
+
+	s->compressed.read = read_compressed;
+	ret = gzip_open_source(&s->compressed, &s->gzip);
+	return ret ? stream_failed(s, ret) : 0;
 }
 
 /* The name is the file's: only what is harmless on a terminal is kept. */
@@ -354,8 +337,7 @@ void image_stream_close(struct image_stream *s)
 {
 	if (!s)
 		return;
-	if (s->gzip)
-		inflateEnd(&s->z);
+	gzip_close(s->gzip);
 	if (s->fd >= 0)
 		close(s->fd);
 	free(s);

@@ -109,25 +109,16 @@ static u64 largest_bank(const struct machine_type *type, u64 at)
 	return size >= type->flash_block ? size : 0;
 }
 
-static bool wants_ring(const struct flash_config *config)
-{
-	return !config->readonly && !config->xip;
-}
-
 /*
- * The first bank that has a use for it gets KVM's ring. Not without
+ * KVM's ring, for banks that have a use for it. Not without
  * KVM_CAP_ARM_NISV_TO_USER: a load pair from the unmapped array would end the
  * run.
  */
-static struct mmio_ring *ring_for(struct machine *machine, unsigned int n)
+static struct mmio_ring *ring_for(struct machine *machine,
+				  const struct flash_config *config)
 {
-	const struct flash_config *configs = machine->config->flash;
-
-	if (!machine->features.nisv || !wants_ring(&configs[n]))
+	if (!machine->features.nisv || config->readonly || config->xip)
 		return NULL;
-	for (unsigned int i = 0; i < n; i++)
-		if (wants_ring(&configs[i]))
-			return NULL;
 	return &machine->vm.ring;
 }
 
@@ -148,7 +139,7 @@ static int add_flash(struct machine *machine, unsigned int n, u64 *at)
 			 : n		  ? names[n]
 					  : FIRST_LABEL,
 		.block = type->flash_block,
-		.ring = ring_for(machine, n),
+		.ring = ring_for(machine, config),
 		.loop = &machine->vm.loop,
 	};
 	u64 room = largest_bank(type, *at);

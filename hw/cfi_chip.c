@@ -196,11 +196,18 @@ static bool is_locked(const struct cfi_chip *chip, u32 addr)
 	return chip->locks[block_of(chip, addr)] & CFI_LOCK_LOCKED;
 }
 
+static void refuse_locked(struct cfi_chip *chip, u8 error,
+			  struct cfi_effect *effect)
+{
+	effect->locked = true;
+	finish(chip, error | CFI_SR_LOCKED);
+}
+
 static void program_word(struct cfi_chip *chip, u32 addr, u16 value,
 			 struct cfi_effect *effect)
 {
 	if (is_locked(chip, addr)) {
-		finish(chip, CFI_SR_PROG_ERR | CFI_SR_LOCKED);
+		refuse_locked(chip, CFI_SR_PROG_ERR, effect);
 		return;
 	}
 	chip->buffer[0] = value;
@@ -258,7 +265,7 @@ static void buffer_confirm(struct cfi_chip *chip, u8 command,
 		return;
 	}
 	if (is_locked(chip, chip->base)) {
-		finish(chip, CFI_SR_PROG_ERR | CFI_SR_LOCKED);
+		refuse_locked(chip, CFI_SR_PROG_ERR, effect);
 		return;
 	}
 	*effect = (struct cfi_effect) {
@@ -289,7 +296,7 @@ static void erase_confirm(struct cfi_chip *chip, u32 addr, u8 command,
 		return;
 	}
 	if (is_locked(chip, addr)) {
-		finish(chip, CFI_SR_ERASE_ERR | CFI_SR_LOCKED);
+		refuse_locked(chip, CFI_SR_ERASE_ERR, effect);
 		return;
 	}
 	block_effect(chip, addr, CFI_EFFECT_ERASE, effect);
@@ -403,6 +410,7 @@ void cfi_chip_write(struct cfi_chip *chip, u32 addr, u16 value,
 	u8 command = (u8)value;
 
 	effect->op = CFI_EFFECT_NONE;
+	effect->locked = false;
 	addr &= chip->geo.words - 1;
 	switch (chip->state) {
 	case CFI_READY:
@@ -428,7 +436,7 @@ void cfi_chip_write(struct cfi_chip *chip, u32 addr, u16 value,
 		break;
 	case CFI_OTP_SETUP:
 		/* The protection registers are locked for good; see 0x3f. */
-		finish(chip, CFI_SR_PROG_ERR | CFI_SR_LOCKED);
+		refuse_locked(chip, CFI_SR_PROG_ERR, effect);
 		break;
 	case CFI_BEFP_SETUP:
 		befp_confirm(chip, command);

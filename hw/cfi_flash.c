@@ -23,6 +23,13 @@ static struct cfi_flash *from_device(struct device *dev)
 	return container_of(dev, struct cfi_flash, dev);
 }
 
+static u32 nr_blocks(const struct cfi_flash *flash)
+{
+	const struct cfi_geometry *geo = &flash->chips[0].geo;
+
+	return geo->words / geo->block_words;
+}
+
 static bool in_array_mode(const struct cfi_flash *flash)
 {
 	return cfi_chip_in_array_mode(&flash->chips[0]) &&
@@ -118,19 +125,16 @@ static void open_ring(struct cfi_flash *flash)
 	int ret;
 
 	/* Then KVM would only be in the way: a write it takes costs more. */
-	if (atomic_load(&flash->region.in_batches)) {
-		mmio_ring_close(ring);
+	if (atomic_load(&flash->region.in_batches))
 		return;
-	}
-	if (flash->zone == ZONE_NOT_YET) {
-		ret = mmio_ring_add_zone(ring, flash->region.base,
-					 (u32)flash->region.size);
-		flash->zone = ret ? ZONE_REFUSED : ZONE_ADDED;
+	if (flash->zone_state == ZONE_NOT_YET) {
+		ret = mmio_ring_add_zone(ring, &flash->zone);
+		flash->zone_state = ret ? ZONE_REFUSED : ZONE_ADDED;
 		if (ret)
 			pr_debug("%s: KVM takes no writes for it: %s",
 				 flash->dev.name, strerror(-ret));
 	}
-	if (flash->zone == ZONE_ADDED)
+	if (flash->zone_state == ZONE_ADDED)
 		mmio_ring_open(ring);
 }
 
@@ -143,7 +147,7 @@ static void map(struct cfi_flash *flash)
 {
 	int ret;
 
-	if (flash->ring)
+	if (flash->zone_state == ZONE_ADDED)
 		mmio_ring_close(flash->ring);
 	if (in_array_mode(flash)) {
 		ret = memslot_map(&flash->slot);
@@ -341,6 +345,19 @@ static void fail(struct cfi_flash *flash, const struct operation *op, int err)
 			: "");
 }
 
+static void count(struct cfi_flash *flash, const struct operation *op)
+{
+	struct cfi_flash_stats *stats = &flash->stats;
+
+	if (op->erase) {
+		stats->erases++;
+		stats->block_erases[op->addr /
+				    flash->chips[0].geo.block_words]++;
+	} else {
+		stats->programs++;
+	}
+}
+
 static void carry_out(struct cfi_flash *flash, const struct cfi_effect *first,
 		      const struct cfi_effect *second)
 {
@@ -357,10 +374,7 @@ static void carry_out(struct cfi_flash *flash, const struct cfi_effect *first,
 	op.erase = any->op == CFI_EFFECT_ERASE;
 	op.addr = addr;
 	op.count = end - addr;
-	if (op.erase)
-		flash->stats.erases++;
-	else
-		flash->stats.programs++;
+	count(flash, &op);
 	switch (flash_fault_next(&flash->store.fault, op.erase)) {
 	case FLASH_FAULT_CUT:
 		cut_power(flash, &op);
@@ -410,6 +424,7 @@ static void bus_write(struct cfi_flash *flash, u64 offset, u32 value)
 		if (effects[n].op == CFI_EFFECT_BLANK_CHECK)
 			blank_check(flash, n, &effects[n]);
 	}
+	flash->stats.lock_errors += effects[0].locked || effects[1].locked;
 	if (together(effects)) {
 		carry_out(flash, &effects[0], &effects[1]);
 		return;
@@ -462,6 +477,8 @@ static void flash_write(struct mmio_region *region, u64 offset, u64 value,
 
 	lock(flash);
 	flash->stats.writes++;
+	if (flash->ring && atomic_load(&region->in_batches))
+		mmio_ring_close(flash->ring);
 	write_locked(flash, offset, value, len);
 	unlock(flash);
 }
@@ -558,11 +575,15 @@ static void flash_stats(struct device *dev, struct json_writer *json)
 	json_u64(json, "writes_absorbed", stats->absorbed);
 	json_u64(json, "programs", stats->programs);
 	json_u64(json, "erases", stats->erases);
+	json_u64(json, "lock_errors", stats->lock_errors);
 	json_u64(json, "failures", stats->failures);
 	json_u64(json, "file_writes", flash->store.writes);
 	json_u64(json, "syncs", flash->store.syncs);
 	json_u64(json, "sync_ns", flash->store.sync_ns);
 	json_u64(json, "memslot_updates", flash->slot.updates);
+	json_u64(json, "block_size", flash->store.size / nr_blocks(flash));
+	json_u64_array(json, "block_erases", stats->block_erases,
+		       nr_blocks(flash));
 	unlock(flash);
 }
 
@@ -570,6 +591,8 @@ static void flash_destroy(struct device *dev)
 {
 	struct cfi_flash *flash = from_device(dev);
 
+	if (flash->zone_state == ZONE_ADDED)
+		mmio_ring_remove_zone(flash->ring, &flash->zone);
 	if (flash->loop)
 		evloop_timer_destroy(flash->loop, &flash->idle);
 	memslot_release(&flash->slot);
@@ -577,6 +600,7 @@ static void flash_destroy(struct device *dev)
 	cfi_chip_destroy(&flash->chips[1]);
 	flash_store_close(&flash->store);
 	pthread_mutex_destroy(&flash->own_lock);
+	free(flash->stats.block_erases);
 	free(flash);
 }
 
@@ -598,13 +622,19 @@ static int init_chips(struct cfi_flash *flash, u32 block)
 	};
 	int ret = cfi_chip_init(&flash->chips[0], &geo);
 
-	return ret ? ret : cfi_chip_init(&flash->chips[1], &geo);
+	if (!ret)
+		ret = cfi_chip_init(&flash->chips[1], &geo);
+	if (ret)
+		return ret;
+	flash->stats.block_erases = calloc(nr_blocks(flash), sizeof(u64));
+	return flash->stats.block_erases ? 0 : -ENOMEM;
 }
 
 static void init(struct cfi_flash *flash, const struct cfi_flash_params *params)
 {
 	pthread_mutex_init(&flash->own_lock, NULL);
 	flash->ring = params->ring;
+	flash->zone.slot = &flash->slot;
 	flash->lock = flash->ring ? &flash->ring->lock : &flash->own_lock;
 	flash->dev.name = params->name;
 	flash->dev.ops = &flash_device_ops;

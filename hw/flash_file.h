@@ -84,19 +84,22 @@ int flash_file_max_size(const struct flash_file *file,
 bool flash_is_zero(const u8 *data, size_t len);
 
 /*
- * Makes a file of a name of its own in the folder of config->path, a copy of
- * config->template, and opens it for the bank. *temp is that name, which the
- * caller frees; on failure nothing is left.
+ * Makes a file in the folder of config->path, a copy of config->template, and
+ * opens it for the bank. It has no name, so that it goes with lkvm until it
+ * gets one; *temp is NULL then. Where there are no such files it has one of
+ * its own, *temp, which the caller frees. On failure nothing is left.
  */
 int flash_template_copy(struct flash_file *copy,
 			const struct flash_config *config,
 			const struct flash_limits *limits, char **temp);
 
 /*
- * Gives the copy `temp` the name `path`, for good if `durable`, unless there
- * is a file of that name by now. Returns 0, then there is no `temp` any more;
- * -EEXIST without a message; or another -errno after one.
+ * Gives the copy, called `temp` so far unless that is NULL, the name `path`,
+ * for good if `durable`, unless there is a file of that name by now. Returns 0,
+ * then there is no `temp` any more; -EEXIST without a message; or another
+ * -errno after one.
  */
-int flash_template_place(const char *temp, const char *path, bool durable);
+int flash_template_place(const struct flash_file *copy, const char *temp,
+			 const char *path, bool durable);
 
 #endif

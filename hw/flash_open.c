@@ -25,7 +25,8 @@ struct opening {
 	struct flash_file file;
 	bool gzip;
 	bool created; /* an empty file that is to go on failure */
-	char *temp;   /* the name of a copy of the template, so far, or NULL */
+	bool copied;  /* a copy of the template, without its name so far */
+	char *temp;   /* the name that it has instead, or NULL */
 	bool taken;   /* the copy's name to be is somebody else's file's now */
 };
 
@@ -60,9 +61,12 @@ static int open_file(struct opening *o, bool copy)
 	int flags = is_written(o) ? O_RDWR : O_RDONLY;
 	int ret = flash_file_open(&o->file, flags);
 
-	if (ret == -ENOENT && *o->config->template && copy)
-		return flash_template_copy(&o->file, o->config, o->limits,
-					   &o->temp);
+	if (ret == -ENOENT && *o->config->template && copy) {
+		ret = flash_template_copy(&o->file, o->config, o->limits,
+					  &o->temp);
+		o->copied = !ret;
+		return ret;
+	}
 	if (ret == -ENOENT && o->config->create) {
 		ret = flash_file_open(&o->file, flags | O_CREAT | O_EXCL);
 		o->created = !ret;
@@ -268,7 +272,7 @@ static int load(struct opening *o)
 /* The file's last step: it is complete, locked and read. */
 static int name_copy(struct opening *o)
 {
-	int ret = flash_template_place(o->temp, o->config->path,
+	int ret = flash_template_place(&o->file, o->temp, o->config->path,
 				       o->config->sync != FLASH_SYNC_NONE);
 
 	o->taken = ret == -EEXIST;
@@ -308,6 +312,7 @@ static int open_once(struct opening *o, bool copy)
 {
 	int ret;
 
+	o->copied = false;
 	init(o->store, o->config);
 	o->store->path = strdup(o->config->path);
 	ret = o->store->path ? open_file(o, copy) : unreadable(o, -ENOMEM);
@@ -318,7 +323,7 @@ static int open_once(struct opening *o, bool copy)
 		ret = check_file(o);
 	if (!ret)
 		ret = load(o);
-	if (!ret && o->temp)
+	if (!ret && o->copied)
 		ret = name_copy(o);
 	if (ret) {
 		give_up(o, ret);

@@ -50,6 +50,21 @@ static int check_length(struct flash_store *store)
 }
 
 /*
+ * Once for all writes of a command, but for one that reaches the file's end: it
+ * would make up for what was cut off meanwhile.
+ */
+static int check_before_write(struct flash_store *store, u64 end)
+{
+	int ret;
+
+	if (store->checked && end < store->persistent)
+		return 0;
+	ret = check_length(store);
+	store->checked = !ret;
+	return ret;
+}
+
+/*
  * A part of a write that failed may be in the file, which then gets back what
  * it held, as far as the medium lets us: its blocks are there already.
  */
@@ -78,7 +93,7 @@ static int write_through(struct flash_store *store, u64 offset, const u8 *data,
 	}
 	if (!kept)
 		return 0;
-	ret = check_length(store);
+	ret = check_before_write(store, offset + kept);
 	if (ret)
 		return ret;
 	ret = pwrite_full(store->fd, data, kept, (off_t)offset);
@@ -98,6 +113,7 @@ int flash_store_write(struct flash_store *store, u64 offset, const u8 *data,
 		return -EROFS;
 	if (!store->snapshot)
 		ret = write_through(store, offset, data, len);
+	store->checked &= !ret;
 	if (ret)
 		store->failures++;
 	else
@@ -152,6 +168,7 @@ int flash_store_sync(struct flash_store *store)
 
 int flash_store_complete(struct flash_store *store)
 {
+	store->checked = false;
 	return store->sync == FLASH_SYNC_STRICT ? flash_store_sync(store) : 0;
 }
 

@@ -25,8 +25,40 @@ static size_t folder_len(const char *path)
 	return slash ? (size_t)(slash - path) + 1 : 0;
 }
 
-/* Creates a file beside `path`; *temp is its name. Returns 0 or -errno. */
-static int create_temp(struct flash_file *copy, const char *path, char **temp)
+/* How linkat(2) finds a file that has no name. */
+#define FD_PATH_SIZE 32
+
+static void fd_path(int fd, char path[FD_PATH_SIZE])
+{
+	snprintf(path, FD_PATH_SIZE, "/proc/self/fd/%d", fd);
+}
+
+/* Creates a file beside `path` that has no name. Returns 0 or -errno. */
+static int create_nameless(struct flash_file *copy, const char *path)
+{
+	struct flash_file file = { 0 };
+	char name[FD_PATH_SIZE];
+	char *folder = NULL;
+	int ret;
+
+	if (asprintf(&folder, "%.*s.", (int)folder_len(path), path) < 0)
+		return -ENOMEM;
+	file.path = folder;
+	ret = flash_file_open(&file, O_RDWR | O_TMPFILE);
+	free(folder);
+	if (ret)
+		return ret;
+	fd_path(file.fd, name);
+	if (access(name, F_OK)) {
+		close(file.fd);
+		return -ENOTSUP;
+	}
+	copy->fd = file.fd;
+	return 0;
+}
+
+/* The same with a name, *temp. */
+static int create_named(struct flash_file *copy, const char *path, char **temp)
 {
 	int ret = -EEXIST;
 
@@ -43,6 +75,13 @@ static int create_temp(struct flash_file *copy, const char *path, char **temp)
 			free(*temp);
 	}
 	return ret;
+}
+
+/* Not every filesystem has files without a name. */
+static int create_temp(struct flash_file *copy, const char *path, char **temp)
+{
+	*temp = NULL;
+	return create_nameless(copy, path) ? create_named(copy, path, temp) : 0;
 }
 
 static int unwritable(const struct flash_file *copy,
@@ -181,6 +220,16 @@ static void sync_folder(const char *path)
 	free(folder);
 }
 
+static int name_nameless(int fd, const char *path)
+{
+	char name[FD_PATH_SIZE];
+
+	fd_path(fd, name);
+	return linkat(AT_FDCWD, name, AT_FDCWD, path, AT_SYMLINK_FOLLOW) < 0
+		       ? -errno
+		       : 0;
+}
+
 /* Returns 0 or -errno. Not every filesystem has links. */
 static int rename_new(const char *temp, const char *path)
 {
@@ -195,9 +244,10 @@ static int rename_new(const char *temp, const char *path)
 		       : 0;
 }
 
-int flash_template_place(const char *temp, const char *path, bool durable)
+int flash_template_place(const struct flash_file *copy, const char *temp,
+			 const char *path, bool durable)
 {
-	int ret = rename_new(temp, path);
+	int ret = temp ? rename_new(temp, path) : name_nameless(copy->fd, path);
 
 	if (ret && ret != -EEXIST)
 		pr_fatal("flash %s: unable to give the new file its name: %s",

@@ -13,13 +13,36 @@
 #define MAX_CHUNK SZ_1G
 
 struct gzip_reader {
+	struct gzip_source *source;
+	struct gzip_source file; /* the source if it is `fd` */
 	int fd;
 	bool done;
 	z_stream z;
 	u8 buf[BUF_SIZE];
 };
 
+static ssize_t read_file(struct gzip_source *source, void *buf, size_t len)
+{
+	const struct gzip_reader *reader =
+		container_of(source, struct gzip_reader, file);
+	ssize_t n = read(reader->fd, buf, len);
+
+	return n < 0 ? -errno : n;
+}
+
 int gzip_open(int fd, struct gzip_reader **out)
+{
+	int ret = gzip_open_source(NULL, out);
+
+	if (ret)
+		return ret;
+	(*out)->fd = fd;
+	(*out)->file.read = read_file;
+	(*out)->source = &(*out)->file;
+	return 0;
+}
+
+int gzip_open_source(struct gzip_source *source, struct gzip_reader **out)
 {
 	struct gzip_reader *reader = calloc(1, sizeof(*reader));
 
@@ -28,7 +51,7 @@ int gzip_open(int fd, struct gzip_reader **out)
 		free(reader);
 		return -ENOMEM;
 	}
-	reader->fd = fd;
+	reader->source = source;
 	reader->z.next_in = reader->buf;
 	*out = reader;
 	return 0;
@@ -52,13 +75,14 @@ static int fill(struct gzip_reader *reader, unsigned int want)
 	memmove(reader->buf, z->next_in, z->avail_in);
 	z->next_in = reader->buf;
 	while (z->avail_in < want) {
-		ssize_t n = read(reader->fd, reader->buf + z->avail_in,
-				 BUF_SIZE - z->avail_in);
+		ssize_t n = reader->source->read(reader->source,
+						 reader->buf + z->avail_in,
+						 BUF_SIZE - z->avail_in);
 
-		if (n < 0 && errno == EINTR)
+		if (n == -EINTR)
 			continue;
 		if (n < 0)
-			return -errno;
+			return (int)n;
 		if (!n)
 			break;
 		z->avail_in += (unsigned int)n;

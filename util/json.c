@@ -3,6 +3,8 @@
 
 #include "lkvm/json.h"
 
+#define NUMBERS_PER_LINE 16
+
 /*
  * The length of the UTF-8 sequence of more than one byte at s, 0 if it is none:
  * RFC 3629, section 4.
@@ -110,6 +112,19 @@ void json_u64(struct json_writer *json, const char *name, u64 value)
 {
 	begin_value(json, name);
 	fprintf(json->out, "%" PRIu64, value);
+}
+
+void json_u64_array(struct json_writer *json, const char *name,
+		    const u64 *values, size_t n)
+{
+	json_begin_array(json, name);
+	for (size_t i = 0; i < n; i++) {
+		if (i % NUMBERS_PER_LINE)
+			fprintf(json->out, ", %" PRIu64, values[i]);
+		else
+			json_u64(json, NULL, values[i]);
+	}
+	json_end_array(json);
 }
 
 void json_bool(struct json_writer *json, const char *name, bool value)

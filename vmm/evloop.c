@@ -61,11 +61,6 @@ int evloop_add(struct evloop *loop, struct evloop_source *source, u32 events)
 	return control(loop, EPOLL_CTL_ADD, source, events);
 }
 
-int evloop_mod(struct evloop *loop, struct evloop_source *source, u32 events)
-{
-	return control(loop, EPOLL_CTL_MOD, source, events);
-}
-
 int evloop_del(struct evloop *loop, struct evloop_source *source)
 {
 	return control(loop, EPOLL_CTL_DEL, source, 0);

@@ -8,6 +8,12 @@
 #include "lkvm/vm.h"
 
 /*
+ * As many writes exit before mappings are given up for their sake, which is
+ * about what it costs to unmap an array and map it again.
+ */
+#define MAX_MISSED 32
+
+/*
  * Where the indices stand when the ring is closed or just opened. Linux 6.1,
  * for one, computes the free room as (first - last - 1) % entries in 32 bits,
  * which is right only while `first` is above `last`: with `first` at the top
@@ -45,12 +51,14 @@ static void set_closed(struct mmio_ring *ring)
 	ring->ring->last = top(ring);
 	set_head(ring, top(ring) + 1);
 	__atomic_store_n(&ring->open, false, __ATOMIC_RELEASE);
+	ring->missed = 0;
 }
 
 void mmio_ring_init(struct mmio_ring *ring, struct vm *vm)
 {
 	memset(ring, 0, sizeof(*ring));
 	pthread_mutex_init(&ring->lock, NULL);
+	STAILQ_INIT(&ring->zones);
 	ring->vm = vm;
 }
 
@@ -67,20 +75,53 @@ void mmio_ring_destroy(struct mmio_ring *ring)
 	pthread_mutex_destroy(&ring->lock);
 }
 
-int mmio_ring_add_zone(struct mmio_ring *ring, u64 base, u32 size)
+int mmio_ring_add_zone(struct mmio_ring *ring, struct mmio_zone *zone)
 {
-	struct kvm_coalesced_mmio_zone zone = { .addr = base, .size = size };
+	struct kvm_coalesced_mmio_zone kvm_zone = {
+		.addr = zone->slot->gpa,
+		.size = (u32)zone->slot->size,
+	};
 
 	if (!ring->ring)
 		return -ENOTSUP;
-	return ioctl(ring->vm->fd, KVM_REGISTER_COALESCED_MMIO, &zone) < 0
-		       ? -errno
-		       : 0;
+	if (ioctl(ring->vm->fd, KVM_REGISTER_COALESCED_MMIO, &kvm_zone) < 0)
+		return -errno;
+	STAILQ_INSERT_TAIL(&ring->zones, zone, next);
+	return 0;
+}
+
+void mmio_ring_remove_zone(struct mmio_ring *ring, struct mmio_zone *zone)
+{
+	STAILQ_REMOVE(&ring->zones, zone, mmio_zone, next);
+}
+
+static bool is_blocked(const struct mmio_ring *ring)
+{
+	const struct mmio_zone *zone;
+
+	STAILQ_FOREACH (zone, &ring->zones, next)
+		if (zone->slot->mapped)
+			return true;
+	return false;
+}
+
+/* A slot that cannot be unmapped ends the run: see memslot_unmap(). */
+static void unmap_zones(struct mmio_ring *ring)
+{
+	struct mmio_zone *zone;
+
+	STAILQ_FOREACH (zone, &ring->zones, next)
+		if (zone->slot->mapped)
+			memslot_unmap(zone->slot);
 }
 
 void mmio_ring_open(struct mmio_ring *ring)
 {
 	if (ring->open || !ring->ring)
+		return;
+	if (is_blocked(ring) && ++ring->missed >= MAX_MISSED)
+		unmap_zones(ring);
+	if (is_blocked(ring))
 		return;
 	/* Not `last`: another vCPU may be looking at it this moment. */
 	__atomic_store_n(&ring->open, true, __ATOMIC_RELEASE);

@@ -81,6 +81,7 @@ struct cfi_effect {
 	u32 addr;
 	u32 count;
 	const u16 *data; /* the chip's; valid until its next write cycle */
+	bool locked;	 /* CFI_EFFECT_NONE because what it is for is locked */
 };
 
 struct cfi_chip {

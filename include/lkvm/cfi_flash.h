@@ -28,10 +28,10 @@ struct cfi_flash_params {
 	u32 block;		  /* erase block of the bank, bytes */
 	struct flash_store store; /* opened; the bank owns it from now on */
 	/*
-	 * Lets KVM take writes while the bank is not mapped, and maps the bank
-	 * not before its array is read. NULL: every write exits and the bank is
-	 * mapped at once, as it has to be if the guest executes from it. One
-	 * bank of a VM can have it.
+	 * Lets KVM take writes while no bank that has it is mapped, and maps
+	 * the bank not before its array is read. NULL: every write exits and
+	 * the bank is mapped at once, as it has to be if the guest executes
+	 * from it.
 	 */
 	struct mmio_ring *ring;
 	/* For what is done once the bank is idle; NULL: at the end only. */
@@ -45,7 +45,9 @@ struct cfi_flash_stats {
 	u64 absorbed; /* that KVM took, and brought here together */
 	u64 programs; /* commands carried out, counted once for both chips */
 	u64 erases;
-	u64 failures; /* commands that the medium refused */
+	u64 *block_erases; /* of each erase block; together: `erases` */
+	u64 lock_errors;   /* commands refused because of a lock, as above */
+	u64 failures;	   /* commands that the medium refused */
 };
 
 struct cfi_flash {
@@ -59,11 +61,12 @@ struct cfi_flash {
 	struct evloop_timer idle;
 	bool idle_armed;
 	u64 idle_since; /* accesses when it was armed */
+	struct mmio_zone zone;
 	enum {
 		ZONE_NOT_YET,
 		ZONE_ADDED,
 		ZONE_REFUSED
-	} zone;
+	} zone_state;
 	struct cfi_chip chips[2];
 	struct flash_store store;
 	struct memslot slot;

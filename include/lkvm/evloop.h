@@ -38,13 +38,12 @@ int evloop_init(struct evloop *loop);
 void evloop_destroy(struct evloop *loop);
 
 /*
- * Starts, changes or ends watching. Any thread; but a source may only be
- * freed by the loop's own thread or when the loop does not run, for its
- * handler might be running. Return 0 or -errno; evloop_add() says -EPERM for
- * a regular file, which is always ready.
+ * Starts or ends watching. Any thread; but a source may only be freed by the
+ * loop's own thread or when the loop does not run, for its handler might be
+ * running. Return 0 or -errno; evloop_add() says -EPERM for a regular file,
+ * which is always ready.
  */
 int evloop_add(struct evloop *loop, struct evloop_source *source, u32 events);
-int evloop_mod(struct evloop *loop, struct evloop_source *source, u32 events);
 int evloop_del(struct evloop *loop, struct evloop_source *source);
 
 /* Handles events until evloop_stop(). Returns 0, or -errno of epoll_wait. */

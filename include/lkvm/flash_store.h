@@ -24,6 +24,7 @@ struct flash_store {
 	bool snapshot;	/* changes stay in the array */
 	bool dirty;	/* written to since the last sync */
 	bool cut_short; /* the file, by somebody else: nothing is written */
+	bool checked;	/* its length, in the command under way */
 	enum flash_sync sync;
 	int sync_error; /* of the first sync that failed, for good, or 0 */
 	u8 *array;	/* `size` bytes, page aligned */
@@ -68,8 +69,8 @@ int flash_store_sync(struct flash_store *store);
 
 /*
  * A program or erase was carried out, and the guest is about to see that: in
- * mode FLASH_SYNC_STRICT it is made durable, in others nothing is done.
- * Returns 0, or -errno if the command has to count as failed.
+ * mode FLASH_SYNC_STRICT it is made durable. The next write is another
+ * command's. Returns 0, or -errno if the command has to count as failed.
  */
 int flash_store_complete(struct flash_store *store);
 

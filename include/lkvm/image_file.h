@@ -11,8 +11,7 @@
 #ifndef LKVM_IMAGE_FILE_H
 #define LKVM_IMAGE_FILE_H
 
-#include <zlib.h>
-
+#include "lkvm/gzip.h"
 #include "lkvm/util.h"
 
 /* Enough to tell all formats apart: PE headers lie in the first kilobyte. */
@@ -27,7 +26,6 @@ struct image_stream {
 	const char *path;
 	const char *what;
 	u64 file_size; /* of a regular file, else 0 */
-	bool gzip;
 	bool zboot;
 	size_t head_len;	  /* up to IMAGE_HEAD_SIZE, at least 1 */
 	u8 head[IMAGE_HEAD_SIZE]; /* how the content begins */
@@ -35,11 +33,11 @@ struct image_stream {
 	/* Private from here on. */
 	size_t head_used;
 	int fd;
-	u64 left; /* bytes that may still be read from fd */
-	bool eof; /* nothing more will come from fd */
-	bool gzip_done;
-	z_stream z;
-	size_t buf_pos; /* bytes read from fd and not used yet */
+	u64 left;		  /* bytes that may still be read from fd */
+	bool eof;		  /* nothing more will come from fd */
+	struct gzip_reader *gzip; /* NULL: it is not compressed */
+	struct gzip_source compressed; /* what it reads */
+	size_t buf_pos;		       /* bytes read from fd and not used yet */
 	size_t buf_len;
 	u8 buf[IMAGE_BUF_SIZE];
 };

@@ -9,8 +9,9 @@
  * registering and unregistering zones, which waits for a grace period each
  * time (and for a long one from Linux 6.18 on), the ring is closed and opened:
  * one that is full makes KVM exit to user space as if there were no zone, and
- * only we decide how full it looks. The format: linux/kvm.h, struct
- * kvm_coalesced_mmio_ring; who owns which index: Linux's
+ * only we decide how full it looks. A VM has one ring for all zones: it is open
+ * while none of their devices' memory is mapped. The format: linux/kvm.h,
+ * struct kvm_coalesced_mmio_ring; who owns which index: Linux's
  * Documentation/virt/kvm/api.rst, 4.116 (KVM_(UN)REGISTER_COALESCED_MMIO), and
  * virt/kvm/coalesced_mmio.c.
  */
@@ -19,11 +20,20 @@
 
 #include <linux/kvm.h>
 #include <pthread.h>
+#include <sys/queue.h>
 
+#include "lkvm/memslot.h"
 #include "lkvm/mmio.h"
 #include "lkvm/util.h"
 
 struct vm;
+
+/* Where KVM takes writes. Part of its device; guarded by the ring's lock. */
+struct mmio_zone {
+	/* Memory that is there at times: then KVM must not take any. */
+	struct memslot *slot;
+	STAILQ_ENTRY(mmio_zone) next; /* private to the ring */
+};
 
 struct mmio_ring {
 	struct vm *vm;
@@ -37,7 +47,9 @@ struct mmio_ring {
 	u32 entries;
 	u32 head; /* the first entry that is not carried out */
 	bool open;
-	u64 drained; /* writes taken out so far */
+	STAILQ_HEAD(mmio_zones, mmio_zone) zones;
+	unsigned int missed; /* calls to open it that were in vain */
+	u64 drained;	     /* writes taken out so far */
 };
 
 /* Prepares a ring of `vm` that is closed for good: KVM's memory is missing. */
@@ -53,22 +65,29 @@ void mmio_ring_set_page(struct mmio_ring *ring, void *page, size_t size);
 void mmio_ring_destroy(struct mmio_ring *ring);
 
 /*
- * Lets KVM take the writes to [base, base + size) whenever the ring is open.
- * The region there has a `coalesced` handler. Returns 0, -ENOTSUP without a
- * ring, or the -errno of KVM.
+ * Lets KVM take the writes to where `zone->slot` would be whenever the ring is
+ * open. It is not mapped now; the region there has a `coalesced` handler. The
+ * caller holds the lock. Returns 0, -ENOTSUP without a ring, or the -errno of
+ * KVM.
  */
-int mmio_ring_add_zone(struct mmio_ring *ring, u64 base, u32 size);
+int mmio_ring_add_zone(struct mmio_ring *ring, struct mmio_zone *zone);
+
+/* For a zone whose device goes: no vCPU runs any more. */
+void mmio_ring_remove_zone(struct mmio_ring *ring, struct mmio_zone *zone);
 
 /*
- * From here on KVM takes writes. The caller holds the lock; nothing that a
- * zone covers is mapped.
+ * From here on KVM takes writes, unless the slot of a zone is mapped. Slots
+ * that have often been in the way, by the count of these calls, are unmapped:
+ * their devices have to map them again when they are read. To be called after
+ * each write that KVM might have taken. The caller holds the lock.
  */
 void mmio_ring_open(struct mmio_ring *ring);
 
 /*
  * From here on writes exit; those that are in the ring already have been
- * carried out, and no vCPU is on its way to add one. The caller holds the lock.
- * Waits until all other vCPUs have left the guest for a moment.
+ * carried out, and no vCPU is on its way to add one. To be called before the
+ * slot of a zone is mapped. The caller holds the lock. Waits until all other
+ * vCPUs have left the guest for a moment.
  */
 void mmio_ring_close(struct mmio_ring *ring);
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* SOURCES: arm/image.c arm/image_file.c */
+/* SOURCES: arm/image.c arm/image_file.c util/gzip.c */
 /* Any bytes as a kernel, an initrd and firmware, into RAM of a bounded size. */
 #include <stdarg.h>
 #include <stdio.h>

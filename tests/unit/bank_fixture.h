@@ -14,7 +14,8 @@
 extern struct fakes {
 	/* errno values to fail with, or 0. */
 	int init, map, unmap, pwrite, fdatasync;
-	unsigned int fail_pwrite; /* only this one, counted from 1; 0: all */
+	unsigned int fail_pwrite;  /* only this one, counted from 1; 0: all */
+	void (*late_pwrite)(void); /* is called just before it writes */
 	unsigned int nr_pwrites, nr_syncs;
 	unsigned int nr_released;
 	/*
@@ -36,7 +37,7 @@ extern struct fakes {
 
 extern struct vm vm;
 #define bus vm.bus
-extern struct cfi_flash *flash;
+extern struct cfi_flash *flash, *flash2;
 
 int setup(void **state);    /* a bank of 1 MiB of pattern */
 int setup_ro(void **state); /* the same, read-only */
@@ -46,7 +47,12 @@ int teardown(void **state);
 
 /* Makes the bank of the file of path_of("f") with these options. */
 int make_bank(const char *options);
-void drop_bank(void);
+/*
+ * Makes another one behind it, of path_of("g"), as large but erased, which has
+ * the ring as well. Offsets from SIZE on are of that.
+ */
+void make_second_bank(void);
+void drop_bank(void); /* of both */
 
 /*
  * One access of the guest, at an offset from the bank's base. After a write

@@ -77,6 +77,8 @@ void wr(struct rig *rig, u32 addr, u16 value)
 
 	memset(&effect, 0xa5, sizeof(effect));
 	cfi_chip_write(&rig->chip, addr, value, &effect);
+	rig->nr_locked += effect.locked;
+	assert_true(!effect.locked || effect.op == CFI_EFFECT_NONE);
 	if (effect.op == CFI_EFFECT_NONE)
 		return;
 	assert_true(effect.count && effect.addr < WORDS);

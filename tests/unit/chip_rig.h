@@ -25,6 +25,7 @@ struct rig {
 	u16 *array;
 	u16 *before;		 /* what the array was when the test began */
 	unsigned int nr_effects; /* blank checks, which change nothing, not */
+	unsigned int nr_locked;	 /* commands refused because of a lock */
 	bool medium_fails;	 /* effects are refused from now on */
 };
 

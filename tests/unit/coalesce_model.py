@@ -1,35 +1,39 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Model checker for the flash bank's coalesced writes.
+"""Model checker for the flash banks' coalesced writes.
 
-While the bank is not in array mode, KVM may put the guest's writes into a
+While a bank is not in array mode, KVM may put the guest's writes into a
 ring and let the guest go on; while it is in array mode, a memory slot
 serves the guest's reads and the ring is made to look full, so that every
-write exits.  This program walks through all interleavings of a few vCPUs'
-steps and of the VMM's, and looks in each for:
+write exits.  All banks share the ring: it is open only while no bank that
+has a zone, where KVM takes writes, is mapped.  This program walks through
+all interleavings of a few vCPUs' steps and of the VMM's, and looks in each
+for:
 
-    P1  linearizability: the reads' values are those of a bank without ring
-        and slot that does each operation at one moment between its
+    P1  linearizability: the reads' values are those of banks without ring
+        and slot that do each operation at one moment between its
         beginning and its end.  That is stronger than program order and
         the order of the guest's mutex, and implies both
     P2  no write is lost or done twice; at rest, with the ring drained, the
         chip is in the state that the order found for P1 leads to
-    P3  while the array is mapped its content does not change, the ring is
-        not open, and nothing is in it
+    P3  while an array is mapped its content does not change, and if it has
+        a zone the ring is not open, and nothing is in it
     P4  when a vCPU's access to another device is seen, all its earlier
-        writes to the bank have been applied
+        writes to the banks have been applied
     P5  no deadlock
 
 It knows the protocol, not the C code.  One step of the model is one access
 to what is shared without a common lock: the ring's two indices, the slot,
-the pause.  What only the holder of the bank's lock touches (the chip, the
+the pause.  What only the holder of the banks' lock touches (the chip, the
 VMM's own notes) goes into the same step as the access before it: nobody
-can tell the difference.  A guest's operation begins with the step in which
-KVM looks at the ring or the slot: earlier it could have no effect.  Memory
-is sequentially consistent: missing barriers are not found here.
+can tell the difference.  Whether a mapping is given up so that the ring
+can be opened for another bank is left open: both are gone through.  A
+guest's operation begins with the step in which KVM looks at the ring or
+the slot: earlier it could have no effect.  Memory is sequentially
+consistent: missing barriers are not found here.
 
     coalesce_model.py                the tests, TAP, for make check-unit
-    coalesce_model.py --deep         longer programs, too: a minute or two
+    coalesce_model.py --deep         longer programs, too: some minutes
     coalesce_model.py --mutant NAME  show how a broken protocol fails
 """
 
@@ -38,30 +42,35 @@ import gc
 import sys
 import time
 
+from coalesce_ring import (
+	ring_flaws, ring_overflow, ring_slots, room_new, room_old)
 from coalesce_world import (
 	APPEND, ARRAY, CLOSE, CONFIRM, CREATE, Checker, DELETE, DRAIN, EVENT, EVENT_EXIT, ID,
 	KICK, LOCK, PAUSE, PROGRAM, PROGRAMMING, Protocol, READ, READ_EXIT, REOPEN, RESUME,
-	STATUS, UNLOCK, WRITE_EXIT, chip_in, put, ring_flaws, ring_overflow, ring_slots,
-	room_new, room_old)
+	STATUS, UNLOCK, WRITE_EXIT, ZONE, chip_in, on, put)
 
 
 # --- the tests ---
 
 # Every step there is: one that is never taken would not have been tested.
 STEPS = {
-	"access to another device: exit", "deletes the slot", "drains",
+	"access to another device: exit", "adds the zone",
+	"creates the slot, read answered", "deletes the slot", "drains",
+	"gives a mapping up", "leaves the ring closed",
 	"locks the guest's mutex", "map: all may run",
 	"map: all others are paused",
 	"map: array mode is over, opens the ring, read answered",
 	"map: closes the ring", "map: creates the slot, read answered",
 	"map: nobody is to run",
 	"map: drains", "map: ring empty", "opens the ring",
+	"ring is open already",
 	"put into the ring, the guest goes on", "reads through the slot",
 	"reads: exit", "ring empty, applies",
 	"ring empty, applies, is to open", "ring empty, applies, is to unmap",
 	"ring empty, array mode: is to map", "ring empty, read answered",
 	"ring empty, the event is seen", "unlocks the guest's mutex",
-	"writes, ring full: exit", "writes, room in the ring",
+	"writes, no zone: exit", "writes, ring full: exit",
+	"writes, room in the ring",
 }
 
 BANK = (READ, ARRAY, STATUS, PROGRAM, CONFIRM)
@@ -72,6 +81,14 @@ SECTION = (LOCK, PROGRAM, ID, CONFIRM, ARRAY, READ, UNLOCK)
 SECTION_2 = (LOCK, PROGRAM, STATUS, CONFIRM, ARRAY, READ, UNLOCK)
 QUERY = (LOCK, ID, READ, ARRAY, READ, UNLOCK)
 STREAM = (STATUS,) * 9
+
+# On two banks.
+BANK_2 = BANK + on(1, BANK)
+FEW_2 = FEW + on(1, FEW)
+READER = (READ, ARRAY) + on(1, (READ, ARRAY))
+WRITER = (PROGRAM, CONFIRM) + on(1, (PROGRAM, CONFIRM))
+READ_2, STATUS_2, ARRAY_2 = on(1, (READ, STATUS, ARRAY))
+STREAM_2 = (STATUS, STATUS_2) + (STATUS,) * 4 + (STATUS_2,) * 3
 
 # name, programs, words of a buffered program
 PROGRAMS = (
@@ -91,6 +108,23 @@ PROGRAMS = (
 	 ((PROGRAM, ID, STATUS, CONFIRM, ARRAY, READ),
 	  ((READ, EVENT),) * 4), 2),
 )
+BANKS = (
+	("two banks, one vCPU, all programs of 4", ((BANK_2,) * 4,), 1),
+	("two banks, two vCPUs, modes only, 2 and 2",
+	 ((FEW_2,) * 2, (FEW_2,) * 2), 1),
+	("two banks, two vCPUs, modes only, 3 and 1",
+	 ((FEW_2,) * 3, (FEW_2,)), 1),
+	("two banks, three vCPUs, modes only, 1 each", ((FEW_2,),) * 3, 1),
+	("two banks, programs of both, a reader of both",
+	 (WRITER, (READER,) * 2), 1),
+	("two banks, locked writers of one each, a reader",
+	 ((LOCK, PROGRAM, CONFIRM, ARRAY, READ, UNLOCK),
+	  (LOCK,) + on(1, (PROGRAM, CONFIRM, ARRAY, READ)) + (UNLOCK,),
+	  ((READ, READ_2),)), 1),
+	("two banks, events",
+	 (((STATUS, STATUS_2), (ARRAY, ARRAY_2), (EVENT,)),
+	  ((READ, READ_2, EVENT),) * 2), 1),
+)
 DEEP = (
 	("two vCPUs, all programs of 3 and 3", ((ALL,) * 3, (ALL,) * 3), 1),
 	("two vCPUs, all programs of 4 and 2", ((ALL,) * 4, (ALL,) * 2), 1),
@@ -98,7 +132,16 @@ DEEP = (
 	("three vCPUs, all programs of 2, 1 and 1",
 	 ((ALL,) * 2, (ALL,), (ALL,)), 1),
 )
+DEEP_BANKS = (
+	("two banks, two vCPUs, modes only, 3 and 2",
+	 ((FEW_2,) * 3, (FEW_2,) * 2), 1),
+	("two banks, two vCPUs, all programs of 2 and 2",
+	 ((BANK_2,) * 2, (BANK_2,) * 2), 1),
+	("two banks, three vCPUs, modes only, 2, 1 and 1",
+	 ((FEW_2,) * 2, (FEW_2,), (FEW_2,)), 1),
+)
 SMALL = ((FEW,) * 2, (FEW,) * 3)
+SMALL_2 = ((FEW_2,) * 2, (FEW_2,))
 EVENTS = ((ALL,) * 2,) * 2
 WRAP = (STREAM, ((READ, EVENT, ARRAY),) * 2)
 
@@ -120,7 +163,7 @@ MUTANTS = {
 	"no-recheck": ("mapping whatever the drain did", "P1",
 		       dict(recheck=False), SMALL),
 	"open-first": ("opening before the slot is deleted", "P3",
-		       dict(unmap=(REOPEN, DELETE)), SMALL),
+		       dict(unmap=(ZONE, REOPEN, DELETE), looks=False), SMALL),
 	"read-stale": ("no drain on a read's exit", "P1",
 		       dict(drains=(WRITE_EXIT, EVENT_EXIT)), SMALL),
 	"write-stale": ("no drain on a write's exit", "P2",
@@ -131,6 +174,14 @@ MUTANTS = {
 			 dict(knows=False), SMALL),
 	"closed-at-0": ("closed where the old formula sees room", "P3",
 			OLD_CLOSED, SMALL),
+	"ignores-others": ("opening while another bank is mapped", "P3",
+			   dict(looks=False), SMALL_2),
+	"early": ("opening before another bank is unmapped", "P3",
+		  dict(early=True), SMALL_2),
+	"zone-first": ("a zone before the slot is deleted", "P3",
+		       dict(unmap=(ZONE, DELETE, REOPEN)), SMALL_2),
+	"closes-own": ("closing drops what is in the ring for others", "P2",
+		       dict(closes_own=True), SMALL_2),
 	"show-0": ("the old formula sees first == 0", "P2",
 		   dict(slots=6, room=room_old), (STREAM, (READ,))),
 }
@@ -138,11 +189,23 @@ MUTANTS = {
 
 def starts(checker):
 	"""Out of reset, and inside of what a longer program had begun."""
-	return [checker.start(chip_in(ARRAY), True, True),
-		checker.start(chip_in(ARRAY), False, True),
-		checker.start(chip_in(STATUS), False, False),
-		checker.start(chip_in(PROGRAMMING, checker.words), False,
-			      False)]
+	array, status = chip_in(ARRAY), chip_in(STATUS)
+	programming = chip_in(PROGRAMMING, checker.words)
+	if checker.banks == 1:
+		return [checker.start((array,), (True,), True),
+			checker.start((array,), (False,), True),
+			checker.start((status,), (False,), False),
+			checker.start((programming,), (False,), False)]
+	both = (array, array)
+	return [checker.start(both, (True, True), True, (False, False)),
+		checker.start(both, (True, True), True),
+		checker.start(both, (False, True), True),
+		checker.start(both, (False, False), False),
+		checker.start((status, array), (False, True), False,
+			      (True, False)),
+		checker.start((status, array), (False, True), True),
+		checker.start((programming, array), (False, False), False),
+		checker.start((status, programming), (False, False), False)]
 
 
 class Tap:
@@ -231,13 +294,15 @@ def check_protocol(tap, programs):
 		check_holds(tap, name + "all programs of 2 and 2", protocol,
 			    ((ALL,) * 2,) * 2)
 		check_holds(tap, name + "ring wraps", protocol, WRAP)
+		check_holds(tap, name + "two banks, ring wraps", protocol,
+			    (STREAM_2, ((READ_2,),) * 2))
 
 
 def main():
 	parser = argparse.ArgumentParser(
 		description="model checker for coalesced flash writes")
 	parser.add_argument("--deep", action="store_true",
-			    help="longer programs, too: a minute or two")
+			    help="longer programs, too: some minutes")
 	parser.add_argument("--mutant", choices=sorted(MUTANTS),
 			    help="show how this one fails")
 	args = parser.parse_args()
@@ -248,7 +313,8 @@ def main():
 	# Millions of tuples and no cycles among them.
 	gc.disable()
 	tap = Tap()
-	check_protocol(tap, PROGRAMS + (DEEP if args.deep else ()))
+	check_protocol(tap, PROGRAMS + BANKS +
+		       (DEEP + DEEP_BANKS if args.deep else ()))
 	for name in MUTANTS:
 		check_mutant(tap, name)
 	check_indices(tap)

@@ -3,6 +3,8 @@
 
 import functools
 
+from coalesce_ring import room_new
+
 # What a guest does.  Commands are also data while a program's words are
 # expected, as on the chip.
 READ, EVENT, LOCK, UNLOCK = "read", "event", "lock", "unlock"
@@ -10,14 +12,29 @@ ARRAY, STATUS, ID = "ARRAY", "STATUS", "ID"
 PROGRAM, CONFIRM = "PROGRAM", "CONFIRM"
 MODES = (ARRAY, STATUS, ID)
 
+
+@functools.lru_cache(maxsize=None)
+def of_bank(op):
+	"""The operation's bank, and what it is on any bank."""
+	op, _, bank = op.partition("@")
+	return int(bank or 0), op
+
+
+def on(bank, ops):
+	"""The operations, but on that bank; without a bank they are on 0."""
+	return tuple(f"{op}@{bank}" for op in ops)
+
+
 # Where a vCPU is: between operations; in KVM, room found in the ring; in
 # user space, in the handler of an exit of that kind.  A handler that goes
-# on to map or unmap is in that action's step.
+# on to map or unmap is in that action's step; CREATE_ONLY maps while the ring
+# is closed already, or not the bank's.
 IDLE, APPEND = "idle", "append"
 READ_EXIT, WRITE_EXIT, EVENT_EXIT = "read exit", "write exit", "event exit"
 KICK, PAUSE, DRAIN, CLOSE, RESUME, CREATE, ANSWER = (
 	"kick", "pause", "drain", "close", "resume", "create", "answer")
-DELETE, REOPEN, DONE = "delete", "open", "done"
+CREATE_ONLY = "create only"
+DELETE, ZONE, REOPEN, DONE = "delete", "zone", "open", "done"
 
 NOBODY = -1
 
@@ -69,7 +86,7 @@ def chip_read(chip):
 class Spec:
 	"""All the states that a bank without ring and slot may be in.
 
-	A state is the chip and, for each vCPU, its operation under way: None,
+	A state is the banks' chips and, for each vCPU, its operation under way: None,
 	(op,) if it has not taken effect, (op, result) if it has.  The set of
 	states that agree with what the guests saw so far has a number, so that
 	it is a cheap part of the world's state.  Operations take effect as
@@ -91,15 +108,15 @@ class Spec:
 			self.sets.append(states)
 		return self.numbers[states]
 
-	def start(self, chip):
-		return self.number({(chip, self.idle)})
+	def start(self, chips):
+		return self.number({(chips, self.idle)})
 
 	def begin(self, number, cpu, op):
 		key = (number, cpu, op)
 		if key not in self.begun:
 			self.begun[key] = self.number(
-				(chip, put(ops, cpu, (op,)))
-				for chip, ops in self.sets[number])
+				(chips, put(ops, cpu, (op,)))
+				for chips, ops in self.sets[number])
 		return self.begun[key]
 
 	def end(self, number, cpu, result):
@@ -113,46 +130,39 @@ class Spec:
 	def agreeing(self, states, cpu, result):
 		left, todo, seen = set(), list(states), set(states)
 		while todo:
-			chip, ops = todo.pop()
+			chips, ops = todo.pop()
 			if len(ops[cpu]) == 2:
 				if ops[cpu][1] == result:
-					left.add((chip, put(ops, cpu, None)))
+					left.add((chips, put(ops, cpu, None)))
 				continue
-			for state in self.effects(chip, ops):
+			for state in self.effects(chips, ops):
 				if state not in seen:
 					seen.add(state)
 					todo.append(state)
 		return left
 
-	def effects(self, chip, ops):
+	def effects(self, chips, ops):
 		for cpu, op in enumerate(ops):
 			if not op or len(op) == 2:
 				continue
-			if op[0] == READ:
-				done = (READ, chip_read(chip))
-				yield chip, put(ops, cpu, done)
+			bank, what = of_bank(op[0])
+			if what == READ:
+				done = (op[0], chip_read(chips[bank]))
+				yield chips, put(ops, cpu, done)
 			else:
-				yield (chip_write(chip, op[0], self.words),
+				chip = chip_write(chips[bank], what, self.words)
+				yield (put(chips, bank, chip),
 				       put(ops, cpu, (op[0], None)))
 
 	def chips(self, number):
-		return {chip for chip, _ in self.sets[number]}
+		return {chips for chips, _ in self.sets[number]}
 
 
 def put(items, at, item):
 	return items[:at] + (item,) + items[at + 1:]
 
 
-# --- the ring's indices ---
-
-
-def room_new(first, last, slots):
-	return (last + 1) % slots != first
-
-
-def room_old(first, last, slots):
-	"""Before Linux 6.12: wrong if slots does not divide 2**32."""
-	return (first - last - 1) % 2**32 % slots != 0
+# --- the protocol ---
 
 
 class Protocol:
@@ -163,15 +173,19 @@ class Protocol:
 	closed: (last, first) that say "full"; opened: the first to go with
 	that last that says "empty"
 	map, unmap: the order of steps; recheck: look again at the chip's mode
+	looks: the ring is not opened while another bank is mapped
+	early: it is, and that bank unmapped then
+	closes_own: what is in the ring of other banks is dropped by closing
 	drains: the exits that drain; knows: a closed ring is not drained
 	awaits: where a vCPU is not yet outside for a pause
 	"""
 
 	map = (KICK, PAUSE, DRAIN, CLOSE, RESUME, CREATE)
-	unmap = (DELETE, REOPEN)
+	unmap = (DELETE, ZONE, REOPEN)
 	drains = (READ_EXIT, WRITE_EXIT, EVENT_EXIT)
 	awaits = (APPEND,)
-	recheck = knows = True
+	recheck = knows = looks = True
+	early = closes_own = False
 
 	def __init__(self, slots=4, room=room_new, hide_zero=False, **changes):
 		self.slots = slots
@@ -196,27 +210,41 @@ COUNT, WHERE, VALUE, INDEX, OWED = range(5)
 class World:
 	"""One state: made from a key, changed by one step, back to a key.
 
-	first and last are KVM's view of the ring; head is the VMM's own first,
-	cells the entries, (vCPU, value).  spec is the number of a set of Spec.
-	A vCPU is a tuple, see COUNT to OWED.
+	chips, mapped and zones have an item for each bank: zones tells whether
+	KVM takes its writes.  first and last are KVM's view of the ring; head
+	is the VMM's own first, cells the entries, (vCPU, value).  spec is the
+	number of a set of Spec.  A vCPU is a tuple, see COUNT to OWED.
 	"""
 
-	__slots__ = ("chip", "mapped", "closed", "first", "last", "head",
-		     "cells", "lock", "mutex", "spec", "cpus")
+	__slots__ = ("chips", "mapped", "zones", "closed", "first", "last",
+		     "head", "cells", "lock", "mutex", "spec", "cpus")
 
 	def __init__(self, key):
-		(self.chip, self.mapped, self.closed, self.first, self.last,
-		 self.head, self.cells, self.lock, self.mutex, self.spec,
-		 self.cpus) = key
+		(self.chips, self.mapped, self.zones, self.closed, self.first,
+		 self.last, self.head, self.cells, self.lock, self.mutex,
+		 self.spec, self.cpus) = key
 
 	def key(self):
-		return (self.chip, self.mapped, self.closed, self.first,
-			self.last, self.head, self.cells, self.lock,
-			self.mutex, self.spec, self.cpus)
+		return (self.chips, self.mapped, self.zones, self.closed,
+			self.first, self.last, self.head, self.cells,
+			self.lock, self.mutex, self.spec, self.cpus)
 
 	def goto(self, cpu, where):
 		at = put(self.cpus[cpu], WHERE, where)
 		self.cpus = put(self.cpus, cpu, at)
+
+	def exit(self, cpu, where, value):
+		self.goto(cpu, where)
+		at = put(self.cpus[cpu], VALUE, value)
+		self.cpus = put(self.cpus, cpu, at)
+
+	def bank(self, cpu):
+		return of_bank(self.cpus[cpu][VALUE])[0]
+
+	def in_the_way(self):
+		"""The banks that keep the ring closed."""
+		return [bank for bank, mapped in enumerate(self.mapped)
+			if mapped and self.zones[bank]]
 
 	def owe(self, cpu, writes):
 		at = self.cpus[cpu]
@@ -240,6 +268,8 @@ class Checker:
 		self.programs = [[(op,) if isinstance(op, str) else op
 				  for op in program] for program in programs]
 		self.words = words
+		self.banks = 1 + max(of_bank(op)[0] for program in self.programs
+				     for ops in program for op in ops)
 		self.spec = Spec(len(programs), words)
 		self.parents = {}
 		self.states = 0
@@ -249,7 +279,8 @@ class Checker:
 			WRITE_EXIT: self.handle, EVENT_EXIT: self.handle,
 			KICK: self.kick, PAUSE: self.pause, DRAIN: self.drain,
 			CLOSE: self.close, RESUME: self.resume,
-			CREATE: self.create, DELETE: self.delete,
+			CREATE: self.create, CREATE_ONLY: self.create_only,
+			DELETE: self.delete, ZONE: self.add_zone,
 			REOPEN: self.open,
 		}
 		order = protocol.map
@@ -261,14 +292,15 @@ class Checker:
 		self.after.update(zip(protocol.unmap,
 				      protocol.unmap[1:] + (DONE,)))
 
-	def start(self, chip, mapped, closed):
+	def start(self, chips, mapped, closed, zones=None):
+		"""Two tuples, an item for each bank; zones: all, unless told."""
 		slots = self.protocol.slots
 		last, first = self.protocol.closed if closed else (
 			self.protocol.opened, self.protocol.opened)
 		cpu = (0, IDLE, None, None, 0)
-		return (chip, mapped, closed, first, last, first,
-			(None,) * slots, NOBODY, NOBODY, self.spec.start(chip),
-			(cpu,) * len(self.programs))
+		return (chips, mapped, zones or (True,) * len(chips), closed,
+			first, last, first, (None,) * slots, NOBODY, NOBODY,
+			self.spec.start(chips), (cpu,) * len(self.programs))
 
 	# --- one vCPU's next step: (what it was, key) ---
 
@@ -280,6 +312,9 @@ class Checker:
 			if where != IDLE:
 				yield from self.attempt(
 					key, cpu, self.steps[where], value)
+				if where == REOPEN:
+					yield from self.attempt(
+						key, cpu, self.leave, value)
 			elif done < len(self.programs[cpu]) and not paused:
 				for op in self.programs[cpu][done]:
 					yield from self.attempt(
@@ -299,8 +334,8 @@ class Checker:
 			raise
 
 	def operate(self, world, cpu, op):
-		if op == READ:
-			return self.guest_read(world, cpu)
+		if of_bank(op)[1] == READ:
+			return self.guest_read(world, cpu, op)
 		if op == EVENT:
 			world.goto(cpu, EVENT_EXIT)
 			return "access to another device: exit", None
@@ -319,28 +354,31 @@ class Checker:
 		self.next(world, cpu)
 		return "locks the guest's mutex", None
 
-	def guest_read(self, world, cpu):
-		world.spec = self.spec.begin(world.spec, cpu, READ)
-		if not world.mapped:
-			world.goto(cpu, READ_EXIT)
-			return "reads: exit", None
-		content = world.chip[3]
+	def guest_read(self, world, cpu, op):
+		bank = of_bank(op)[0]
+		world.spec = self.spec.begin(world.spec, cpu, op)
+		if not world.mapped[bank]:
+			world.exit(cpu, READ_EXIT, op)
+			return "reads: exit", op
+		content = world.chips[bank][3]
 		self.end(world, cpu, content)
 		return "reads through the slot", content
 
 	def guest_write(self, world, cpu, value):
-		if any(at[WHERE] == APPEND for at in world.cpus):
+		zone = world.zones[of_bank(value)[0]]
+		if zone and any(at[WHERE] == APPEND for at in world.cpus):
 			return None
 		world.spec = self.spec.begin(world.spec, cpu, value)
 		world.owe(cpu, 1)
 		done, _, _, _, owed = world.cpus[cpu]
-		room = self.protocol.room(world.first, world.last,
+		room = zone and self.protocol.room(world.first, world.last,
 					  self.protocol.slots)
 		where = APPEND if room else WRITE_EXIT
 		world.cpus = put(world.cpus, cpu,
 				 (done, where, value, world.last, owed))
 		return ("writes, room in the ring" if room else
-			"writes, ring full: exit"), value
+			"writes, ring full: exit" if zone else
+			"writes, no zone: exit"), value
 
 	def append(self, world, cpu, value):
 		at = world.cpus[cpu][INDEX]
@@ -377,13 +415,16 @@ class Checker:
 			return self.handle_write(world, cpu, value)
 		if kind == EVENT_EXIT:
 			return self.handle_event(world, cpu)
-		if world.chip[0] == ARRAY and not world.mapped:
-			world.goto(cpu, self.protocol.map[0])
+		bank = of_bank(value)[0]
+		if world.chips[bank][0] == ARRAY and not world.mapped[bank]:
+			closing = world.zones[bank] and not world.closed
+			world.goto(cpu, self.protocol.map[0] if closing
+				   else CREATE_ONLY)
 			return "ring empty, array mode: is to map", None
 		return "ring empty, read answered", self.answer(world, cpu)
 
 	def answer(self, world, cpu):
-		result = chip_read(world.chip)
+		result = chip_read(world.chips[world.bank(cpu)])
 		world.lock = NOBODY
 		self.end(world, cpu, result)
 		return result
@@ -397,11 +438,13 @@ class Checker:
 		return "ring empty, the event is seen", None
 
 	def handle_write(self, world, cpu, value):
+		bank = of_bank(value)[0]
 		self.apply(world, cpu, value)
-		if world.chip[0] != ARRAY and world.mapped:
-			world.goto(cpu, self.protocol.unmap[0])
+		array = world.chips[bank][0] == ARRAY
+		if not array and world.mapped[bank]:
+			self.goto_needed(world, cpu, self.protocol.unmap[0])
 			return "ring empty, applies, is to unmap", value
-		if world.chip[0] != ARRAY and world.closed:
+		if not array and world.closed:
 			world.goto(cpu, REOPEN)
 			return "ring empty, applies, is to open", value
 		self.finish_write(world, cpu)
@@ -427,19 +470,26 @@ class Checker:
 		return entry[1]
 
 	def apply(self, world, cpu, value):
-		content = world.chip[3]
-		world.chip = chip_write(world.chip, value, self.words)
+		bank, what = of_bank(value)
+		chip = chip_write(world.chips[bank], what, self.words)
+		changes = chip[3] != world.chips[bank][3]
+		world.chips = put(world.chips, bank, chip)
 		world.owe(cpu, -1)
-		if (world.mapped and self.inside and
-		    world.chip[3] != content):
+		if world.mapped[bank] and self.inside and changes:
 			raise Violation("P3", "the content changes "
 					"while mapped")
 
 	# --- mapping and unmapping ---
 
+	def goto_needed(self, world, cpu, where):
+		"""The bank may have its zone already."""
+		if where == ZONE and world.zones[world.bank(cpu)]:
+			where = self.after[ZONE]
+		world.goto(cpu, where)
+
 	def advance(self, world, cpu, what):
 		where = self.after[world.cpus[cpu][WHERE]]
-		world.goto(cpu, where)
+		self.goto_needed(world, cpu, where)
 		if where == ANSWER:
 			result = self.answer(world, cpu)
 			return what + ", read answered", result
@@ -457,10 +507,16 @@ class Checker:
 		return self.advance(world, cpu, "map: all others are paused")
 
 	def drain(self, world, cpu, _):
+		if self.protocol.closes_own and self.is_foreign(world, cpu):
+			return self.advance(world, cpu, "map: not its own")
 		value = self.pop(world)
 		if value:
 			return "map: drains", value
 		return self.advance(world, cpu, "map: ring empty")
+
+	def is_foreign(self, world, cpu):
+		entry = world.cells[world.head]
+		return entry and of_bank(entry[1])[0] != world.bank(cpu)
 
 	def close(self, world, cpu, _):
 		world.last, world.first = self.protocol.closed
@@ -473,21 +529,46 @@ class Checker:
 		return self.advance(world, cpu, "map: all may run")
 
 	def create(self, world, cpu, _):
-		if world.chip[0] == ARRAY or not self.protocol.recheck:
-			world.mapped = True
+		bank = world.bank(cpu)
+		if world.chips[bank][0] == ARRAY or not self.protocol.recheck:
+			world.mapped = put(world.mapped, bank, True)
 			return self.advance(world, cpu,
 					    "map: creates the slot")
 		self.show_open(world)
 		return self.advance(world, cpu,
 				    "map: array mode is over, opens the ring")
 
+	def create_only(self, world, cpu, _):
+		world.mapped = put(world.mapped, world.bank(cpu), True)
+		return ("creates the slot, read answered",
+			self.answer(world, cpu))
+
 	def delete(self, world, cpu, _):
-		world.mapped = False
+		world.mapped = put(world.mapped, world.bank(cpu), False)
 		return self.advance(world, cpu, "deletes the slot")
 
+	def add_zone(self, world, cpu, _):
+		world.zones = put(world.zones, world.bank(cpu), True)
+		return self.advance(world, cpu, "adds the zone")
+
 	def open(self, world, cpu, _):
+		others = world.in_the_way() if self.protocol.looks else ()
+		if self.protocol.early and world.closed and others:
+			self.show_open(world)
+			return "opens the ring", None
+		if others:
+			world.mapped = put(world.mapped, others[0], False)
+			return "gives a mapping up", None
+		if not world.closed:
+			return self.advance(world, cpu, "ring is open already")
 		self.show_open(world)
 		return self.advance(world, cpu, "opens the ring")
+
+	def leave(self, world, cpu, _):
+		"""Instead of open(), if it would have a price."""
+		if not world.closed or not world.in_the_way():
+			return None
+		return self.advance(world, cpu, "leaves the ring closed")
 
 	def show_open(self, world):
 		world.closed = False
@@ -496,7 +577,7 @@ class Checker:
 	# --- properties of a state ---
 
 	def check_mapped(self, world):
-		if not world.mapped or not self.inside:
+		if not self.inside or not world.in_the_way():
 			return
 		if self.protocol.room(world.first, world.last,
 				      self.protocol.slots):
@@ -513,8 +594,8 @@ class Checker:
 			if at[OWED]:
 				raise Violation("P2", "a write of vCPU "
 						f"{cpu} was lost")
-		if world.chip not in self.spec.chips(world.spec):
-			raise Violation("P2", f"the chip ends as {world.chip},"
+		if world.chips not in self.spec.chips(world.spec):
+			raise Violation("P2", f"the chips end as {world.chips},"
 					" which no order leads to")
 
 	def check_stuck(self, world):
@@ -565,72 +646,12 @@ class Checker:
 			what, key = self.parents[key]
 			steps.append(what)
 		world = World(key)
-		lines = [f"start: chip {world.chip[0]}, "
-			 f"{'' if world.mapped else 'not '}mapped, "
-			 f"ring {'closed' if world.closed else 'open'}"]
+		lines = [f"start: chip {chip[0]}, "
+			 f"{'' if mapped else 'not '}mapped, "
+			 f"{'a' if zone else 'no'} zone" for chip, mapped, zone
+			 in zip(world.chips, world.mapped, world.zones)]
+		lines.append(f"ring {'closed' if world.closed else 'open'}")
 		for cpu, (what, value) in reversed(steps):
 			value = "" if value is None else f" ({value})"
 			lines.append(f"vCPU {cpu}: {what}{value}")
 		return lines
-
-
-# --- the ring's indices alone, at KVM's sizes ---
-
-
-def ring_slots(page_size):
-	# <linux/kvm.h>: struct kvm_coalesced_mmio_ring has two u32, then
-	# entries of 24 bytes up to the end of the page.
-	return (page_size - 8) // 24
-
-
-def ring_overflow(protocol):
-	"""The shortest way to append to a full ring, or None.
-
-	One vCPU appends while another drains, from an open, empty ring: a
-	list of [what, times].
-	"""
-	slots = protocol.slots
-	start = (protocol.opened, protocol.opened)
-	parents = {start: None}
-	wave = [start]
-	for head, last in wave:
-		after = (last + 1) % slots
-		steps = []
-		if protocol.room(protocol.shown(head), last, slots):
-			if after == head:
-				return ring_path(parents, (head, last))
-			steps.append(("append", (head, after)))
-		if head != last:
-			steps.append(("drain", ((head + 1) % slots, last)))
-		for what, state in steps:
-			if state not in parents:
-				parents[state] = (what, (head, last))
-				wave.append(state)
-	return None
-
-
-def ring_path(parents, state):
-	runs = [["append", 1]]
-	while parents[state]:
-		what, state = parents[state]
-		if runs[0][0] != what:
-			runs.insert(0, [what, 0])
-		runs[0][1] += 1
-	return runs
-
-
-def ring_flaws(protocol):
-	"""What is wrong with the indices: a list of sentences."""
-	slots, room, shown = protocol.slots, protocol.room, protocol.shown
-	last, first = protocol.closed
-	flaws = []
-	if room(first, last, slots):
-		flaws.append("a closed ring has room")
-	if protocol.opened != last:
-		flaws.append("an opened ring is not empty")
-	for head in range(slots):
-		if not room(shown(head), head, slots):
-			flaws.append(f"the empty ring at {head} has no room")
-		if room(shown(head), (shown(head) - 1) % slots, slots):
-			flaws.append(f"the full ring at {head} has room")
-	return flaws

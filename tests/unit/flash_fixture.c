@@ -134,6 +134,30 @@ u8 file_byte(u64 offset)
 	return byte;
 }
 
+void assert_content(const struct flash_store *store, u64 size, u64 bytes)
+{
+	assert_int_equal(store->size, size);
+	for (u64 i = 0; i < size; i++)
+		if (store->array[i] != (i < bytes ? pattern(i) : 0xff))
+			fail_msg("byte %#lx: %#x", (long)i, store->array[i]);
+}
+
+void assert_refusal(int ret, int err, const char *text)
+{
+	assert_int_equal(ret, -err);
+	assert_int_equal(nr_fatal, 1);
+	if (!strstr(messages, text))
+		fail_msg("said: %s", messages);
+}
+
+int next_fd(void)
+{
+	int fd = dup(0);
+
+	close(fd);
+	return fd;
+}
+
 /* "64K", "2M", "1G"; 0 without a number. */
 static u64 size_in(const char *s)
 {

@@ -42,6 +42,15 @@ u64 file_bytes(void);
 u8 file_byte(u64 offset);
 void read_file(u64 offset, void *buf, size_t len);
 
+/* A store of `size` bytes: `bytes` of pattern, the rest is erased. */
+void assert_content(const struct flash_store *store, u64 size, u64 bytes);
+
+/* It was refused, with one fatal message, and `text` was said. */
+void assert_refusal(int ret, int err, const char *text);
+
+/* The descriptor that the next open() gets: the same if none was left open. */
+int next_fd(void);
+
 /*
  * A configuration of the file `name`; ",ro", ",create", ",snapshot",
  * ",size=64K" or "M", ",sync=none" or "strict".

@@ -264,6 +264,7 @@ static void buffer_locked(void **state)
 	wr(rig, 0, 0xd0);
 	assert_shows_status(rig, SR_LOCKED_PROGRAM);
 	assert_array_untouched(rig);
+	assert_int_equal(rig->nr_locked, 1);
 }
 
 /* Unlike J3, which wants its errors to be cleared first. */

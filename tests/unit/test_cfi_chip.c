@@ -258,9 +258,11 @@ static void word_program_locked(void **state)
 	wr(rig, 2 * BLOCK - 1, 0);
 	assert_shows_status(rig, SR_LOCKED_PROGRAM);
 	assert_array_untouched(rig);
+	assert_int_equal(rig->nr_locked, 1);
 	wr(rig, BLOCK, 0x40);
 	wr(rig, 2 * BLOCK, 0);
 	assert_int_equal(rig->nr_effects, 1);
+	assert_int_equal(rig->nr_locked, 1);
 	assert_shows_status(rig, SR_LOCKED_PROGRAM);
 }
 
@@ -316,6 +318,7 @@ static void erase_locked(void **state)
 	wr(rig, 3 * BLOCK - 1, 0xd0);
 	assert_shows_status(rig, SR_LOCKED_ERASE);
 	assert_array_untouched(rig);
+	assert_int_equal(rig->nr_locked, 1);
 }
 
 /* ---- Locks --------------------------------------------------------------- */
@@ -451,6 +454,7 @@ static void write_protected(void **state)
 		wr(rig, 0, 0x50);
 	}
 	assert_array_untouched(rig);
+	assert_int_equal(rig->nr_locked, 3 * (WORDS / BLOCK));
 	cfi_chip_reset(&rig->chip);
 	assert_shows_array(rig);
 	assert_int_equal(lock_bits(rig, 0), 3);

@@ -63,6 +63,7 @@ static void otp_c0(void **state)
 		assert_shows_array(rig);
 	}
 	assert_array_untouched(rig);
+	assert_int_equal(rig->nr_locked, ARRAY_SIZE(data));
 }
 
 static void befp_80(void **state)

@@ -16,7 +16,6 @@
 
 #include "bank_fixture.h"
 #include "lkvm/fdt.h"
-#include "lkvm/json.h"
 
 static u64 updates(void)
 {
@@ -467,55 +466,6 @@ static void quiesce(void **state)
 	assert_int_equal(fake.nr_syncs, 1);
 }
 
-static u64 stat_of(const char *json, const char *name)
-{
-	char key[64];
-	const char *at;
-
-	snprintf(key, sizeof(key), "\"%s\":", name);
-	at = strstr(json, key);
-	if (!at)
-		fail_msg("no %s in %s", name, json);
-	return strtoull(at + strlen(key), NULL, 0);
-}
-
-static void stats(void **state)
-{
-	char *text = NULL;
-	size_t len = 0;
-	struct json_writer json = { .out = open_memstream(&text, &len) };
-
-	(void)state;
-	program(0, 0);	/* 2 writes, 1 in the file */
-	program(0, 0);	/* nothing to change */
-	erase(0x10000); /* 2 writes, 16 in the file */
-	erase(0x10000); /* blank already */
-	cmd(0, 0xbc);	/* 2 writes, no erase */
-	cmd(0x10000, 0xd0);
-	buffer_program(0xfc0, 0, 32); /* 35 writes, over two pages */
-	wr_len(0, 0, 1);
-	rd(0, 8);
-	rd(0, 1);
-	fake.pwrite = EIO;
-	program(0x100, 0);
-	json_begin_object(&json, NULL);
-	flash->dev.ops->stats(&flash->dev, &json);
-	json_end_object(&json);
-	fclose(json.out);
-	assert_non_null(strstr(text, PATH));
-	assert_int_equal(stat_of(text, "size"), SIZE);
-	assert_int_equal(stat_of(text, "reads_trapped"), 2);
-	assert_int_equal(stat_of(text, "writes_trapped"), 8 + 2 + 35 + 1 + 2);
-	assert_int_equal(stat_of(text, "programs"), 4);
-	assert_int_equal(stat_of(text, "erases"), 2);
-	assert_int_equal(stat_of(text, "failures"), 1);
-	assert_int_equal(stat_of(text, "file_writes"), 1 + 16 + 2 + 1);
-	assert_int_equal(stat_of(text, "syncs"), 2); /* before each erase */
-	assert_in_range(stat_of(text, "sync_ns"), 1, 1000000000);
-	assert_int_equal(stat_of(text, "memslot_updates"), 2);
-	free(text);
-}
-
 static const void *prop(const void *blob, int node, const char *name, int len)
 {
 	int found = -1;
@@ -550,15 +500,6 @@ static void device_tree_node(void **state)
 }
 
 /* ---- When it cannot be made ---------------------------------------------- */
-
-/* The descriptor that the next open() gets. */
-static int next_fd(void)
-{
-	int fd = dup(0);
-
-	close(fd);
-	return fd;
-}
 
 /* The store is closed: its file can be opened again, no descriptor leaks. */
 static void creation_fails(void **state)
@@ -647,7 +588,6 @@ int main(void)
 		BANK_TEST(reset),
 		BANK_TEST(reset_between_data),
 		BANK_TEST(quiesce),
-		BANK_TEST(stats),
 		BANK_TEST(device_tree_node),
 		BANK_TEST(creation_fails),
 		BANK_TEST(place_is_taken),

@@ -155,17 +155,6 @@ static void everyone_gets_a_turn(void **state)
 	}
 }
 
-static void changed_to_another_event(void **state)
-{
-	struct fixture *f = *state;
-	struct bell *b = bell(f, count_until_ten);
-
-	assert_int_equal(evloop_mod(&f->loop, &b->source, EPOLLOUT), 0);
-	run(f);
-	assert_int_equal(b->events, EPOLLOUT);
-	drop(b);
-}
-
 static void drop_the_victim(struct evloop_source *source, u32 events)
 {
 	struct bell *b = container_of(source, struct bell, source);
@@ -226,7 +215,6 @@ static void what_is_refused(void **state)
 	assert_int_equal(evloop_add(&f->loop, &b->source, EPOLLIN), -EEXIST);
 	assert_int_equal(evloop_del(&f->loop, &b->source), 0);
 	assert_int_equal(evloop_del(&f->loop, &b->source), -ENOENT);
-	assert_int_equal(evloop_mod(&f->loop, &b->source, EPOLLIN), -ENOENT);
 	close(b->source.fd);
 	free(b);
 	fclose(file);
@@ -392,7 +380,6 @@ int main(void)
 		LOOP_TEST(stopped_by_another_thread),
 		LOOP_TEST(level_triggered),
 		LOOP_TEST(everyone_gets_a_turn),
-		LOOP_TEST(changed_to_another_event),
 		LOOP_TEST(handler_frees_another_source),
 		LOOP_TEST(handler_frees_its_own_source),
 		LOOP_TEST(what_is_refused),

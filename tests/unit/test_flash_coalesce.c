@@ -109,6 +109,31 @@ static void buffered_program(void **state)
 	assert_file_is_array();
 }
 
+/* Accesses that come in batches have no use for the ring, even while it is open. */
+static void ring_gives_way_to_batches(void **state)
+{
+	(void)state;
+	leave_array_mode();
+	assert_true(kvm_cmd(0, 0x20));
+	atomic_store(&flash->region.in_batches, true);
+	wr(0, 0xd000d0, 4); /* as a batch does it: erases */
+	assert_int_equal(flash->stats.erases, 1);
+	assert_int_equal(flash->stats.absorbed, 1);
+	assert_false(vm.ring.open);
+	assert_false(kvm_cmd(0, READ_ARRAY));
+	assert_int_equal(rd(0, 4), 0xffffffff);
+	assert_true(flash->slot.mapped);
+	assert_false(kvm_cmd(0, READ_STATUS));
+	assert_false(vm.ring.open);
+	/* No more batches: the next write that exits opens it again. */
+	atomic_store(&flash->region.in_batches, false);
+	assert_false(kvm_cmd(0, CLEAR_STATUS));
+	assert_true(vm.ring.open);
+	assert_true(kvm_cmd(0, READ_ARRAY));
+	assert_int_equal(rd(0, 4), 0xffffffff);
+	assert_file_is_array();
+}
+
 static void mapped_when_read(void **state)
 {
 	(void)state;
@@ -235,6 +260,7 @@ int main(void)
 		COALESCE_TEST(nothing_is_taken_while_mapped),
 		COALESCE_TEST(zone_comes_with_the_first_command),
 		COALESCE_TEST(buffered_program),
+		COALESCE_TEST(ring_gives_way_to_batches),
 		COALESCE_TEST(mapped_when_read),
 		COALESCE_TEST(access_without_syndrome),
 		COALESCE_TEST(command_while_mapping),

@@ -117,16 +117,10 @@ static void assert_opens(const char *options, u64 size, u64 persistent)
 {
 	if (open_with(options))
 		fail_msg("not opened: %s", messages);
-	assert_int_equal(store.size, size);
 	assert_int_equal(store.persistent, persistent);
 	assert_string_equal(store.path, PATH);
 	assert_int_equal(nr_fatal, 0);
-	for (u64 i = 0; i < persistent; i++)
-		if (store.array[i] != pattern(i))
-			fail_msg("byte %#lx: %#x", (long)i, store.array[i]);
-	for (u64 i = persistent; i < size; i++)
-		if (store.array[i] != 0xff)
-			fail_msg("byte %#lx: %#x", (long)i, store.array[i]);
+	assert_content(&store, size, persistent);
 	flash_store_close(&store);
 }
 
@@ -134,11 +128,8 @@ static void assert_opens(const char *options, u64 size, u64 persistent)
 static void assert_refused(const char *name, const char *options, int err,
 			   const char *text)
 {
-	assert_int_equal(open_named(name, options), -err);
-	assert_int_equal(nr_fatal, 1);
+	assert_refusal(open_named(name, options), err, text);
 	assert_said(path_of(name));
-	if (!strstr(messages, text))
-		fail_msg("said: %s", messages);
 }
 
 /* ---- Sizes --------------------------------------------------------------- */
@@ -590,18 +581,15 @@ static void no_memory(void **state)
 /* Nothing is left to close: the lock is gone with the descriptor. */
 static void failure_leaves_nothing(void **state)
 {
-	int before = dup(0), after;
+	int before = next_fd();
 
 	(void)state;
-	close(before);
 	make_file(BLOCK);
 	fake.mmap = ENOMEM;
 	assert_refused("f", "", ENOMEM, "");
 	fake.mmap = 0;
 	assert_refused("f", ",size=2M", EFBIG, "");
-	after = dup(0);
-	close(after);
-	assert_int_equal(before, after);
+	assert_int_equal(next_fd(), before);
 	assert_opens("", BLOCK, BLOCK);
 }
 

@@ -95,20 +95,14 @@ static void assert_opens(const char *options, u64 size, u64 bytes)
 {
 	if (open_with(options))
 		fail_msg("not opened: %s", messages);
-	assert_int_equal(store.size, size);
 	assert_int_equal(nr_fatal, 0);
-	for (u64 i = 0; i < size; i++)
-		if (store.array[i] != (i < bytes ? pattern(i) : 0xff))
-			fail_msg("byte %#lx: %#x", (long)i, store.array[i]);
+	assert_content(&store, size, bytes);
 }
 
 static void assert_refused(const char *options, int err, const char *text)
 {
-	assert_int_equal(open_with(options), -err);
-	assert_int_equal(nr_fatal, 1);
+	assert_refusal(open_with(options), err, text);
 	assert_said(PATH);
-	if (!strstr(messages, text))
-		fail_msg("said: %s", messages);
 }
 
 /* `size` bytes of pattern, or of zeros, compressed; as members of `member`. */
@@ -494,10 +488,9 @@ static void memory_is_given_back(void **state)
 
 static void nothing_is_left(void **state)
 {
-	int before = dup(0), after;
+	int before = next_fd();
 
 	(void)state;
-	close(before);
 	make_gzip(SZ_1M, SZ_1M, false);
 	fake.mmap = ENOMEM;
 	assert_refused(",ro", ENOMEM, "Cannot allocate memory");
@@ -507,9 +500,7 @@ static void nothing_is_left(void **state)
 	fake.no_gzip = false;
 	assert_opens(",ro", SZ_1M, SZ_1M);
 	flash_store_close(&store);
-	after = dup(0);
-	close(after);
-	assert_int_equal(before, after);
+	assert_int_equal(next_fd(), before);
 }
 
 #define DIR_TEST(f) cmocka_unit_test_setup_teardown(f, setup, remove_dir)

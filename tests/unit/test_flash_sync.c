@@ -17,12 +17,14 @@
 #define ERASE_WRITES "wwwwwwwwwwwwwwww" /* 64 KiB, a page each */
 
 static int fstat_error;
+static unsigned int nr_fstats;
 
 int __real_fstat(int fd, struct stat *st);
 int __wrap_fstat(int fd, struct stat *st);
 
 int __wrap_fstat(int fd, struct stat *st)
 {
+	nr_fstats++;
 	errno = fstat_error;
 	return fstat_error ? -1 : __real_fstat(fd, st);
 }
@@ -381,6 +383,62 @@ static void cut_short_at_the_end(void **state)
 	assert_int_equal(quiesce(), -EIO);
 }
 
+static void cut_to_nothing(void)
+{
+	fake.late_pwrite = NULL;
+	assert_int_equal(truncate(PATH, 0), 0);
+}
+
+/* While a block is erased, be it the last one, whose end is the file's. */
+static void cut_short_meanwhile(void **state)
+{
+	static const u64 blocks[] = { 0, SIZE / 2, SIZE - BLOCK };
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(blocks); i++) {
+		make("");
+		fake.late_pwrite = cut_to_nothing;
+		erase(blocks[i]);
+		assert_int_equal(quiesce(), -EIO);
+		assert_said("by somebody else");
+		assert_int_equal(nr_lines(), blocks[i] == SIZE - BLOCK ? 3 : 1);
+	}
+}
+
+static void assert_fstats(unsigned int n)
+{
+	assert_int_equal(nr_fstats, n);
+	nr_fstats = 0;
+}
+
+/* A command needs to know the file's length once, not for each piece. */
+static void length_is_looked_at_once(void **state)
+{
+	(void)state;
+	make(",sync=none");
+	nr_fstats = 0;
+	erase(0);
+	assert_fstats(1);
+	erase(0); /* blank already: nothing is written */
+	assert_fstats(0);
+	program(0x100, 0);
+	assert_fstats(1);
+	program(0x104, 0);
+	assert_fstats(1);
+	buffer_program(0xfc0, 0, 32); /* over two pages */
+	assert_fstats(1);
+	erase(SIZE - BLOCK);
+	assert_fstats(2);
+	/* The next one after an error looks again. */
+	fake.pwrite = ENOSPC;
+	erase(BLOCK);
+	assert_fstats(1);
+	fake.pwrite = 0;
+	erase(BLOCK);
+	cmd(0, 0x50);
+	assert_fstats(1);
+}
+
 /* A longer file, or one that was shorter at first, is no such thing. */
 static void not_cut_short(void **state)
 {
@@ -427,6 +485,8 @@ int main(void)
 		BANK_TEST(locked_is_no_failure),
 		BANK_TEST(cut_short),
 		BANK_TEST(cut_short_at_the_end),
+		BANK_TEST(cut_short_meanwhile),
+		BANK_TEST(length_is_looked_at_once),
 		BANK_TEST(not_cut_short),
 		BANK_TEST(no_status_of_file),
 	};

@@ -2,8 +2,11 @@
 /* SOURCES: hw/flash_store.c hw/flash_open.c hw/flash_file.c */
 /* SOURCES: hw/flash_template.c util/file.c util/gzip.c */
 /* SOURCES: tests/unit/flash_fixture.c */
-/* WRAP: pwrite fsync link renameat2 fcntl ftruncate mmap */
-/* A bank's file that is made as a copy of a template. */
+/* WRAP: pwrite fsync link linkat renameat2 fcntl ftruncate mmap open access */
+/*
+ * A bank's file that is made as a copy of a template: the same with files that
+ * have no name at first, and where the filesystem has none of these.
+ */
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -22,9 +25,13 @@
 static struct {
 	/* errno to fail with, or 0 */
 	int pwrite, fsync, link, renameat2, ftruncate, mmap;
-	bool rival;	/* makes the file just before we would */
-	bool locks;	/* and locks it */
-	char order[64]; /* one letter per call: write Sync Lock lInk Rename */
+	bool named;   /* the filesystem has no files without a name */
+	bool no_proc; /* nor can they be named */
+	unsigned int most_files; /* seen while the copy was written */
+	bool rival;		 /* makes the file just before we would */
+	bool locks;		 /* and locks it */
+	char order[64]; /* one letter per call: write Sync Lock lInk(at) Rename
+			 */
 } fake;
 
 static struct flash_store store, other;
@@ -35,6 +42,14 @@ int __real_fsync(int fd);
 int __wrap_fsync(int fd);
 int __real_link(const char *from, const char *to);
 int __wrap_link(const char *from, const char *to);
+int __real_linkat(int from_dir, const char *from, int to_dir, const char *to,
+		  int flags);
+int __wrap_linkat(int from_dir, const char *from, int to_dir, const char *to,
+		  int flags);
+int __real_open(const char *path, int flags, mode_t mode);
+int __wrap_open(const char *path, int flags, mode_t mode);
+int __real_access(const char *path, int mode);
+int __wrap_access(const char *path, int mode);
 int __real_renameat2(int from_dir, const char *from, int to_dir, const char *to,
 		     unsigned int flags);
 int __wrap_renameat2(int from_dir, const char *from, int to_dir, const char *to,
@@ -60,8 +75,22 @@ static bool note(char letter, int err)
 	return err;
 }
 
+/* How many names there are in the folder. */
+static unsigned int nr_files(void)
+{
+	DIR *d = opendir(path_of("."));
+	unsigned int n = 0;
+
+	assert_non_null(d);
+	while (readdir(d))
+		n++;
+	closedir(d);
+	return n - 2;
+}
+
 ssize_t __wrap_pwrite(int fd, const void *buf, size_t len, off_t offset)
 {
+	fake.most_files = MAX(fake.most_files, nr_files());
 	return note('w', fake.pwrite) ? -1
 				      : __real_pwrite(fd, buf, len, offset);
 }
@@ -95,6 +124,34 @@ int __wrap_link(const char *from, const char *to)
 	return note('I', fake.link) ? -1 : __real_link(from, to);
 }
 
+int __wrap_linkat(int from_dir, const char *from, int to_dir, const char *to,
+		  int flags)
+{
+	if (fake.rival)
+		make_rival();
+	return note('I', fake.link)
+		       ? -1
+		       : __real_linkat(from_dir, from, to_dir, to, flags);
+}
+
+int __wrap_open(const char *path, int flags, mode_t mode)
+{
+	if (fake.named && (flags & O_TMPFILE) == O_TMPFILE) {
+		errno = EOPNOTSUPP;
+		return -1;
+	}
+	return __real_open(path, flags, mode);
+}
+
+int __wrap_access(const char *path, int mode)
+{
+	if (fake.no_proc && !strncmp(path, "/proc/", 6)) {
+		errno = ENOENT;
+		return -1;
+	}
+	return __real_access(path, mode);
+}
+
 int __wrap_renameat2(int from_dir, const char *from, int to_dir, const char *to,
 		     unsigned int flags)
 {
@@ -126,6 +183,24 @@ static int setup(void **state)
 	return make_dir(state);
 }
 
+static int setup_named(void **state)
+{
+	int ret = setup(state);
+
+	fake.named = true;
+	return ret;
+}
+
+/* Most of the tests would not fail where there are none. */
+static void require_nameless(void)
+{
+	int fd = open(path_of("."), O_TMPFILE | O_RDWR, 0600);
+
+	if (fd < 0)
+		skip();
+	close(fd);
+}
+
 /* The file "f" becomes the template. */
 static void make_template(u64 size)
 {
@@ -154,27 +229,6 @@ static int open_with(const char *options)
 	return flash_store_open(&store, &config, BLOCK, WINDOW);
 }
 
-/* How many names there are in the folder. */
-static unsigned int nr_files(void)
-{
-	DIR *d = opendir(path_of("."));
-	unsigned int n = 0;
-
-	assert_non_null(d);
-	while (readdir(d))
-		n++;
-	closedir(d);
-	return n - 2;
-}
-
-static void assert_content(u64 size, u64 bytes)
-{
-	assert_int_equal(store.size, size);
-	for (u64 i = 0; i < size; i++)
-		if (store.array[i] != (i < bytes ? pattern(i) : 0xff))
-			fail_msg("byte %#lx: %#x", (long)i, store.array[i]);
-}
-
 /* A new bank of `size` bytes, in memory and in the file: `bytes` of them are
  * the template's. */
 static void assert_makes(const char *options, u64 size, u64 bytes)
@@ -183,7 +237,7 @@ static void assert_makes(const char *options, u64 size, u64 bytes)
 
 	if (open_with(options))
 		fail_msg("not opened: %s", messages);
-	assert_content(size, bytes);
+	assert_content(&store, size, bytes);
 	assert_int_equal(store.persistent, size);
 	assert_int_equal(file_bytes(), size);
 	read_file(0, file, size);
@@ -197,10 +251,7 @@ static void assert_refused(const char *options, int err, const char *text)
 {
 	unsigned int before = nr_files();
 
-	assert_int_equal(open_with(options), -err);
-	assert_int_equal(nr_fatal, 1);
-	if (!strstr(messages, text))
-		fail_msg("said: %s", messages);
+	assert_refusal(open_with(options), err, text);
 	assert_int_equal(nr_files(), before);
 	assert_int_equal(access(PATH, F_OK), -1);
 }
@@ -219,7 +270,7 @@ static void copy(void **state)
 	make_template(128 * SZ_1K);
 	assert_int_equal(open_with(""), 0);
 	assert_string_equal(messages, "");
-	assert_content(128 * SZ_1K, 128 * SZ_1K);
+	assert_content(&store, 128 * SZ_1K, 128 * SZ_1K);
 	assert_int_equal(flash_store_write(&store, 7, (const u8 *)"x", 1), 0);
 	assert_int_equal(flash_store_finish(&store), 0);
 	flash_store_close(&store);
@@ -232,6 +283,36 @@ static void copy(void **state)
 	assert_int_equal(pread(fd, &byte, 1, 7), 1);
 	close(fd);
 	assert_int_equal(byte, pattern(7));
+}
+
+/* A signal that ends lkvm then leaves nothing. */
+static void nothing_to_leave(void **state)
+{
+	(void)state;
+	require_nameless();
+	make_template(128 * SZ_1K);
+	fake.most_files = 0;
+	assert_makes("", 128 * SZ_1K, 128 * SZ_1K);
+	assert_int_equal(fake.most_files, 1);
+	fake.link = EACCES;
+	assert_int_equal(unlink(PATH), 0);
+	assert_refused("", EACCES,
+		       "f: unable to give the new file its name: Permission");
+}
+
+/* What cannot be named must have a name from the start. */
+static void falls_back_to_a_name(void **state)
+{
+	(void)state;
+	make_template(128 * SZ_1K);
+	for (int i = 0; i < 2; i++) {
+		fake.named = i;
+		fake.no_proc = !i;
+		fake.most_files = 0;
+		assert_makes("", 128 * SZ_1K, 128 * SZ_1K);
+		assert_int_equal(fake.most_files, 2);
+		assert_int_equal(unlink(PATH), 0);
+	}
 }
 
 /* Whole, for good and locked before it has its name; then the folder. */
@@ -327,7 +408,7 @@ static void file_exists(void **state)
 	make_file(BLOCK);
 	assert_int_equal(open_with(""), 0);
 	assert_string_equal(messages, "");
-	assert_content(BLOCK, BLOCK);
+	assert_content(&store, BLOCK, BLOCK);
 	assert_string_equal(fake.order, "L");
 	flash_store_close(&store);
 	assert_int_equal(mkdir(path_of(TEMPLATE), 0755), 0);
@@ -346,7 +427,7 @@ static void rival(void **state)
 	make_template(128 * SZ_1K);
 	fake.rival = true;
 	assert_int_equal(open_with(""), 0);
-	assert_content(4 * BLOCK, 4 * BLOCK);
+	assert_content(&store, 4 * BLOCK, 4 * BLOCK);
 	assert_int_equal(nr_files(), 2);
 	flash_store_close(&store);
 }
@@ -358,7 +439,7 @@ static void rival_without_links(void **state)
 	fake.rival = true;
 	fake.link = EPERM;
 	assert_int_equal(open_with(""), 0);
-	assert_content(4 * BLOCK, 4 * BLOCK);
+	assert_content(&store, 4 * BLOCK, 4 * BLOCK);
 	assert_int_equal(nr_files(), 2);
 	flash_store_close(&store);
 }
@@ -399,7 +480,7 @@ static void temporary_name_is_taken(void **state)
 	snprintf(name, sizeof(name), ".lkvm-%d-0", (int)getpid());
 	assert_int_equal(mkdir(path_of(name), 0755), 0);
 	assert_int_equal(open_with(""), 0);
-	assert_content(128 * SZ_1K, 128 * SZ_1K);
+	assert_content(&store, 128 * SZ_1K, 128 * SZ_1K);
 	flash_store_close(&store);
 	assert_int_equal(nr_files(), 3);
 }
@@ -502,44 +583,46 @@ static void no_folder(void **state)
 
 static void nothing_is_left_open(void **state)
 {
-	int before = dup(0), after;
+	int before = next_fd();
 
 	(void)state;
-	close(before);
 	medium_fails(state);
 	unlink(PATH);
 	fake.rival = true;
 	assert_int_equal(open_with(""), 0);
 	flash_store_close(&store);
-	after = dup(0);
-	close(after);
-	assert_int_equal(before, after);
+	assert_int_equal(next_fd(), before);
 }
 
 #define DIR_TEST(f) cmocka_unit_test_setup_teardown(f, setup, remove_dir)
+#define NAMED_TEST(f) \
+	cmocka_unit_test_setup_teardown(f, setup_named, remove_dir)
+#define BOTH_TESTS(f) DIR_TEST(f), NAMED_TEST(f)
 
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
-		DIR_TEST(copy),
-		DIR_TEST(order),
-		DIR_TEST(padded),
-		DIR_TEST(larger_template),
-		DIR_TEST(holes),
-		DIR_TEST(compressed),
-		DIR_TEST(file_exists),
-		DIR_TEST(rival),
-		DIR_TEST(rival_without_links),
-		DIR_TEST(rival_uses_it),
-		DIR_TEST(dangling_link),
-		DIR_TEST(temporary_name_is_taken),
-		DIR_TEST(no_links_here),
-		DIR_TEST(bad_templates),
-		DIR_TEST(bad_sizes),
-		DIR_TEST(template_in_use),
-		DIR_TEST(medium_fails),
-		DIR_TEST(no_folder),
-		DIR_TEST(nothing_is_left_open),
+		BOTH_TESTS(copy),
+		DIR_TEST(nothing_to_leave),
+		DIR_TEST(falls_back_to_a_name),
+		BOTH_TESTS(order),
+		BOTH_TESTS(padded),
+		BOTH_TESTS(larger_template),
+		BOTH_TESTS(holes),
+		BOTH_TESTS(compressed),
+		BOTH_TESTS(file_exists),
+		BOTH_TESTS(rival),
+		NAMED_TEST(rival_without_links),
+		BOTH_TESTS(rival_uses_it),
+		BOTH_TESTS(dangling_link),
+		NAMED_TEST(temporary_name_is_taken),
+		NAMED_TEST(no_links_here),
+		BOTH_TESTS(bad_templates),
+		BOTH_TESTS(bad_sizes),
+		BOTH_TESTS(template_in_use),
+		BOTH_TESTS(medium_fails),
+		BOTH_TESTS(no_folder),
+		BOTH_TESTS(nothing_is_left_open),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -218,6 +218,56 @@ static void unreadable(void **state)
 	gzip_close(NULL);
 }
 
+static struct {
+	struct gzip_source source;
+	unsigned int calls;
+	ssize_t last; /* what it returns once the file has no more */
+} bytewise;
+
+/* A byte at a time, each after an interruption. */
+static ssize_t read_bytewise(struct gzip_source *source, void *buf, size_t len)
+{
+	ssize_t n;
+
+	assert_ptr_equal(source, &bytewise.source);
+	assert_true(len);
+	if (bytewise.calls++ % 2)
+		return -EINTR;
+	n = read(fd, buf, 1);
+	return n ? n : bytewise.last;
+}
+
+static int read_source(size_t *got)
+{
+	struct gzip_reader *reader;
+	int ret;
+
+	assert_int_equal(lseek(fd, 0, SEEK_SET), 0);
+	bytewise.source.read = read_bytewise;
+	assert_int_equal(gzip_open_source(&bytewise.source, &reader), 0);
+	ret = gzip_read(reader, found, sizeof(found), got);
+	gzip_close(reader);
+	return ret;
+}
+
+static void other_source(void **state)
+{
+	size_t got;
+	off_t end;
+
+	(void)state;
+	add_member(0, 1000);
+	end = add_member(1000, 3000);
+	bytewise.last = 0;
+	assert_int_equal(read_source(&got), 0);
+	assert_int_equal(got, 3000);
+	assert_memory_equal(found, content, 3000);
+	assert_int_equal(ftruncate(fd, end - 1), 0);
+	assert_int_equal(read_source(&got), -ENODATA);
+	bytewise.last = -EIO;
+	assert_int_equal(read_source(&got), -EIO);
+}
+
 #define GZIP_TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 int main(void)
@@ -230,6 +280,7 @@ int main(void)
 		GZIP_TEST(ends_early_in_second_member),
 		GZIP_TEST(corrupt),
 		GZIP_TEST(unreadable),
+		GZIP_TEST(other_source),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

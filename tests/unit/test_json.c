@@ -81,6 +81,32 @@ static void numbers_and_booleans(void **state)
 		  "}\n");
 }
 
+static void array_of_numbers(void **state)
+{
+	u64 values[33] = { 1, 20, UINT64_MAX };
+	struct text *t = *state;
+
+	json_begin_object(&t->json, NULL);
+	json_u64_array(&t->json, "none", values, 0);
+	json_u64_array(&t->json, "one", values, 1);
+	json_u64_array(&t->json, "many", values, ARRAY_SIZE(values));
+	json_u64(&t->json, "after", 2);
+	json_end_object(&t->json);
+	expect(t, "{\n"
+		  "  \"none\": [],\n"
+		  "  \"one\": [\n"
+		  "    1\n"
+		  "  ],\n"
+		  "  \"many\": [\n"
+		  "    1, 20, 18446744073709551615, 0, 0, 0, 0, 0, "
+		  "0, 0, 0, 0, 0, 0, 0, 0,\n"
+		  "    0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,\n"
+		  "    0\n"
+		  "  ],\n"
+		  "  \"after\": 2\n"
+		  "}\n");
+}
+
 /* A comma between members and none after the last, after whatever came. */
 static void nesting(void **state)
 {
@@ -189,6 +215,7 @@ int main(void)
 		TEXT_TEST(empty_object),
 		TEXT_TEST(empty_array),
 		TEXT_TEST(numbers_and_booleans),
+		TEXT_TEST(array_of_numbers),
 		TEXT_TEST(nesting),
 		TEXT_TEST(escapes),
 		TEXT_TEST(names_are_escaped),

@@ -25,6 +25,8 @@ static const size_t page_sizes[] = { SZ_4K, 16 * SZ_1K, 64 * SZ_1K };
 static struct {
 	struct vm vm;
 	struct mmio_region region;
+	struct memslot slots[3];
+	struct mmio_zone zones[3];
 	struct kvm_coalesced_mmio_ring *page;
 	bool old_kernel;
 	u32 sent;	   /* numbers written by the guest */
@@ -35,6 +37,7 @@ static struct {
 	bool paused;
 	struct kvm_coalesced_mmio_zone zone;
 	int error; /* of ioctl() */
+	int stuck; /* errno of memslot_unmap() */
 } t;
 
 void log_print(enum log_level level, const char *fmt, ...)
@@ -56,6 +59,17 @@ int __wrap_ioctl(int fd, unsigned long request, ...)
 	va_end(args);
 	errno = t.error;
 	return t.error ? -1 : 0;
+}
+
+int memslot_unmap(struct memslot *slot)
+{
+	assert_int_equal(pthread_mutex_trylock(&t.vm.ring.lock), EBUSY);
+	assert_false(t.vm.ring.open);
+	if (!slot->mapped || t.stuck)
+		return -t.stuck;
+	slot->mapped = false;
+	slot->updates++;
+	return 0;
 }
 
 /* ---- The kernel: virt/kvm/coalesced_mmio.c, by what it does -------------- */
@@ -146,6 +160,11 @@ static void start(size_t page_size, bool old_kernel)
 	assert_int_equal(mmio_bus_add(&t.vm.bus, &t.region), 0);
 	mmio_ring_init(&t.vm.ring, &t.vm);
 	mmio_ring_set_page(&t.vm.ring, t.page, page_size);
+	for (size_t i = 0; i < ARRAY_SIZE(t.zones); i++) {
+		t.slots[i].gpa = BASE + i * SIZE;
+		t.slots[i].size = SIZE;
+		t.zones[i].slot = &t.slots[i];
+	}
 }
 
 static void end(void)
@@ -318,22 +337,100 @@ static void zones(void **state)
 {
 	(void)state;
 	start(SZ_4K, false);
-	assert_int_equal(mmio_ring_add_zone(ring(), BASE, SIZE), 0);
+	assert_int_equal(mmio_ring_add_zone(ring(), &t.zones[0]), 0);
 	assert_int_equal(t.zone.addr, BASE);
 	assert_int_equal(t.zone.size, SIZE);
 	assert_int_equal(t.zone.pio, 0);
 	t.error = ENOSPC;
-	assert_int_equal(mmio_ring_add_zone(ring(), BASE, SIZE), -ENOSPC);
+	assert_int_equal(mmio_ring_add_zone(ring(), &t.zones[1]), -ENOSPC);
+	/* Writes to it exit: it may be mapped or not. */
+	t.slots[1].mapped = true;
+	with_lock(mmio_ring_open);
+	assert_true(guest_writes());
+	end();
+}
+
+static void add_zones(void)
+{
+	start(SZ_4K, false);
+	for (size_t i = 0; i < ARRAY_SIZE(t.zones); i++)
+		assert_int_equal(mmio_ring_add_zone(ring(), &t.zones[i]), 0);
+}
+
+/* How often it takes to ask for an open ring; `max` if that is not enough. */
+static unsigned int tries_to_open(unsigned int max)
+{
+	unsigned int n = 0;
+
+	while (n < max && !ring()->open) {
+		with_lock(mmio_ring_open);
+		n++;
+	}
+	return n;
+}
+
+/* One that is mapped keeps it closed, until it has cost more than it is worth.
+ */
+static void mapped_zones_keep_it_closed(void **state)
+{
+	unsigned int patience;
+
+	(void)state;
+	add_zones();
+	assert_int_equal(tries_to_open(100), 1);
+	with_lock(mmio_ring_close);
+	t.slots[1].mapped = true;
+	patience = tries_to_open(100);
+	assert_in_range(patience, 10, 60);
+	assert_false(t.slots[1].mapped);
+	assert_true(guest_writes());
+	/* Counted anew for each mapping, and for all of them together. */
+	with_lock(mmio_ring_close);
+	t.slots[0].mapped = t.slots[2].mapped = true;
+	assert_int_equal(tries_to_open(patience - 1), patience - 1);
+	t.slots[0].mapped = false;
+	assert_false(ring()->open);
+	with_lock(mmio_ring_open);
+	assert_true(ring()->open);
+	assert_int_equal(t.slots[0].updates, 0);
+	assert_int_equal(t.slots[1].updates, 1);
+	assert_int_equal(t.slots[2].updates, 1);
+	end();
+}
+
+static void zone_that_cannot_be_unmapped(void **state)
+{
+	(void)state;
+	add_zones();
+	t.slots[0].mapped = true;
+	t.stuck = ENOMEM;
+	assert_int_equal(tries_to_open(100), 100);
+	assert_false(guest_writes());
+	t.stuck = 0;
+	assert_int_equal(tries_to_open(100), 1);
+	end();
+}
+
+/* A device that has gone does not keep the others' writes from the ring. */
+static void zone_is_removed(void **state)
+{
+	(void)state;
+	add_zones();
+	t.slots[1].mapped = true;
+	mmio_ring_remove_zone(ring(), &t.zones[1]);
+	assert_int_equal(tries_to_open(100), 1);
 	end();
 }
 
 static void without_kvms_memory(void **state)
 {
 	struct vm vm = { .fd = VM_FD };
+	struct memslot slot = { .gpa = BASE, .size = SIZE };
+	struct mmio_zone zone = { .slot = &slot };
 
 	(void)state;
 	mmio_ring_init(&vm.ring, &vm);
-	assert_int_equal(mmio_ring_add_zone(&vm.ring, BASE, SIZE), -ENOTSUP);
+	assert_int_equal(mmio_ring_add_zone(&vm.ring, &zone), -ENOTSUP);
 	mmio_ring_open(&vm.ring);
 	mmio_ring_drain(&vm.ring);
 	mmio_ring_flush(&vm.ring);
@@ -352,6 +449,9 @@ int main(void)
 		cmocka_unit_test(flush_of_nothing_takes_no_lock),
 		cmocka_unit_test(strange_entries),
 		cmocka_unit_test(zones),
+		cmocka_unit_test(mapped_zones_keep_it_closed),
+		cmocka_unit_test(zone_that_cannot_be_unmapped),
+		cmocka_unit_test(zone_is_removed),
 		cmocka_unit_test(without_kvms_memory),
 	};
 
