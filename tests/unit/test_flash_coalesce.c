@@ -116,7 +116,7 @@ static void ring_gives_way_to_batches(void **state)
 	leave_array_mode();
 	assert_true(kvm_cmd(0, 0x20));
 	atomic_store(&flash->region.in_batches, true);
-	wr(0, 0xd000d0, 4); /* as a batch does it: erases */
+	wr(0, 0xd000d0); /* as a batch does it: erases */
 	assert_int_equal(flash->stats.erases, 1);
 	assert_int_equal(flash->stats.absorbed, 1);
 	assert_false(vm.ring.open);
