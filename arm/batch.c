@@ -34,6 +34,9 @@
 #define HISTORY	 64
 #define SKIP_MAX 255
 
+/* So many in a row, at any address of a device, for it to lose its fame. */
+#define CONFIDENCE 16
+
 /* Arm ARM, C5.2.18 and D1.4: SPSR_ELx, exceptions from AArch64. */
 #define PSTATE_MODE  0x1fU
 #define PSTATE_EL1H  0x05U
@@ -234,8 +237,10 @@ static void learn(struct batch *batch, struct history *history)
 	history->penalty =
 		worthwhile ? 0 : MIN(2 * history->penalty + 1, SKIP_MAX);
 	history->skip = history->penalty;
-	if (region)
-		atomic_store(&region->in_batches, worthwhile);
+	if (region && worthwhile)
+		atomic_store(&region->in_batches, CONFIDENCE);
+	else if (region && atomic_load(&region->in_batches))
+		atomic_fetch_sub(&region->in_batches, 1);
 }
 
 /*

@@ -47,11 +47,11 @@ struct mmio_region {
 	/* Memory that is there at times, and then for reads; or NULL. */
 	const struct memslot *slot;
 	/*
-	 * Accesses that came without an exit of their own, and whether they
-	 * still do: see arm/batch.h.
+	 * Accesses that came without an exit of their own, and how sure it is
+	 * that they still do, 0 being not at all: see arm/batch.h.
 	 */
 	_Atomic(u64) batched_reads, batched_writes;
-	atomic_bool in_batches;
+	_Atomic(u32) in_batches;
 };
 
 #define MMIO_LOGGED_PAGES 64

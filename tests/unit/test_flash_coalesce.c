@@ -115,7 +115,7 @@ static void ring_gives_way_to_batches(void **state)
 	(void)state;
 	leave_array_mode();
 	assert_true(kvm_cmd(0, 0x20));
-	atomic_store(&flash->region.in_batches, true);
+	atomic_store(&flash->region.in_batches, 1);
 	wr(0, 0xd000d0); /* as a batch does it: erases */
 	assert_int_equal(flash->stats.erases, 1);
 	assert_int_equal(flash->stats.absorbed, 1);
@@ -126,7 +126,7 @@ static void ring_gives_way_to_batches(void **state)
 	assert_false(kvm_cmd(0, READ_STATUS));
 	assert_false(vm.ring.open);
 	/* No more batches: the next write that exits opens it again. */
-	atomic_store(&flash->region.in_batches, false);
+	atomic_store(&flash->region.in_batches, 0);
 	assert_false(kvm_cmd(0, CLEAR_STATUS));
 	assert_true(vm.ring.open);
 	assert_true(kvm_cmd(0, READ_ARRAY));
