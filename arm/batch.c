@@ -115,8 +115,8 @@ static const void *batch_code(struct a64_cpu *cpu, u64 va)
 static void *batch_ram(struct a64_cpu *cpu, u64 va, unsigned int len,
 		       bool write)
 {
-	u8 *page = cached_ram(cpu->opaque, va,
-			      write ? STAGE1_WRITE : STAGE1_READ);
+	u8 *page =
+		cached_ram(cpu->opaque, va, write ? STAGE1_WRITE : STAGE1_READ);
 
 	(void)len;
 	return page ? page + (va & ~PAGE_MASK) : NULL;
@@ -234,8 +234,8 @@ static void learn(struct batch *batch, struct history *history)
 		mmio_bus_find(&vcpu->vm->bus, vcpu->run->mmio.phys_addr);
 	bool worthwhile = batch->accesses >= WORTHWHILE;
 
-	history->penalty =
-		worthwhile ? 0 : MIN(2 * history->penalty + 1, SKIP_MAX);
+	history->penalty = worthwhile ? 0
+				      : MIN(2 * history->penalty + 1, SKIP_MAX);
 	history->skip = history->penalty;
 	if (region && worthwhile)
 		atomic_store(&region->in_batches, CONFIDENCE);
@@ -262,7 +262,8 @@ static bool complete(struct vcpu *vcpu)
 	       after == before + sizeof(u32) && !is_wanted(vcpu);
 }
 
-/* Debuggers, tagged memory and what else changes instructions are left alone. */
+/* Debuggers, tagged memory and what else changes instructions are left alone.
+ */
 static bool may_interpret(const struct cpu_regs *regs)
 {
 	u32 mode = PSTATE_MODE | PSTATE_BTYPE | PSTATE_IL | PSTATE_SS;

@@ -10,21 +10,21 @@
 #define SCTLR_EE  BIT(25)
 
 /* Arm ARM, D23.2, TCR_EL1: T0SZ, EPD0 and TG0, with those of TTBR1 at 16. */
-#define TCR_TSZ	      0x3fU
-#define TCR_EPD	      BIT(7)
-#define TCR_TG_SHIFT  14
-#define TCR_TTBR1     16
-#define TCR_DS	      BIT(59)
-#define TSZ_MIN	      16U
-#define TSZ_MAX	      39U
-#define TTBR_BASE     0x0000ffffffffffc0ULL
-#define TTBR_HIGH     0x3cULL /* bits 51:48 of a 52-bit address */
-#define PSTATE_PAN    BIT(22)
-#define LAST_LEVEL    3U
-#define GRANULE_64K   16U
-#define MAIR_NORMAL   0xff /* write-back, read and write allocate */
-#define MAIR_TAGGED   0xf0
-#define PAGE_BITS     12U
+#define TCR_TSZ	     0x3fU
+#define TCR_EPD	     BIT(7)
+#define TCR_TG_SHIFT 14
+#define TCR_TTBR1    16
+#define TCR_DS	     BIT(59)
+#define TSZ_MIN	     16U
+#define TSZ_MAX	     39U
+#define TTBR_BASE    0x0000ffffffffffc0ULL
+#define TTBR_HIGH    0x3cULL /* bits 51:48 of a 52-bit address */
+#define PSTATE_PAN   BIT(22)
+#define LAST_LEVEL   3U
+#define GRANULE_64K  16U
+#define MAIR_NORMAL  0xff /* write-back, read and write allocate */
+#define MAIR_TAGGED  0xf0
+#define PAGE_BITS    12U
 
 /* Arm ARM, D8.3, "Translation table descriptor formats". */
 #define DESC_VALID	BIT(0)
@@ -65,8 +65,7 @@ static unsigned int granule_of(u64 tcr, bool upper)
 /* Bits of the address that are translated from `level` on, offset included. */
 static unsigned int bits_from(const struct walk *walk, unsigned int level)
 {
-	return walk->granule +
-	       (LAST_LEVEL + 1 - level) * (walk->granule - 3);
+	return walk->granule + (LAST_LEVEL + 1 - level) * (walk->granule - 3);
 }
 
 /* Tagged addresses, and those between both halves, are left to the CPU. */
@@ -83,8 +82,8 @@ static int start(const struct stage1 *mmu, u64 va, struct walk *walk)
 	u64 ttbr = mmu->ttbr[upper];
 	unsigned int index_bits;
 
-	walk->granule = granule_of(upper ? mmu->tcr >> TCR_TTBR1 : mmu->tcr,
-				   upper);
+	walk->granule =
+		granule_of(upper ? mmu->tcr >> TCR_TTBR1 : mmu->tcr, upper);
 	if (!(mmu->sctlr & SCTLR_M) || mmu->sctlr & SCTLR_EE ||
 	    mmu->tcr & TCR_DS || tcr & TCR_EPD || !walk->granule ||
 	    tsz < TSZ_MIN || tsz > TSZ_MAX ||

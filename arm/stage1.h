@@ -31,6 +31,7 @@ struct stage1 {
  * guest would take a fault or hardware would write to the tables, and wherever
  * something is in use that is not known here: the CPU has to find out.
  */
-int stage1_walk(const struct stage1 *mmu, u64 va, u64 *ipa, unsigned int *flags);
+int stage1_walk(const struct stage1 *mmu, u64 va, u64 *ipa,
+		unsigned int *flags);
 
 #endif

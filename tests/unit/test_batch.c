@@ -29,11 +29,11 @@
 #define FLAGS 0x60000000ULL
 
 /* Assembled; x0 is the device, x1 memory, x2 a count. */
-#define COPY_LOOP                                             \
-	0xb8404423, /* ldr w3, [x1], #4 */                    \
-		0xb8004403, /* str w3, [x0], #4 */            \
-		0xf1000442, /* subs x2, x2, #1 */             \
-		0x54ffffa1, /* b.ne, to the first */          \
+#define COPY_LOOP                                    \
+	0xb8404423,	    /* ldr w3, [x1], #4 */   \
+		0xb8004403, /* str w3, [x0], #4 */   \
+		0xf1000442, /* subs x2, x2, #1 */    \
+		0x54ffffa1, /* b.ne, to the first */ \
 		0xd4200000  /* brk #0, which is not emulated */
 #define LDR_W4_X0_4 0xb9400404
 #define LDR_W3_X0   0xb9400003
@@ -52,9 +52,9 @@ static struct {
 	u64 offsets[WORDS];
 	unsigned int writes, reads, flushes;
 	unsigned int completions;
-	bool no_completion;  /* KVM_RUN does not behave */
-	bool kicked;	     /* while KVM_RUN is at it */
-	unsigned int at;     /* write at which `then` is called */
+	bool no_completion; /* KVM_RUN does not behave */
+	bool kicked;	    /* while KVM_RUN is at it */
+	unsigned int at;    /* write at which `then` is called */
 	void (*then)(void);
 	int put_error;
 } t;
@@ -144,7 +144,8 @@ static u64 *table(unsigned int n)
 
 #define PAGE (3ULL | 1ULL << 10)
 
-/* RAM page by page at its own address, the device and its neighbour as blocks. */
+/* RAM page by page at its own address, the device and its neighbour as blocks.
+ */
 static void write_tables(void)
 {
 	table(0)[0] = (TABLES + SZ_4K) | 3;
@@ -162,10 +163,10 @@ static void set_code(const u32 *words, size_t n)
 	memcpy(t.ram + (CODE - RAM), words, n * sizeof(*words));
 }
 
-#define SET_CODE(...)                                   \
-	do {                                            \
+#define SET_CODE(...)                                       \
+	do {                                                \
 		static const u32 words[] = { __VA_ARGS__ }; \
-		set_code(words, ARRAY_SIZE(words));     \
+		set_code(words, ARRAY_SIZE(words));         \
 	} while (0)
 
 static void set_registers(void)
@@ -378,13 +379,13 @@ static void not_without_completion(void **state)
 static void only_plain_el1(void **state)
 {
 	static const u64 others[] = {
-		0,		     /* EL0 */
-		4,		     /* EL1 with SP_EL0 */
-		9,		     /* EL2 */
-		0x13,		     /* AArch32 */
-		EL1H | 1 << 10,	     /* BTYPE */
-		EL1H | 1 << 20,	     /* illegal state */
-		EL1H | 1 << 21,	     /* single step */
+		0,		/* EL0 */
+		4,		/* EL1 with SP_EL0 */
+		9,		/* EL2 */
+		0x13,		/* AArch32 */
+		EL1H | 1 << 10, /* BTYPE */
+		EL1H | 1 << 20, /* illegal state */
+		EL1H | 1 << 21, /* single step */
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(others); i++) {

@@ -16,22 +16,22 @@
 #define RAM	 0x80000000ULL
 #define RAM_SIZE SZ_2M
 
-#define VALID	  1ULL
-#define TABLE	  3ULL /* and page */
-#define AF	  (1ULL << 10)
-#define RO	  (1ULL << 7)
-#define EL0	  (1ULL << 6)
-#define ATTR(n)	  ((u64)(n) << 2)
-#define GP	  (1ULL << 50)
-#define PXN	  (1ULL << 53)
-#define NEXT_RO	  (1ULL << 62)
-#define NEXT_PXN  (1ULL << 59)
-#define PAN	  (1ULL << 22)
-#define WXN	  (1ULL << 19)
+#define VALID	 1ULL
+#define TABLE	 3ULL /* and page */
+#define AF	 (1ULL << 10)
+#define RO	 (1ULL << 7)
+#define EL0	 (1ULL << 6)
+#define ATTR(n)	 ((u64)(n) << 2)
+#define GP	 (1ULL << 50)
+#define PXN	 (1ULL << 53)
+#define NEXT_RO	 (1ULL << 62)
+#define NEXT_PXN (1ULL << 59)
+#define PAN	 (1ULL << 22)
+#define WXN	 (1ULL << 19)
 
-#define NORMAL	ATTR(0)
-#define DEVICE	ATTR(1)
-#define TAGGED	ATTR(2)
+#define NORMAL	 ATTR(0)
+#define DEVICE	 ATTR(1)
+#define TAGGED	 ATTR(2)
 #define UNCACHED ATTR(3)
 
 #define UPPER 0xffff000000000000ULL
@@ -208,8 +208,7 @@ static void rights_of_pages(void **state)
 	const u64 page = 0x5000 | TABLE | AF;
 
 	put(f, 0x1000, 3, page | RO, 0);
-	leads_to(f, 0x1000, 0x5000,
-		 STAGE1_READ | STAGE1_EXEC | STAGE1_CACHED);
+	leads_to(f, 0x1000, 0x5000, STAGE1_READ | STAGE1_EXEC | STAGE1_CACHED);
 	put(f, 0x1000, 3, page | PXN, 0);
 	leads_to(f, 0x1000, 0x5000, RW | STAGE1_CACHED);
 	put(f, 0x1000, 3, page | GP, 0);
@@ -218,8 +217,7 @@ static void rights_of_pages(void **state)
 	put(f, 0x1000, 3, page | EL0, 0);
 	leads_to(f, 0x1000, 0x5000, RW | STAGE1_CACHED);
 	put(f, 0x1000, 3, page | EL0 | RO, 0);
-	leads_to(f, 0x1000, 0x5000,
-		 STAGE1_READ | STAGE1_EXEC | STAGE1_CACHED);
+	leads_to(f, 0x1000, 0x5000, STAGE1_READ | STAGE1_EXEC | STAGE1_CACHED);
 	f->mmu.pstate = PAN;
 	leads_to(f, 0x1000, 0x5000, STAGE1_EXEC | STAGE1_CACHED);
 	f->mmu.sctlr |= WXN;
@@ -232,8 +230,7 @@ static void rights_from_the_tables_above(void **state)
 	struct fixture *f = *state;
 
 	put(f, 0x1000, 3, 0x5000 | TABLE | AF, NEXT_RO);
-	leads_to(f, 0x1000, 0x5000,
-		 STAGE1_READ | STAGE1_EXEC | STAGE1_CACHED);
+	leads_to(f, 0x1000, 0x5000, STAGE1_READ | STAGE1_EXEC | STAGE1_CACHED);
 	set_granule(f, 12);
 	put(f, 0x1000, 3, 0x5000 | TABLE | AF, NEXT_PXN);
 	leads_to(f, 0x1000, 0x5000, RW | STAGE1_CACHED);
@@ -304,7 +301,8 @@ static void short_addresses(void **state)
 	struct fixture *f = *state;
 	u64 table;
 
-	f->mmu.tcr = (f->mmu.tcr & ~0x3fULL) | 32; /* 4 GiB: level 1, 4 entries */
+	f->mmu.tcr = (f->mmu.tcr & ~0x3fULL) |
+		     32; /* 4 GiB: level 1, 4 entries */
 	table = f->mmu.ttbr[0] = new_table(f) + 0x40;
 	*entry_at(f, table, 3) = 0x80000000 | VALID | AF;
 	leads_to(f, 0xc0001234, 0x80001000, RWX | STAGE1_CACHED);
