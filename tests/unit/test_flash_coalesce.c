@@ -109,7 +109,7 @@ static void buffered_program(void **state)
 	assert_file_is_array();
 }
 
-/* Accesses that come in batches have no use for the ring, even while it is open. */
+/* Accesses in batches have no use for the ring, even while it is open. */
 static void ring_gives_way_to_batches(void **state)
 {
 	(void)state;
