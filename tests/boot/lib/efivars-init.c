@@ -4,8 +4,8 @@
  * is told on the console. NAME is of our namespace, a value is hexadecimal
  * digits, its attributes first (32 bits, little endian).
  *
- *	list            print what efivarfs has: of what is not volatile the
- *	                value, else the attributes
+ *	list            print what is not volatile: values, or the size and
+ *	                a hash of a long one
  *	set NAME VALUE  write it
  *	delete NAME     remove it
  *	wear NAME       write a counter to it, without end
@@ -14,9 +14,9 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <linux/fs.h>
 #include <stdbool.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -29,6 +29,8 @@
 #define EFIVARS	     "/sys/firmware/efi/efivars"
 #define OURS	     "1b6d6c04-5ff4-4b0c-9d7a-2f1c7d1c2a90"
 #define VALUE_MAX    65536
+#define PRINTED_MAX  40
+#define GUID_LEN     36
 #define ATTRIBUTES   4
 #define NON_VOLATILE 1
 
@@ -59,33 +61,54 @@ static void mount_at(const char *type, const char *dir)
 		tell("mount", dir);
 }
 
-static void print_variable(const char *name)
+/* FNV-1a, 64 bits. */
+static uint64_t hash(const uint8_t *bytes, ssize_t size)
+{
+	uint64_t sum = 0xcbf29ce484222325;
+
+	for (ssize_t i = 0; i < size; i++)
+		sum = (sum ^ bytes[i]) * 0x100000001b3;
+	return sum;
+}
+
+/* Little, for each byte costs: a GUID only if it is not that of the last line.
+ */
+static void print_variable(const char *name, char last_guid[GUID_LEN + 1])
 {
 	int fd = open(name, O_RDONLY | O_CLOEXEC);
 	ssize_t size = fd < 0 ? -1 : read(fd, value, sizeof(value));
+	int name_len = (int)strlen(name) - GUID_LEN - 1;
 
-	if (size < ATTRIBUTES) {
-		tell("read", name);
-		size = 0;
-	} else if (!(value[0] & NON_VOLATILE)) {
-		size = ATTRIBUTES;
-	}
-	printf("variable %s ", name);
-	for (ssize_t i = 0; i < size; i++)
-		printf("%02x", value[i]);
-	putchar('\n');
 	close(fd);
+	if (size < ATTRIBUTES || name_len < 0) {
+		tell("read", name);
+		return;
+	}
+	if (!(value[0] & NON_VOLATILE))
+		return;
+	if (strcmp(last_guid, name + name_len + 1)) {
+		strcpy(last_guid, name + name_len + 1);
+		printf("guid %s\n", last_guid);
+	}
+	printf("%.*s: ", name_len, name);
+	if (size > PRINTED_MAX)
+		printf("%zd %016" PRIx64, size, hash(value, size));
+	else
+		for (ssize_t i = 0; i < size; i++)
+			printf("%02x", value[i]);
+	putchar('\n');
 }
 
 static void list(void)
 {
 	DIR *dir = opendir(".");
+	char last_guid[GUID_LEN + 1] = "";
 	struct dirent *entry;
 
 	puts("list begins");
 	while (dir && (entry = readdir(dir)))
 		if (entry->d_name[0] != '.')
-			print_variable(entry->d_name);
+			print_variable(entry->d_name, last_guid);
 	puts("list ends");
 	if (dir)
 		closedir(dir);
