@@ -4,14 +4,14 @@
  *
  *	linux [PARAMETER]...
  *
- * which boots Linux from the archive that `lkvm run --firmware --initrd` has
- *put into RAM (cpio, "newc"): its first file is the kernel, with an EFI stub,
- *and all that follows is the initramfs.
+ * which boots Linux from a cpio archive ("newc") that lkvm's --initrd has put
+ * into RAM: the first file in it is the kernel, with an EFI stub, and all that
+ * follows is the initramfs.
  *
- * Names and layouts: UEFI Specification 2.10, sections 4 (tables), 7
- *(services), 9 (loaded image), 10 (device paths) and 13 (LoadFile2); UEFI Shell
- * Specification 2.2 (dynamic commands, shell parameters); Linux
- * Documentation/arch/arm64/booting and drivers/firmware/efi (initrd).
+ * Names and layouts: UEFI Specification 2.10, sections 4 (tables), 7 (boot
+ * services), 9 (loaded images), 10 (device paths), 13 (LoadFile2); UEFI Shell
+ * Specification 2.2 (dynamic commands, their parameters); Linux
+ * include/linux/efi.h (the GUID of an initrd).
  *
  * Nothing relocates this: no pointer may be initialized statically.
  */
@@ -36,8 +36,7 @@ typedef u64 efi_status;
 
 #define ALIGN_UP(x, a) (((x) + (a)-1) & ~((u64)(a)-1))
 
-/* Where to look for the archive: lkvm puts it behind firmware and device tree.
- */
+/* lkvm puts the archive behind firmware and device tree. */
 #define RAM_START  0x80000000ul
 #define SEARCH_END 0x81000000ul
 #define SEARCH_BY  0x10000
@@ -168,8 +167,7 @@ void *memcpy(void *to, const void *from, size_t size)
 	return to;
 }
 
-/* ---- the archive ----------------------------------------------------------
- */
+/* ---- the archive ------------------------------------------------------ */
 
 /* Fields of a "newc" header: six digits of magic, then thirteen numbers. */
 #define CPIO_HEADER    110
@@ -195,11 +193,15 @@ static u64 cpio_number(const char *at)
 	return value;
 }
 
-/* Returns where the next member is, or NULL where there is none. */
+/*
+ * Returns where the next member is; NULL where there is none, with no data
+ * where even the trailer is missing.
+ */
 static const char *cpio_member(const char *at, struct piece *file)
 {
 	u64 name, data;
 
+	file->data = NULL;
 	if (!same(at, "070701", 6))
 		return NULL;
 	name = (u64)at + CPIO_HEADER;
@@ -214,14 +216,15 @@ static const char *cpio_member(const char *at, struct piece *file)
 /* Returns the archive's end, or NULL. */
 static const char *read_archive(const char *at)
 {
-	struct piece last = {};
+	struct piece last;
 	const char *next = cpio_member(at, &kernel);
 
 	if (!next)
 		return NULL;
 	initrd.data = next;
-	while ((next = cpio_member(next, &last)))
-		;
+	do
+		next = cpio_member(next, &last);
+	while (next);
 	initrd.size = (u64)(last.data - initrd.data);
 	return last.data;
 }
@@ -241,8 +244,7 @@ static efi_status find_archive(struct boot_services *boot)
 	return EFI_NOT_FOUND;
 }
 
-/* ---- what EDK2 calls ------------------------------------------------------
- */
+/* ---- what EDK2 calls -------------------------------------------------- */
 
 static efi_status load_initrd(struct load_file2 *this, void *path,
 			      bool boot_policy, u64 *size, void *buffer)
