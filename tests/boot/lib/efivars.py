@@ -16,6 +16,7 @@ STORES = {
 	uuid.UUID("aaf32c78-947b-439a-a180-2e144ec37792"): "<HBBIQ16xIII16s",
 	uuid.UUID("ddcf3616-3275-4164-98b6-fe85707ffe7d"): "<HBBIII16s",
 }
+AUTHENTICATED = next(iter(STORES))
 STORE_HEADER = "<16sIBBHI"
 FORMATTED, HEALTHY = 0x5A, 0xFE
 # Readable, writable, memory mapped, bits can be cleared one by one, erased is 1.
@@ -126,24 +127,27 @@ def live(flash):
 	return values
 
 
+def record(name, guid, data, state=ADDED, attributes=7):
+	"""A variable as EDK2 writes it, up to where the next one goes."""
+	raw = name.encode("utf-16-le") + b"\0\0"
+	out = struct.pack(STORES[AUTHENTICATED], START, state, 0, attributes, 0, 0, len(raw),
+		len(data), guid.bytes_le) + raw + data
+	return out + b"\xff" * (-len(out) % 4)
+
+
 def formatted(values, flash_size, block=0x10000, volume_size=0xC0000, store_size=0x40000):
 	"""A flash file with these variables, as EDK2 would have made it.
 
 	values is like what live() returns.
 	"""
-	auth = next(iter(STORES))
 	header = struct.pack("<16x16sQ4sIHHHBBIIII", NV_DATA_FV.bytes_le, volume_size, b"_FVH",
 		VOLUME_ATTRIBUTES, 72, 0, 0, 0, 2, flash_size // block, block, 0, 0)
 	checksum = -sum(struct.unpack("<36H", header)) & 0xFFFF
 	flash = bytearray(header[:50] + struct.pack("<H", checksum) + header[52:])
-	flash += struct.pack(STORE_HEADER, auth.bytes_le, store_size - len(flash), FORMATTED,
+	flash += struct.pack(STORE_HEADER, AUTHENTICATED.bytes_le, store_size - len(flash), FORMATTED,
 		HEALTHY, 0, 0)
 	for (name, guid), data in values.items():
-		raw = name.encode("utf-16-le") + b"\0\0"
-		flash += struct.pack(STORES[auth], START, ADDED, 0, 7, 0, 0, len(raw), len(data),
-			guid.bytes_le)
-		flash += raw + data
-		flash += b"\xff" * (-len(flash) % 4)
+		flash += record(name, guid, data)
 	need(len(flash) <= store_size, "too many variables for the store")
 	return bytes(flash + b"\xff" * (flash_size - len(flash)))
 
