@@ -172,7 +172,7 @@ check-fuzz: $(FUZZ_BINS)
 check-lint:
 	$(Q)tests/run tests/lint
 
-check-boot: all guests $(KVM_TEST)
+check-boot: all guests $(KVM_TEST) $(RECORD)
 	$(Q)tests/run --jobs 2 $(BOOT_TESTS)
 
 # Packages and everything that is fetched or built once.
@@ -193,6 +193,15 @@ $(KVM_TEST): tests/kvm/test_kvm.c $(filter-out $(OBJDIR)/main.o \
 	$(Q)$(CC) $(LKVM_CPPFLAGS) $(LKVM_CFLAGS) $(CFLAGS) $(LKVM_LDFLAGS) \
 	-o $@ $^ $(LKVM_LDLIBS)
 
+# lkvm that notes down in which order it writes and syncs its files.
+RECORD := $(BUILD)/tests/lkvm-record
+RECORDED := pwrite write fdatasync fsync ftruncate
+$(RECORD): tests/boot/lib/record.c $(OBJS)
+	$(call say,CC,$@)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(LKVM_CPPFLAGS) $(LKVM_CFLAGS) $(CFLAGS) $(LKVM_LDFLAGS) \
+	$(STATIC_FLAGS) $(RECORDED:%=-Wl,--wrap=%) -o $@ $^ $(LKVM_LDLIBS)
+
 # One test command for everything; the packages have to be there before make
 # looks for compilers, hence a second make.
 check:
@@ -200,7 +209,7 @@ check:
 	$(Q)$(MAKE) --no-print-directory check-all
 
 .PHONY: check-all
-check-all: all guests $(KVM_TEST) $(UNIT_BINS) $(FUZZ_BINS) $(UNIT_DRIVERS)
+check-all: all guests $(KVM_TEST) $(RECORD) $(UNIT_BINS) $(FUZZ_BINS) $(UNIT_DRIVERS)
 	$(Q)tests/run --jobs 2 tests/lint $(UNIT_TESTS) \
 	"tests/fuzz/run $(FUZZ_SECONDS) $(FUZZ_BINS)" $(BOOT_TESTS)
 

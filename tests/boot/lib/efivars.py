@@ -126,10 +126,12 @@ def live(flash):
 	return values
 
 
-def formatted(values, flash_size, block=0x10000, volume_size=0xC0000, store_size=0x40000):
+def formatted(values, flash_size, block=0x10000, volume_size=0xC0000, store_size=0x40000,
+		free=None):
 	"""A flash file with these variables, as EDK2 would have made it.
 
-	values is like what live() returns.
+	values is like what live() returns. With `free` deleted variables take all but
+	about so many bytes.
 	"""
 	auth = next(iter(STORES))
 	header = struct.pack("<16x16sQ4sIHHHBBIIII", NV_DATA_FV.bytes_le, volume_size, b"_FVH",
@@ -138,12 +140,19 @@ def formatted(values, flash_size, block=0x10000, volume_size=0xC0000, store_size
 	flash = bytearray(header[:50] + struct.pack("<H", checksum) + header[52:])
 	flash += struct.pack(STORE_HEADER, auth.bytes_le, store_size - len(flash), FORMATTED,
 		HEALTHY, 0, 0)
-	for (name, guid), data in values.items():
+
+	def add(name, guid, data, state):
+		nonlocal flash
 		raw = name.encode("utf-16-le") + b"\0\0"
-		flash += struct.pack(STORES[auth], START, ADDED, 0, 7, 0, 0, len(raw), len(data),
+		flash += struct.pack(STORES[auth], START, state, 0, 7, 0, 0, len(raw), len(data),
 			guid.bytes_le)
 		flash += raw + data
 		flash += b"\xff" * (-len(flash) % 4)
+
+	for (name, guid), data in values.items():
+		add(name, guid, data, ADDED)
+	while free is not None and len(flash) < store_size - free - 1100:
+		add("Old", NV_DATA_FV, bytes(1000), DELETED & LEAVING)
 	need(len(flash) <= store_size, "too many variables for the store")
 	return bytes(flash + b"\xff" * (flash_size - len(flash)))
 
