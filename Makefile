@@ -154,7 +154,8 @@ UNIT_TESTS := $(UNIT_BINS) \
 	"python3 tests/unit/coalesce_model.py" \
 	"python3 tests/unit/cfi_model.py --self-test" \
 	"python3 tests/unit/cfi_model.py $(BUILD)/unit/chip_driver" \
-	"python3 tests/unit/flash_tool.py $(BUILD)/unit/flash_tool"
+	"python3 tests/unit/flash_tool.py $(BUILD)/unit/flash_tool" \
+	"python3 tests/unit/powercuts_test.py"
 UNIT_DRIVERS := $(BUILD)/unit/chip_driver $(BUILD)/unit/flash_tool
 BOOT_TESTS := $(sort $(wildcard tests/boot/*.test))
 # Each scenario boots its host: one continued from a saved state was once seen

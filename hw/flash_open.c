@@ -296,6 +296,7 @@ static void init(struct flash_store *store, const struct flash_config *config)
 {
 	memset(store, 0, sizeof(*store));
 	store->fd = -1;
+	store->head = FLASH_STORE_NO_HEAD;
 	store->readonly = config->readonly;
 	store->snapshot = config->snapshot;
 	store->sync = config->sync;
@@ -309,6 +310,7 @@ static int open_once(struct opening *o, bool copy)
 	int ret;
 
 	init(o->store, o->config);
+	o->store->block = o->limits->block;
 	o->store->path = strdup(o->config->path);
 	ret = o->store->path ? open_file(o, copy) : unreadable(o, -ENOMEM);
 	if (!ret)

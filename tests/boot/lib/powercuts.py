@@ -14,8 +14,8 @@
 # much to go through, so there are:
 #
 #   prefix   all writes up to one, in their order
-#   torn     the same, but of the last one some of its sectors only, the first
-#            or the last ones
+#   torn     the same, but of the last one the first of its sectors only
+#   tail     or the last of them
 #   alone    one page as it was at some moment; nothing else
 #   without  all up to one write, but for one page
 #   place    all pages up to one, in the order of their places
@@ -100,12 +100,13 @@ class State:
 
 	floor: what was printed before this event is on the medium
 	cut: the last write of which there is something
+	key: the same for the same content, of all records of a file
 	"""
 
-	__slots__ = ("window", "overlay", "floor", "cut", "kind")
+	__slots__ = ("window", "key", "overlay", "floor", "cut", "kind")
 
-	def __init__(self, window, overlay, cut, kind):
-		self.window, self.overlay = window, overlay
+	def __init__(self, window, key, overlay, cut, kind):
+		self.window, self.key, self.overlay = window, key, overlay
 		self.floor, self.cut, self.kind = window.floor, cut, kind
 
 	def also(self, floor, cut):
@@ -125,7 +126,7 @@ class Window:
 class Cuts:
 	"""All contents that a cut may leave. `states` has them by time."""
 
-	KINDS = ("prefix", "torn", "alone", "without", "place")
+	KINDS = ("prefix", "torn", "tail", "alone", "without", "place")
 
 	def __init__(self, before, events, kinds=KINDS):
 		self.kinds = kinds
@@ -189,7 +190,7 @@ class Cuts:
 		if state:
 			state.also(window.floor, cut)
 		else:
-			self.found[key] = State(window, overlay(), cut, kind)
+			self.found[key] = State(window, key, overlay(), cut, kind)
 
 	def add_pages(self, window, key, latest, pages, cut, kind):
 		for page in pages:
@@ -201,9 +202,9 @@ class Cuts:
 		self.add(window, key, dict, window.floor - 1, "prefix")
 		for write in window.pending:
 			old = latest.get(write.page) or self.was(window, write.page)
-			for torn in self.torn(old, write):
+			for kind, torn in self.torn(old, write):
 				self.add(window, key ^ old.hash ^ torn.hash,
-					lambda torn=torn: {**latest, write.page: torn}, write.index, "torn")
+					lambda torn=torn: {**latest, write.page: torn}, write.index, kind)
 			key ^= old.hash ^ write.version.hash
 			latest[write.page] = write.version
 			self.add(window, key, lambda: dict(latest), write.index, "prefix")
@@ -222,8 +223,8 @@ class Cuts:
 		changed = [at for at in range(0, len(was), SECTOR)
 			if was[at:at + SECTOR] != new[at:at + SECTOR]]
 		for at in changed[1:]:
-			yield self.version(write.page, new[:at] + was[at:])
-			yield self.version(write.page, was[:at] + new[at:])
+			yield "torn", self.version(write.page, new[:at] + was[at:])
+			yield "tail", self.version(write.page, was[:at] + new[at:])
 
 	def content(self, state):
 		pages = list(self.page)
