@@ -214,13 +214,15 @@ check-all: all guests $(KVM_TEST) $(RECORD) $(UNIT_BINS) $(FUZZ_BINS) $(UNIT_DRI
 	$(Q)tests/run --jobs 2 tests/lint $(UNIT_TESTS) \
 	"tests/fuzz/run $(FUZZ_SECONDS) $(FUZZ_BINS)" $(BOOT_TESTS)
 
-# An hour of fuzzing, ten million cycles against the model, a hundred kills.
-check-long: all guests $(FUZZ_BINS) $(BUILD)/unit/chip_driver
-	$(Q)KILLS=100 tests/run --timeout 7200 \
+# An hour of fuzzing, ten million cycles against the model, a hundred kills, each
+# cut of power.
+check-long: all guests $(FUZZ_BINS) $(BUILD)/unit/chip_driver $(RECORD)
+	$(Q)KILLS=100 CUTS=all tests/run --timeout 21600 \
 	"tests/fuzz/run 3600 $(FUZZ_BINS)" \
 	"python3 tests/unit/cfi_model.py $(BUILD)/unit/chip_driver \
 	--cycles 10000000 --seed 7" \
-	tests/boot/52-edk2-kill.test
+	tests/boot/52-edk2-kill.test \
+	tests/boot/57-edk2-cuts.test tests/boot/58-jffs2-cuts.test
 
 .PHONY: bench
 bench: all guests

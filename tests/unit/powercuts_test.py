@@ -12,8 +12,8 @@ import sys
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(HERE, "..", "boot", "lib"))
-from powercuts import HEADER, PAGE, SECTOR, BadLog, Cuts, Event, History, Marks, read_log  # noqa: E402
-from powercuts import spread  # noqa: E402
+from powercuts import (HEADER, PAGE, SECTOR, BadLog, Cuts, Event, History, Marks,  # noqa: E402
+	drop_syncs, merged, read_log, spread)
 
 BEGIN, END = Event("B", False, 0, b""), Event("E", False, 0, b"")
 FAILED = Event("E", True, 0, b"")
@@ -150,6 +150,22 @@ def random_records():
 		assert bytes(content) in ours, "%s: the end is missing" % events
 
 
+def syncs_are_dropped():
+	events = [fill(1, 0), BEGIN, END, fill(2, 1), BEGIN, said(b"x"), END, said(b"y"), fill(3, 2),
+		BEGIN, END]
+	is_equal(drop_syncs(events, lambda _: False), [events[n] for n in (0, 3, 5, 7, 8)])
+	is_equal(drop_syncs(events, lambda _: True), events[:-2])
+	is_equal(drop_syncs(events, lambda write: write.data[0] == 2), [events[n]
+		for n in (0, 1, 2, 3, 5, 7, 8)])
+
+
+def contents_are_merged():
+	same = Cuts(BEFORE, [fill(1, 0)])
+	more = Cuts(BEFORE, [fill(1, 0), BEGIN, END, fill(2, 1)])
+	is_equal([[name for name, _ in places] for places in merged([("a", same), ("b", more)])],
+		[["a", "b"], ["a", "b"], ["b"]])
+
+
 # ---- promises --------------------------------------------------------------
 
 def floors():
@@ -216,7 +232,8 @@ def spreading():
 
 TESTS = (nothing_written, pages_in_any_order, one_page_keeps_its_order, a_sync_is_a_barrier,
 	only_its_end_is_one, a_sync_does_not_cover_what_comes_in_it, sectors_are_torn,
-	writes_over_pages, strictness, random_records, floors, histories, marks, logs, bad_logs,
+	writes_over_pages, strictness, random_records, syncs_are_dropped, contents_are_merged,
+	floors, histories, marks, logs, bad_logs,
 	spreading)
 
 

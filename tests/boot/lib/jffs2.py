@@ -4,6 +4,7 @@
 # Layout: Linux, include/uapi/linux/jffs2.h; what counts: fs/jffs2/scan.c. Of
 # directories there is the root only, and no data are compressed but by zlib.
 
+import functools
 import struct
 import zlib
 
@@ -38,72 +39,73 @@ def is_erased(flash, at, end):
 	return flash.count(b"\xff", at, end) == end - at
 
 
-def nodes(flash):
-	"""[(offset, type)] of what is found, block by block."""
-	for block in range(0, len(flash), BLOCK):
-		at, end = block, block + BLOCK
-		if is_erased(flash, at, at + EMPTY_SCAN):
-			continue
-		while at < end:
-			found = header_at(flash, at, end)
-			if found:
-				yield at, found[0]
-				at += (found[1] + 3) & ~3
-			else:
-				at += 4
+def nodes(block):
+	"""[(offset, type)] of what is found in a block."""
+	if is_erased(block, 0, EMPTY_SCAN):
+		return
+	at = 0
+	while at < len(block):
+		found = header_at(block, at, len(block))
+		if found:
+			yield at, found[0]
+			at += (found[1] + 3) & ~3
+		else:
+			at += 4
 
 
-def dirents(flash, found):
-	"""{name: inode}, of the newest entry each."""
-	newest = {}
-	for at, kind in found:
-		if kind != DIRENT_TYPE:
-			continue
-		_, _, _, _, parent, version, inode, _, size, _, node_crc, name_crc = \
-			DIRENT.unpack_from(flash, at)
-		name = bytes(flash[at + DIRENT.size:at + DIRENT.size + size])
-		if crc(flash[at:at + DIRENT.size - 8]) != node_crc or crc(name) != name_crc:
-			continue
-		if parent == ROOT and version >= newest.get(name, (0,))[0]:
-			newest[name] = version, inode
-	return {name.decode(): inode for name, (_, inode) in newest.items() if inode}
+def dirent(block, at):
+	"""(name, version, inode), or None."""
+	_, _, _, _, parent, version, inode, _, size, _, node_crc, name_crc = \
+		DIRENT.unpack_from(block, at)
+	name = block[at + DIRENT.size:at + DIRENT.size + size]
+	if crc(block[at:at + DIRENT.size - 8]) != node_crc or crc(name) != name_crc:
+		return None
+	return (name.decode(), version, inode) if parent == ROOT else None
 
 
-def inodes(flash, found):
-	"""{number: [(version, size, offset, data)]}"""
-	pieces = {}
-	for at, kind in found:
-		if kind != INODE_TYPE:
-			continue
-		(_, _, _, _, number, version, _, _, _, size, _, _, _, offset, stored, length, packed, _,
-			_, data_crc, node_crc) = INODE.unpack_from(flash, at)
-		data = bytes(flash[at + INODE.size:at + INODE.size + stored])
-		if crc(flash[at:at + INODE.size - 8]) != node_crc or crc(data) != data_crc:
-			continue
-		if packed == ZERO:
-			data = bytes(length)
-		elif packed == ZLIB:
-			data = zlib.decompress(data)
-		elif packed != NONE:
-			raise ValueError("at %#x: compressed by %d" % (at, packed))
-		pieces.setdefault(number, []).append((version, size, offset, data))
-	return pieces
+def piece(block, at):
+	"""(inode, version, size of the file, offset, data), or None."""
+	(_, _, _, _, number, version, _, _, _, size, _, _, _, offset, stored, length, packed, _,
+		_, data_crc, node_crc) = INODE.unpack_from(block, at)
+	data = block[at + INODE.size:at + INODE.size + stored]
+	if crc(block[at:at + INODE.size - 8]) != node_crc or crc(data) != data_crc:
+		return None
+	if packed == ZERO:
+		data = bytes(length)
+	elif packed == ZLIB:
+		data = zlib.decompress(data)
+	elif packed != NONE:
+		raise ValueError("at %#x: compressed by %d" % (at, packed))
+	return number, version, size, offset, data
+
+
+@functools.lru_cache(1024)
+def contents(block):
+	"""The good dirents and pieces of files in a block; most are asked for often."""
+	found = list(nodes(block))
+	return [[good for good in (read(block, at) for at, kind in found if kind == wanted) if good]
+		for wanted, read in ((DIRENT_TYPE, dirent), (INODE_TYPE, piece))]
 
 
 def files(flash):
 	"""{name: content}"""
-	found = list(nodes(flash))
-	pieces = inodes(flash, found)
-	contents = {}
-	for name, number in dirents(flash, found).items():
+	newest, pieces, found = {}, {}, {}
+	for at in range(0, len(flash), BLOCK):
+		names, data = contents(flash[at:at + BLOCK])
+		for name, version, inode in names:
+			newest[name] = max(newest.get(name, (0, 0)), (version, inode))
+		for number, *rest in data:
+			pieces.setdefault(number, []).append(rest)
+	for name, (_, number) in newest.items():
+		if number not in pieces:	# 0 is for one that was removed
+			continue
 		content = bytearray()
-		for _, size, offset, data in sorted(pieces.get(number, ())):
+		for _, size, offset, data in sorted(pieces[number]):
 			content += bytes(max(0, offset + len(data) - len(content)))
 			content[offset:offset + len(data)] = data
 			content[size:] = bytes(max(0, size - len(content)))
-		if number in pieces:
-			contents[name] = bytes(content)
-	return contents
+		found[name] = bytes(content)
+	return found
 
 
 def unclean(flash):

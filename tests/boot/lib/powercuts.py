@@ -239,6 +239,29 @@ class Cuts:
 			", ".join("%d %s" % (n, kind) for kind, n in sorted(kinds.items())))
 
 
+def drop_syncs(events, kept):
+	"""The events without those syncs for whose next write kept(write) is false."""
+	left, following = [], None
+	keep = False
+	for event in reversed(events):
+		if event.kind == "W":
+			following = event
+		elif event.kind == "E":
+			keep = following is not None and kept(following)
+		if event.kind not in "BE" or keep:
+			left.append(event)
+	return left[::-1]
+
+
+def merged(recordings):
+	"""[[(recording, state)]]: one content each. recordings: [(recording, cuts)]"""
+	contents = collections.defaultdict(list)
+	for recording, cuts in recordings:
+		for state in cuts.states:
+			contents[state.key].append((recording, state))
+	return list(contents.values())
+
+
 class History:
 	"""What was done to named things, and when that was known to be done.
 
