@@ -156,11 +156,13 @@ UNIT_TESTS := $(UNIT_BINS) \
 	"python3 tests/unit/cfi_model.py --self-test" \
 	"python3 tests/unit/cfi_model.py $(BUILD)/unit/chip_driver" \
 	"python3 tests/unit/flash_tool.py $(BUILD)/unit/flash_tool" \
-	"python3 tests/unit/acpi_tables.py $(BUILD)/unit/acpi_dump"
+	"python3 tests/unit/acpi_tables.py $(BUILD)/unit/acpi_dump" \
+	"python3 tests/unit/powercuts_test.py"
 UNIT_DRIVERS := $(BUILD)/unit/chip_driver $(BUILD)/unit/flash_tool \
 	$(BUILD)/unit/acpi_dump
 KVM_TEST := $(BUILD)/tests/test_kvm
 A64_TEST := $(BUILD)/tests/test_a64
+RECORD := $(BUILD)/tests/lkvm-record
 BOOT_TESTS := $(sort $(wildcard tests/boot/*.test))
 # Each scenario boots its host: one continued from a saved state was once seen
 # to lose its timer interrupts.
@@ -177,7 +179,7 @@ check-fuzz: $(FUZZ_BINS)
 check-lint:
 	$(Q)tests/run tests/lint
 
-check-boot: all guests $(KVM_TEST) $(A64_TEST)
+check-boot: all guests $(KVM_TEST) $(A64_TEST) $(RECORD)
 	$(Q)tests/run --jobs 2 $(BOOT_TESTS)
 
 # Packages and everything that is fetched or built once.
@@ -205,6 +207,14 @@ $(A64_TEST): tests/kvm/test_a64.c tests/kvm/a64_words.c \
 	$(Q)$(CC) $(LKVM_CPPFLAGS) $(LKVM_CFLAGS) $(CFLAGS) $(LKVM_LDFLAGS) \
 	$(STATIC_FLAGS) -o $@ $(filter-out %.h,$^)
 
+# lkvm that notes down in which order it writes and syncs its files.
+RECORDED := pwrite write fdatasync fsync ftruncate
+$(RECORD): tests/boot/lib/record.c $(OBJS)
+	$(call say,CC,$@)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(LKVM_CPPFLAGS) $(LKVM_CFLAGS) $(CFLAGS) $(LKVM_LDFLAGS) \
+	$(STATIC_FLAGS) $(RECORDED:%=-Wl,--wrap=%) -o $@ $^ $(LKVM_LDLIBS)
+
 # One test command for everything; the packages have to be there before make
 # looks for compilers, hence a second make.
 check:
@@ -212,18 +222,20 @@ check:
 	$(Q)$(MAKE) --no-print-directory check-all
 
 .PHONY: check-all
-check-all: all guests $(KVM_TEST) $(A64_TEST) $(UNIT_BINS) $(FUZZ_BINS) \
-		$(UNIT_DRIVERS)
+check-all: all guests $(KVM_TEST) $(A64_TEST) $(RECORD) $(UNIT_BINS) \
+		$(FUZZ_BINS) $(UNIT_DRIVERS)
 	$(Q)tests/run --jobs 2 tests/lint $(UNIT_TESTS) \
 	"tests/fuzz/run $(FUZZ_SECONDS) $(FUZZ_BINS)" $(BOOT_TESTS)
 
-# An hour of fuzzing, ten million cycles against the model, a hundred kills.
-check-long: all guests $(FUZZ_BINS) $(BUILD)/unit/chip_driver
-	$(Q)KILLS=100 tests/run --timeout 7200 \
+# An hour of fuzzing, ten million cycles against the model, a hundred kills, each
+# cut of power.
+check-long: all guests $(FUZZ_BINS) $(BUILD)/unit/chip_driver $(RECORD)
+	$(Q)KILLS=100 CUTS=all tests/run --timeout 21600 \
 	"tests/fuzz/run 3600 $(FUZZ_BINS)" \
 	"python3 tests/unit/cfi_model.py $(BUILD)/unit/chip_driver \
 	--cycles 10000000 --seed 7" \
-	tests/boot/52-edk2-kill.test
+	tests/boot/52-edk2-kill.test \
+	tests/boot/57-edk2-cuts.test tests/boot/58-jffs2-cuts.test
 
 .PHONY: bench
 bench: all guests

@@ -265,10 +265,10 @@ static int change(struct cfi_flash *flash, const struct operation *op)
 	return ret;
 }
 
-/* What was written before an erase is never to be lost without it. */
 static int perform(struct cfi_flash *flash, const struct operation *op)
 {
-	int ret = op->erase ? flash_store_sync(&flash->store) : 0;
+	int ret = flash_store_order(&flash->store, (u64)op->addr * BUS_WIDTH,
+				    (size_t)op->count * BUS_WIDTH, op->erase);
 
 	if (!ret)
 		ret = change(flash, op);

@@ -300,6 +300,7 @@ static void init(struct flash_store *store, const struct flash_config *config)
 {
 	memset(store, 0, sizeof(*store));
 	store->fd = -1;
+	store->head = FLASH_STORE_NO_HEAD;
 	store->readonly = config->readonly;
 	store->snapshot = config->snapshot;
 	store->sync = config->sync;
@@ -314,6 +315,7 @@ static int open_once(struct opening *o, bool copy)
 
 	o->copied = false;
 	init(o->store, o->config);
+	o->store->block = o->limits->block;
 	o->store->path = strdup(o->config->path);
 	ret = o->store->path ? open_file(o, copy) : unreadable(o, -ENOMEM);
 	if (!ret)

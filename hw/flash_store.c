@@ -166,6 +166,26 @@ int flash_store_sync(struct flash_store *store)
 	return ret;
 }
 
+int flash_store_order(struct flash_store *store, u64 offset, size_t len,
+		      bool erase)
+{
+	u64 piece = ALIGN_DOWN(offset, FLASH_STORE_PIECE);
+	int ret = 0;
+
+	if (erase || store->erased ||
+	    (store->head != FLASH_STORE_NO_HEAD && store->head != piece) ||
+	    !is_erased(store->array + offset, len)) {
+		ret = flash_store_sync(store);
+		store->head = FLASH_STORE_NO_HEAD;
+	}
+	if (ret)
+		return ret;
+	store->erased = erase;
+	if (piece % store->block == 0)
+		store->head = piece;
+	return 0;
+}
+
 int flash_store_complete(struct flash_store *store)
 {
 	store->checked = false;

@@ -17,18 +17,23 @@
 /* The largest piece of a change: no page of any arm64 host is smaller. */
 #define FLASH_STORE_PIECE SZ_4K
 
+#define FLASH_STORE_NO_HEAD UINT64_MAX
+
 struct flash_store {
 	char *path;
 	int fd;
 	bool readonly;
 	bool snapshot;	/* changes stay in the array */
 	bool dirty;	/* written to since the last sync */
+	bool erased;	/* what comes next has to find the erase durable */
+	u64 head;	/* a block's first piece, programmed since, or none */
 	bool cut_short; /* the file, by somebody else: nothing is written */
 	bool checked;	/* its length, in the command under way */
 	enum flash_sync sync;
 	int sync_error; /* of the first sync that failed, for good, or 0 */
 	u8 *array;	/* `size` bytes, page aligned */
 	u64 size;	/* bytes of the bank: a power of two */
+	u64 block;	/* bytes of an erase block */
 	u64 persistent; /* the first bytes of the array that the file holds */
 	struct flash_fault fault; /* what is to go wrong; the bank asks it */
 	/* Statistics. */
@@ -66,6 +71,20 @@ int flash_store_write(struct flash_store *store, u64 offset, const u8 *data,
  * not do anything about it.
  */
 int flash_store_sync(struct flash_store *store);
+
+/*
+ * Before a program or erase of [offset, offset + len): makes durable, as by
+ * flash_store_sync(), what it must not come to the medium before. That is
+ * - all, for an erase, and for a program of what is not erased: it may give up
+ *   what was copied elsewhere;
+ * - an erase just done: the program may say that the block is good;
+ * - what a block begins with, unless that goes on: file systems look there
+ *   whether there is something in the block.
+ * Other programs may come to the medium in any order. Returns 0, or -errno if
+ * the command must not be carried out.
+ */
+int flash_store_order(struct flash_store *store, u64 offset, size_t len,
+		      bool erase);
 
 /*
  * A program or erase was carried out, and the guest is about to see that: in

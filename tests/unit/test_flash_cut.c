@@ -209,6 +209,7 @@ static void cut_in_erase(void **state)
 	make("", 0, 0, 3);
 	program(0x100, 0);
 	program(0x104, 0);
+	fake.nr_syncs = 0;
 	erase(0x31234);
 	assert_said("power is cut in operation 3, an erase at 0x30000");
 	assert_in_range(changed(0x30000, BLOCK), BLOCK / 2, BLOCK - 1);

@@ -70,25 +70,93 @@ static unsigned int nr_lines(void)
 
 /* ---- Modes --------------------------------------------------------------- */
 
+/* With two erased blocks that are durable. */
+static void make_erased(const char *options)
+{
+	make(options);
+	erase(0x10000);
+	erase(0x20000);
+	assert_int_equal(settle(), 0);
+	memset(fake.calls, 0, sizeof(fake.calls));
+	flash->store.syncs = 0;
+}
+
 /* Programs alone are not waited for; an erase is held back until they are. */
 static void ordered(void **state)
 {
 	(void)state;
-	program(0x100, 0);
-	buffer_program(0x2000, 0, 32);
-	assert_calls("ww");
+	make_erased("");
+	program(0x11100, 0);
+	buffer_program(0x12000, 0, 32);
+	program(0x21000, 0);
+	assert_calls("www");
 	erase(0x10000);
 	assert_status(0x80);
-	assert_calls("s" ERASE_WRITES);
-	program(0x30000, 0);
-	assert_calls("w");
+	assert_calls("sww"); /* what is not erased anyhow */
 	erase(0x20000);
-	assert_calls("s" ERASE_WRITES);
+	assert_calls("sw");
 	assert_int_equal(quiesce(), 0);
 	assert_calls("s");
 	assert_int_equal(quiesce(), 0);
 	assert_calls("");
 	assert_int_equal(flash->store.syncs, 3);
+}
+
+/* A file system may note down in a block that it is erased. */
+static void program_after_erase(void **state)
+{
+	(void)state;
+	make_erased("");
+	erase(0x30000);
+	assert_calls(ERASE_WRITES);
+	program(0x21000, 0); /* wherever it is */
+	program(0x31000, 0);
+	assert_calls("sww");
+	assert_int_equal(settle(), 0);
+	erase(0x40000);
+	assert_int_equal(settle(), 0);
+	assert_calls("s" ERASE_WRITES "s");
+	program(0x40000, 0);
+	assert_calls("w");
+}
+
+/* Nothing is found in a block before what it begins with. */
+static void head_of_a_block(void **state)
+{
+	(void)state;
+	make_erased("");
+	program(0x10000, 0);
+	buffer_program(0x10100, 0, 32);
+	assert_calls("ww");
+	program(0x11000, 0);
+	assert_calls("sw");
+	program(0x12000, 0);
+	program(0x20100, 0);
+	assert_calls("ww");
+	program(0x13000, 0);
+	assert_calls("sw");
+	buffer_program(0x20e00, 0, 160); /* over its end */
+	program(0x10200, 0);
+	assert_calls("wwsw");
+	program(0x20200, 0);
+	assert_calls("sw");
+}
+
+/* Bits that are cleared later may give up what was written elsewhere before. */
+static void program_again(void **state)
+{
+	(void)state;
+	make_erased("");
+	program(0x11000, 0x7fffffff);
+	buffer_program(0x21000, 0xffffff00, 2);
+	assert_calls("ww");
+	program(0x11000, 0x3fffffff);
+	assert_calls("sw");
+	buffer_program(0x21004, 0xffff0000,
+		       2); /* of the second there is nothing */
+	assert_calls("sw");
+	program(0x11004, 0);
+	assert_calls("w");
 }
 
 /* What changes nothing has nothing to wait for. */
@@ -109,14 +177,15 @@ static void ordered_without_changes(void **state)
 static void settled(void **state)
 {
 	(void)state;
-	program(0x100, 0);
-	program(0x104, 0);
+	make_erased("");
+	program(0x10100, 0);
+	program(0x10104, 0);
 	assert_int_equal(settle(), 0);
 	assert_calls("wws");
 	assert_int_equal(settle(), 0);
 	assert_int_equal(quiesce(), 0);
 	assert_calls("");
-	program(0x108, 0);
+	program(0x10108, 0);
 	assert_int_equal(settle(), 0);
 	assert_calls("ws");
 }
@@ -218,12 +287,13 @@ static void time_is_counted(void **state)
 static void sync_before_erase_fails(void **state)
 {
 	(void)state;
-	program(0x100, 0);
+	make_erased("");
+	program(0x10100, 0);
 	fake.fdatasync = EIO;
 	erase(0x10000);
 	assert_status(0xa8);
 	assert_calls("ws");
-	assert_rest_untouched(0x100, 4);
+	assert_int_equal(file_byte(0x10100), 0);
 	assert_said(PATH);
 	assert_said("unable to make the content durable: Input/output error");
 	/* It is for good, whatever the medium says later. */
@@ -232,7 +302,11 @@ static void sync_before_erase_fails(void **state)
 	erase(0x10000);
 	assert_status(0xa8);
 	cmd(0, 0x50);
-	program(0x104, 0);
+	program(0x10100, 0);
+	program(0x200, 0);
+	assert_status(0x98);
+	cmd(0, 0x50);
+	program(0x10104, 0);
 	assert_status(0x80);
 	assert_int_equal(settle(), -EIO);
 	forget_messages();
@@ -334,9 +408,10 @@ static void locked_is_no_failure(void **state)
 static void cut_short(void **state)
 {
 	(void)state;
-	program(0x100, 0);
+	make_erased("");
+	program(0x11100, 0);
 	assert_int_equal(truncate(PATH, 1000), 0);
-	program(0x80000, 0);
+	program(0x21000, 0);
 	assert_status(0x98);
 	assert_said(PATH);
 	assert_said("was cut short to 1000 bytes by somebody else; it had "
@@ -353,8 +428,9 @@ static void cut_short(void **state)
 	assert_null(strstr(messages, "cut short"));
 	/* What the guest reads is still what it was. */
 	cmd(0, 0xff);
+	assert_int_equal(rd(0x21000, 1), 0xff);
 	assert_int_equal(rd(0x80000, 1), pattern(0x80000));
-	assert_int_equal(rd(0x100, 4), 0);
+	assert_int_equal(rd(0x11100, 4), 0);
 	assert_int_equal(quiesce(), -EIO);
 	assert_said("programs or erases could not be written");
 	assert_calls("");
@@ -469,6 +545,9 @@ int main(void)
 {
 	static const struct CMUnitTest tests[] = {
 		BANK_TEST(ordered),
+		BANK_TEST(program_after_erase),
+		BANK_TEST(head_of_a_block),
+		BANK_TEST(program_again),
 		BANK_TEST(ordered_without_changes),
 		BANK_TEST(settled),
 		BANK_TEST(back_in_array_mode),

@@ -135,10 +135,12 @@ def record(name, guid, data, state=ADDED, attributes=7):
 	return out + b"\xff" * (-len(out) % 4)
 
 
-def formatted(values, flash_size, block=0x10000, volume_size=0xC0000, store_size=0x40000):
+def formatted(values, flash_size, block=0x10000, volume_size=0xC0000, store_size=0x40000,
+		free=None):
 	"""A flash file with these variables, as EDK2 would have made it.
 
-	values is like what live() returns.
+	values is like what live() returns. With `free` deleted variables take all but
+	about so many bytes.
 	"""
 	header = struct.pack("<16x16sQ4sIHHHBBIIII", NV_DATA_FV.bytes_le, volume_size, b"_FVH",
 		VOLUME_ATTRIBUTES, 72, 0, 0, 0, 2, flash_size // block, block, 0, 0)
@@ -148,6 +150,8 @@ def formatted(values, flash_size, block=0x10000, volume_size=0xC0000, store_size
 		HEALTHY, 0, 0)
 	for (name, guid), data in values.items():
 		flash += record(name, guid, data)
+	while free is not None and len(flash) < store_size - free - 1100:
+		flash += record("Old", NV_DATA_FV, bytes(1000), DELETED & LEAVING)
 	need(len(flash) <= store_size, "too many variables for the store")
 	return bytes(flash + b"\xff" * (flash_size - len(flash)))
 
