@@ -125,8 +125,7 @@ static void *batch_ram(struct a64_cpu *cpu, u64 va, unsigned int len,
 /* Someone wants this vCPU to stop, or to be out of the way. */
 static bool is_wanted(const struct vcpu *vcpu)
 {
-	return vcpu->run->immediate_exit || atomic_load(&vcpu->vm->paused) ||
-	       atomic_load(&vcpu->vm->stopping) ||
+	return vcpu->run->immediate_exit || atomic_load(&vcpu->vm->stopping) ||
 	       atomic_load(&vcpu->vm->exit_reason) != VM_EXIT_NONE;
 }
 
@@ -182,6 +181,8 @@ static int batch_device(struct a64_cpu *cpu, u64 va, unsigned int len,
 	region = find_region(batch, ipa, len, write);
 	if (!region)
 		return -EFAULT;
+	/* The device may be held by one who waits for us to leave the guest. */
+	vcpu_leave(batch->vcpu);
 	/* What other vCPUs wrote before comes before. */
 	mmio_ring_flush(&vm->ring);
 	if (write)
@@ -189,6 +190,9 @@ static int batch_device(struct a64_cpu *cpu, u64 va, unsigned int len,
 	else
 		*value = mmio_bus_read(&vm->bus, ipa, len);
 	account(batch, region, write);
+	/* What is left of the instruction changes nothing but its registers. */
+	if (!vcpu_try_enter(batch->vcpu))
+		cpu->left = 0;
 	return 0;
 }
 
@@ -309,7 +313,10 @@ static int run(struct batch *batch)
 	batch->accesses = 0;
 	batch->total = MAX_TOTAL;
 	give(batch, 0);
+	if (!vcpu_try_enter(batch->vcpu))
+		return 0;
 	done = a64_run(&batch->cpu);
+	vcpu_leave(batch->vcpu);
 	atomic_fetch_add_explicit(&stats->batched, batch->accesses,
 				  memory_order_relaxed);
 	atomic_fetch_add_explicit(&stats->batches, !!batch->accesses,

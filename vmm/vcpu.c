@@ -159,13 +159,9 @@ static void run_failed(struct vcpu *vcpu, int err)
 	fail(vcpu, text, (u64)err);
 }
 
-static void wait_for_resume(struct vcpu *vcpu)
+static void wait_for_resume(struct vm *vm)
 {
-	struct vm *vm = vcpu->vm;
-
 	pthread_mutex_lock(&vm->pause_lock);
-	atomic_store(&vcpu->in_guest, false);
-	pthread_cond_broadcast(&vm->pause_changed);
 	while (atomic_load(&vm->paused))
 		pthread_cond_wait(&vm->pause_changed, &vm->pause_lock);
 	pthread_mutex_unlock(&vm->pause_lock);
@@ -175,23 +171,35 @@ static void wait_for_resume(struct vcpu *vcpu)
  * Whoever pauses sets `paused` and then looks at `in_guest`; here it is the
  * other way round, so that one of both sees the other.
  */
-static int enter_guest(struct vcpu *vcpu)
+bool vcpu_try_enter(struct vcpu *vcpu)
+{
+	atomic_store(&vcpu->in_guest, true);
+	if (!atomic_load(&vcpu->vm->paused))
+		return true;
+	vcpu_leave(vcpu);
+	return false;
+}
+
+void vcpu_leave(struct vcpu *vcpu)
 {
 	struct vm *vm = vcpu->vm;
+
+	atomic_store(&vcpu->in_guest, false);
+	if (!atomic_load(&vm->paused))
+		return;
+	pthread_mutex_lock(&vm->pause_lock);
+	pthread_cond_broadcast(&vm->pause_changed);
+	pthread_mutex_unlock(&vm->pause_lock);
+}
+
+static int run_guest(struct vcpu *vcpu)
+{
 	int ret;
 
-	atomic_store(&vcpu->in_guest, true);
-	while (atomic_load(&vm->paused)) {
-		wait_for_resume(vcpu);
-		atomic_store(&vcpu->in_guest, true);
-	}
+	while (!vcpu_try_enter(vcpu))
+		wait_for_resume(vcpu->vm);
 	ret = ioctl(vcpu->fd, KVM_RUN, 0) < 0 ? -errno : 0;
-	atomic_store(&vcpu->in_guest, false);
-	if (atomic_load(&vm->paused)) {
-		pthread_mutex_lock(&vm->pause_lock);
-		pthread_cond_broadcast(&vm->pause_changed);
-		pthread_mutex_unlock(&vm->pause_lock);
-	}
+	vcpu_leave(vcpu);
 	return ret;
 }
 
@@ -223,7 +231,7 @@ void vm_resume(struct vm *vm)
 
 static void run_once(struct vcpu *vcpu)
 {
-	int ret = enter_guest(vcpu);
+	int ret = run_guest(vcpu);
 
 	if (ret == -EINTR || ret == -EAGAIN) {
 		/* Cleared before `stopping` is looked at: see this_run. */

@@ -73,7 +73,7 @@ struct vcpu {
 	struct kvm_run *run;
 	pthread_t thread;
 	bool started;
-	atomic_bool in_guest; /* in KVM_RUN, or just about to enter it */
+	atomic_bool in_guest; /* see vcpu_try_enter() */
 	void *arch;	      /* the architecture's own state of it */
 	struct vcpu_stats stats;
 };
@@ -162,6 +162,15 @@ const char *vm_exit_name(enum vm_exit reason);
  */
 void vm_pause(struct vm *vm);
 void vm_resume(struct vm *vm);
+
+/*
+ * For what runs the guest in another way than by KVM_RUN, on the vCPU's thread:
+ * from here to vcpu_leave() it counts as being in the guest. False, and it does
+ * not, if there is a pause; then, and when it is kicked, it has to come to an
+ * end soon. It may not wait for anything meanwhile that one who pauses holds.
+ */
+bool vcpu_try_enter(struct vcpu *vcpu);
+void vcpu_leave(struct vcpu *vcpu);
 
 /* Makes vCPU return from KVM_RUN, even if it is only about to enter. */
 void vcpu_kick(struct vcpu *vcpu);

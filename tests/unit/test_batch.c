@@ -71,6 +71,19 @@ void mmio_ring_flush(struct mmio_ring *ring)
 	t.flushes++;
 }
 
+bool vcpu_try_enter(struct vcpu *vcpu)
+{
+	assert_ptr_equal(vcpu, &t.vcpu);
+	atomic_store(&vcpu->in_guest, !atomic_load(&t.vm.paused));
+	return atomic_load(&vcpu->in_guest);
+}
+
+void vcpu_leave(struct vcpu *vcpu)
+{
+	assert_ptr_equal(vcpu, &t.vcpu);
+	atomic_store(&vcpu->in_guest, false);
+}
+
 int cpu_get_pc(struct vcpu *vcpu, u64 *pc)
 {
 	assert_ptr_equal(vcpu, &t.vcpu);
@@ -124,6 +137,7 @@ static void device_write(struct mmio_region *region, u64 offset, u64 value,
 			 unsigned int len)
 {
 	(void)region;
+	assert_false(atomic_load(&t.vcpu.in_guest));
 	assert_int_equal(len, 4);
 	assert_true(t.writes < WORDS);
 	t.offsets[t.writes] = offset;
@@ -357,7 +371,17 @@ static void stops_when_wanted(void **state)
 		assert_int_equal(t.regs.pc, CODE + 8);
 		/* Whoever kicked finds it as he left it. */
 		assert_int_equal(t.run.immediate_exit, how[i] == kick_now);
+		assert_false(atomic_load(&t.vcpu.in_guest));
 	}
+}
+
+static void not_in_a_pause(void **state)
+{
+	(void)state;
+	SET_CODE(ADD_X5, ADD_X5, BRK);
+	pause_now();
+	expect_nothing(1);
+	assert_int_equal(t.regs.x[5], 0);
 }
 
 static void not_if_kicked_before(void **state)
@@ -518,6 +542,7 @@ int main(void)
 		TEST(not_for_long_without_access),
 		TEST(not_for_ever),
 		TEST(stops_when_wanted),
+		TEST(not_in_a_pause),
 		TEST(not_if_kicked_before),
 		TEST(not_without_completion),
 		TEST(only_plain_el1),
