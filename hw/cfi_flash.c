@@ -615,6 +615,7 @@ static void init(struct cfi_flash *flash, const struct cfi_flash_params *params)
 		.size = params->store.size,
 		.ops = &flash_mmio_ops,
 		.slot = &flash->slot,
+		.code = params->code,
 	};
 	snprintf(flash->label, sizeof(flash->label), "%s", params->label);
 }

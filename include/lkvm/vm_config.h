@@ -9,6 +9,15 @@
 
 #define FLASH_MAX_BANKS 4
 
+struct fw_cfg_config;
+
+/* Which computer the guest finds itself in: see arm/machine-*.c. */
+enum machine_name {
+	MACHINE_DEFAULT, /* kvmtool's, unless firmware needs another */
+	MACHINE_KVMTOOL,
+	MACHINE_VIRT, /* QEMU's */
+};
+
 enum irqchip {
 	IRQCHIP_AUTO, /* the best that KVM offers */
 	IRQCHIP_GICV2,
@@ -47,6 +56,7 @@ struct vm_config {
 	const char *kernel;
 	const char *initrd;
 	const char *firmware;
+	bool firmware_auto;    /* instead of a name: one that is installed */
 	const char *params;    /* appended to the kernel command line */
 	const char *hugetlbfs; /* mount point that RAM comes from */
 	const char *dump_dtb;
@@ -59,7 +69,10 @@ struct vm_config {
 	bool nodefaults;
 	struct flash_config flash[FLASH_MAX_BANKS];
 	unsigned int nr_flash;
+	struct fw_cfg_config *fw_cfg; /* nr_fw_cfg of them; the caller's */
+	unsigned int nr_fw_cfg;
 
+	enum machine_name machine;
 	enum irqchip irqchip;
 	bool aarch32;
 	bool pmu;
