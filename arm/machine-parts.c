@@ -90,6 +90,21 @@ static struct mmio_ring *ring_for(struct machine *machine, unsigned int n)
 	return &machine->vm.ring;
 }
 
+/*
+ * The bank that has page tables where KVM does not like that is a copy that the
+ * guest can write to, and no chip sees what is written.
+ */
+static bool is_plain_memory(const struct machine *machine, unsigned int n)
+{
+	if (!has_code(machine, n) ||
+	    probe_walks_in_flash(machine->config->kvm_dev, machine->kvm_type))
+		return false;
+	pr_info("flash %s: this host's kernel is one that allows no page "
+		"tables in flash: the guest gets a copy in plain memory",
+		machine->flash[n].path);
+	return true;
+}
+
 static const char *label_for(const struct machine *machine, unsigned int n,
 			     const char *name)
 {
@@ -131,6 +146,7 @@ static int add_bank(struct machine *machine, unsigned int n,
 		.label = label_for(machine, n, names[n]),
 		.block = machine->type->flash_block,
 		.code = has_code(machine, n),
+		.plain_memory = is_plain_memory(machine, n),
 		.ring = ring_for(machine, n),
 		.loop = &machine->vm.loop,
 	};

@@ -156,15 +156,14 @@ static unsigned int wanted_vcpus(const struct vm_config *config)
 static int create(struct machine *machine)
 {
 	unsigned int nr_vcpus = wanted_vcpus(machine->config);
-	unsigned long type = 0;
 	int ret = check_affinity(machine->config);
 
 	if (!ret)
 		ret = ram_choose_size(machine, nr_vcpus);
 	if (!ret)
-		ret = choose_vm_type(machine, &type);
+		ret = choose_vm_type(machine, &machine->kvm_type);
 	if (!ret)
-		ret = vm_create(&machine->vm, type);
+		ret = vm_create(&machine->vm, machine->kvm_type);
 	if (!ret)
 		ret = features_choose(machine);
 	if (!ret)

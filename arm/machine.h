@@ -104,7 +104,8 @@ struct machine {
 	struct pl061 *gpio;
 	struct fw_cfg *fw_cfg;
 
-	enum irqchip irqchip; /* never IRQCHIP_AUTO */
+	unsigned long kvm_type; /* of the VM */
+	enum irqchip irqchip;	/* never IRQCHIP_AUTO */
 	int gic_fd;
 	int its_fd;
 
@@ -171,6 +172,12 @@ int firmware_choose(struct machine *machine);
 
 /* boot.c: loads kernel, initrd and firmware and decides where all goes. */
 int boot_load(struct machine *machine);
+
+/*
+ * probe.c: false if the host's KVM aborts walks of page tables in read-only
+ * memory. `type` is that of the VM.
+ */
+bool probe_walks_in_flash(const char *kvm_dev, unsigned long type);
 
 /*
  * boot-fw_cfg.c: what firmware gets through fw_cfg, if the machine has that:

@@ -649,7 +649,8 @@ int cfi_flash_create(struct vm *vm, struct mmio_bus *bus,
 		ret = watch_idleness(flash, params->loop);
 	if (!ret)
 		ret = memslot_init(&flash->slot, vm, params->base,
-				   flash->store.size, flash->store.array, true);
+				   flash->store.size, flash->store.array,
+				   !params->plain_memory);
 	if (!ret)
 		ret = mmio_bus_add(bus, &flash->region);
 	if (ret) {
