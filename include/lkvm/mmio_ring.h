@@ -37,6 +37,7 @@ struct mmio_ring {
 	u32 entries;
 	u32 head; /* the first entry that is not carried out */
 	bool open;
+	bool draining;
 	u64 drained; /* writes taken out so far */
 };
 
@@ -69,6 +70,9 @@ void mmio_ring_open(struct mmio_ring *ring);
  * From here on writes exit; those that are in the ring already have been
  * carried out, and no vCPU is on its way to add one. The caller holds the lock.
  * Waits until all other vCPUs have left the guest for a moment.
+ *
+ * A device whose writes are being carried out finds it left open: more of them
+ * wait, and the device is not done with the one it has.
  */
 void mmio_ring_close(struct mmio_ring *ring);
 
