@@ -47,10 +47,10 @@ static void install_kick_handler(void)
 }
 
 /*
- * A device that took the write might take the code away under the vCPU: a flash
- * leaves array mode with most commands.
+ * The device at `addr` may take the code away under this vCPU: a flash does so
+ * with most commands.
  */
-static bool would_cut_off_branch(struct vcpu *vcpu, u64 addr)
+static bool executes_from_device(struct vcpu *vcpu, u64 addr)
 {
 	const struct mmio_region *region = mmio_bus_find(&vcpu->vm->bus, addr);
 	const struct vm_arch_ops *ops = vcpu->vm->arch_ops;
@@ -69,7 +69,7 @@ static void exit_mmio(struct vcpu *vcpu)
 		atomic_fetch_add_explicit(&vcpu->stats.mmio_writes, 1,
 					  memory_order_relaxed);
 		memcpy(&value, run->mmio.data, len);
-		if (would_cut_off_branch(vcpu, run->mmio.phys_addr))
+		if (executes_from_device(vcpu, run->mmio.phys_addr))
 			return;
 		mmio_bus_write(&vcpu->vm->bus, run->mmio.phys_addr, value, len);
 		return;
