@@ -23,7 +23,7 @@ extern struct fakes {
 	 */
 	bool coalesce;
 	bool plain; /* it has code, and is plain memory */
-	bool idle; /* and a timer in vm.loop, which a sync ends */
+	bool idle;  /* and a timer in vm.loop, which a sync ends */
 	void (*late)(void);
 	int zone; /* errno of registering one */
 	unsigned int nr_zones, nr_pauses;
