@@ -12,6 +12,7 @@
 #include "builtin.h"
 #include "lkvm/exit_status.h"
 #include "lkvm/flash_store.h"
+#include "lkvm/fw_cfg_config.h"
 #include "lkvm/log.h"
 #include "lkvm/machine.h"
 #include "lkvm/options.h"
@@ -52,6 +53,48 @@ static int parse_flash_option(const char *arg, void *opaque)
 		return -EINVAL;
 	}
 	return flash_config_parse(&config->flash[config->nr_flash++], arg);
+}
+
+static int parse_machine(const char *arg, void *opaque)
+{
+	static const char *const names[] = {
+		[MACHINE_KVMTOOL] = "kvmtool",
+		[MACHINE_VIRT] = "virt",
+	};
+	enum machine_name *machine = opaque;
+
+	for (size_t i = MACHINE_KVMTOOL; i < ARRAY_SIZE(names); i++) {
+		if (!strcmp(arg, names[i])) {
+			*machine = (enum machine_name)i;
+			return 0;
+		}
+	}
+	pr_fatal("--machine %s: there are kvmtool and virt", arg);
+	return -EINVAL;
+}
+
+/* A file of this name can be had as ./auto. */
+static int parse_firmware(const char *arg, void *opaque)
+{
+	struct vm_config *config = opaque;
+
+	config->firmware = arg;
+	config->firmware_auto = !strcmp(arg, "auto");
+	return 0;
+}
+
+static int parse_fw_cfg(const char *arg, void *opaque)
+{
+	struct vm_config *config = opaque;
+	struct fw_cfg_config *list;
+
+	list = realloc(config->fw_cfg, (config->nr_fw_cfg + 1) * sizeof(*list));
+	if (!list) {
+		pr_fatal("out of memory");
+		return -ENOMEM;
+	}
+	config->fw_cfg = list;
+	return fw_cfg_config_parse(&list[config->nr_fw_cfg++], arg);
 }
 
 static int parse_irqchip(const char *arg, void *opaque)
@@ -182,7 +225,11 @@ static void basic_options(struct vm_config *config, struct option_def *out)
 	     OPT_CALLBACK('m', "mem", parse_mem_option, config, "SIZE[@ADDR]",
 			  "RAM in MiB, or with a suffix BKMGTP, and where it "
 			  "starts (default: 64 MiB for each vCPU and 192 "
-			  "more, at 2 GiB)"),
+			  "more, at 2 GiB, with virt at 1 GiB)"),
+	     OPT_CALLBACK(0, "machine", parse_machine, &config->machine, "NAME",
+			  "Memory map and devices: kvmtool (the default) or "
+			  "virt, QEMU's, which the firmware of distributions "
+			  "expects"),
 	     OPT_STRING(0, "hugetlbfs", &config->hugetlbfs, "DIR",
 			"Take RAM from a hugetlbfs mounted at DIR"),
 	     OPT_STRING(0, "dev", &config->kvm_dev, "FILE",
@@ -204,9 +251,10 @@ static void boot_options(struct vm_config *config, struct option_def *out)
 			"Initial RAM disk"),
 	     OPT_STRING('p', "params", &config->params, "STRING",
 			"Add STRING to the kernel command line"),
-	     OPT_STRING('f', "firmware", &config->firmware, "FILE",
-			"Firmware to load into RAM and start, such as "
-			"KVMTOOL_EFI.fd"),
+	     OPT_CALLBACK('f', "firmware", parse_firmware, config, "FILE|auto",
+			  "Firmware to start, in RAM (KVMTOOL_EFI.fd) or, with "
+			  "virt, in flash (AAVMF_CODE.fd); auto: one that is "
+			  "installed, on virt"),
 	     OPT_U64(0, "firmware-address", &config->firmware_address, 1,
 		     UINT64_MAX, "ADDR",
 		     "Where the firmware goes (default: start of RAM)"),
@@ -222,9 +270,12 @@ static void boot_options(struct vm_config *config, struct option_def *out)
 	     OPT_END());
 }
 
-static void device_options(struct option_def *out)
+static void device_options(struct vm_config *config, struct option_def *out)
 {
 	FILL(out,
+	     OPT_CALLBACK(0, "fw-cfg", parse_fw_cfg, config,
+			  "name=NAME,file=PATH|string=TEXT",
+			  "Give virt's firmware a file in fw_cfg; repeatable"),
 	     OPT_CALLBACK('n', "network", parse_network, NULL, "mode=none",
 			  "No network (the default)"),
 	     OPT_CALLBACK(0, "console", parse_console, NULL, "serial",
@@ -314,7 +365,7 @@ static int parse_options(struct vm_config *config, int argc, char *const argv[])
 
 	basic_options(config, basic);
 	boot_options(config, boot);
-	device_options(devices);
+	device_options(config, devices);
 	arm_options(config, arm);
 	debug_options(config, debug);
 	ret = options_parse(groups, argc, argv, &positional);
@@ -324,23 +375,6 @@ static int parse_options(struct vm_config *config, int argc, char *const argv[])
 		ret = take_kernel(config, &positional);
 	string_list_free(&positional);
 	return ret;
-}
-
-static int check_config(const struct vm_config *config)
-{
-	if (config->kernel && config->firmware) {
-		pr_fatal("--kernel and --firmware exclude each other");
-		return -EINVAL;
-	}
-	if (!config->kernel && !config->firmware) {
-		pr_fatal("nothing to boot: name a --kernel or a --firmware");
-		return -EINVAL;
-	}
-	if (config->firmware_address && !config->firmware) {
-		pr_fatal("--firmware-address needs --firmware");
-		return -EINVAL;
-	}
-	return 0;
 }
 
 /* What lives as long as the run, besides the machine. */
@@ -370,6 +404,11 @@ static void quit(struct terminal *term)
 	struct run *run = container_of(term, struct run, term);
 
 	vm_request_exit(run->vm, VM_EXIT_KILLED);
+}
+
+static void press_power(struct terminal *term)
+{
+	machine_press_power(container_of(term, struct run, term)->machine);
 }
 
 /*
@@ -407,6 +446,10 @@ static void handle_signal(struct evloop_source *source, u32 events)
 			machine_write_stats(run->machine, stderr);
 		return;
 	}
+	if (info.ssi_signo == SIGPWR) {
+		machine_press_power(run->machine);
+		return;
+	}
 	pr_debug("ended by signal %u", info.ssi_signo);
 	vm_request_exit(run->vm, VM_EXIT_KILLED);
 }
@@ -423,6 +466,7 @@ static void block_signals(sigset_t *set)
 
 	sigemptyset(set);
 	sigaddset(set, SIGUSR1);
+	sigaddset(set, SIGPWR);
 	for (size_t i = 0; i < ARRAY_SIZE(ends); i++)
 		if (!sigaction(ends[i], NULL, &old) &&
 		    old.sa_handler != SIG_IGN)
@@ -434,9 +478,10 @@ static void ignore_signals(void)
 {
 	sigset_t early;
 
-	/* Waits for the event loop: asking for statistics must not end us. */
+	/* Wait for the event loop: they ask for something but our end. */
 	sigemptyset(&early);
 	sigaddset(&early, SIGUSR1);
+	sigaddset(&early, SIGPWR);
 	sigprocmask(SIG_BLOCK, &early, NULL);
 	/* Output to a closed pipe is an error of write(2), not our end. */
 	signal(SIGPIPE, SIG_IGN);
@@ -527,9 +572,12 @@ static int with_terminal(struct run *run)
 	if (terminal_init(&run->term, &run->vm->loop, STDIN_FILENO,
 			  STDOUT_FILENO, &run->vm->stopping, quit))
 		return status;
-	if (!machine_build(run->machine, serial) && !open_stats(run) &&
-	    !add_sources(run) && !terminal_start(&run->term))
-		status = run_guest(run);
+	if (!machine_build(run->machine, serial) && !open_stats(run)) {
+		if (machine_has_power_key(run->machine))
+			run->term.power = press_power;
+		if (!add_sources(run) && !terminal_start(&run->term))
+			status = run_guest(run);
+	}
 	terminal_destroy(&run->term);
 	if (run->stats && run->stats != stderr)
 		fclose(run->stats);
@@ -573,8 +621,9 @@ int cmd_run(int argc, char *const argv[])
 	ret = parse_options(&run->config, argc, argv);
 	if (ret == OPTIONS_HELP)
 		status = EXIT_STATUS_POWEROFF;
-	else if (!ret && !check_config(&run->config))
+	else if (!ret && !machine_check_config(&run->config))
 		status = run_config(run);
+	free(run->config.fw_cfg);
 	free(run);
 	return status;
 }

@@ -159,6 +159,9 @@ static struct mmio_region *find_region(struct batch *batch, u64 ipa,
 
 	if (!region || !range_within(ipa, len, region->base, region->size))
 		return NULL;
+	/* Whether the device sees it is decided where the exit is handled. */
+	if (write && region->code)
+		return NULL;
 	/* The guest reads it without us. */
 	if (!write && region->slot && atomic_load(&region->slot->mapped))
 		return NULL;

@@ -10,6 +10,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "lkvm/cfi_flash.h"
 #include "lkvm/image.h"
 #include "lkvm/log.h"
 #include "machine.h"
@@ -167,7 +168,49 @@ static int load_firmware(struct machine *machine)
 			 config->firmware);
 		return -ENOSPC;
 	}
+	/* With a kernel both go through fw_cfg. */
+	if (config->kernel)
+		return 0;
 	return load_initrd(machine, machine->dtb.base + machine->dtb.size);
+}
+
+/*
+ * EDK2's ArmVirtQemu and U-Boot look for the tree at the start of RAM. EDK2 has
+ * its first stack 496 KiB behind that.
+ */
+#define FLASH_DTB_MAX (496 * SZ_1K)
+
+static int check_code(const struct machine *machine)
+{
+	const struct flash_store *store = &machine->first_bank->store;
+	u32 first;
+
+	memcpy(&first, store->array, sizeof(first));
+	if (first && first != UINT32_MAX)
+		return 0;
+	pr_fatal("flash %s: there is no code at its start; name a --kernel, a "
+		 "--firmware, or a bank of code before it",
+		 store->path);
+	return -ENOEXEC;
+}
+
+/* The CPU begins with the first word of the first bank. */
+static int start_in_flash(struct machine *machine)
+{
+	const struct vm_config *config = machine->config;
+	int ret = check_code(machine);
+
+	if (ret)
+		return ret;
+	if (config->initrd && !config->kernel) {
+		pr_fatal("--initrd: firmware that runs from flash takes it "
+			 "with a --kernel only");
+		return -EINVAL;
+	}
+	machine->entry = machine->first_bank->region.base;
+	machine->dtb.base = machine->ram.base;
+	machine->dtb.size = FLASH_DTB_MAX;
+	return 0;
 }
 
 /*
@@ -177,12 +220,13 @@ static int load_firmware(struct machine *machine)
 static int build_cmdline(struct machine *machine)
 {
 	const struct vm_config *config = machine->config;
-	bool defaults = !config->nodefaults && !config->firmware;
+	bool defaults = !config->nodefaults && machine->boot == BOOT_KERNEL;
 	const char *params = config->params ? config->params : "";
-	const char *base = defaults ? "console=ttyS0" : "";
+	const char *console = machine->type->console;
 
-	if (asprintf(&machine->cmdline, "%s%s%s", base,
-		     *base && *params ? " " : "", params) < 0) {
+	if (asprintf(&machine->cmdline, "%s%s%s%s", defaults ? "console=" : "",
+		     defaults ? console : "", defaults && *params ? " " : "",
+		     params) < 0) {
 		machine->cmdline = NULL;
 		pr_fatal("out of memory");
 		return -ENOMEM;
@@ -196,6 +240,13 @@ int boot_load(struct machine *machine)
 
 	if (ret)
 		return ret;
-	return machine->config->firmware ? load_firmware(machine)
-					 : load_kernel(machine);
+	switch (machine->boot) {
+	case BOOT_FLASH:
+		return start_in_flash(machine);
+	case BOOT_RAM_FIRMWARE:
+		return load_firmware(machine);
+	case BOOT_KERNEL:
+		break;
+	}
+	return load_kernel(machine);
 }

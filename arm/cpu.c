@@ -292,6 +292,17 @@ static void describe(struct vcpu *vcpu, char *buf, size_t size)
 		 pc, lr, sp, pstate);
 }
 
+/*
+ * Code that is executed in place runs before there is a memory map worth the
+ * name, or is mapped where it is: the virtual address is the physical one.
+ */
+static bool executes(struct vcpu *vcpu, u64 base, u64 size)
+{
+	u64 pc;
+
+	return !cpu_get_pc(vcpu, &pc) && range_within(pc, 1, base, size);
+}
+
 static int mmio_done(struct vcpu *vcpu)
 {
 	const struct machine *machine = vcpu->vm->arch;
@@ -302,6 +313,7 @@ static int mmio_done(struct vcpu *vcpu)
 const struct vm_arch_ops arm_vm_ops = {
 	.handle_exit = handle_exit,
 	.mmio_done = mmio_done,
+	.executes = executes,
 	.release_vcpu = batch_release,
 	.describe = describe,
 };

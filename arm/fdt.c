@@ -137,7 +137,20 @@ static void psci_node(struct machine *machine, struct fdt_writer *fdt)
 	fdt_node_end(fdt);
 }
 
-/* The path names the node that hw/uart16550.c writes. */
+/* It only has to be there: drivers ask for its frequency. */
+static void clock_node(struct machine *machine, struct fdt_writer *fdt)
+{
+	if (!machine->type->clock)
+		return;
+	fdt_node_begin(fdt, "apb-pclk");
+	fdt_prop_string(fdt, "compatible", "fixed-clock");
+	fdt_prop_u32(fdt, "#clock-cells", 0);
+	fdt_prop_u32(fdt, "clock-frequency", machine->type->clock);
+	fdt_prop_u32(fdt, "phandle", FDT_PHANDLE_CLOCK);
+	fdt_node_end(fdt);
+}
+
+/* The path names the node that the UART's model writes. */
 static void aliases_node(struct machine *machine, struct fdt_writer *fdt)
 {
 	fdt_node_begin(fdt, "aliases");
@@ -174,6 +187,7 @@ static int build(struct machine *machine, void **blob, size_t *size)
 	timer_node(machine, &fdt);
 	pmu_node(machine, &fdt);
 	psci_node(machine, &fdt);
+	clock_node(machine, &fdt);
 	device_fdt_nodes(&machine->vm.devices, &fdt);
 	return fdt_writer_finish(&fdt, blob, size);
 }

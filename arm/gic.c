@@ -119,12 +119,20 @@ static int set_attr(int fd, u32 group, u64 attr, void *arg)
 	return ioctl(fd, KVM_SET_DEVICE_ATTR, &args) < 0 ? -errno : 0;
 }
 
+unsigned int gic_max_vcpus(const struct machine *machine)
+{
+	return machine->type->gicr.size / KVM_VGIC_V3_REDIST_SIZE;
+}
+
 static struct addr_range redistributors(const struct machine *machine)
 {
+	const struct addr_range *room = &machine->type->gicr;
 	u64 size = (u64)machine->vm.nr_vcpus * KVM_VGIC_V3_REDIST_SIZE;
 
 	return (struct addr_range) {
-		.base = machine->type->gicr_end - size,
+		.base = machine->type->gicr_at_end
+				? room->base + room->size - size
+				: room->base,
 		.size = size,
 	};
 }

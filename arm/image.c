@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
+#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "lkvm/image.h"
 #include "lkvm/image_file.h"
@@ -35,6 +38,9 @@
 
 /* UEFI Platform Initialization spec., volume 3, EFI_FIRMWARE_VOLUME_HEADER */
 #define FV_SIGNATURE 0x28
+
+/* The first volume is expected to begin in these bytes. */
+#define FLASH_FIRMWARE_HEAD SZ_64K
 
 #define kernel_error(img, err, ...) \
 	image_error((img)->what, (img)->path, err, __VA_ARGS__)
@@ -369,11 +375,28 @@ void image_close(struct image *img)
  */
 static bool is_flash_firmware(const u8 *data, u64 size)
 {
-	for (u64 fv = 0; fv < SZ_64K; fv += SZ_4K) {
+	for (u64 fv = 0; fv < FLASH_FIRMWARE_HEAD; fv += SZ_4K) {
 		if (IMAGE_HAS(data, size, fv + FV_SIGNATURE, "_FVH"))
 			return true;
 	}
 	return false;
+}
+
+bool image_runs_from_flash(const char *path)
+{
+	u8 *head = calloc(1, FLASH_FIRMWARE_HEAD);
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+	ssize_t n = -1;
+	bool is;
+
+	if (head && fd >= 0)
+		n = pread(fd, head, FLASH_FIRMWARE_HEAD, 0);
+	is = n > 0 && !IMAGE_HAS(head, n, ARM64_MAGIC, "ARM\x64") &&
+	     is_flash_firmware(head, (u64)n);
+	if (fd >= 0)
+		close(fd);
+	free(head);
+	return is;
 }
 
 int image_check_firmware(const char *path, const void *data, u64 size, u64 room,
@@ -390,9 +413,9 @@ int image_check_firmware(const char *path, const void *data, u64 size, u64 room,
 	} else if (is_flash_firmware(head, size)) {
 		return image_error(what, path, -ENOEXEC,
 				   "it is made for QEMU's virt machine (AAVMF, "
-				   "QEMU_EFI.fd) and runs from flash; this "
-				   "machine needs one that runs from RAM, "
-				   "KVMTOOL_EFI.fd");
+				   "QEMU_EFI.fd) and runs from flash; add "
+				   "--machine virt, or use one that runs from "
+				   "RAM, KVMTOOL_EFI.fd");
 	} else {
 		ret = reject_foreign(what, path, "it", head, size);
 		if (ret)

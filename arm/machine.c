@@ -9,15 +9,81 @@
 
 #include "lkvm/json.h"
 #include "lkvm/log.h"
+#include "lkvm/pl061.h"
 #include "machine.h"
 
 /* api.rst, KVM_CREATE_VM: without the capability the limit is 40 bits. */
 #define IPA_BITS_DEFAULT 40
 #define IPA_BITS_MIN	 32U
 
+/* Firmware that is installed was made for QEMU's machine. */
+static const struct machine_type *choose_type(const struct vm_config *config)
+{
+	static const struct machine_type *const types[] = {
+		[MACHINE_DEFAULT] = &machine_kvmtool,
+		[MACHINE_KVMTOOL] = &machine_kvmtool,
+		[MACHINE_VIRT] = &machine_virt,
+	};
+
+	if (config->machine == MACHINE_DEFAULT && config->firmware_auto)
+		return &machine_virt;
+	return types[config->machine];
+}
+
+static int check_boot(const struct vm_config *config,
+		      const struct machine_type *type)
+{
+	bool in_flash = type->starts_in_flash && config->nr_flash;
+
+	if (config->kernel && config->firmware && !type->fw_cfg) {
+		pr_fatal("--kernel and --firmware exclude each other");
+		return -EINVAL;
+	}
+	if (!config->kernel && !config->firmware && !in_flash) {
+		pr_fatal("nothing to boot: name a --kernel or a --firmware%s",
+			 type->starts_in_flash ? ", or --flash with code" : "");
+		return -EINVAL;
+	}
+	if (config->firmware_auto && !type->starts_in_flash) {
+		pr_fatal("--firmware auto: what is installed is for --machine "
+			 "virt");
+		return -EINVAL;
+	}
+	return 0;
+}
+
+int machine_check_config(const struct vm_config *config)
+{
+	const struct machine_type *type = choose_type(config);
+
+	if (config->firmware_address && !config->firmware) {
+		pr_fatal("--firmware-address needs --firmware");
+		return -EINVAL;
+	}
+	if (config->nr_fw_cfg && !type->fw_cfg) {
+		pr_fatal("--fw-cfg: --machine %s has no such device; virt has",
+			 type->name);
+		return -EINVAL;
+	}
+	return check_boot(config, type);
+}
+
 struct vm *machine_vm(struct machine *machine)
 {
 	return &machine->vm;
+}
+
+bool machine_has_power_key(const struct machine *machine)
+{
+	return machine->gpio;
+}
+
+void machine_press_power(struct machine *machine)
+{
+	if (machine->gpio)
+		pl061_press_power(machine->gpio);
+	else
+		pr_warn("--machine %s has no power key", machine->type->name);
 }
 
 /*
@@ -44,11 +110,13 @@ static int choose_vm_type(struct machine *machine, unsigned long *type)
 
 static unsigned int clamp_vcpus(struct machine *machine, unsigned int wanted)
 {
-	unsigned int max = vm_max_vcpus(&machine->vm);
+	unsigned int max =
+		MIN(vm_max_vcpus(&machine->vm), gic_max_vcpus(machine));
 	unsigned int recommended = vm_recommended_vcpus(&machine->vm);
 
 	if (wanted > max) {
-		pr_info("%u vCPUs are too many for this KVM, the guest gets %u",
+		pr_info("%u vCPUs are too many for this KVM or machine, the "
+			"guest gets %u",
 			wanted, max);
 		return max;
 	}
@@ -88,15 +156,14 @@ static unsigned int wanted_vcpus(const struct vm_config *config)
 static int create(struct machine *machine)
 {
 	unsigned int nr_vcpus = wanted_vcpus(machine->config);
-	unsigned long type = 0;
 	int ret = check_affinity(machine->config);
 
 	if (!ret)
 		ret = ram_choose_size(machine, nr_vcpus);
 	if (!ret)
-		ret = choose_vm_type(machine, &type);
+		ret = choose_vm_type(machine, &machine->kvm_type);
 	if (!ret)
-		ret = vm_create(&machine->vm, type);
+		ret = vm_create(&machine->vm, machine->kvm_type);
 	if (!ret)
 		ret = features_choose(machine);
 	if (!ret)
@@ -127,7 +194,7 @@ int machine_create(const struct vm_config *config, struct machine **out)
 		pr_fatal("out of memory");
 		return -ENOMEM;
 	}
-	machine->type = &machine_kvmtool;
+	machine->type = choose_type(config);
 	machine->config = config;
 	machine->gic_fd = -1;
 	machine->its_fd = -1;
@@ -152,10 +219,14 @@ int machine_create(const struct vm_config *config, struct machine **out)
 int machine_build(struct machine *machine,
 		  struct chardev *serial[MACHINE_MAX_SERIAL])
 {
-	int ret = machine->type->build(machine, serial);
+	int ret = firmware_choose(machine);
 
 	if (!ret)
+		ret = machine->type->build(machine, serial);
+	if (!ret)
 		ret = boot_load(machine);
+	if (!ret)
+		ret = boot_fill_fw_cfg(machine);
 	if (!ret)
 		ret = machine_write_fdt(machine);
 	if (!ret)

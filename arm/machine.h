@@ -12,11 +12,19 @@ struct addr_range {
 	u64 size;
 };
 
-/* A serial port: where it is and which SPI it has. */
-struct serial_place {
+/* A device: where it is and which SPI it has. */
+struct device_place {
 	u64 base;
 	u32 spi;
 };
+
+/* Where banks of flash are, one behind the other, each aligned to its size. */
+struct flash_window {
+	struct addr_range range;
+	unsigned int max_banks;
+};
+
+#define MACHINE_MAX_FLASH_WINDOWS 2
 
 /*
  * Everything that makes one machine differ from another. SPIs count from 0
@@ -30,23 +38,32 @@ struct machine_type {
 	struct addr_range gicd;
 	struct addr_range gicc; /* GICv2 */
 	struct addr_range v2m;
-	u64 gicr_end; /* redistributors lie below, the ITS below them */
+	struct addr_range gicr; /* redistributors; the ITS lies below them */
+	bool gicr_at_end;	/* of that range, not at its start */
 	u32 nr_spis;
 	u32 v2m_spi;
 	u32 nr_v2m_spis;
 
-	struct serial_place serial[MACHINE_MAX_SERIAL];
+	struct device_place serial[MACHINE_MAX_SERIAL];
 	unsigned int nr_serial;
-	struct addr_range rtc;
+	const char *console; /* what Linux calls the first of them */
+	struct device_place rtc;
+	struct device_place gpio;
+	u32 clock; /* Hz of the fixed clock of PrimeCells; 0: none */
 	struct addr_range pvtime;
-	struct addr_range flash; /* window that all banks share */
+	u64 fw_cfg; /* 0: none */
+
+	struct flash_window flash[MACHINE_MAX_FLASH_WINDOWS];
 	u32 flash_block;	 /* erase block of a bank, in bytes */
+	const char *flash_label; /* of the first bank; NULL: its name */
+	bool starts_in_flash;	 /* at the first window, without a kernel */
 
 	/* Creates the devices, line by line. 0, or -errno after a message. */
 	int (*build)(struct machine *machine, struct chardev *serial[]);
 };
 
 extern const struct machine_type machine_kvmtool;
+extern const struct machine_type machine_virt;
 
 /* KVM_ARM_VCPU_* features and capabilities the guest gets. */
 struct arm_features {
@@ -60,6 +77,13 @@ struct arm_features {
 	bool nisv;  /* accesses without syndrome come to lkvm */
 };
 
+/* Where vCPU 0 finds its first instruction. */
+enum boot_from {
+	BOOT_KERNEL,	   /* in RAM */
+	BOOT_RAM_FIRMWARE, /* in RAM, too */
+	BOOT_FLASH,	   /* in the first bank, which it executes in place */
+};
+
 struct machine {
 	struct vm vm;
 	const struct machine_type *type;
@@ -71,7 +95,17 @@ struct machine {
 	size_t ram_map_size;
 	void *pvtime_hva;
 
-	enum irqchip irqchip; /* never IRQCHIP_AUTO */
+	enum boot_from boot;
+	struct flash_config flash[FLASH_MAX_BANKS + 1]; /* firmware's, too */
+	unsigned int nr_flash;
+
+	/* Of the devices, which the registry owns; NULL: there is none. */
+	struct cfi_flash *first_bank;
+	struct pl061 *gpio;
+	struct fw_cfg *fw_cfg;
+
+	unsigned long kvm_type; /* of the VM */
+	enum irqchip irqchip;	/* never IRQCHIP_AUTO */
 	int gic_fd;
 	int its_fd;
 
@@ -95,6 +129,7 @@ int features_choose(struct machine *machine);
  * exist, completes it. 0, or -errno after a message.
  */
 int gic_create(struct machine *machine);
+unsigned int gic_max_vcpus(const struct machine *machine);
 int gic_init(struct machine *machine);
 void gic_destroy(struct machine *machine);
 void gic_fdt_node(struct machine *machine, struct fdt_writer *fdt);
@@ -129,8 +164,36 @@ int pvtime_create(struct machine *machine);
 int pvtime_init_vcpu(struct machine *machine, struct vcpu *vcpu);
 void pvtime_destroy(struct machine *machine);
 
+/*
+ * firmware.c: where the guest starts, and which banks of flash it has. 0, or
+ * -errno after a message.
+ */
+int firmware_choose(struct machine *machine);
+
 /* boot.c: loads kernel, initrd and firmware and decides where all goes. */
 int boot_load(struct machine *machine);
+
+/*
+ * probe.c: false if the host's KVM aborts walks of page tables in read-only
+ * memory. `type` is that of the VM.
+ */
+bool probe_walks_in_flash(const char *kvm_dev, unsigned long type);
+
+/*
+ * boot-fw_cfg.c: what firmware gets through fw_cfg, if the machine has that:
+ * kernel, initrd and command line, and the user's files. 0, or -errno after a
+ * message.
+ */
+int boot_fill_fw_cfg(struct machine *machine);
+
+/*
+ * machine-parts.c: what machines are built of. Those that return something
+ * return 0 or -errno; only machine_add_flash() has printed a message then.
+ */
+struct irq_line machine_spi(struct machine *machine, u32 number,
+			    enum irq_trigger trigger);
+int machine_add_v2m(struct machine *machine);
+int machine_add_flash(struct machine *machine);
 
 /* fdt.c: writes the device tree into RAM, and to --dump-dtb's file. */
 int machine_write_fdt(struct machine *machine);

@@ -645,6 +645,7 @@ static void init(struct cfi_flash *flash, const struct cfi_flash_params *params)
 		.size = params->store.size,
 		.ops = &flash_mmio_ops,
 		.slot = &flash->slot,
+		.code = params->code,
 	};
 	snprintf(flash->label, sizeof(flash->label), "%s", params->label);
 }
@@ -678,7 +679,8 @@ int cfi_flash_create(struct vm *vm, struct mmio_bus *bus,
 		ret = watch_idleness(flash, params->loop);
 	if (!ret)
 		ret = memslot_init(&flash->slot, vm, params->base,
-				   flash->store.size, flash->store.array, true);
+				   flash->store.size, flash->store.array,
+				   !params->plain_memory);
 	if (!ret)
 		ret = mmio_bus_add(bus, &flash->region);
 	if (ret) {

@@ -220,6 +220,7 @@ static void gpio_fdt_node(struct device *dev, struct fdt_writer *fdt)
 	fdt_prop_interrupt(fdt, &gpio->irq);
 	fdt_prop_empty(fdt, "interrupt-controller");
 	fdt_prop_u32(fdt, "#interrupt-cells", 2);
+	fdt_prop_u32(fdt, "#address-cells", 0);
 	fdt_prop_empty(fdt, "gpio-controller");
 	fdt_prop_u32(fdt, "#gpio-cells", 2);
 	fdt_prop_u32(fdt, "clocks", gpio->clock);

@@ -143,8 +143,9 @@ void mmio_ring_drain(struct mmio_ring *ring)
 {
 	u32 last;
 
-	if (!ring->open)
+	if (!ring->open || ring->draining)
 		return;
+	ring->draining = true;
 	/* Not what comes meanwhile: that might go on for ever. */
 	last = load_last(ring) % ring->entries;
 	while (ring->head != last) {
@@ -154,11 +155,12 @@ void mmio_ring_drain(struct mmio_ring *ring)
 		set_head(ring, (ring->head + 1) % ring->entries);
 		carry_out(ring, &entry);
 	}
+	ring->draining = false;
 }
 
 void mmio_ring_close(struct mmio_ring *ring)
 {
-	if (!ring->open)
+	if (!ring->open || ring->draining)
 		return;
 	vm_pause(ring->vm);
 	mmio_ring_drain(ring);

@@ -217,9 +217,10 @@ static const struct chardev_ops term_ops = {
 };
 
 /*
- * Takes the escape sequences out of what was typed: Ctrl-a x quits, Ctrl-a
- * Ctrl-a is one Ctrl-a, and before any other key Ctrl-a is swallowed as with
- * kvmtool. Returns how many bytes are left.
+ * Takes the escape sequences out of what was typed: Ctrl-a x quits, Ctrl-a p
+ * presses the power key if there is one, Ctrl-a Ctrl-a is one Ctrl-a, and
+ * before any other key Ctrl-a is swallowed as with kvmtool. Returns how many
+ * bytes are left.
  */
 static size_t filter_escapes(struct terminal *term, u8 *buf, size_t len)
 {
@@ -234,6 +235,8 @@ static size_t filter_escapes(struct terminal *term, u8 *buf, size_t len)
 		}
 		if (term->escape && c == 'x')
 			term->quit(term);
+		else if (term->escape && c == 'p' && term->power)
+			term->power(term);
 		else
 			buf[kept++] = c;
 		term->escape = false;

@@ -46,6 +46,19 @@ static void install_kick_handler(void)
 	sigaction(KICK_SIGNAL, &action, NULL);
 }
 
+/*
+ * The device at `addr` may take the code away under this vCPU: a flash does so
+ * with most commands.
+ */
+static bool executes_from_device(struct vcpu *vcpu, u64 addr)
+{
+	const struct mmio_region *region = mmio_bus_find(&vcpu->vm->bus, addr);
+	const struct vm_arch_ops *ops = vcpu->vm->arch_ops;
+
+	return region && region->code && ops && ops->executes &&
+	       ops->executes(vcpu, region->base, region->size);
+}
+
 static void exit_mmio(struct vcpu *vcpu)
 {
 	struct kvm_run *run = vcpu->run;
@@ -56,6 +69,8 @@ static void exit_mmio(struct vcpu *vcpu)
 		atomic_fetch_add_explicit(&vcpu->stats.mmio_writes, 1,
 					  memory_order_relaxed);
 		memcpy(&value, run->mmio.data, len);
+		if (executes_from_device(vcpu, run->mmio.phys_addr))
+			return;
 		mmio_bus_write(&vcpu->vm->bus, run->mmio.phys_addr, value, len);
 		return;
 	}

@@ -27,6 +27,9 @@ struct cfi_flash_params {
 	u64 base;
 	u32 block;		  /* erase block of the bank, bytes */
 	struct flash_store store; /* opened; the bank owns it from now on */
+	bool code;		  /* region.code */
+	/* The guest writes to the array, and to nothing else. */
+	bool plain_memory;
 	/*
 	 * Lets KVM take writes while no bank that has it is mapped, and maps
 	 * the bank not before its array is read. NULL: every write exits and

@@ -14,6 +14,8 @@ enum fdt_phandle {
 	FDT_PHANDLE_NONE,
 	FDT_PHANDLE_GIC,
 	FDT_PHANDLE_MSI,
+	FDT_PHANDLE_CLOCK, /* of PrimeCells */
+	FDT_PHANDLE_GPIO,
 };
 
 struct fdt_writer {

@@ -83,6 +83,13 @@ int file_load(const char *path, const char *what, void *dst, u64 capacity,
 	      u64 *loaded);
 
 /*
+ * True if the file begins like firmware that is made to be executed from flash
+ * at address 0, with a reset vector and a firmware volume of UEFI behind it.
+ * False for others, pipes, and what cannot be read: without a message.
+ */
+bool image_runs_from_flash(const char *path);
+
+/*
  * Decides whether the `size` bytes at `data`, loaded from `path`, are firmware
  * that runs from RAM, entered at its first byte: whatever has the header of an
  * arm64 Image (EDK2's KVMTOOL_EFI.fd, a U-Boot built that way), or code

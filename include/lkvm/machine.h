@@ -15,6 +15,12 @@ struct machine;
 #define MACHINE_MAX_SERIAL 4
 
 /*
+ * Whether options fit together and to the machine. Returns 0, or -EINVAL after
+ * a message.
+ */
+int machine_check_config(const struct vm_config *config);
+
+/*
  * Creates a machine: VM, RAM, interrupt controller, vCPUs, but no devices
  * yet, so that the caller can add sources to machine_vm()'s event loop.
  * Returns 0, or -errno after a message; *out is NULL then.
@@ -31,6 +37,12 @@ int machine_build(struct machine *machine,
 
 /* The VM inside, for vm_run() and vm_request_exit(). */
 struct vm *machine_vm(struct machine *machine);
+
+/* After machine_build(): whether there is a key that asks the guest to end. */
+bool machine_has_power_key(const struct machine *machine);
+
+/* Presses it for a moment, or warns that there is none. Any thread. */
+void machine_press_power(struct machine *machine);
 
 /*
  * Writes all counters as JSON to `out`, which stays the caller's, and flushes

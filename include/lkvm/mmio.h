@@ -47,6 +47,11 @@ struct mmio_region {
 	/* Memory that is there at times, and then for reads; or NULL. */
 	const struct memslot *slot;
 	/*
+	 * The guest may execute from that memory: the device does not see what
+	 * a vCPU writes that executes from the region just then.
+	 */
+	bool code;
+	/*
 	 * Accesses that came without an exit of their own, and how sure it is
 	 * that they still do, 0 being not at all: see arm/batch.h.
 	 */

@@ -48,6 +48,7 @@ struct mmio_ring {
 	u32 head; /* the first entry that is not carried out */
 	bool open;
 	STAILQ_HEAD(mmio_zones, mmio_zone) zones;
+	bool draining;
 	unsigned int missed; /* calls to open it that were in vain */
 	u64 drained;	     /* writes taken out so far */
 };
@@ -88,6 +89,9 @@ void mmio_ring_open(struct mmio_ring *ring);
  * carried out, and no vCPU is on its way to add one. To be called before the
  * slot of a zone is mapped. The caller holds the lock. Waits until all other
  * vCPUs have left the guest for a moment.
+ *
+ * A device whose writes are being carried out finds it left open: more of them
+ * wait, and the device is not done with the one it has.
  */
 void mmio_ring_close(struct mmio_ring *ring);
 

@@ -22,6 +22,8 @@ struct terminal {
 	struct evloop *loop;
 	const atomic_bool *stopping;	     /* gives up writes that block */
 	void (*quit)(struct terminal *term); /* Ctrl-a x */
+	/* Ctrl-a p; NULL: means nothing. The owner's, after terminal_init(). */
+	void (*power)(struct terminal *term);
 	int in_fd, out_fd;
 	bool is_tty;
 	bool owns_tty;	   /* the process's terminal: settings are ours */

@@ -47,6 +47,11 @@ struct vm_arch_ops {
 	 * NULL: nothing to do.
 	 */
 	int (*mmio_done)(struct vcpu *vcpu);
+	/*
+	 * True if the vCPU, which has exited for an MMIO access, executes from
+	 * guest physical addresses [base, base + size).
+	 */
+	bool (*executes)(struct vcpu *vcpu, u64 base, u64 size);
 	/* Frees `arch` of a vCPU that will not run any more; may be NULL. */
 	void (*release_vcpu)(struct vcpu *vcpu);
 	/* One line with the registers that explain where a vCPU stands. */

@@ -9,6 +9,15 @@
 
 #define FLASH_MAX_BANKS 4
 
+struct fw_cfg_config;
+
+/* Which computer the guest finds itself in: see arm/machine-*.c. */
+enum machine_name {
+	MACHINE_DEFAULT, /* kvmtool's, unless firmware needs another */
+	MACHINE_KVMTOOL,
+	MACHINE_VIRT, /* QEMU's */
+};
+
 enum irqchip {
 	IRQCHIP_AUTO, /* the best that KVM offers */
 	IRQCHIP_GICV2,
@@ -57,9 +66,13 @@ struct vm_config {
 	u64 firmware_address; /* 0: start of RAM */
 	u64 timeout;	      /* seconds; 0: none */
 	bool nodefaults;
+	bool firmware_auto; /* `firmware` is whatever is installed */
 	struct flash_config flash[FLASH_MAX_BANKS];
 	unsigned int nr_flash;
+	unsigned int nr_fw_cfg;
+	struct fw_cfg_config *fw_cfg; /* nr_fw_cfg of them; the caller's */
 
+	enum machine_name machine;
 	enum irqchip irqchip;
 	bool aarch32;
 	bool pmu;
@@ -67,12 +80,12 @@ struct vm_config {
 	bool no_pvtime;
 	bool no_batch;
 	u32 sve_max_vl; /* bits; 0: the host's maximum */
-	bool has_kaslr_seed;
+	u32 cntfrq;	/* Hz for the timer node; 0: none */
 	u64 kaslr_seed;
+	bool has_kaslr_seed;
 	bool has_affinity;
 	cpu_set_t affinity;	   /* host CPUs for the vCPU threads */
 	const char *affinity_list; /* as the user wrote it */
-	u32 cntfrq;		   /* Hz for the timer node; 0: none */
 };
 
 #endif

@@ -94,7 +94,7 @@ int memslot_init(struct memslot *slot, struct vm *owner, u64 gpa, u64 size,
 	if (fake.init)
 		return -fake.init;
 	assert_ptr_equal(owner, &vm);
-	assert_true(readonly);
+	assert_int_equal(readonly, !fake.plain);
 	assert_true(IS_ALIGNED((uintptr_t)hva, SZ_4K));
 	slot->vm = owner;
 	slot->gpa = gpa;
@@ -213,6 +213,7 @@ int make_bank(const char *options)
 		mmio_ring_set_page(&vm.ring, ring_page, sizeof(ring_page));
 		params.ring = &vm.ring;
 	}
+	params.code = params.plain_memory = fake.plain;
 	if (fake.idle)
 		params.loop = &vm.loop;
 	ret = cfi_flash_create(&vm, &bus, &params, &made);

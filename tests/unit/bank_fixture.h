@@ -23,7 +23,8 @@ extern struct fakes {
 	 * what other vCPUs write in the moment they are told to pause.
 	 */
 	bool coalesce;
-	bool idle; /* and a timer in vm.loop, which a sync ends */
+	bool plain; /* it has code, and is plain memory */
+	bool idle;  /* and a timer in vm.loop, which a sync ends */
 	void (*late)(void);
 	int zone; /* errno of registering one */
 	unsigned int nr_zones, nr_pauses;

@@ -35,6 +35,18 @@ static void mapped_at_first(void **state)
 	assert_untouched();
 }
 
+static void code_in_plain_memory(void **state)
+{
+	(void)state;
+	assert_false(flash->region.code);
+	drop_bank();
+	fake.plain = true;
+	assert_int_equal(make_bank(""), 0);
+	assert_true(flash->region.code);
+	assert_false(flash->slot.readonly);
+	assert_true(flash->slot.mapped);
+}
+
 /* In array mode: what leaves it in array mode is no update. */
 static void no_update_in_array_mode(void **state)
 {
@@ -568,6 +580,7 @@ int main(void)
 {
 	static const struct CMUnitTest tests[] = {
 		BANK_TEST(mapped_at_first),
+		BANK_TEST(code_in_plain_memory),
 		BANK_TEST(no_update_in_array_mode),
 		BANK_TEST(no_update_outside_array_mode),
 		BANK_TEST(updates_of_buffered_program),

@@ -402,6 +402,30 @@ static void firmware_for_flash(void **state)
 				 -ENOEXEC);
 }
 
+static void finds_firmware_for_flash(void **state)
+{
+	struct fixture *f = *state;
+
+	for (size_t fv = 0; fv < SZ_64K; fv += SZ_4K) {
+		set_magic(f, KERNEL_SIZE, fv + 0x28, "_FVH", 4);
+		assert_true(image_runs_from_flash(f->path));
+	}
+	truncate_file(f, 0xf000 + 0x2b);
+	assert_false(image_runs_from_flash(f->path));
+	truncate_file(f, 0);
+	assert_false(image_runs_from_flash(f->path));
+	assert_false(image_runs_from_flash("/nonexistent"));
+	assert_false(image_runs_from_flash("/"));
+
+	set_magic(f, KERNEL_SIZE, SZ_64K + 0x28, "_FVH", 4);
+	assert_false(image_runs_from_flash(f->path));
+	/* That for RAM has volumes, too. */
+	set_arm64(f, 0x80000, SZ_2M);
+	memcpy(f->data + 0x8028, "_FVH", 4);
+	write_file(f);
+	assert_false(image_runs_from_flash(f->path));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -424,6 +448,7 @@ int main(void)
 		TEST(efi_programs),
 		TEST(firmware_for_ram),
 		TEST(firmware_for_flash),
+		TEST(finds_firmware_for_flash),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

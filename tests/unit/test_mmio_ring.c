@@ -31,6 +31,7 @@ static struct {
 	bool old_kernel;
 	u32 sent;	   /* numbers written by the guest */
 	u32 seen;	   /* and those that came to the device, in order */
+	bool closes;	   /* the device does, while the ring is drained */
 	bool busy;	   /* the guest writes while the ring is drained */
 	unsigned int late; /* writes that other vCPUs have under way */
 	unsigned int pauses;
@@ -139,6 +140,8 @@ static void coalesced(struct mmio_region *region, u64 offset, u64 value,
 	assert_int_equal(value, t.seen);
 	assert_int_equal(offset, 4 * (t.seen % 100));
 	t.seen++;
+	if (t.closes)
+		mmio_ring_close(&t.vm.ring);
 	/* Meanwhile other vCPUs go on. */
 	while (t.busy && !t.paused && random() % 3)
 		guest_writes();
@@ -262,6 +265,29 @@ static void writes_while_draining(void **state)
 		mmio_ring_flush(ring());
 		assert_int_equal(t.seen, t.sent);
 		assert_true(t.sent > 2 * ROUNDS);
+	}
+}
+
+/*
+ * What is in the ring comes to the device once, in its order, and one write
+ * after the other is done.
+ */
+static void device_closes_while_draining(void **state)
+{
+	(void)state;
+	for_each_kernel()
+	{
+		t.closes = true;
+		for (unsigned int n = 0; n < ROUNDS; n++) {
+			with_lock(mmio_ring_open);
+			for (unsigned int i = 0; i < n % 7; i++)
+				guest_writes();
+			t.late = n % 3;
+			with_lock(n % 2 ? mmio_ring_close : mmio_ring_drain);
+			t.late = 0;
+			assert_int_equal(t.seen, t.sent);
+			assert_true(!guest_writes() || !(n % 2));
+		}
 	}
 }
 
@@ -444,6 +470,7 @@ int main(void)
 		cmocka_unit_test(takes_nothing_at_first),
 		cmocka_unit_test(takes_a_page_full),
 		cmocka_unit_test(closes_with_nothing_lost),
+		cmocka_unit_test(device_closes_while_draining),
 		cmocka_unit_test(any_sequence),
 		cmocka_unit_test(writes_while_draining),
 		cmocka_unit_test(flush_of_nothing_takes_no_lock),

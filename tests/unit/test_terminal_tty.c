@@ -251,6 +251,21 @@ static void quit_key_alone(void **state)
 	assert_int_equal(next(s->from_job), QUIT);
 }
 
+/* Where there is a power key; elsewhere it is a key like others. */
+static void power_key(void **state)
+{
+	struct session *s = *state;
+
+	tell_job(s, CMD_LISTEN);
+	type(s, "\001p");
+	expect_input(s, "p");
+	tell_job(s, CMD_POWER);
+	type(s, "\001p");
+	assert_int_equal(next(s->from_job), POWER);
+	type(s, "p\001\001p");
+	expect_input(s, "p\001p");
+}
+
 /* A guest that hangs reads nothing; that is when one wants to quit. */
 static void quit_key_while_the_guest_is_away(void **state)
 {
@@ -460,6 +475,7 @@ int main(void)
 		TTY_TEST(foreground, quit_key),
 		TTY_TEST(foreground, other_escapes),
 		TTY_TEST(foreground, quit_key_alone),
+		TTY_TEST(foreground, power_key),
 		TTY_TEST(foreground, quit_key_while_the_guest_is_away),
 		TTY_TEST(foreground, much_input),
 		TTY_TEST(foreground, raw_while_it_runs),

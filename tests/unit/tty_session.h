@@ -27,8 +27,9 @@
 #include "lkvm/log.h"
 #include "lkvm/terminal.h"
 
-#define PONG '\x81'
-#define QUIT '\x82'
+#define PONG  '\x81'
+#define QUIT  '\x82'
+#define POWER '\x83'
 
 /* What the test tells the job, a byte each; the job answers PONG. */
 enum {
@@ -40,6 +41,7 @@ enum {
 	CMD_EXIT = 'e',	  /* exit(0) */
 	CMD_CRASH = 's',  /* SIGSEGV */
 	CMD_ABORT = 'a',
+	CMD_POWER = 'w', /* there is a power key from now on */
 	CMD_OTHER = 'o', /* a second console, on /dev/null, comes and goes */
 	/* To the shell, which answers PONG as well. */
 	CMD_BACKGROUND = 'B',
@@ -89,6 +91,11 @@ static void job_quit(struct terminal *term)
 	report(container_of(term, struct job, term), &(char) { QUIT }, 1);
 }
 
+static void job_power(struct terminal *term)
+{
+	report(container_of(term, struct job, term), &(char) { POWER }, 1);
+}
+
 static void second_console(struct job *job)
 {
 	struct terminal other;
@@ -128,6 +135,9 @@ static void obey(struct job *job, char command)
 		break;
 	case CMD_ABORT:
 		abort();
+	case CMD_POWER:
+		job->term.power = job_power;
+		break;
 	case CMD_OTHER:
 		second_console(job);
 		break;

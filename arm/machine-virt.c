@@ -1,0 +1,137 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * QEMU's "virt" machine, as the firmware of distributions expects it: EDK2's
+ * ArmVirtQemu platform (AAVMF) and U-Boot's qemu_arm64, which are executed in
+ * place from the first bank of flash. Addresses and interrupts: QEMU,
+ * hw/arm/virt.c, whose documentation leaves them to the device tree, while
+ * firmware has some of them built in: flash, RAM, UART.
+ */
+#include <string.h>
+
+#include "lkvm/fw_cfg.h"
+#include "lkvm/log.h"
+#include "lkvm/pl011.h"
+#include "lkvm/pl031.h"
+#include "lkvm/pl061.h"
+#include "machine.h"
+
+static int add_uart(struct machine *machine, struct chardev *chr)
+{
+	const struct device_place *place = &machine->type->serial[0];
+	const struct pl011_params params = {
+		.name = "uart0",
+		.base = place->base,
+		.irq = machine_spi(machine, place->spi, IRQ_LEVEL_HIGH),
+		.clock = FDT_PHANDLE_CLOCK,
+		.chr = chr,
+	};
+	struct pl011 *uart;
+	int ret = pl011_create(&params, &machine->vm.bus, &uart);
+
+	if (!ret)
+		device_add(&machine->vm.devices, &uart->dev);
+	return ret;
+}
+
+static int add_rtc(struct machine *machine)
+{
+	const struct device_place *place = &machine->type->rtc;
+	const struct pl031_params params = {
+		.name = "rtc",
+		.base = place->base,
+		.irq = machine_spi(machine, place->spi, IRQ_LEVEL_HIGH),
+		.clock = FDT_PHANDLE_CLOCK,
+		.loop = &machine->vm.loop,
+	};
+	struct pl031 *rtc;
+	int ret = pl031_create(&params, &machine->vm.bus, &rtc);
+
+	if (!ret)
+		device_add(&machine->vm.devices, &rtc->dev);
+	return ret;
+}
+
+static int add_gpio(struct machine *machine)
+{
+	const struct device_place *place = &machine->type->gpio;
+	const struct pl061_params params = {
+		.name = "gpio",
+		.base = place->base,
+		.irq = machine_spi(machine, place->spi, IRQ_LEVEL_HIGH),
+		.clock = FDT_PHANDLE_CLOCK,
+		.phandle = FDT_PHANDLE_GPIO,
+		.loop = &machine->vm.loop,
+	};
+	int ret = pl061_create(&params, &machine->vm.bus, &machine->gpio);
+
+	if (!ret)
+		device_add(&machine->vm.devices, &machine->gpio->dev);
+	return ret;
+}
+
+static int add_fw_cfg(struct machine *machine)
+{
+	const struct fw_cfg_params params = {
+		.name = "fw_cfg",
+		.base = machine->type->fw_cfg,
+		.ram = &machine->vm.mem,
+	};
+	int ret = fw_cfg_create(&params, &machine->vm.bus, &machine->fw_cfg);
+
+	if (!ret)
+		device_add(&machine->vm.devices, &machine->fw_cfg->dev);
+	return ret;
+}
+
+static int build(struct machine *machine, struct chardev *serial[])
+{
+	int ret = add_uart(machine, serial[0]);
+
+	if (!ret)
+		ret = add_rtc(machine);
+	if (!ret)
+		ret = add_gpio(machine);
+	if (!ret)
+		ret = add_fw_cfg(machine);
+	if (!ret)
+		ret = machine_add_v2m(machine);
+	if (ret) {
+		pr_fatal("Unable to create the devices: %s", strerror(-ret));
+		return ret;
+	}
+	return machine_add_flash(machine);
+}
+
+/*
+ * Free for what they are for with QEMU: virtio-mmio at 0x0a000000 with SPIs 16
+ * to 47; PCIe with windows at 0x10000000 and 0x3eff0000, configuration at
+ * 0x3f000000 and SPIs 3 to 6; a second UART at 0x09040000 with SPI 8; ACPI's
+ * generic event device at 0x09080000 with SPI 9.
+ */
+const struct machine_type machine_virt = {
+	.name = "virt",
+	.ram_base = 0x40000000,
+	.ram_base_min = 0x40000000,
+	.gicd = { 0x08000000, SZ_64K },
+	.gicc = { 0x08010000, SZ_64K },
+	.v2m = { 0x08020000, SZ_4K },
+	.gicr = { 0x080a0000, 0x00f60000 },
+	.nr_spis = 256,
+	.v2m_spi = 48,
+	.nr_v2m_spis = 64,
+	.serial = { { 0x09000000, 1 } },
+	.nr_serial = 1,
+	.console = "ttyAMA0",
+	.rtc = { 0x09010000, 2 },
+	.gpio = { 0x09030000, 7 },
+	.clock = 24000000,
+	.pvtime = { 0x090a0000, SZ_64K },
+	.fw_cfg = 0x09020000,
+	.flash = {
+		{ { 0x00000000, 64 * SZ_1M }, 1 },
+		{ { 0x04000000, 64 * SZ_1M }, 1 },
+	},
+	.flash_block = 256 * SZ_1K,
+	.starts_in_flash = true,
+	.build = build,
+};

@@ -1,0 +1,189 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Finds out by a guest of a few instructions what KVM does not tell.
+ *
+ * Firmware that is executed in place may have its first page tables in flash,
+ * as EDK2 does since 2022.11. KVM before Linux 6.2 (and 5.15.89) takes each
+ * fault of a table walk for a write, and so answers one in a read-only slot
+ * with an abort: "KVM: arm64: Fix S1PTW handling on RO memslots".
+ */
+#include <errno.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+
+#include "lkvm/log.h"
+#include "machine.h"
+
+/* The largest pages a host may have; each of the two slots is one. */
+#define SLOT_SIZE SZ_64K
+
+/* The tables for low addresses lie in the slot that is read-only. */
+#define LOW_TABLE  0
+#define RAM	   SZ_1G
+#define HIGH_TABLE (RAM + SZ_4K)
+#define CODE	   RAM
+#define VECTORS	   (RAM + 0x800)
+
+/* Arm ARM, D8.3: a level 1 block of 1 GiB, accessed, attributes 0. */
+#define BLOCK (BIT(10) | 3U << 8 | BIT(0))
+
+/* 39-bit addresses in both halves, 4 KiB granules, walks cached. */
+#define T_SZ	 (64 - 39)
+#define TCR_HALF (T_SZ | 1U << 8 | 1U << 10 | 3U << 12)
+#define TCR	 (TCR_HALF | (u64)TCR_HALF << 16 | BIT(31))
+#define HIGH	 (UINT64_MAX << 39)
+
+#define MAIR_NORMAL 0xff
+/* Reset value with EL1's stage 1 MMU and caches on. */
+#define SCTLR 0x30d0198dULL
+
+#define PSCI_SYSTEM_OFF 0x84000008 /* Arm DEN0022, 5.10 */
+
+/* api.rst, 4.68: general purpose registers are 64 bits wide in AArch64. */
+#define CORE_REG(name)                                         \
+	(KVM_REG_ARM64 | KVM_REG_SIZE_U64 | KVM_REG_ARM_CORE | \
+	 KVM_REG_ARM_CORE_REG(name))
+
+#define PATIENCE_NS 1000000000ULL
+
+/* The two guest programs; both end the run, the second after a fault. */
+static const u32 code[] = { 0xd4000002 /* hvc #0 */ };
+static const u32 vector[] = { 0xd2800033 /* mov x19, #1 */,
+			      0xd4000002 /* hvc #0 */ };
+
+static void write_guest(u8 *flash, u8 *ram)
+{
+	u64 low = RAM | BLOCK, high = RAM | BLOCK;
+
+	memcpy(flash + LOW_TABLE + 1 * sizeof(u64), &low, sizeof(low));
+	memcpy(ram + (HIGH_TABLE - RAM) + 1 * sizeof(u64), &high, sizeof(high));
+	memcpy(ram + (CODE - RAM), code, sizeof(code));
+	/* Arm ARM, D1.4.1: synchronous, from the current EL with SP_EL1. */
+	memcpy(ram + (VECTORS - RAM) + 0x200, vector, sizeof(vector));
+}
+
+static int add_slots(struct vm *vm, u8 *flash, u8 *ram)
+{
+	struct memslot slot;
+	int ret;
+
+	ret = memslot_init(&slot, vm, 0, SLOT_SIZE, flash, true);
+	if (!ret)
+		ret = memslot_map(&slot);
+	if (!ret)
+		ret = memslot_init(&slot, vm, RAM, SLOT_SIZE, ram, false);
+	return ret ? ret : memslot_map(&slot);
+}
+
+static int set_reg(struct vcpu *vcpu, u64 id, u64 value)
+{
+	struct kvm_one_reg reg = { .id = id, .addr = (uintptr_t)&value };
+
+	return ioctl(vcpu->fd, KVM_SET_ONE_REG, &reg) < 0 ? -errno : 0;
+}
+
+/* The MMU is on from the first instruction on. */
+static int set_regs(struct vcpu *vcpu)
+{
+	static const struct {
+		u64 id, value;
+	} regs[] = {
+		{ ARM64_SYS_REG(3, 0, 2, 0, 0), LOW_TABLE },  /* TTBR0_EL1 */
+		{ ARM64_SYS_REG(3, 0, 2, 0, 1), HIGH_TABLE }, /* TTBR1_EL1 */
+		{ ARM64_SYS_REG(3, 0, 2, 0, 2), TCR },
+		{ ARM64_SYS_REG(3, 0, 10, 2, 0), MAIR_NORMAL },
+		{ ARM64_SYS_REG(3, 0, 12, 0, 0), HIGH | VECTORS }, /* VBAR */
+		{ ARM64_SYS_REG(3, 0, 1, 0, 0), SCTLR },
+		{ CORE_REG(regs.regs[0]), PSCI_SYSTEM_OFF },
+		{ CORE_REG(regs.regs[19]), 0 },
+		{ CORE_REG(regs.pc), CODE },
+	};
+	int ret = 0;
+
+	for (size_t i = 0; !ret && i < ARRAY_SIZE(regs); i++)
+		ret = set_reg(vcpu, regs[i].id, regs[i].value);
+	return ret;
+}
+
+static int init_vcpu(struct vm *vm)
+{
+	struct kvm_vcpu_init init = { 0 };
+	struct vcpu *vcpu = vm->vcpus[0];
+
+	if (ioctl(vm->fd, KVM_ARM_PREFERRED_TARGET, &init) < 0)
+		return -errno;
+	init.features[0] = BIT(KVM_ARM_VCPU_PSCI_0_2);
+	if (ioctl(vcpu->fd, KVM_ARM_VCPU_INIT, &init) < 0)
+		return -errno;
+	return set_regs(vcpu);
+}
+
+struct probe {
+	struct vm vm;
+	struct evloop_timer timer;
+	u8 *memory; /* of both slots */
+};
+
+static void too_long(struct evloop_timer *timer)
+{
+	struct probe *probe = container_of(timer, struct probe, timer);
+
+	vm_request_exit(&probe->vm, VM_EXIT_KILLED);
+}
+
+/* 1 if the walk was good, 0 if it was answered with an abort, or -errno. */
+static int run(struct probe *probe)
+{
+	u64 aborts = 0;
+	struct kvm_one_reg reg = { .id = CORE_REG(regs.regs[19]),
+				   .addr = (uintptr_t)&aborts };
+	struct vm *vm = &probe->vm;
+	int ret = evloop_timer_init(&vm->loop, &probe->timer, too_long);
+
+	if (ret)
+		return ret;
+	ret = evloop_timer_set(&probe->timer, PATIENCE_NS);
+	if (!ret && vm_run(vm) != VM_EXIT_POWEROFF)
+		ret = -ETIMEDOUT;
+	if (!ret && ioctl(vm->vcpus[0]->fd, KVM_GET_ONE_REG, &reg) < 0)
+		ret = -errno;
+	evloop_timer_destroy(&vm->loop, &probe->timer);
+	return ret ? ret : !aborts;
+}
+
+static int create_and_run(struct probe *probe, unsigned long type)
+{
+	struct vm *vm = &probe->vm;
+	int ret = vm_create(vm, type);
+
+	write_guest(probe->memory, probe->memory + SLOT_SIZE);
+	if (!ret)
+		ret = add_slots(vm, probe->memory, probe->memory + SLOT_SIZE);
+	if (!ret)
+		ret = vm_create_vcpus(vm, 1);
+	if (!ret)
+		ret = init_vcpu(vm);
+	return ret ? ret : run(probe);
+}
+
+bool probe_walks_in_flash(const char *kvm_dev, unsigned long type)
+{
+	struct probe probe = { 0 };
+	int ret;
+
+	probe.memory = mmap(NULL, 2 * SLOT_SIZE, PROT_READ | PROT_WRITE,
+			    MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	if (probe.memory == MAP_FAILED)
+		return true;
+	ret = vm_open(&probe.vm, kvm_dev);
+	if (!ret) {
+		ret = create_and_run(&probe, type);
+		vm_destroy(&probe.vm);
+	}
+	munmap(probe.memory, 2 * SLOT_SIZE);
+	if (ret < 0)
+		pr_debug("whether page tables may be in flash: %s",
+			 strerror(-ret));
+	return ret != 0;
+}

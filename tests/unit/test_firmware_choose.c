@@ -1,0 +1,222 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* SOURCES: arm/firmware.c */
+/* Which firmware a machine starts, and the banks that come of it. */
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <string.h>
+#include <cmocka.h>
+
+#include "arm/machine.h"
+#include "lkvm/firmware_desc.h"
+#include "lkvm/image.h"
+
+#define FLASH_FILE "/firmware/for-flash"
+
+static struct {
+	struct machine machine;
+	struct vm_config config;
+	struct machine_type type;
+	int find; /* what firmware_desc_find() returns */
+	unsigned int messages;
+} t;
+
+void log_print(enum log_level level, const char *fmt, ...)
+{
+	(void)fmt;
+	t.messages += level <= LOG_LEVEL_INFO;
+}
+
+void pr_fatal(const char *fmt, ...)
+{
+	(void)fmt;
+	t.messages++;
+}
+
+bool image_runs_from_flash(const char *path)
+{
+	return !strcmp(path, FLASH_FILE);
+}
+
+static bool has(const char *const *list, const char *name)
+{
+	while (*list && strcmp(*list, name))
+		list++;
+	return *list;
+}
+
+int firmware_desc_find(const struct firmware_wish *wish,
+		       struct firmware_files *out)
+{
+	assert_string_equal(wish->architecture, "aarch64");
+	assert_string_equal(wish->machine, "virt");
+	assert_int_equal(wish->modes, BIT(FIRMWARE_SPLIT));
+	assert_true(has(wish->without, "secure-boot"));
+	assert_true(has(wish->without, "enrolled-keys"));
+	strcpy(out->code, "/installed/code");
+	strcpy(out->vars, "/installed/vars");
+	return t.find;
+}
+
+static int setup(void **state)
+{
+	(void)state;
+	memset(&t, 0, sizeof(t));
+	t.type.name = "virt";
+	t.type.starts_in_flash = true;
+	t.machine.type = &t.type;
+	t.machine.config = &t.config;
+	return 0;
+}
+
+/* Banks of --flash, named a, b, ... */
+static void give_flash(unsigned int n)
+{
+	for (unsigned int i = 0; i < n; i++)
+		t.config.flash[i].path[0] = (char)('a' + i);
+	t.config.nr_flash = n;
+}
+
+static void choose(int ret, enum boot_from boot, unsigned int nr_flash)
+{
+	assert_int_equal(firmware_choose(&t.machine), ret);
+	if (ret)
+		return;
+	assert_int_equal(t.machine.boot, boot);
+	assert_int_equal(t.machine.nr_flash, nr_flash);
+}
+
+static void assert_bank(unsigned int n, const char *path, bool readonly)
+{
+	assert_string_equal(t.machine.flash[n].path, path);
+	assert_int_equal(t.machine.flash[n].readonly, readonly);
+}
+
+static void kernel(void **state)
+{
+	(void)state;
+	give_flash(1);
+	t.config.kernel = "Image";
+	choose(0, BOOT_KERNEL, 1);
+	assert_bank(0, "a", false);
+}
+
+static void first_bank(void **state)
+{
+	(void)state;
+	give_flash(2);
+	choose(0, BOOT_FLASH, 2);
+	assert_bank(0, "a", false);
+	assert_bank(1, "b", false);
+	t.config.firmware_address = SZ_1G;
+	choose(-EINVAL, BOOT_FLASH, 2);
+}
+
+static void firmware_in_ram(void **state)
+{
+	(void)state;
+	give_flash(1);
+	t.config.firmware = "KVMTOOL_EFI.fd";
+	choose(0, BOOT_RAM_FIRMWARE, 1);
+	assert_bank(0, "a", false);
+	t.config.kernel = "Image";
+	choose(0, BOOT_RAM_FIRMWARE, 1);
+	t.config.firmware_address = SZ_1G;
+	choose(0, BOOT_RAM_FIRMWARE, 1);
+	assert_int_equal(t.messages, 0);
+}
+
+static void firmware_in_flash(void **state)
+{
+	(void)state;
+	give_flash(FLASH_MAX_BANKS);
+	t.config.firmware = FLASH_FILE;
+	choose(0, BOOT_FLASH, FLASH_MAX_BANKS + 1);
+	assert_bank(0, FLASH_FILE, true);
+	assert_bank(1, "a", false);
+	assert_bank(FLASH_MAX_BANKS, "d", false);
+	assert_int_equal(t.messages, 0);
+	/* EDK2 would hang without a word. */
+	give_flash(0);
+	choose(0, BOOT_FLASH, 1);
+	assert_int_equal(t.messages, 1);
+	t.config.firmware_address = SZ_1G;
+	choose(-EINVAL, BOOT_FLASH, 1);
+}
+
+/* There it gets the message that it would not run from RAM. */
+static void machine_that_starts_in_ram(void **state)
+{
+	(void)state;
+	t.type.starts_in_flash = false;
+	t.config.firmware = FLASH_FILE;
+	choose(0, BOOT_RAM_FIRMWARE, 0);
+}
+
+static void installed(void **state)
+{
+	(void)state;
+	t.config.firmware = "auto";
+	t.config.firmware_auto = true;
+	choose(0, BOOT_FLASH, 2);
+	assert_bank(0, "/installed/code", true);
+	assert_bank(1, "/installed/vars", false);
+	assert_true(t.machine.flash[1].snapshot);
+	assert_int_equal(t.messages, 1);
+	t.find = -ENOENT;
+	choose(-ENOENT, BOOT_FLASH, 0);
+	assert_int_equal(t.messages, 1);
+	t.find = -ENOMEM;
+	choose(-ENOMEM, BOOT_FLASH, 0);
+	assert_int_equal(t.messages, 2);
+}
+
+static void assert_template(const char *template)
+{
+	choose(0, BOOT_FLASH, 2);
+	assert_string_equal(t.machine.flash[1].path, "a");
+	assert_string_equal(t.machine.flash[1].template, template);
+}
+
+/* Whoever says where variables come from gets them from there. */
+static void installed_with_flash(void **state)
+{
+	struct flash_config *flash = &t.config.flash[0];
+
+	(void)state;
+	t.config.firmware = "auto";
+	t.config.firmware_auto = true;
+	give_flash(1);
+	assert_template("/installed/vars");
+	assert_false(t.machine.flash[1].snapshot);
+	strcpy(flash->template, "mine");
+	assert_template("mine");
+	flash->template[0] = 0;
+	flash->create = true;
+	assert_template("");
+	flash->create = false;
+	flash->readonly = true;
+	assert_template("");
+	flash->readonly = false;
+	flash->snapshot = true;
+	assert_template("");
+	assert_int_equal(t.messages, 0);
+}
+
+#define TEST(f) cmocka_unit_test_setup(f, setup)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(kernel),
+		TEST(first_bank),
+		TEST(firmware_in_ram),
+		TEST(firmware_in_flash),
+		TEST(machine_that_starts_in_ram),
+		TEST(installed),
+		TEST(installed_with_flash),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
