@@ -57,6 +57,7 @@ struct vm_config {
 	u64 firmware_address; /* 0: start of RAM */
 	u64 timeout;	      /* seconds; 0: none */
 	bool nodefaults;
+	bool no_reboot; /* a reset ends the run */
 	struct flash_config flash[FLASH_MAX_BANKS];
 	unsigned int nr_flash;
 
