@@ -228,7 +228,8 @@ int cpu_reset_all(struct machine *machine)
 
 /*
  * The device tree calls the timer always-on: a guest that set it to be woken by
- * it finds it as it has left it.
+ * it finds it as it has left it. (The physical one needs Linux 6.4: before, KVM
+ * showed its registers to nobody.)
  */
 static int init_but_timers(struct machine *machine, struct vcpu *vcpu)
 {
@@ -239,14 +240,15 @@ static int init_but_timers(struct machine *machine, struct vcpu *vcpu)
 		KVM_REG_ARM_PTIMER_CTL,
 	};
 	u64 values[ARRAY_SIZE(ids)];
-	int ret = 0;
+	bool has[ARRAY_SIZE(ids)];
+	int ret;
 
+	for (size_t i = 0; i < ARRAY_SIZE(ids); i++)
+		has[i] = !get_reg(vcpu, ids[i], &values[i]);
+	ret = init(machine, vcpu, true);
 	for (size_t i = 0; !ret && i < ARRAY_SIZE(ids); i++)
-		ret = get_reg(vcpu, ids[i], &values[i]);
-	if (!ret)
-		ret = init(machine, vcpu, true);
-	for (size_t i = 0; !ret && i < ARRAY_SIZE(ids); i++)
-		ret = set_reg(vcpu, ids[i], values[i]);
+		if (has[i])
+			ret = set_reg(vcpu, ids[i], values[i]);
 	return ret;
 }
 
