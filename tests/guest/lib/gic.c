@@ -85,56 +85,88 @@ static u32 mix(u32 digest, u64 value)
 	return ((digest ^ (u32)value ^ (u32)(value >> 32)) * 16777619U);
 }
 
-static u32 mix_bank(const struct gic *gic, u32 digest, u32 kind, u32 bits,
-		    u32 nr)
+static u32 mix_bank(const struct gic *gic, u32 kind, u32 bits, u32 nr)
 {
+	u32 digest = 2166136261U;
+
 	for (u32 id = 0; id < nr; id += 32 / bits)
 		digest = mix(digest, read32(gic_reg(gic, kind, bits, id)));
 	return digest;
 }
 
-static u32 mix_v3(const struct gic *gic, u32 digest, u32 nr)
+static u32 mix_routes(const struct gic *gic, u32 nr)
 {
-	u64 redist = gic->own - GICR_SGI_BASE;
+	u32 digest = 0;
 
-	digest = mix(digest, read32(redist + GICR_CTLR));
-	digest = mix(digest, read64(redist + GICR_PROPBASER));
-	digest = mix(digest, read64(redist + GICR_PENDBASER));
+	if (!gic->v3)
+		return mix_bank(gic, GICD_ITARGETSR, 8, nr);
 	for (u32 id = 32; id < nr; id++)
 		digest = mix(digest, read64(gic->dist + GICD_IROUTER + 8 * id));
-	digest = mix(digest, READ_ICC(ICC_PMR));
-	digest = mix(digest, READ_ICC(ICC_BPR1));
-	digest = mix(digest, READ_ICC(ICC_CTLR));
-	digest = mix(digest, READ_ICC(ICC_IGRPEN1));
-	digest = mix(digest, READ_ICC(ICC_AP1R0));
-	for (u32 i = 0; gic->its && i < 2; i++)
-		digest = mix(digest, read64(gic->its + GITS_BASER + 8 * i));
-	if (gic->its) {
-		digest = mix(digest, read64(gic->its + GITS_CBASER));
-		digest = mix(digest, read32(gic->its + GITS_CTLR));
-	}
 	return digest;
 }
 
-static u32 mix_v2(const struct gic *gic, u32 digest, u32 nr)
+static u32 mix_lpis(const struct gic *gic)
 {
-	digest = mix_bank(gic, digest, GICD_ITARGETSR, 8, nr);
-	digest = mix(digest, read32(gic->cpu + GICC_CTLR));
-	digest = mix(digest, read32(gic->cpu + GICC_PMR));
-	digest = mix(digest, read32(gic->cpu + GICC_BPR));
-	return mix(digest, read32(gic->cpu + GICC_APR));
+	u64 redist = gic->own - GICR_SGI_BASE;
+	u32 digest = 0;
+
+	if (!gic->v3)
+		return 0;
+	digest = mix(digest, read32(redist + GICR_CTLR));
+	digest = mix(digest, read64(redist + GICR_PROPBASER));
+	return mix(digest, read64(redist + GICR_PENDBASER));
 }
 
-u32 gic_digest(const struct gic *gic)
+static u32 mix_its(const struct gic *gic)
+{
+	u32 digest = 0;
+
+	if (!gic->its)
+		return 0;
+	digest = mix(digest, read64(gic->its + GITS_BASER));
+	digest = mix(digest, read64(gic->its + GITS_BASER + 8));
+	digest = mix(digest, read64(gic->its + GITS_CBASER));
+	return mix(digest, read32(gic->its + GITS_CTLR));
+}
+
+static u32 mix_cpu(const struct gic *gic)
+{
+	u32 digest = 0;
+
+	if (gic->v3) {
+		digest = mix(digest, READ_ICC(ICC_PMR));
+		digest = mix(digest, READ_ICC(ICC_BPR1));
+		digest = mix(digest, READ_ICC(ICC_CTLR));
+		return mix(digest, READ_ICC(ICC_IGRPEN1));
+	}
+	digest = mix(digest, read32(gic->cpu + GICC_CTLR));
+	digest = mix(digest, read32(gic->cpu + GICC_PMR));
+	return mix(digest, read32(gic->cpu + GICC_BPR));
+}
+
+const char *const gic_parts[GIC_PARTS] = {
+	"GICD_CTLR",	  "IGROUPR",	"ISENABLER",	 "ISPENDR",
+	"ISACTIVER",	  "IPRIORITYR", "ICFGR",	 "routes",
+	"LPIs",		  "ITS",	"CPU interface", "active priorities",
+	"private groups",
+};
+
+void gic_digest(const struct gic *gic, u32 digest[GIC_PARTS])
 {
 	u32 nr = 32 * ((read32(gic->dist + 4) & 0x1f) + 1); /* GICD_TYPER */
-	u32 digest = mix(2166136261U, read32(gic->dist + GICD_CTLR));
 
-	digest = mix_bank(gic, digest, GICD_IGROUPR, 1, nr);
-	digest = mix_bank(gic, digest, GICD_ISENABLER, 1, nr);
-	digest = mix_bank(gic, digest, GICD_ISPENDR, 1, nr);
-	digest = mix_bank(gic, digest, GICD_ISACTIVER, 1, nr);
-	digest = mix_bank(gic, digest, GICD_IPRIORITYR, 8, nr);
-	digest = mix_bank(gic, digest, GICD_ICFGR, 2, nr);
-	return gic->v3 ? mix_v3(gic, digest, nr) : mix_v2(gic, digest, nr);
+	digest[0] = read32(gic->dist + GICD_CTLR);
+	digest[1] = mix_bank(gic, GICD_IGROUPR, 1, nr);
+	digest[2] = mix_bank(gic, GICD_ISENABLER, 1, nr);
+	digest[3] = mix_bank(gic, GICD_ISPENDR, 1, nr);
+	digest[4] = mix_bank(gic, GICD_ISACTIVER, 1, nr);
+	digest[5] = mix_bank(gic, GICD_IPRIORITYR, 8, nr);
+	digest[6] = mix_bank(gic, GICD_ICFGR, 2, nr);
+	digest[7] = mix_routes(gic, nr);
+	digest[8] = mix_lpis(gic);
+	digest[9] = mix_its(gic);
+	digest[10] = mix_cpu(gic);
+	digest[11] = gic->v3 ? (u32)READ_ICC(ICC_AP1R0)
+			     : read32(gic->cpu + GICC_APR);
+	digest[12] = read32(gic_reg(gic, GICD_IGROUPR, 1, 0));
 }

@@ -62,7 +62,11 @@ void gic_enable_irq(const struct gic *gic, u32 id);
  */
 u32 gic_acknowledge(const struct gic *gic, u64 ms);
 
-/* A value that depends on all that guests can see of the state. */
-u32 gic_digest(const struct gic *gic);
+/* Parts of the state, and their names. */
+#define GIC_PARTS 13
+extern const char *const gic_parts[GIC_PARTS];
+
+/* Values that depend on all that guests can see of the state. */
+void gic_digest(const struct gic *gic, u32 digest[GIC_PARTS]);
 
 #endif
