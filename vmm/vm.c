@@ -251,13 +251,22 @@ static bool reset(struct vm *vm)
 					      VM_EXIT_NONE);
 }
 
+/* Some guests do nothing else: not every one is told. */
+static void count_reset(struct vm *vm)
+{
+	u64 n = atomic_fetch_add(&vm->resets, 1) + 1;
+	u32 dropped;
+
+	if (ratelimit_allow(&vm->reset_messages, &dropped))
+		pr_info("reset %" PRIu64 ": the guest starts again", n);
+}
+
 enum vm_exit vm_run(struct vm *vm)
 {
 	mmio_bus_freeze(&vm->bus);
 	run_once(vm);
 	while (reset(vm)) {
-		pr_info("reset %" PRIu64 ": the guest starts again",
-			atomic_fetch_add(&vm->resets, 1) + 1);
+		count_reset(vm);
 		run_once(vm);
 	}
 	return (enum vm_exit)atomic_load(&vm->exit_reason);

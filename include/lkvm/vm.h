@@ -119,6 +119,7 @@ struct vm {
 	_Atomic(int) exit_reason; /* enum vm_exit */
 	_Atomic(u64) memslot_updates;
 	struct ratelimit irq_errors;
+	struct ratelimit reset_messages;
 };
 
 /*
