@@ -34,18 +34,20 @@ struct bank {
 static const struct bank kept_v2[GIC_KEPT_BANKS] = {
 	{ 0x0080, 1 }, /* IGROUPR */
 	{ 0x0400, 8 }, /* IPRIORITYR */
+	{ 0x0100, 1 }, /* ISENABLER */
 	{ 0x0800, 8 }, /* ITARGETSR */
 	{ 0x0c00, 2 }, /* ICFGR */
 };
 static const struct bank kept_v3[GIC_KEPT_BANKS] = {
 	{ 0x0080, 1 },	/* IGROUPR */
 	{ 0x0400, 8 },	/* IPRIORITYR */
+	{ 0x0100, 1 },	/* ISENABLER */
 	{ 0x6000, 64 }, /* IROUTER */
 	{ 0x0c00, 2 },	/* ICFGR */
 };
 
-/* SGIs and PPIs have only the first two for KVM to change. */
-#define NR_KEPT_PRIVATE 2
+/* SGIs and PPIs have only the first ones for KVM to change. */
+#define NR_KEPT_PRIVATE 3
 
 static const struct bank isenabler_clear = { 0x0180, 1 };
 static const struct bank ispendr = { 0x0200, 1 };

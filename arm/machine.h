@@ -49,7 +49,7 @@ struct machine_type {
 
 extern const struct machine_type machine_kvmtool;
 
-#define GIC_KEPT_BANKS 4
+#define GIC_KEPT_BANKS 5
 #define GIC_KEPT_CPU   14
 
 /* What gic_reset.c knows of the GIC at power-on: see there. */
