@@ -110,6 +110,15 @@ static int set_word(const struct frame *frame, u64 offset, u32 value)
 			    frame->attr + offset, &value);
 }
 
+/* Writes it only if it has to change. */
+static int put_word(const struct frame *frame, u64 offset, u32 value)
+{
+	u32 old = 0;
+	int ret = get_word(frame, offset, &old);
+
+	return ret || old == value ? ret : set_word(frame, offset, value);
+}
+
 /* Those of `nr` interrupts from `first` on. */
 static int set_bank(const struct frame *frame, const struct bank *bank,
 		    u32 first, u32 nr, u32 value)
@@ -299,7 +308,10 @@ static int reset_private(struct machine *machine, struct vcpu *vcpu)
 	return ret ? ret : clear_pending(&own, 0, NR_PRIVATE);
 }
 
-/* The tables' addresses cannot be written while LPIs are enabled. */
+/*
+ * The tables' addresses cannot be written while LPIs are enabled. What is right
+ * is left alone: KVM makes something else of it where there is no ITS.
+ */
 static int reset_lpis(struct machine *machine, struct vcpu *vcpu)
 {
 	const struct gic_power_on *kept = &machine->gic_power_on;
@@ -307,7 +319,7 @@ static int reset_lpis(struct machine *machine, struct vcpu *vcpu)
 	int ret = set_word(&frame, GICR_CTLR, 0);
 
 	for (unsigned int i = 0; !ret && i < GICR_BASER_WORDS; i++)
-		ret = set_word(&frame, GICR_PROPBASER + 4 * i,
+		ret = put_word(&frame, GICR_PROPBASER + 4 * i,
 			       kept->lpi_baser[i]);
 	return ret;
 }

@@ -144,6 +144,8 @@ static void dirty_uarts(void)
 	u64 config = gic_reg(&gic, GICD_ICFGR, 2, UART_INTID(1));
 
 	write8(UART_BASE(1) + UART_IER, IER_THRI);
+	same(read32(gic_reg(&gic, GICD_ISPENDR, 1, UART_INTID(1))) >> 1 & 1, 1,
+	     "line of UART", 1);
 	write32(config, read32(config) | 2U << UART_INTID(1) % 16 * 2);
 	for (u32 n = 0; n < 2; n++) {
 		write8(UART_BASE(n) + UART_MCR, 0x13);
