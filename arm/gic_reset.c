@@ -53,6 +53,7 @@ static const struct bank isenabler_clear = { 0x0180, 1 };
 static const struct bank ispendr = { 0x0200, 1 };
 static const struct bank ispendr_clear = { 0x0280, 1 };
 static const struct bank isactiver_clear = { 0x0380, 1 };
+static const struct bank icfgr = { 0x0c00, 2 };
 
 /* CTLR, PMR, BPR and ABPR of a GICv2's CPU interface. */
 static const u32 gicc[] = {
@@ -250,15 +251,18 @@ void gic_keep_power_on(struct machine *machine)
 /* ---- resetting --------------------------------------------------------- */
 
 /*
- * The lines of SPIs that are level-triggered. Not before they are configured as
- * at power-on: KVM ignores the fall of an edge.
+ * Of SPIs that are edge-triggered KVM ignores the fall, and so would keep the
+ * level of one that was level-triggered before.
  */
-static void lower_lines(struct machine *machine)
+static int lower_lines(struct machine *machine, const struct frame *dist)
 {
 	struct irq_line line = { .vm = &machine->vm };
+	u32 nr = machine->type->nr_spis;
+	int ret = set_bank(dist, &icfgr, NR_PRIVATE, nr, 0);
 
-	for (line.gsi = 0; line.gsi < machine->type->nr_spis; line.gsi++)
+	for (; line.gsi < nr && !ret; line.gsi++)
 		irq_line_set(&line, false);
+	return ret;
 }
 
 /* GICv2 clears by the one register, GICv3 by the other. */
@@ -289,9 +293,10 @@ static int reset_distributor(struct machine *machine)
 	if (!ret)
 		ret = set_bank(&dist, &isenabler_clear, NR_PRIVATE, nr,
 			       ALL_ONES);
+	if (!ret)
+		ret = lower_lines(machine, &dist);
 	for (unsigned int i = 0; !ret && i < GIC_KEPT_BANKS; i++)
 		ret = set_bank(&dist, &banks[i], NR_PRIVATE, nr, kept->spi[i]);
-	lower_lines(machine);
 	return ret ? ret : clear_pending(&dist, NR_PRIVATE, nr);
 }
 
