@@ -236,6 +236,9 @@ static void basic_options(struct vm_config *config, struct option_def *out)
 			"KVM device (default: /dev/kvm)"),
 	     OPT_FLAG(0, "nodefaults", &config->nodefaults,
 		      "Add nothing to the kernel command line"),
+	     OPT_FLAG(0, "no-reboot", &config->no_reboot,
+		      "End when the guest asks for a reset, status 3, and do "
+		      "not start it again"),
 	     OPT_U64(0, "timeout", &config->timeout, 1, MAX_TIMEOUT, "SECONDS",
 		     "End the run after SECONDS, status 124"),
 	     OPT_END());

@@ -8,7 +8,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include "lkvm/cfi_flash.h"
 #include "lkvm/image.h"
@@ -38,16 +37,6 @@ static u64 ram_end(const struct machine *machine)
 	return machine->ram.base + machine->ram.size;
 }
 
-/* A regular file's size; 0 for what has none, such as a pipe. */
-static u64 file_size(const char *path)
-{
-	struct stat st;
-
-	if (stat(path, &st) < 0 || !S_ISREG(st.st_mode))
-		return 0;
-	return (u64)st.st_size;
-}
-
 /*
  * The initrd goes between what is loaded already and the device tree, or,
  * where it does not fit, behind the device tree.
@@ -55,14 +44,18 @@ static u64 file_size(const char *path)
 static int load_initrd(struct machine *machine, u64 low)
 {
 	const char *path = machine->config->initrd;
+	struct boot_file *file = &machine->initrd_file;
 	u64 end = machine->dtb.base;
 	u64 size;
 	int ret;
 
 	if (!path)
 		return 0;
+	ret = boot_file_open(file, path, "initrd", machine->ram.size);
+	if (ret)
+		return ret;
 	low = ALIGN_UP(low, SZ_64K);
-	if (low >= end || file_size(path) > end - low) {
+	if (low >= end || file->size > end - low) {
 		low = machine->dtb.base + machine->dtb.size;
 		end = ram_end(machine);
 	}
@@ -70,8 +63,7 @@ static int load_initrd(struct machine *machine, u64 low)
 		pr_fatal("initrd %s: no RAM is left for it; see --mem", path);
 		return -ENOSPC;
 	}
-	ret = file_load(path, "initrd", ram_ptr(machine, low), end - low,
-			&size);
+	ret = file_load(file, ram_ptr(machine, low), end - low, &size);
 	if (ret)
 		return ret;
 	machine->initrd = (struct addr_range) { .base = low, .size = size };
@@ -109,12 +101,15 @@ static int place_dtb_high(struct machine *machine)
 
 static int load_kernel(struct machine *machine)
 {
-	const char *path = machine->config->kernel;
+	struct boot_file *file = &machine->kernel;
 	struct image img;
 	u64 loaded;
 	bool known;
-	int ret = image_open(&img, path, "kernel", machine->features.aarch32);
+	int ret = boot_file_open(file, machine->config->kernel, "kernel",
+				 machine->ram.size);
 
+	if (!ret)
+		ret = image_open(&img, file, machine->features.aarch32);
 	if (ret)
 		return ret;
 	ret = place_dtb_high(machine);
@@ -150,8 +145,11 @@ static int load_firmware(struct machine *machine)
 		return -EINVAL;
 	}
 	room = ram_end(machine) - base;
-	ret = file_load(config->firmware, "firmware", ram_ptr(machine, base),
-			room, &size);
+	ret = boot_file_open(&machine->firmware, config->firmware, "firmware",
+			     machine->ram.size);
+	if (!ret)
+		ret = file_load(&machine->firmware, ram_ptr(machine, base),
+				room, &size);
 	if (!ret)
 		ret = image_check_firmware(config->firmware,
 					   ram_ptr(machine, base), size, room,
@@ -224,6 +222,8 @@ static int build_cmdline(struct machine *machine)
 	const char *params = config->params ? config->params : "";
 	const char *console = machine->type->console;
 
+	if (machine->cmdline)
+		return 0;
 	if (asprintf(&machine->cmdline, "%s%s%s%s", defaults ? "console=" : "",
 		     defaults ? console : "", defaults && *params ? " " : "",
 		     params) < 0) {
@@ -249,4 +249,13 @@ int boot_load(struct machine *machine)
 		break;
 	}
 	return load_kernel(machine);
+}
+
+void boot_destroy(struct machine *machine)
+{
+	boot_file_close(&machine->kernel);
+	boot_file_close(&machine->initrd_file);
+	boot_file_close(&machine->firmware);
+	free(machine->cmdline);
+	machine->cmdline = NULL;
 }

@@ -27,6 +27,10 @@
 #define REG_MAIR  ARM64_SYS_REG(3, 0, 10, 2, 0)
 #define REG_MDSCR ARM64_SYS_REG(2, 0, 0, 2, 2)
 
+/* Arm ARM, SCTLR_EL1: the endianness of EL1; SPSR_ELx: Thumb. */
+#define SCTLR_EE BIT(25)
+#define PSTATE_T BIT(5)
+
 /* Arm ARM, MPIDR_EL1: Aff3 at 39:32, Aff2..Aff0 at 23:0. */
 #define MPIDR_AFFINITY 0xff00ffffffULL
 
@@ -164,8 +168,8 @@ static int finalize_sve(struct machine *machine, struct vcpu *vcpu)
 	return ret;
 }
 
-/* All vCPUs but the first wait for PSCI CPU_ON. */
-static int init(struct machine *machine, struct vcpu *vcpu)
+/* Once more it is a reset. `on`: it runs, and does not wait for PSCI CPU_ON. */
+static int init(struct machine *machine, struct vcpu *vcpu, bool on)
 {
 	struct kvm_vcpu_init args = { 0 };
 	int ret = 0;
@@ -176,30 +180,113 @@ static int init(struct machine *machine, struct vcpu *vcpu)
 		return ret;
 	}
 	args.features[0] = machine->features.vcpu_init;
-	if (vcpu->id)
+	if (!on)
 		args.features[0] |= BIT(KVM_ARM_VCPU_POWER_OFF);
 	if (ioctl(vcpu->fd, KVM_ARM_VCPU_INIT, &args) < 0) {
 		ret = -errno;
 		pr_fatal("vCPU %u: KVM_ARM_VCPU_INIT with features 0x%x "
 			 "failed: %s",
 			 vcpu->id, args.features[0], strerror(-ret));
-		return ret;
 	}
-	return finalize_sve(machine, vcpu);
+	return ret;
 }
 
 int cpu_init_all(struct machine *machine)
 {
 	for (unsigned int i = 0; i < machine->vm.nr_vcpus; i++) {
 		struct vcpu *vcpu = machine->vm.vcpus[i];
-		int ret = init(machine, vcpu);
+		int ret = init(machine, vcpu, !i);
 
+		if (!ret)
+			ret = finalize_sve(machine, vcpu);
 		if (!ret)
 			ret = pvtime_init_vcpu(machine, vcpu);
 		if (ret)
 			return ret;
 	}
 	return 0;
+}
+
+/*
+ * KVM has one virtual counter for all vCPUs, which starts with them from 0.
+ * What was set up before they ran for the first time - SVE, the interrupt of
+ * the PMU, stolen time - they keep.
+ */
+int cpu_reset_all(struct machine *machine)
+{
+	int ret = 0;
+
+	for (unsigned int i = 0; !ret && i < machine->vm.nr_vcpus; i++)
+		ret = init(machine, machine->vm.vcpus[i], !i);
+	if (ret)
+		return ret;
+	ret = set_reg(machine->vm.vcpus[0], KVM_REG_ARM_TIMER_CNT, 0);
+	if (ret)
+		pr_err("Unable to reset the counter: %s", strerror(-ret));
+	return ret;
+}
+
+/*
+ * The device tree calls the timer always-on: a guest that set it to be woken by
+ * it finds it as it has left it. (The physical one needs Linux 6.4: before, KVM
+ * showed its registers to nobody.)
+ */
+static int init_but_timers(struct machine *machine, struct vcpu *vcpu)
+{
+	static const u64 ids[] = {
+		KVM_REG_ARM_TIMER_CVAL,
+		KVM_REG_ARM_TIMER_CTL,
+		KVM_REG_ARM_PTIMER_CVAL,
+		KVM_REG_ARM_PTIMER_CTL,
+	};
+	u64 values[ARRAY_SIZE(ids)];
+	bool has[ARRAY_SIZE(ids)];
+	int ret;
+
+	for (size_t i = 0; i < ARRAY_SIZE(ids); i++)
+		has[i] = !get_reg(vcpu, ids[i], &values[i]);
+	ret = init(machine, vcpu, true);
+	for (size_t i = 0; !ret && i < ARRAY_SIZE(ids); i++)
+		if (has[i])
+			ret = set_reg(vcpu, ids[i], values[i]);
+	return ret;
+}
+
+/* DEN 0022, 6.4: as CPU_ON starts one, with the caller's endianness. */
+int cpu_wake(struct machine *machine, struct vcpu *vcpu, u64 entry, u64 context)
+{
+	bool thumb = machine->features.aarch32 && entry & 1;
+	u64 pstate = 0, caller = 0, sctlr = 0;
+	int ret = get_reg(vcpu, REG_SCTLR, &caller);
+
+	if (!ret)
+		ret = init_but_timers(machine, vcpu);
+	if (!ret)
+		ret = get_reg(vcpu, REG_SCTLR, &sctlr);
+	if (!ret)
+		ret = set_reg(vcpu, REG_SCTLR, sctlr | (caller & SCTLR_EE));
+	if (!ret)
+		ret = get_reg(vcpu, CORE_REG(regs.pstate), &pstate);
+	if (!ret && thumb)
+		ret = set_reg(vcpu, CORE_REG(regs.pstate), pstate | PSTATE_T);
+	if (!ret)
+		ret = set_reg(vcpu, CORE_REG(regs.pc), entry & ~(u64)thumb);
+	if (!ret)
+		ret = set_reg(vcpu, CORE_REG(regs.regs[0]), context);
+	if (ret)
+		pr_err("vCPU %u: unable to wake it: %s", vcpu->id,
+		       strerror(-ret));
+	return ret;
+}
+
+int cpu_set_x(struct vcpu *vcpu, unsigned int n, u64 value)
+{
+	int ret = set_reg(vcpu, CORE_REG_X(n), value);
+
+	if (ret)
+		pr_err("vCPU %u: unable to set its registers: %s", vcpu->id,
+		       strerror(-ret));
+	return ret;
 }
 
 /* Linux booting.rst (arm64) and booting (arm): x0, or r2, is the tree. */
@@ -314,6 +401,8 @@ const struct vm_arch_ops arm_vm_ops = {
 	.handle_exit = handle_exit,
 	.mmio_done = mmio_done,
 	.executes = executes,
+	.system_event = suspend_system_event,
+	.reset = machine_reset,
 	.release_vcpu = batch_release,
 	.describe = describe,
 };

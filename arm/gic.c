@@ -18,7 +18,7 @@ static const char *const irqchip_names[] = {
 	[IRQCHIP_GICV3_ITS] = "gicv3-its",
 };
 
-static bool is_v3(const struct machine *machine)
+bool gic_is_v3(const struct machine *machine)
 {
 	return machine->irqchip == IRQCHIP_GICV3 ||
 	       machine->irqchip == IRQCHIP_GICV3_ITS;
@@ -84,7 +84,7 @@ int gic_create(struct machine *machine)
 	if (ret)
 		return ret;
 	machine->gic_fd = create_device(machine,
-					is_v3(machine)
+					gic_is_v3(machine)
 						? KVM_DEV_TYPE_ARM_VGIC_V3
 						: KVM_DEV_TYPE_ARM_VGIC_V2,
 					0);
@@ -108,7 +108,7 @@ void gic_destroy(struct machine *machine)
 		close(machine->gic_fd);
 }
 
-static int set_attr(int fd, u32 group, u64 attr, void *arg)
+int gic_set_attr(int fd, u32 group, u64 attr, void *arg)
 {
 	struct kvm_device_attr args = {
 		.group = group,
@@ -150,20 +150,20 @@ static int set_addresses(struct machine *machine)
 	u64 dist = machine->type->gicd.base;
 	u64 cpu = machine->type->gicc.base;
 	u64 redist = redistributors(machine).base;
-	bool v3 = is_v3(machine);
+	bool v3 = gic_is_v3(machine);
 	int ret;
 
-	ret = set_attr(machine->gic_fd, KVM_DEV_ARM_VGIC_GRP_ADDR,
-		       v3 ? KVM_VGIC_V3_ADDR_TYPE_DIST
-			  : KVM_VGIC_V2_ADDR_TYPE_DIST,
-		       &dist);
+	ret = gic_set_attr(machine->gic_fd, KVM_DEV_ARM_VGIC_GRP_ADDR,
+			   v3 ? KVM_VGIC_V3_ADDR_TYPE_DIST
+			      : KVM_VGIC_V2_ADDR_TYPE_DIST,
+			   &dist);
 	if (ret)
 		return ret;
 	if (v3)
-		return set_attr(machine->gic_fd, KVM_DEV_ARM_VGIC_GRP_ADDR,
-				KVM_VGIC_V3_ADDR_TYPE_REDIST, &redist);
-	return set_attr(machine->gic_fd, KVM_DEV_ARM_VGIC_GRP_ADDR,
-			KVM_VGIC_V2_ADDR_TYPE_CPU, &cpu);
+		return gic_set_attr(machine->gic_fd, KVM_DEV_ARM_VGIC_GRP_ADDR,
+				    KVM_VGIC_V3_ADDR_TYPE_REDIST, &redist);
+	return gic_set_attr(machine->gic_fd, KVM_DEV_ARM_VGIC_GRP_ADDR,
+			    KVM_VGIC_V2_ADDR_TYPE_CPU, &cpu);
 }
 
 static int init_its(struct machine *machine)
@@ -173,12 +173,12 @@ static int init_its(struct machine *machine)
 
 	if (machine->irqchip != IRQCHIP_GICV3_ITS)
 		return 0;
-	ret = set_attr(machine->its_fd, KVM_DEV_ARM_VGIC_GRP_ADDR,
-		       KVM_VGIC_ITS_ADDR_TYPE, &addr);
+	ret = gic_set_attr(machine->its_fd, KVM_DEV_ARM_VGIC_GRP_ADDR,
+			   KVM_VGIC_ITS_ADDR_TYPE, &addr);
 	if (ret)
 		return ret;
-	return set_attr(machine->its_fd, KVM_DEV_ARM_VGIC_GRP_CTRL,
-			KVM_DEV_ARM_VGIC_CTRL_INIT, NULL);
+	return gic_set_attr(machine->its_fd, KVM_DEV_ARM_VGIC_GRP_CTRL,
+			    KVM_DEV_ARM_VGIC_CTRL_INIT, NULL);
 }
 
 int gic_init(struct machine *machine)
@@ -187,17 +187,19 @@ int gic_init(struct machine *machine)
 	int ret = set_addresses(machine);
 
 	if (!ret)
-		ret = set_attr(machine->gic_fd, KVM_DEV_ARM_VGIC_GRP_NR_IRQS, 0,
-			       &nr_irqs);
+		ret = gic_set_attr(machine->gic_fd,
+				   KVM_DEV_ARM_VGIC_GRP_NR_IRQS, 0, &nr_irqs);
 	if (!ret)
-		ret = set_attr(machine->gic_fd, KVM_DEV_ARM_VGIC_GRP_CTRL,
-			       KVM_DEV_ARM_VGIC_CTRL_INIT, NULL);
+		ret = gic_set_attr(machine->gic_fd, KVM_DEV_ARM_VGIC_GRP_CTRL,
+				   KVM_DEV_ARM_VGIC_CTRL_INIT, NULL);
 	if (!ret)
 		ret = init_its(machine);
 	if (ret)
 		pr_fatal("Unable to set up the %s for %u vCPUs: %s",
 			 irqchip_names[machine->irqchip], machine->vm.nr_vcpus,
 			 strerror(-ret));
+	else
+		gic_keep_power_on(machine);
 	return ret;
 }
 
@@ -205,7 +207,7 @@ u32 gic_ppi_flags(const struct machine *machine, u32 trigger)
 {
 	unsigned int cpus = MIN(machine->vm.nr_vcpus, GICV2_MAX_CPUS);
 
-	if (is_v3(machine))
+	if (gic_is_v3(machine))
 		return trigger;
 	return (u32)(BIT(cpus) - 1) << GIC_PPI_CPU_SHIFT | trigger;
 }
@@ -241,11 +243,12 @@ void gic_fdt_node(struct machine *machine, struct fdt_writer *fdt)
 	const struct addr_range *gicd = &machine->type->gicd;
 	struct addr_range second = machine->type->gicc;
 
-	if (is_v3(machine))
+	if (gic_is_v3(machine))
 		second = redistributors(machine);
 	fdt_node_begin_unit(fdt, "interrupt-controller", gicd->base);
 	fdt_prop_string(fdt, "compatible",
-			is_v3(machine) ? "arm,gic-v3" : "arm,cortex-a15-gic");
+			gic_is_v3(machine) ? "arm,gic-v3"
+					   : "arm,cortex-a15-gic");
 	fdt_prop_u32(fdt, "#interrupt-cells", 3);
 	fdt_prop_empty(fdt, "interrupt-controller");
 	fdt_prop_reg(fdt,

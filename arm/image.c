@@ -252,13 +252,12 @@ static int image_probe(struct image *img, bool aarch32)
 	return 0;
 }
 
-int image_open(struct image *img, const char *path, const char *what,
-	       bool aarch32)
+int image_open(struct image *img, struct boot_file *file, bool aarch32)
 {
 	int ret;
 
-	*img = (struct image) { .path = path, .what = what };
-	ret = image_stream_open(path, what, &img->stream);
+	*img = (struct image) { .path = file->path, .what = file->what };
+	ret = image_stream_open(file, &img->stream);
 	if (ret)
 		return ret;
 	ret = image_probe(img, aarch32);

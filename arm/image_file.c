@@ -1,12 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "lkvm/image.h"
@@ -51,27 +49,6 @@ bool image_has_bytes(const u8 *data, u64 size, u64 offset, const char *magic,
 {
 	return range_within(offset, len, 0, size) &&
 	       !memcmp(data + offset, magic, len);
-}
-
-/* The descriptor or -errno; *size is that of a regular file, else 0. */
-static int open_file(const char *path, const char *what, u64 *size)
-{
-	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
-	struct stat st = { 0 };
-	int err = 0;
-
-	if (fd < 0 || fstat(fd, &st) < 0)
-		err = errno;
-	else if (S_ISDIR(st.st_mode))
-		err = EISDIR;
-	if (err) {
-		pr_fatal("Unable to open %s %s: %s", what, path, strerror(err));
-		if (fd >= 0)
-			close(fd);
-		return -err;
-	}
-	*size = S_ISREG(st.st_mode) ? (u64)st.st_size : 0;
-	return fd;
 }
 
 /* Up to `len` bytes; fewer in *got only at the end of the file. */
@@ -312,19 +289,22 @@ static int stream_begin(struct image_stream *s)
 	return 0;
 }
 
-int image_stream_open(const char *path, const char *what,
-		      struct image_stream **out)
+int image_stream_open(struct boot_file *file, struct image_stream **out)
 {
 	struct image_stream *s = calloc(1, sizeof(*s));
 	int ret;
 
 	if (!s)
-		return image_error(what, path, -ENOMEM, "%s", strerror(ENOMEM));
-	s->path = path;
-	s->what = what;
+		return image_error(file->what, file->path, -ENOMEM, "%s",
+				   strerror(ENOMEM));
+	s->path = file->path;
+	s->what = file->what;
 	s->left = UINT64_MAX;
-	s->fd = open_file(path, what, &s->file_size);
-	ret = s->fd < 0 ? s->fd : stream_begin(s);
+	s->fd = file->fd;
+	s->file_size = file->size;
+	ret = boot_file_rewind(file);
+	if (!ret)
+		ret = stream_begin(s);
 	if (ret) {
 		image_stream_close(s);
 		return ret;
@@ -338,47 +318,33 @@ void image_stream_close(struct image_stream *s)
 	if (!s)
 		return;
 	gzip_close(s->gzip);
-	if (s->fd >= 0)
-		close(s->fd);
 	free(s);
 }
 
-/* As file_load(), from an open descriptor. */
-static int load_fd(int fd, const char *path, const char *what, u8 *dst,
-		   u64 capacity, u64 file_size, u64 *loaded)
+int file_load(struct boot_file *file, void *dst, u64 capacity, u64 *loaded)
 {
 	u64 got = 0, more = 0;
 	u8 byte;
-	int ret = 0;
+	int ret = boot_file_rewind(file);
 
-	if (file_size <= capacity)
-		ret = read_full(fd, dst, capacity, &got);
-	if (!ret && got == capacity)
-		ret = read_full(fd, &byte, 1, &more);
 	if (ret)
-		return image_error(what, path, ret, "%s", strerror(-ret));
-	if (more || file_size > capacity)
-		return image_error(what, path, -EFBIG,
+		return ret;
+	if (file->size <= capacity)
+		ret = read_full(file->fd, dst, capacity, &got);
+	if (!ret && got == capacity)
+		ret = read_full(file->fd, &byte, 1, &more);
+	if (ret)
+		return image_error(file->what, file->path, ret, "%s",
+				   strerror(-ret));
+	if (more || file->size > capacity)
+		return image_error(file->what, file->path, -EFBIG,
 				   "it does not fit: it has at least %" PRIu64
 				   " bytes, and %" PRIu64
 				   " bytes of memory are free",
-				   MAX(file_size, got + more), capacity);
+				   MAX(file->size, got + more), capacity);
 	if (!got)
-		return image_error(what, path, -ENODATA, "it is empty");
+		return image_error(file->what, file->path, -ENODATA,
+				   "it is empty");
 	*loaded = got;
 	return 0;
-}
-
-int file_load(const char *path, const char *what, void *dst, u64 capacity,
-	      u64 *loaded)
-{
-	u64 file_size = 0;
-	int fd = open_file(path, what, &file_size);
-	int ret;
-
-	if (fd < 0)
-		return fd;
-	ret = load_fd(fd, path, what, dst, capacity, file_size, loaded);
-	close(fd);
-	return ret;
 }

@@ -167,6 +167,8 @@ static int create(struct machine *machine)
 	if (!ret)
 		ret = features_choose(machine);
 	if (!ret)
+		suspend_enable(machine);
+	if (!ret)
 		ret = ram_create(machine);
 	if (!ret)
 		ret = pvtime_create(machine);
@@ -203,6 +205,7 @@ int machine_create(const struct vm_config *config, struct machine **out)
 		free(machine);
 		return ret;
 	}
+	machine->vm.no_reboot = config->no_reboot;
 	machine->vm.arch_ops = &arm_vm_ops;
 	machine->vm.arch = machine;
 	if (config->has_affinity)
@@ -216,6 +219,17 @@ int machine_create(const struct vm_config *config, struct machine **out)
 	return 0;
 }
 
+static int prepare_boot(struct machine *machine)
+{
+	int ret = boot_load(machine);
+
+	if (!ret)
+		ret = machine_write_fdt(machine);
+	if (!ret)
+		ret = cpu_set_boot_state(machine);
+	return ret;
+}
+
 int machine_build(struct machine *machine,
 		  struct chardev *serial[MACHINE_MAX_SERIAL])
 {
@@ -224,14 +238,24 @@ int machine_build(struct machine *machine,
 	if (!ret)
 		ret = machine->type->build(machine, serial);
 	if (!ret)
-		ret = boot_load(machine);
+		ret = prepare_boot(machine);
+	return ret ? ret : boot_fill_fw_cfg(machine);
+}
+
+/* The timers' lines fall with the vCPUs, the devices' have fallen before. */
+int machine_reset(struct vm *vm)
+{
+	struct machine *machine = vm->arch;
+	int ret = cpu_reset_all(machine);
+
 	if (!ret)
-		ret = boot_fill_fw_cfg(machine);
+		ret = gic_reset(machine);
 	if (!ret)
-		ret = machine_write_fdt(machine);
-	if (!ret)
-		ret = cpu_set_boot_state(machine);
-	return ret;
+		ret = ram_reset(machine);
+	if (ret)
+		return ret;
+	pvtime_reset(machine);
+	return prepare_boot(machine);
 }
 
 void machine_destroy(struct machine *machine)
@@ -242,7 +266,7 @@ void machine_destroy(struct machine *machine)
 	vm_destroy(&machine->vm);
 	pvtime_destroy(machine);
 	ram_destroy(machine);
-	free(machine->cmdline);
+	boot_destroy(machine);
 	free(machine);
 }
 
@@ -256,6 +280,7 @@ static void write_vm_stats(struct machine *machine, struct json_writer *json)
 	json_string(json, "exit",
 		    vm_exit_name((enum vm_exit)atomic_load(
 			    &machine->vm.exit_reason)));
+	json_u64(json, "resets", atomic_load(&machine->vm.resets));
 	json_u64(json, "vcpus", machine->vm.nr_vcpus);
 	json_u64(json, "exits", totals.exits);
 	json_u64(json, "mmio_reads", totals.mmio_reads);

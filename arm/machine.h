@@ -3,6 +3,7 @@
 #ifndef ARM_MACHINE_H
 #define ARM_MACHINE_H
 
+#include "lkvm/boot_file.h"
 #include "lkvm/fdt.h"
 #include "lkvm/machine.h"
 
@@ -65,6 +66,21 @@ struct machine_type {
 extern const struct machine_type machine_kvmtool;
 extern const struct machine_type machine_virt;
 
+#define GIC_KEPT_BANKS 5
+#define GIC_KEPT_CPU   14
+
+/* What gic_reset.c knows of the GIC at power-on: see there. */
+struct gic_power_on {
+	int error; /* -errno: nothing, because of this */
+	u32 ctlr;
+	u32 spi[GIC_KEPT_BANKS];
+	u32 private[GIC_KEPT_BANKS];
+	u32 lpi_baser[4]; /* GICR_PROPBASER and GICR_PENDBASER */
+	u64 its_baser[2];
+	u64 cpu[GIC_KEPT_CPU];
+	u64 has_cpu; /* bit n: there is cpu[n] */
+};
+
 /* KVM_ARM_VCPU_* features and capabilities the guest gets. */
 struct arm_features {
 	u32 vcpu_init; /* bits for kvm_vcpu_init.features[0] */
@@ -108,17 +124,31 @@ struct machine {
 	enum irqchip irqchip;	/* never IRQCHIP_AUTO */
 	int gic_fd;
 	int its_fd;
+	struct gic_power_on gic_power_on;
+
+	/* Open as long as the machine lives, to be loaded again. */
+	struct boot_file kernel, initrd_file, firmware;
 
 	/* What the boot loader found out. */
 	u64 entry;
 	struct addr_range dtb;
 	struct addr_range initrd; /* size 0: none */
 	char *cmdline;
+
+	/* What the vCPU that is suspended goes on with. */
+	struct {
+		u64 entry;
+		u64 context;
+	} wake;
 };
 
-/* ram.c: allocates RAM and maps it. 0, or -errno after a message. */
+/*
+ * ram.c: allocates RAM and maps it, and makes it as it was then. 0, or -errno
+ * after a message.
+ */
 int ram_choose_size(struct machine *machine, unsigned int nr_cpus);
 int ram_create(struct machine *machine);
+int ram_reset(struct machine *machine);
 void ram_destroy(struct machine *machine);
 
 /* features.c: what the guest's CPUs can do. 0, or -errno after a message. */
@@ -132,10 +162,26 @@ int gic_create(struct machine *machine);
 unsigned int gic_max_vcpus(const struct machine *machine);
 int gic_init(struct machine *machine);
 void gic_destroy(struct machine *machine);
+bool gic_is_v3(const struct machine *machine);
+
+/* KVM_SET_DEVICE_ATTR on the GIC or the ITS: 0 or -errno, no message. */
+int gic_set_attr(int fd, u32 group, u64 attr, void *arg);
 void gic_fdt_node(struct machine *machine, struct fdt_writer *fdt);
 
-/* cpu.c: the arm64 side of the vCPUs. 0, or -errno after a message. */
+/*
+ * gic_reset.c: keeps what the GIC's registers are at power-on, which is now,
+ * and makes them so again. The latter comes after the vCPUs and the devices
+ * have been reset; 0, or -errno after a message.
+ */
+void gic_keep_power_on(struct machine *machine);
+int gic_reset(struct machine *machine);
+
+/*
+ * cpu.c: the arm64 side of the vCPUs. None of them runs, but for the caller's
+ * own. 0, or -errno after a message.
+ */
 int cpu_init_all(struct machine *machine);
+int cpu_reset_all(struct machine *machine);
 int cpu_set_boot_state(struct machine *machine);
 u64 cpu_mpidr(struct vcpu *vcpu);
 
@@ -154,7 +200,24 @@ int cpu_get_regs(struct vcpu *vcpu, struct cpu_regs *regs);
 int cpu_put_regs(struct vcpu *vcpu, const struct cpu_regs *old,
 		 const struct cpu_regs *regs);
 int cpu_get_pc(struct vcpu *vcpu, u64 *pc);
+
+/*
+ * How a vCPU goes on after PSCI turned it off: at `entry`, all else as after a
+ * reset, but for the timers, which have gone on. 0, or -errno after a message.
+ */
+int cpu_wake(struct machine *machine, struct vcpu *vcpu, u64 entry,
+	     u64 context);
+
+/* Sets an X register. 0, or -errno after a message. */
+int cpu_set_x(struct vcpu *vcpu, unsigned int n, u64 value);
 extern const struct vm_arch_ops arm_vm_ops;
+
+/* machine.c: vm_arch_ops.reset. */
+int machine_reset(struct vm *vm);
+
+/* suspend.c: PSCI SYSTEM_SUSPEND; vm_arch_ops.system_event. */
+void suspend_enable(struct machine *machine);
+int suspend_system_event(struct vcpu *vcpu);
 
 /* pmu.c: overflow interrupt and choice of the PMU. */
 int pmu_init_vcpu(struct machine *machine, struct vcpu *vcpu);
@@ -162,6 +225,7 @@ int pmu_init_vcpu(struct machine *machine, struct vcpu *vcpu);
 /* pvtime.c: the shared page of stolen time. */
 int pvtime_create(struct machine *machine);
 int pvtime_init_vcpu(struct machine *machine, struct vcpu *vcpu);
+void pvtime_reset(struct machine *machine);
 void pvtime_destroy(struct machine *machine);
 
 /*
@@ -170,8 +234,12 @@ void pvtime_destroy(struct machine *machine);
  */
 int firmware_choose(struct machine *machine);
 
-/* boot.c: loads kernel, initrd and firmware and decides where all goes. */
+/*
+ * boot.c: loads kernel, initrd and firmware and decides where all goes. Again
+ * after a reset, into RAM that is empty.
+ */
 int boot_load(struct machine *machine);
+void boot_destroy(struct machine *machine);
 
 /*
  * probe.c: false if the host's KVM aborts walks of page tables in read-only
@@ -195,7 +263,10 @@ struct irq_line machine_spi(struct machine *machine, u32 number,
 int machine_add_v2m(struct machine *machine);
 int machine_add_flash(struct machine *machine);
 
-/* fdt.c: writes the device tree into RAM, and to --dump-dtb's file. */
+/*
+ * fdt.c: writes the device tree into RAM, and, before the first reset, to
+ * --dump-dtb's file.
+ */
 int machine_write_fdt(struct machine *machine);
 
 /* PPIs as the GIC's binding counts them, from 0 (INTID 16). */

@@ -70,6 +70,13 @@ int pvtime_init_vcpu(struct machine *machine, struct vcpu *vcpu)
 	return ret;
 }
 
+/* KVM goes on adding to what it finds there. */
+void pvtime_reset(struct machine *machine)
+{
+	if (machine->pvtime_hva)
+		memset(machine->pvtime_hva, 0, machine->type->pvtime.size);
+}
+
 void pvtime_destroy(struct machine *machine)
 {
 	if (machine->pvtime_hva)

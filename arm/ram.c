@@ -201,6 +201,44 @@ int ram_create(struct machine *machine)
 	return ret;
 }
 
+/*
+ * The huge pages stay, for they were promised to be there. Those that the guest
+ * never touched are not to be touched now.
+ */
+static int clear_hugetlbfs(struct machine *machine)
+{
+	u64 page = (u64)sysconf(_SC_PAGESIZE);
+	u64 nr = machine->ram.size / page;
+	unsigned char present[512];
+	u8 *ram = machine->ram_hva;
+
+	for (u64 first = 0; first < nr; first += ARRAY_SIZE(present)) {
+		u64 n = MIN(nr - first, ARRAY_SIZE(present));
+
+		if (mincore(ram + first * page, n * page, present) < 0)
+			return -errno;
+		for (u64 i = 0; i < n; i++)
+			if (present[i] & 1)
+				memset(ram + (first + i) * page, 0, page);
+	}
+	return 0;
+}
+
+/* With the pages their tags go, which memset() would not clear. */
+int ram_reset(struct machine *machine)
+{
+	int ret = 0;
+
+	if (machine->config->hugetlbfs && !machine->features.mte)
+		ret = clear_hugetlbfs(machine);
+	else if (madvise(machine->ram_hva, machine->ram_map_size,
+			 MADV_DONTNEED) < 0)
+		ret = -errno;
+	if (ret)
+		pr_err("Unable to clear the guest's RAM: %s", strerror(-ret));
+	return ret;
+}
+
 void ram_destroy(struct machine *machine)
 {
 	if (machine->ram_hva)

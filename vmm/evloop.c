@@ -9,6 +9,9 @@
 
 #include "lkvm/evloop.h"
 
+/* More than there ever are sources. */
+#define POLL_MAX 64
+
 static void handle_wake(struct evloop_source *source, u32 events)
 {
 	uint64_t count;
@@ -66,26 +69,42 @@ int evloop_del(struct evloop *loop, struct evloop_source *source)
 	return control(loop, EPOLL_CTL_DEL, source, 0);
 }
 
-int evloop_run(struct evloop *loop)
+/*
+ * One event a turn: a handler may delete any source, and a second event in hand
+ * could then point to a freed one. Returns how many it was, or -errno.
+ */
+static int turn(struct evloop *loop, int timeout)
 {
 	struct epoll_event event;
+	int n = epoll_wait(loop->epoll_fd, &event, 1, timeout);
 
-	while (!atomic_load(&loop->stop)) {
-		/*
-		 * One event a turn: a handler may delete any source, and a
-		 * second event in hand could then point to a freed one.
-		 */
-		int n = epoll_wait(loop->epoll_fd, &event, 1, -1);
+	if (n < 0)
+		return errno == EINTR ? 0 : -errno;
+	if (n > 0) {
+		struct evloop_source *source = event.data.ptr;
 
-		if (n < 0 && errno != EINTR)
-			return -errno;
-		if (n > 0) {
-			struct evloop_source *source = event.data.ptr;
-
-			source->handle(source, event.events);
-		}
+		source->handle(source, event.events);
 	}
-	return 0;
+	return n;
+}
+
+int evloop_run(struct evloop *loop)
+{
+	int ret = 0;
+
+	while (ret >= 0 && !atomic_load(&loop->stop))
+		ret = turn(loop, -1);
+	return MIN(ret, 0);
+}
+
+int evloop_poll(struct evloop *loop)
+{
+	int ret = 1;
+
+	/* The kernel takes turns among those that stay ready. */
+	for (int i = 0; i < POLL_MAX && ret > 0; i++)
+		ret = turn(loop, 0);
+	return MIN(ret, 0);
 }
 
 void evloop_stop(struct evloop *loop)

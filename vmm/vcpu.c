@@ -89,6 +89,18 @@ static void mmio_done(struct vcpu *vcpu)
 		vm_request_exit(vcpu->vm, VM_EXIT_FAILURE);
 }
 
+static void arch_system_event(struct vcpu *vcpu)
+{
+	const struct vm_arch_ops *ops = vcpu->vm->arch_ops;
+	int ret = ops && ops->system_event ? ops->system_event(vcpu) : -ENOTSUP;
+
+	if (ret == -ENOTSUP)
+		pr_err("vCPU %u: unknown system event %u", vcpu->id,
+		       vcpu->run->system_event.type);
+	if (ret)
+		vm_request_exit(vcpu->vm, VM_EXIT_FAILURE);
+}
+
 static void exit_system_event(struct vcpu *vcpu)
 {
 	struct vm *vm = vcpu->vm;
@@ -105,8 +117,7 @@ static void exit_system_event(struct vcpu *vcpu)
 		vm_request_exit(vm, VM_EXIT_CRASH);
 		break;
 	default:
-		pr_err("vCPU %u: unknown system event %u", vcpu->id, type);
-		vm_request_exit(vm, VM_EXIT_FAILURE);
+		arch_system_event(vcpu);
 	}
 }
 
@@ -318,6 +329,8 @@ static int start_thread(struct vcpu *vcpu)
 	sigset_t mask, old;
 	int ret;
 
+	/* Left there by the last thread of this vCPU, if there was one. */
+	vcpu->run->immediate_exit = 0;
 	vcpu_sigmask(&mask);
 	pthread_attr_init(&attr);
 	pthread_attr_setstacksize(&attr, STACK_SIZE);

@@ -177,11 +177,20 @@ int vm_add_ram(struct vm *vm, u64 gpa, u64 size, void *hva)
 	return ret;
 }
 
+static bool can_reset(const struct vm *vm)
+{
+	return !vm->no_reboot && vm->arch_ops && vm->arch_ops->reset;
+}
+
 void vm_request_exit(struct vm *vm, enum vm_exit reason)
 {
-	int none = VM_EXIT_NONE;
+	int old = VM_EXIT_NONE;
 
-	atomic_compare_exchange_strong(&vm->exit_reason, &none, (int)reason);
+	if (!atomic_compare_exchange_strong(&vm->exit_reason, &old,
+					    (int)reason) &&
+	    old == VM_EXIT_RESET && can_reset(vm))
+		atomic_compare_exchange_strong(&vm->exit_reason, &old,
+					       (int)reason);
 	evloop_stop(&vm->loop);
 }
 
@@ -199,12 +208,11 @@ static void describe_vcpus(struct vm *vm)
 	}
 }
 
-enum vm_exit vm_run(struct vm *vm)
+/* From the start of the guest to its end, or to a reset. */
+static void run_once(struct vm *vm)
 {
-	int ret;
+	int ret = vcpus_start(vm);
 
-	mmio_bus_freeze(&vm->bus);
-	ret = vcpus_start(vm);
 	if (!ret)
 		ret = evloop_run(&vm->loop);
 	if (ret)
@@ -216,5 +224,50 @@ enum vm_exit vm_run(struct vm *vm)
 	/* Whatever the guest said: not all of it could be done. */
 	if (device_quiesce_all(&vm->devices))
 		atomic_store(&vm->exit_reason, VM_EXIT_FAILURE);
+}
+
+/* True if the machine is as after power-on, and is to start again. */
+static bool reset(struct vm *vm)
+{
+	int reason = VM_EXIT_RESET;
+
+	if (!can_reset(vm) || atomic_load(&vm->exit_reason) != reason)
+		return false;
+	/*
+	 * A guest that does nothing but reset itself stops the loop before it
+	 * has looked at a signal or a timer: they have their turn here.
+	 */
+	if (evloop_poll(&vm->loop))
+		vm_request_exit(vm, VM_EXIT_FAILURE);
+	if (atomic_load(&vm->exit_reason) != reason)
+		return false;
+	device_reset_all(&vm->devices);
+	if (vm->arch_ops->reset(vm))
+		vm_request_exit(vm, VM_EXIT_FAILURE);
+	atomic_store(&vm->loop.stop, false);
+	atomic_store(&vm->stopping, false);
+	/* Not if a device has found that it cannot go on. */
+	return atomic_compare_exchange_strong(&vm->exit_reason, &reason,
+					      VM_EXIT_NONE);
+}
+
+/* Some guests do nothing else: not every one is told. */
+static void count_reset(struct vm *vm)
+{
+	u64 n = atomic_fetch_add(&vm->resets, 1) + 1;
+	u32 dropped;
+
+	if (ratelimit_allow(&vm->reset_messages, &dropped))
+		pr_info("reset %" PRIu64 ": the guest starts again", n);
+}
+
+enum vm_exit vm_run(struct vm *vm)
+{
+	mmio_bus_freeze(&vm->bus);
+	run_once(vm);
+	while (reset(vm)) {
+		count_reset(vm);
+		run_once(vm);
+	}
 	return (enum vm_exit)atomic_load(&vm->exit_reason);
 }

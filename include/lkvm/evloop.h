@@ -49,6 +49,13 @@ int evloop_del(struct evloop *loop, struct evloop_source *source);
 /* Handles events until evloop_stop(). Returns 0, or -errno of epoll_wait. */
 int evloop_run(struct evloop *loop);
 
+/*
+ * Handles what is ready this moment without waiting, stopped or not; each
+ * source that is ready has its turn. On the thread of evloop_run(), not from
+ * within it. Returns 0, or -errno of epoll_wait.
+ */
+int evloop_poll(struct evloop *loop);
+
 /* Makes evloop_run() return soon. Any thread, also before it is called. */
 void evloop_stop(struct evloop *loop);
 

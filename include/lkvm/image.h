@@ -9,7 +9,7 @@
 #ifndef LKVM_IMAGE_H
 #define LKVM_IMAGE_H
 
-#include "lkvm/util.h"
+#include "lkvm/boot_file.h"
 
 enum image_kind {
 	IMAGE_FLAT,   /* no header: code from the first byte on */
@@ -41,19 +41,17 @@ struct image {
 };
 
 /*
- * Opens the file at `path`, looks through gzip and EFI zboot at what is
- * inside, and fills in *img. `what` is how messages call the file ("kernel").
- * Both strings belong to the caller and outlive *img. `aarch32` says that the
+ * Looks through gzip and EFI zboot at what is inside of *file, and fills in
+ * *img. The file stays the caller's and outlives *img. `aarch32` says that the
  * vCPUs start in 32-bit state: a kernel for the other state is an error, and
  * a file without a header has another text_offset.
  *
- * Returns 0; the errno of the failed open or read; -ENODATA for an empty
- * file; -ENOEXEC for something that is not a kernel for this guest;
- * -EBADMSG if it is truncated or corrupt; -ENOMEM. After an error there is
- * nothing to close.
+ * Returns 0; -ESTALE if the file was changed after it was opened; the errno of
+ * a failed read; -ENODATA for an empty file; -ENOEXEC for something that is not
+ * a kernel for this guest; -EBADMSG if it is truncated or corrupt; -ENOMEM.
+ * After an error there is nothing to close.
  */
-int image_open(struct image *img, const char *path, const char *what,
-	       bool aarch32);
+int image_open(struct image *img, struct boot_file *file, bool aarch32);
 
 /*
  * Writes the kernel to base + text_offset. `base` is the host's address of
@@ -73,14 +71,13 @@ int image_load(struct image *img, void *base, u64 room, u64 *loaded);
 void image_close(struct image *img);
 
 /*
- * Reads the whole file at `path` as it is to `dst`, where `capacity` bytes are
- * free. `what` is how messages call it ("initrd", "firmware").
+ * Reads the whole file as it is to `dst`, where `capacity` bytes are free.
  *
  * Returns 0 with the file's size in *loaded; -EFBIG if it does not fit;
- * -ENODATA if it is empty; or the errno of the failed open or read.
+ * -ENODATA if it is empty; -ESTALE if it was changed after it was opened; or
+ * the errno of a failed read.
  */
-int file_load(const char *path, const char *what, void *dst, u64 capacity,
-	      u64 *loaded);
+int file_load(struct boot_file *file, void *dst, u64 capacity, u64 *loaded);
 
 /*
  * True if the file begins like firmware that is made to be executed from flash

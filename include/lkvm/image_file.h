@@ -3,16 +3,14 @@
  * The content of a kernel file, whatever it is wrapped in: private to
  * arm/image*.c, others use image.h.
  *
- * A file is opened once and read front to back, so that a pipe or a file in
- * /proc will do where a path is asked for. Bytes that are not compressed are
- * read straight to where they belong, compressed ones are decompressed
- * straight to there.
+ * A file is read front to back. Bytes that are not compressed are read straight
+ * to where they belong, compressed ones are decompressed straight to there.
  */
 #ifndef LKVM_IMAGE_FILE_H
 #define LKVM_IMAGE_FILE_H
 
+#include "lkvm/boot_file.h"
 #include "lkvm/gzip.h"
-#include "lkvm/util.h"
 
 /* Enough to tell all formats apart: PE headers lie in the first kilobyte. */
 #define IMAGE_HEAD_SIZE SZ_4K
@@ -32,7 +30,7 @@ struct image_stream {
 
 	/* Private from here on. */
 	size_t head_used;
-	int fd;
+	int fd;			  /* the boot_file's */
 	u64 left;		  /* bytes that may still be read from fd */
 	bool eof;		  /* nothing more will come from fd */
 	struct gzip_reader *gzip; /* NULL: it is not compressed */
@@ -43,17 +41,15 @@ struct image_stream {
 };
 
 /*
- * Opens the file at `path` and reads what its content begins with. `what` is
- * how messages call it; both strings belong to the caller and outlive the
- * stream.
+ * Reads what the content of *file begins with, which stays the caller's and
+ * outlives the stream, the only one of it at a time.
  *
- * Returns 0 with the stream, which the caller owns, in *out; the errno of the
- * failed open or read; -ENODATA for a file without content; -ENOEXEC if the
- * compression is not supported; -EBADMSG if it is truncated or corrupt;
- * -ENOMEM.
+ * Returns 0 with the stream, which the caller owns, in *out; the error of
+ * boot_file_rewind(); the errno of a failed read; -ENODATA for a file without
+ * content; -ENOEXEC if the compression is not supported; -EBADMSG if it is
+ * truncated or corrupt; -ENOMEM.
  */
-int image_stream_open(const char *path, const char *what,
-		      struct image_stream **out);
+int image_stream_open(struct boot_file *file, struct image_stream **out);
 
 /*
  * Reads on, from the start of the content after image_stream_open(). Returns 0
@@ -63,7 +59,7 @@ int image_stream_open(const char *path, const char *what,
  */
 int image_stream_read(struct image_stream *s, void *dst, u64 len, u64 *got);
 
-/* Closes the file and frees the stream; NULL is fine. */
+/* Frees the stream; NULL is fine. */
 void image_stream_close(struct image_stream *s);
 
 /* Prints why the file cannot be loaded, as a fatal message. Returns `err`. */

@@ -18,7 +18,10 @@
 #include "lkvm/mmio_ring.h"
 #include "lkvm/util.h"
 
-/* Why a run ended. The first reason that is given counts. */
+/*
+ * Why a run ended. The first reason that is given counts, but a reset that does
+ * not end it gives way to any other.
+ */
 enum vm_exit {
 	VM_EXIT_NONE,
 	VM_EXIT_POWEROFF,  /* the guest powered itself off */
@@ -52,6 +55,18 @@ struct vm_arch_ops {
 	 * guest physical addresses [base, base + size).
 	 */
 	bool (*executes)(struct vcpu *vcpu, u64 base, u64 size);
+	/*
+	 * A system event that the core does not know; the rest is as with
+	 * handle_exit.
+	 */
+	int (*system_event)(struct vcpu *vcpu);
+	/*
+	 * The guest asked for a reset, no vCPU runs, and the devices have been
+	 * reset: all else goes back to how it was when vm_run() was called. 0,
+	 * or -errno after a message if the run has to end. NULL: a reset
+	 * always ends the run.
+	 */
+	int (*reset)(struct vm *vm);
 	/* Frees `arch` of a vCPU that will not run any more; may be NULL. */
 	void (*release_vcpu)(struct vcpu *vcpu);
 	/* One line with the registers that explain where a vCPU stands. */
@@ -104,9 +119,12 @@ struct vm {
 	pthread_cond_t pause_changed;
 	atomic_bool paused;
 	atomic_bool stopping;
+	bool no_reboot;		  /* a reset ends the run */
+	_Atomic(u64) resets;	  /* after which the guest was started again */
 	_Atomic(int) exit_reason; /* enum vm_exit */
 	_Atomic(u64) memslot_updates;
 	struct ratelimit irq_errors;
+	struct ratelimit reset_messages;
 };
 
 /*
@@ -149,8 +167,9 @@ int vm_create_vcpus(struct vm *vm, unsigned int n);
 
 /*
  * Starts all vCPUs and serves the event loop until vm_request_exit(); then
- * stops the vCPUs and quiesces the devices. Returns why the run ended; a
- * device that could not be quiesced makes it VM_EXIT_FAILURE.
+ * stops the vCPUs and quiesces the devices. After a reset it starts again,
+ * unless `no_reboot` or the architecture is against it. Returns why the run
+ * ended; a device that could not be quiesced makes it VM_EXIT_FAILURE.
  */
 enum vm_exit vm_run(struct vm *vm);
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* SOURCES: arm/image.c arm/image_file.c util/gzip.c */
+/* SOURCES: arm/boot_file.c arm/image.c arm/image_file.c util/file.c util/gzip.c */
 /* Any bytes as a kernel, an initrd and firmware, into RAM of a bounded size. */
 #include <stdarg.h>
 #include <stdio.h>
@@ -51,12 +51,12 @@ static void check(bool ok)
 		abort();
 }
 
-static void load_kernel(const char *path, u8 *ram, bool aarch32)
+static void load_kernel(struct boot_file *file, u8 *ram, bool aarch32)
 {
 	struct image img;
 	u64 loaded;
 
-	if (image_open(&img, path, "kernel", aarch32))
+	if (image_open(&img, file, aarch32))
 		return;
 	if (!image_load(&img, ram, RAM_SIZE, &loaded)) {
 		check(loaded > 0 && loaded <= img.image_size);
@@ -69,6 +69,7 @@ static void load_kernel(const char *path, u8 *ram, bool aarch32)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	int fd = memfd_create("image", MFD_CLOEXEC);
+	struct boot_file file = { 0 };
 	u64 loaded, footprint;
 	char path[64];
 	u8 *ram;
@@ -77,12 +78,14 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
 	ram = malloc(RAM_SIZE);
 	check(ram);
-	load_kernel(path, ram, false);
-	load_kernel(path, ram, true);
-	if (!file_load(path, "initrd", ram, SZ_16K, &loaded))
+	check(!boot_file_open(&file, path, "image", RAM_SIZE));
+	load_kernel(&file, ram, false);
+	load_kernel(&file, ram, true);
+	if (!file_load(&file, ram, SZ_16K, &loaded))
 		check(loaded == size && !memcmp(ram, data, size));
 	if (!image_check_firmware(path, data, size, RAM_SIZE, &footprint))
 		check(footprint >= size && footprint <= RAM_SIZE);
+	boot_file_close(&file);
 	free(ram);
 	close(fd);
 	return 0;

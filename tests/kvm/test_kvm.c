@@ -274,10 +274,73 @@ static void test_leaks(const char *dir)
 	check(threads_fall_to(threads), "no thread is left");
 }
 
+#define FEW_RESETS  5
+#define MANY_RESETS 100
+#define RSS_SLACK   64 /* pages */
+
+/* What the process has after so many resets. */
+struct owned {
+	unsigned int fds;
+	unsigned long rss;
+};
+
+struct watcher {
+	struct vm *vm;
+	struct owned few, many;
+};
+
+static void wait_for_resets(struct vm *vm, u64 n, struct owned *owned)
+{
+	FILE *file;
+
+	while (atomic_load(&vm->resets) < n)
+		usleep(1000);
+	owned->fds = count_entries("/proc/self/fd");
+	file = fopen("/proc/self/statm", "re");
+	if (!file || fscanf(file, "%*u %lu", &owned->rss) != 1)
+		owned->rss = 0;
+	if (file)
+		fclose(file);
+}
+
+static void *watch_resets(void *arg)
+{
+	struct watcher *w = arg;
+
+	wait_for_resets(w->vm, FEW_RESETS, &w->few);
+	wait_for_resets(w->vm, MANY_RESETS, &w->many);
+	vm_request_exit(w->vm, VM_EXIT_KILLED);
+	return NULL;
+}
+
+/* A guest that does nothing but reset itself. */
+static void test_resets(const char *dir)
+{
+	struct vm_config config = { .nr_cpus = 2 };
+	unsigned int threads = count_entries("/proc/self/task");
+	char path[PATH_MAX];
+	struct machine *machine = start(&config, dir, "reset", path);
+	struct watcher w = { 0 };
+	pthread_t thread;
+
+	if (!check(machine, "a machine that resets itself"))
+		return;
+	w.vm = machine_vm(machine);
+	pthread_create(&thread, NULL, watch_resets, &w);
+	check(vm_run(w.vm) == VM_EXIT_KILLED, "resets, until it is killed");
+	pthread_join(thread, NULL);
+	check(w.few.fds == w.many.fds, "resets leave no descriptor");
+	check(w.few.rss && w.many.rss <= w.few.rss + RSS_SLACK,
+	      "resets leave no memory");
+	check(threads_fall_to(threads), "resets leave no thread");
+	machine_destroy(machine);
+}
+
 /* Two machines in one process share nothing. */
 static void test_two(const char *dir)
 {
-	struct vm_config config1 = { .nr_cpus = 1 }, config2 = { .nr_cpus = 1 };
+	struct vm_config config1 = { .nr_cpus = 1 };
+	struct vm_config config2 = { .nr_cpus = 1, .no_reboot = true };
 	char path1[PATH_MAX], path2[PATH_MAX];
 	struct machine *one = start(&config1, dir, "poweroff", path1);
 	struct machine *two = start(&config2, dir, "reset", path2);
@@ -302,6 +365,7 @@ int main(int argc, char *argv[])
 	test_kicks(argv[1]);
 	test_pause(argv[1]);
 	test_leaks(argv[1]);
+	test_resets(argv[1]);
 	test_two(argv[1]);
 	printf("1..%u\n", count);
 	return failed;

@@ -108,13 +108,28 @@ void truncate_file(struct fixture *f, size_t len)
 	write_file(f);
 }
 
+int open_file(struct fixture *f, const char *path, const char *what)
+{
+	boot_file_close(&f->file);
+	return boot_file_open(&f->file, path, what, f->room);
+}
+
+int load_plain(struct fixture *f, const char *path, const char *what)
+{
+	int ret = open_file(f, path, what);
+
+	return ret ? ret : file_load(&f->file, f->ram, f->room, &f->loaded);
+}
+
 int open_and_load(struct fixture *f, bool aarch32)
 {
 	int ret;
 
 	nr_fatal = 0;
 	f->loaded = 0;
-	ret = image_open(&f->img, f->path, "kernel", aarch32);
+	ret = open_file(f, f->path, "kernel");
+	if (!ret)
+		ret = image_open(&f->img, &f->file, aarch32);
 	if (ret)
 		return ret;
 	ret = image_load(&f->img, f->ram, f->room, &f->loaded);
@@ -197,6 +212,7 @@ int teardown(void **state)
 	struct fixture *f = *state;
 
 	unlink(f->path);
+	boot_file_close(&f->file);
 	free(f->data);
 	free(f->ram);
 	free(f);

@@ -30,6 +30,7 @@ struct fixture {
 	u64 room;
 	u64 loaded;
 	struct image img;
+	struct boot_file file;
 };
 
 int setup(void **state);
@@ -59,6 +60,12 @@ u8 *copy_of(const struct fixture *f);
 
 /* Replaces RAM by `room` zero bytes. */
 void set_room(struct fixture *f, u64 room);
+
+/* Opens `path` anew as `what`. */
+int open_file(struct fixture *f, const char *path, const char *what);
+
+/* That and file_load(). */
+int load_plain(struct fixture *f, const char *path, const char *what);
 
 /* image_open(), image_load() and image_close(); in a 64-bit guest: load(). */
 int open_and_load(struct fixture *f, bool aarch32);

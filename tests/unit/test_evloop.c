@@ -140,6 +140,26 @@ static void level_triggered(void **state)
 	drop(b);
 }
 
+/* Even of a loop that was stopped; and it ends though all stay ready. */
+static void poll_gives_everyone_a_turn(void **state)
+{
+	struct fixture *f = *state;
+	struct bell *bells[NR_SOURCES];
+
+	assert_int_equal(evloop_poll(&f->loop), 0);
+	for (unsigned int i = 0; i < NR_SOURCES; i++)
+		bells[i] = bell(f, count_until_ten);
+	evloop_stop(&f->loop);
+	assert_int_equal(evloop_poll(&f->loop), 0);
+	for (unsigned int i = 0; i < NR_SOURCES; i++) {
+		assert_in_range(bells[i]->rung, 1, 100);
+		drop(bells[i]);
+	}
+	close(f->loop.epoll_fd);
+	f->loop.epoll_fd = -1;
+	assert_int_equal(evloop_poll(&f->loop), -EBADF);
+}
+
 /* A source that is always ready does not keep another from its turn. */
 static void everyone_gets_a_turn(void **state)
 {
@@ -379,6 +399,7 @@ int main(void)
 		LOOP_TEST(stopped_before_it_runs),
 		LOOP_TEST(stopped_by_another_thread),
 		LOOP_TEST(level_triggered),
+		LOOP_TEST(poll_gives_everyone_a_turn),
 		LOOP_TEST(everyone_gets_a_turn),
 		LOOP_TEST(handler_frees_another_source),
 		LOOP_TEST(handler_frees_its_own_source),

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* SOURCES: arm/image.c arm/image_file.c util/gzip.c */
+/* SOURCES: arm/boot_file.c arm/image.c arm/image_file.c util/file.c util/gzip.c */
 /* SOURCES: tests/unit/image_fixture.c */
 /* What a kernel or firmware file is taken for, and where it ends up. */
 #include <errno.h>
@@ -140,7 +140,8 @@ static void loads_once(void **state)
 	struct fixture *f = *state;
 
 	set_arm64(f, 0, 0x100000);
-	assert_int_equal(image_open(&f->img, f->path, "kernel", false), 0);
+	assert_int_equal(open_file(f, f->path, "kernel"), 0);
+	assert_int_equal(image_open(&f->img, &f->file, false), 0);
 	assert_int_equal(f->img.image_size, 0x100000);
 	assert_int_equal(image_load(&f->img, f->ram, f->room, &f->loaded), 0);
 	assert_int_equal(image_load(&f->img, f->ram, f->room, &f->loaded),

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* SOURCES: arm/image.c arm/image_file.c util/gzip.c */
+/* SOURCES: arm/boot_file.c arm/image.c arm/image_file.c util/file.c util/gzip.c */
 /* SOURCES: tests/unit/image_fixture.c */
 /* How files are read: gzip, EFI zboot, pipes, and those of no use. */
 #include <errno.h>
@@ -385,16 +385,13 @@ static void zboot_for_another_machine(void **state)
 static void file_that_cannot_be_opened(void **state)
 {
 	struct fixture *f = *state;
-	u64 loaded;
 
 	unlink(f->path);
 	strcpy(f->path, "_NO_FILE_4Uhere_");
 	assert_int_equal(load(f), -ENOENT);
 	assert_string_equal(fatal, "Unable to open kernel _NO_FILE_4Uhere_: "
 				   "No such file or directory");
-	assert_int_equal(file_load(f->path, "firmware", f->ram, f->room,
-				   &loaded),
-			 -ENOENT);
+	assert_int_equal(load_plain(f, f->path, "firmware"), -ENOENT);
 	assert_string_equal(fatal, "Unable to open firmware _NO_FILE_4Uhere_: "
 				   "No such file or directory");
 }
@@ -402,19 +399,16 @@ static void file_that_cannot_be_opened(void **state)
 static void directory_and_empty_file(void **state)
 {
 	struct fixture *f = *state;
-	u64 loaded;
 
 	assert_int_equal(load(f), -ENODATA);
 	assert_said(f, "it is empty");
 	nr_fatal = 0;
-	assert_int_equal(file_load(f->path, "initrd", f->ram, f->room, &loaded),
-			 -ENODATA);
+	assert_int_equal(load_plain(f, f->path, "initrd"), -ENODATA);
 	assert_said(f, "Unable to load initrd");
 
-	assert_int_equal(image_open(&f->img, "/", "kernel", false), -EISDIR);
+	assert_int_equal(open_file(f, "/", "kernel"), -EISDIR);
 	assert_string_equal(fatal, "Unable to open kernel /: Is a directory");
-	assert_int_equal(file_load("/", "initrd", f->ram, f->room, &loaded),
-			 -EISDIR);
+	assert_int_equal(load_plain(f, "/", "initrd"), -EISDIR);
 }
 
 struct writer {
@@ -454,9 +448,11 @@ static int load_from_pipe(struct fixture *f, const char *file)
 	assert_int_equal(pthread_create(&thread, NULL, write_pipe, &w), 0);
 	snprintf(path, sizeof(path), "/proc/self/fd/%d", fds[0]);
 	if (file)
-		ret = file_load(path, file, f->ram, f->room, &f->loaded);
+		ret = load_plain(f, path, file);
 	else
-		ret = image_open(&f->img, path, "kernel", false);
+		ret = open_file(f, path, "kernel");
+	if (!file && !ret)
+		ret = image_open(&f->img, &f->file, false);
 	if (!file && !ret)
 		ret = image_load(&f->img, f->ram, f->room, &f->loaded);
 	close(fds[0]);
@@ -492,8 +488,7 @@ static void plain_files(void **state)
 	struct fixture *f = *state;
 
 	set_magic(f, KERNEL_SIZE, 0, "070701", 6);
-	assert_int_equal(
-		file_load(f->path, "initrd", f->ram, f->room, &f->loaded), 0);
+	assert_int_equal(load_plain(f, f->path, "initrd"), 0);
 	assert_int_equal(f->loaded, KERNEL_SIZE);
 	assert_ram(f, 0, f->data, f->len);
 
@@ -501,8 +496,7 @@ static void plain_files(void **state)
 	assert_int_equal(load_from_pipe(f, "initrd"), 0);
 	assert_int_equal(f->loaded, KERNEL_SIZE);
 	assert_ram(f, 0, f->data, f->len);
-	assert_int_equal(
-		file_load(f->path, "initrd", f->ram, f->room, &f->loaded), 0);
+	assert_int_equal(load_plain(f, f->path, "initrd"), 0);
 	assert_int_equal(nr_fatal, 0);
 }
 
@@ -512,35 +506,25 @@ static void plain_files_that_do_not_fit(void **state)
 
 	set_magic(f, KERNEL_SIZE, 0, "070701", 6);
 	set_room(f, KERNEL_SIZE - 1);
-	assert_int_equal(file_load(f->path, "initrd", f->ram, f->room,
-				   &f->loaded),
-			 -EFBIG);
+	assert_int_equal(load_plain(f, f->path, "initrd"), -EFBIG);
 	assert_said(f, "at least 344865 bytes, and 344864 bytes");
 	assert_int_equal(load_from_pipe(f, "initrd"), -EFBIG);
 	set_room(f, 0);
 	assert_int_equal(load_from_pipe(f, "initrd"), -EFBIG);
-	assert_int_equal(file_load(f->path, "initrd", f->ram, f->room,
-				   &f->loaded),
-			 -EFBIG);
+	assert_int_equal(load_plain(f, f->path, "initrd"), -EFBIG);
 	set_room(f, SZ_64K);
-	assert_int_equal(file_load("/dev/zero", "initrd", f->ram, f->room,
-				   &f->loaded),
-			 -EFBIG);
+	assert_int_equal(load_plain(f, "/dev/zero", "initrd"), -EFBIG);
 }
 
 static void files_of_unknown_size(void **state)
 {
 	struct fixture *f = *state;
 
-	assert_int_equal(file_load("/proc/self/status", "initrd", f->ram,
-				   f->room, &f->loaded),
-			 0);
+	assert_int_equal(load_plain(f, "/proc/self/status", "initrd"), 0);
 	assert_true(f->loaded > 0);
-	assert_int_equal(file_load("/dev/null", "initrd", f->ram, f->room,
-				   &f->loaded),
-			 -ENODATA);
-	assert_int_equal(image_open(&f->img, "/dev/null", "kernel", false),
-			 -ENODATA);
+	assert_int_equal(load_plain(f, "/dev/null", "initrd"), -ENODATA);
+	assert_int_equal(open_file(f, "/dev/null", "kernel"), 0);
+	assert_int_equal(image_open(&f->img, &f->file, false), -ENODATA);
 }
 
 static void reading_fails(void **state)
@@ -548,13 +532,10 @@ static void reading_fails(void **state)
 	struct fixture *f = *state;
 
 	nr_fatal = 0;
-	assert_int_equal(file_load("/proc/self/mem", "initrd", f->ram, f->room,
-				   &f->loaded),
-			 -EIO);
+	assert_int_equal(load_plain(f, "/proc/self/mem", "initrd"), -EIO);
 	assert_string_equal(fatal, "Unable to load initrd /proc/self/mem: "
 				   "Input/output error");
-	assert_int_equal(image_open(&f->img, "/proc/self/mem", "kernel", false),
-			 -EIO);
+	assert_int_equal(open_file(f, "/proc/self/mem", "kernel"), -EIO);
 	assert_string_equal(fatal, "Unable to load kernel /proc/self/mem: "
 				   "Input/output error");
 	assert_int_equal(nr_fatal, 2);

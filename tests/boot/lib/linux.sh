@@ -33,7 +33,7 @@ linux_packed() {
 # ---- in the host -----------------------------------------------------------
 
 # Little on the console, where each byte costs; a panic ends the guest at once,
-# with status 3.
+# with status 3, for resets are not wanted.
 linux_params='quiet loglevel=1 panic=-1'
 
 # linux IMAGE INITRD [OPTION]...: boots that
@@ -42,7 +42,7 @@ linux() {
 	initrd=$2
 	shift 2
 	run lkvm run --kernel "$IN/$image" --initrd "$IN/$initrd" --mem 160 --timeout 150 \
-		--params "$linux_params ${extra_params-}" "$@"
+		--no-reboot --params "$linux_params ${extra_params-}" "$@"
 	linux_facts
 	expect_status 0
 	expect_fact end ''

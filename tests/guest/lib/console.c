@@ -113,6 +113,11 @@ bool check_eq(u64 got, u64 want, const char *fmt, ...)
 	return got == want;
 }
 
+bool checks_good(void)
+{
+	return !failed;
+}
+
 void done(void)
 {
 	print("DONE passed=%u failed=%u\n", passed, failed);

@@ -71,7 +71,7 @@ void secondary_start(struct cpu *cpu)
 		asm volatile("wfi");
 }
 
-long cpu_start(unsigned int slot, u64 mpidr, void (*run)(void *arg), void *arg)
+static struct cpu *prepare(unsigned int slot, void (*run)(void *arg), void *arg)
 {
 	struct cpu *cpu = &cpus[slot];
 
@@ -83,7 +83,19 @@ long cpu_start(unsigned int slot, u64 mpidr, void (*run)(void *arg), void *arg)
 	/* It is read once the MMU is on, but the line may be older than that.
 	 */
 	cache_clean(cpu, sizeof(*cpu));
-	return psci(PSCI_CPU_ON, mpidr, (u64)secondary_entry, (u64)cpu);
+	return cpu;
+}
+
+long cpu_start(unsigned int slot, u64 mpidr, void (*run)(void *arg), void *arg)
+{
+	return psci(PSCI_CPU_ON, mpidr, (u64)secondary_entry,
+		    (u64)prepare(slot, run, arg));
+}
+
+long system_suspend(unsigned int slot, void (*run)(void *arg), void *arg)
+{
+	return psci(PSCI_SYSTEM_SUSPEND, (u64)secondary_entry,
+		    (u64)prepare(slot, run, arg), 0);
 }
 
 bool cpu_join(unsigned int slot, u64 ms)

@@ -46,6 +46,9 @@ bool check(bool good, const char *fmt, ...)
 bool check_eq(u64 got, u64 want, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
 
+/* True while no check has failed. */
+bool checks_good(void);
+
 /* Prints `DONE passed=N failed=M` and turns the machine off. */
 void done(void) __attribute__((noreturn));
 
@@ -114,6 +117,12 @@ long cpu_start(unsigned int slot, u64 mpidr, void (*run)(void *arg), void *arg);
 /* True once the processor of `slot` is through, false after `ms`. */
 bool cpu_join(unsigned int slot, u64 ms);
 
+/*
+ * PSCI SYSTEM_SUSPEND; this processor goes on with run(arg) as that of `slot`.
+ * Returns only what PSCI returns.
+ */
+long system_suspend(unsigned int slot, void (*run)(void *arg), void *arg);
+
 /* Turns this processor off; returns only if PSCI refuses. */
 void cpu_off(void);
 
@@ -121,17 +130,19 @@ void cpu_off(void);
 u64 time_now(void);
 u64 time_after(u64 ms);
 
-#define PSCI_VERSION	   0x84000000
-#define PSCI_CPU_OFF	   0x84000002
-#define PSCI_CPU_ON	   0xc4000003
-#define PSCI_AFFINITY_INFO 0xc4000004
-#define PSCI_SYSTEM_OFF	   0x84000008
-#define PSCI_SYSTEM_RESET  0x84000009
-#define PSCI_FEATURES	   0x8400000a
+#define PSCI_VERSION	    0x84000000
+#define PSCI_CPU_OFF	    0x84000002
+#define PSCI_CPU_ON	    0xc4000003
+#define PSCI_AFFINITY_INFO  0xc4000004
+#define PSCI_SYSTEM_OFF	    0x84000008
+#define PSCI_SYSTEM_RESET   0x84000009
+#define PSCI_FEATURES	    0x8400000a
+#define PSCI_SYSTEM_SUSPEND 0xc400000e
 
 #define PSCI_SUCCESS	    0
 #define PSCI_NOT_SUPPORTED  (-1L)
 #define PSCI_INVALID_PARAMS (-2L)
+#define PSCI_DENIED	    (-3L)
 #define PSCI_ALREADY_ON	    (-4L)
 
 /* A PSCI call by HVC (ARM DEN 0022). */

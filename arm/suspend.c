@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * PSCI SYSTEM_SUSPEND (Arm DEN0022, 5.20). KVM hands the call over as it is,
+ * and has a vCPU wait for an interrupt that is suspended: Linux
+ * Documentation/virt/kvm/api.rst, KVM_CAP_ARM_SYSTEM_SUSPEND.
+ */
+#include <errno.h>
+#include <string.h>
+#include <sys/ioctl.h>
+
+#include "lkvm/log.h"
+#include "machine.h"
+
+static int set_mp_state(struct vcpu *vcpu, u32 state)
+{
+	struct kvm_mp_state args = { .mp_state = state };
+	int ret = ioctl(vcpu->fd, KVM_SET_MP_STATE, &args) < 0 ? -errno : 0;
+
+	if (ret)
+		pr_err("vCPU %u: unable to set its state to %u: %s", vcpu->id,
+		       state, strerror(-ret));
+	return ret;
+}
+
+static bool is_off(struct vcpu *vcpu)
+{
+	struct kvm_mp_state args = { 0 };
+
+	return !ioctl(vcpu->fd, KVM_GET_MP_STATE, &args) &&
+	       args.mp_state == KVM_MP_STATE_STOPPED;
+}
+
+/* KVM says what a vCPU is only when that one is not in the guest. */
+static bool others_are_off(struct vcpu *caller)
+{
+	struct vm *vm = caller->vm;
+	bool off = true;
+
+	vm_pause(vm);
+	for (unsigned int i = 0; i < vm->nr_vcpus && off; i++)
+		off = vm->vcpus[i] == caller || is_off(vm->vcpus[i]);
+	vm_resume(vm);
+	return off;
+}
+
+/* The call is still in the registers: function, entry point, context. */
+static int suspend(struct vcpu *vcpu)
+{
+	struct machine *machine = vcpu->vm->arch;
+	struct cpu_regs regs;
+	int ret;
+
+	if (!others_are_off(vcpu))
+		return cpu_set_x(vcpu, 0, (u64)PSCI_RET_DENIED);
+	ret = cpu_get_regs(vcpu, &regs);
+	if (ret) {
+		pr_err("vCPU %u: unable to read its registers: %s", vcpu->id,
+		       strerror(-ret));
+		return ret;
+	}
+	machine->wake.entry = regs.x[1];
+	machine->wake.context = regs.x[2];
+	if ((u32)regs.x[0] == PSCI_1_0_FN_SYSTEM_SUSPEND) {
+		machine->wake.entry = (u32)regs.x[1];
+		machine->wake.context = (u32)regs.x[2];
+	}
+	return set_mp_state(vcpu, KVM_MP_STATE_SUSPENDED);
+}
+
+static int wake(struct vcpu *vcpu)
+{
+	struct machine *machine = vcpu->vm->arch;
+	int ret = set_mp_state(vcpu, KVM_MP_STATE_RUNNABLE);
+
+	return ret ? ret
+		   : cpu_wake(machine, vcpu, machine->wake.entry,
+			      machine->wake.context);
+}
+
+int suspend_system_event(struct vcpu *vcpu)
+{
+	switch (vcpu->run->system_event.type) {
+	case KVM_SYSTEM_EVENT_SUSPEND:
+		return suspend(vcpu);
+	case KVM_SYSTEM_EVENT_WAKEUP:
+		return wake(vcpu);
+	default:
+		return -ENOTSUP;
+	}
+}
+
+/* Without it, before Linux 6.0, the call is not supported, as PSCI allows. */
+void suspend_enable(struct machine *machine)
+{
+	int ret = vm_enable_cap(&machine->vm, KVM_CAP_ARM_SYSTEM_SUSPEND, 0);
+
+	if (ret)
+		pr_debug("the guest cannot suspend itself: %s", strerror(-ret));
+}

@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * PSCI SYSTEM_SUSPEND (ARM DEN 0022): the timer wakes the processor, at another
+ * place. sleep=MS (100); 0: nothing ever wakes it. denied=1: processor 1 is on.
+ * Prints "NONE" if this KVM does not have it.
+ */
+#include "gic.h"
+
+#define PATIENCE_MS 20000
+#define CTL_ENABLE  1UL
+#define CTL_STATUS  4UL
+
+static struct gic gic;
+static u64 woken_at;
+
+static void sleep_on(void *arg)
+{
+	(void)arg;
+}
+
+static void set_timer(u64 at)
+{
+	gic_enable(&gic);
+	gic_enable_irq(&gic, INTID_VIRT_TIMER);
+	asm volatile(
+		"msr cntv_cval_el0, %0\n\tmsr cntv_ctl_el0, %1\n\tisb" ::"r"(
+			at),
+		"r"(CTL_ENABLE));
+}
+
+static void woken(void *arg)
+{
+	const u32 *word = arg;
+	u64 control;
+
+	asm volatile("mrs %0, cntv_ctl_el0" : "=r"(control));
+	check(time_now() >= woken_at, "not before its time");
+	check_eq(*word, 0xabcdef01, "RAM is kept");
+	check_eq(control, CTL_ENABLE | CTL_STATUS, "the timer is kept");
+	check_eq(gic_acknowledge(&gic, PATIENCE_MS), INTID_VIRT_TIMER,
+		 "its interrupt is pending");
+	done();
+}
+
+/* With another processor on, it is denied. */
+static void check_denied(u32 *word)
+{
+	u64 mpidr;
+
+	if (!fdt_cpu(1, &mpidr))
+		return;
+	cpu_start(1, mpidr, sleep_on, NULL);
+	check(cpu_join(1, PATIENCE_MS), "processor 1 runs");
+	check_eq((u64)system_suspend(2, woken, word), (u64)PSCI_DENIED,
+		 "denied while processor 1 is on");
+}
+
+void main(void)
+{
+	u64 ms = param("sleep", 100);
+	static u32 word;
+
+	if (psci(PSCI_FEATURES, PSCI_SYSTEM_SUSPEND, 0, 0) ==
+	    PSCI_NOT_SUPPORTED) {
+		print("NONE\n");
+		return;
+	}
+	if (!gic_find(&gic))
+		return;
+	if (param("denied", 0)) {
+		check_denied(&word);
+		return;
+	}
+	word = 0xabcdef01;
+	woken_at = time_after(ms);
+	if (ms)
+		set_timer(woken_at);
+	print("SUSPEND\n");
+	check_eq((u64)system_suspend(1, woken, &word), 0, "does not return");
+}
