@@ -302,6 +302,8 @@ static void arm_options(struct vm_config *config, struct option_def *out)
 		      "No memory tagging, even if the host has it"),
 	     OPT_FLAG(0, "no-pvtime", &config->no_pvtime,
 		      "Do not tell the guest about stolen time"),
+	     OPT_FLAG(0, "no-acpi", &config->no_acpi,
+		      "virt: describe the machine by its device tree only"),
 	     OPT_FLAG(0, "no-batch", &config->no_batch,
 		      "One exit for each access to a device"),
 	     OPT_CALLBACK(0, "vcpu-affinity", parse_affinity, config, "CPULIST",

@@ -69,5 +69,7 @@ int boot_fill_fw_cfg(struct machine *machine)
 		ret = add_kernel(machine);
 	for (unsigned int i = 0; !ret && i < config->nr_fw_cfg; i++)
 		ret = fw_cfg_config_add(machine->fw_cfg, &config->fw_cfg[i]);
+	if (!ret && machine->fw_cfg && machine->boot != BOOT_KERNEL)
+		ret = boot_add_tables(machine);
 	return ret;
 }

@@ -238,6 +238,26 @@ static void v2m_node(struct machine *machine, struct fdt_writer *fdt)
 	fdt_node_end(fdt);
 }
 
+struct acpi_gic gic_acpi(const struct machine *machine)
+{
+	const struct machine_type *type = machine->type;
+	struct addr_range gicr = redistributors(machine);
+	bool v2m = machine->irqchip == IRQCHIP_GICV2M;
+
+	return (struct acpi_gic) {
+		.version = gic_is_v3(machine) ? 3 : 2,
+		.gicd = type->gicd.base,
+		.gicc = type->gicc.base,
+		.gicr = { { gicr.base, gicr.size } },
+		.nr_gicr = 1,
+		.its = machine->irqchip == IRQCHIP_GICV3_ITS ? its(machine).base
+							     : 0,
+		.v2m = v2m ? type->v2m.base : 0,
+		.v2m_intid = v2m ? type->v2m_spi + 32 : 0,
+		.nr_v2m_spis = v2m ? type->nr_v2m_spis : 0,
+	};
+}
+
 void gic_fdt_node(struct machine *machine, struct fdt_writer *fdt)
 {
 	const struct addr_range *gicd = &machine->type->gicd;

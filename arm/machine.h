@@ -4,6 +4,7 @@
 #define ARM_MACHINE_H
 
 #include "lkvm/boot_file.h"
+#include "lkvm/acpi.h"
 #include "lkvm/fdt.h"
 #include "lkvm/machine.h"
 
@@ -167,6 +168,7 @@ bool gic_is_v3(const struct machine *machine);
 /* KVM_SET_DEVICE_ATTR on the GIC or the ITS: 0 or -errno, no message. */
 int gic_set_attr(int fd, u32 group, u64 attr, void *arg);
 void gic_fdt_node(struct machine *machine, struct fdt_writer *fdt);
+struct acpi_gic gic_acpi(const struct machine *machine);
 
 /*
  * gic_reset.c: keeps what the GIC's registers are at power-on, which is now,
@@ -253,6 +255,9 @@ bool probe_walks_in_flash(const char *kvm_dev, unsigned long type);
  * message.
  */
 int boot_fill_fw_cfg(struct machine *machine);
+
+/* boot-tables.c: ACPI and SMBIOS tables. 0, or -errno after a message. */
+int boot_add_tables(struct machine *machine);
 
 /*
  * machine-parts.c: what machines are built of. Those that return something

@@ -80,6 +80,7 @@ struct vm_config {
 	bool disable_mte;
 	bool no_pvtime;
 	bool no_batch;
+	bool no_acpi;
 	u32 sve_max_vl; /* bits; 0: the host's maximum */
 	u32 cntfrq;	/* Hz for the timer node; 0: none */
 	u64 kaslr_seed;
