@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* SOURCES: arm/boot_file.c arm/image_file.c util/file.c */
+/* SOURCES: arm/boot_file.c arm/image_file.c util/file.c util/gzip.c */
 /* SOURCES: tests/unit/image_fixture.c arm/image.c */
 /* A file that is loaded again: what it held at first, or an error. */
 #include <errno.h>
