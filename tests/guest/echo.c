@@ -6,18 +6,8 @@
 #include "guest.h"
 #include "io.h"
 
-#define UART_RBR    (UART_BASE(0) + 0)
-#define UART_FCR    (UART_BASE(0) + 2)
-#define UART_LSR    (UART_BASE(0) + 5)
-#define UART_LSR_DR 0x01
-#define CTRL_D	    0x04
-
-static u8 read_char(void)
-{
-	while (!(read8(UART_LSR) & UART_LSR_DR))
-		;
-	return read8(UART_RBR);
-}
+#define UART_FCR (UART_BASE(0) + 2)
+#define CTRL_D	 0x04
 
 void main(void)
 {

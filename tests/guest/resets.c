@@ -6,18 +6,10 @@
  * byte on the console when the Nth start and the last one are through with
  * checking.
  */
+#include "devices.h"
 #include "flash.h"
 #include "gic.h"
 #include "io.h"
-
-#define UART_IER 1
-#define UART_LCR 3
-#define UART_MCR 4
-#define UART_LSR 5
-#define UART_SCR 7
-
-#define IER_THRI 2
-#define LCR_DLAB 0x80
 
 #define PSCI_SYSTEM_RESET2 0xc4000012
 #define AFFINITY_OFF	   1
@@ -25,20 +17,24 @@
 
 #define RAM_WORDS     3
 #define EDGE_SPI      40
-#define UART_INTID(n) (32 + (n))
-#define FLASH_BASE    0x02000000UL
-#define SPARE_RAM     0x81000000UL /* 64 KiB aligned, nobody else's */
+#define KVMTOOL_FLASH 0x02000000UL
 #define GITS_VALID    (1UL << 63)
 
-/* Words of the flash: what the GIC was first, then one for each start. */
-#define DIGEST_AT 0
-#define STARTS_AT (4 * GIC_PARTS)
+/* Words of the flash: what GIC and devices were first, then one for each start.
+ */
+#define DIGEST_AT  0
+#define DEVICES_AT (4 * GIC_PARTS)
+#define STARTS_AT  (DEVICES_AT + 4 * DEVICES_MAX)
 
-static const u64 ram_words[RAM_WORDS] = { SPARE_RAM, 0x82345678UL,
-					  0x83fffff8UL };
+/* From the start of RAM; the first is 64 KiB aligned, and nobody else's. */
+#define SPARE_RAM 0x01000000UL
+static const u64 ram_words[RAM_WORDS] = { SPARE_RAM, 0x02345678UL,
+					  0x03fffff8UL };
 
 static struct flash flash;
 static u32 flash_word; /* as found at first */
+static u32 device_regs[DEVICES_MAX];
+static u32 nr_device_regs;
 static struct gic gic;
 static volatile u32 data = 0x12345678; /* in the image */
 static volatile bool other_runs;
@@ -62,10 +58,15 @@ static u32 count_starts(void)
 	return n;
 }
 
-/* What UART 1 and its neighbours are triggered by; returns the old value. */
+static u64 ram_word(u32 n)
+{
+	return ram_base() + ram_words[n];
+}
+
+/* What the UART and its neighbours are triggered by; returns the old value. */
 static u32 uart_config(u32 value)
 {
-	u64 at = gic_reg(&gic, GICD_ICFGR, 2, UART_INTID(1));
+	u64 at = gic_reg(&gic, GICD_ICFGR, 2, DEVICES_INTID);
 	u32 old = read32(at);
 
 	write32(at, value);
@@ -75,8 +76,8 @@ static u32 uart_config(u32 value)
 /* Of an interrupt that is level-triggered. */
 static u32 uart_line(void)
 {
-	return read32(gic_reg(&gic, GICD_ISPENDR, 1, UART_INTID(1))) >>
-		       UART_INTID(1) % 32 &
+	return read32(gic_reg(&gic, GICD_ISPENDR, 1, DEVICES_INTID)) >>
+		       DEVICES_INTID % 32 &
 	       1;
 }
 
@@ -92,16 +93,20 @@ static void same(u64 got, u64 want, const char *name, u64 which)
 static void check_memory(void)
 {
 	for (u32 i = 0; i < RAM_WORDS; i++)
-		same(read64(ram_words[i]), 0, "RAM at", ram_words[i]);
+		same(read64(ram_word(i)), 0, "RAM at", ram_word(i));
 	same(data, 0x12345678, "data of the image", 0);
 }
 
-static void check_uarts(void)
+static void check_devices(u32 start)
 {
-	for (u32 n = 0; n < 2; n++) {
-		same(read8(UART_BASE(n) + UART_IER), 0, "IER of UART", n);
-		same(read8(UART_BASE(n) + UART_MCR), 0, "MCR of UART", n);
-		same(read8(UART_BASE(n) + UART_SCR), 0, "SCR of UART", n);
+	for (u32 i = 0; i < nr_device_regs; i++) {
+		u32 at = DEVICES_AT + 4 * i;
+
+		if (!start)
+			flash_program(&flash, at, device_regs[i]);
+		flash_restore(&flash);
+		same(device_regs[i], flash_read(&flash, at), devices_name(i),
+		     0);
 	}
 }
 
@@ -122,7 +127,7 @@ static void check_line(void)
 {
 	u32 old = uart_config(0);
 
-	same(uart_line(), 0, "line of UART", 1);
+	same(uart_line(), 0, "line of the UART", 0);
 	uart_config(old);
 }
 
@@ -140,7 +145,7 @@ static void check_second_cpu(void)
 static void check_all(u32 start)
 {
 	check_memory();
-	check_uarts();
+	check_devices(start);
 	check_gic(start);
 	check_line();
 	if (start)
@@ -161,23 +166,19 @@ static void check_all(u32 start)
 static void dirty_memory(void)
 {
 	for (u32 i = 0; i < RAM_WORDS; i++)
-		write64(ram_words[i], 0x5a5a5a5a5a5a5a5aUL);
+		write64(ram_word(i), 0x5a5a5a5a5a5a5a5aUL);
 	data = 0;
 }
 
 /* A line that is high, and then called edge-triggered: nobody sees it fall. */
-static void dirty_uarts(void)
+static void dirty_devices(void)
 {
 	u32 before = uart_config(0);
 
-	write8(UART_BASE(1) + UART_IER, IER_THRI);
-	same(uart_line(), 1, "line of UART", 1);
-	uart_config(before | 2U << UART_INTID(1) % 16 * 2);
-	for (u32 n = 0; n < 2; n++) {
-		write8(UART_BASE(n) + UART_MCR, 0x13);
-		write8(UART_BASE(n) + UART_SCR, 0xa5);
-		write8(UART_BASE(n) + UART_LCR, LCR_DLAB);
-	}
+	devices_raise();
+	same(uart_line(), 1, "line of the UART", 0);
+	uart_config(before | 2U << DEVICES_INTID % 16 * 2);
+	devices_dirty();
 }
 
 static void dirty_irq(u32 id)
@@ -193,13 +194,14 @@ static void dirty_irq(u32 id)
 static void dirty_lpis(void)
 {
 	u64 redist = gic.own - GICR_SGI_BASE;
+	u64 spare = ram_word(0);
 
-	write64(redist + GICR_PROPBASER, (SPARE_RAM + 0x10000) | 15);
-	write64(redist + GICR_PENDBASER, SPARE_RAM + 0x20000);
+	write64(redist + GICR_PROPBASER, (spare + 0x10000) | 15);
+	write64(redist + GICR_PENDBASER, spare + 0x20000);
 	write32(redist + GICR_CTLR, 1);
-	write64(gic.its + GITS_BASER, GITS_VALID | (SPARE_RAM + 0x30000));
-	write64(gic.its + GITS_BASER + 8, GITS_VALID | (SPARE_RAM + 0x40000));
-	write64(gic.its + GITS_CBASER, GITS_VALID | (SPARE_RAM + 0x50000));
+	write64(gic.its + GITS_BASER, GITS_VALID | (spare + 0x30000));
+	write64(gic.its + GITS_BASER + 8, GITS_VALID | (spare + 0x40000));
+	write64(gic.its + GITS_CBASER, GITS_VALID | (spare + 0x50000));
 	write32(gic.its + GITS_CTLR, 1);
 }
 
@@ -212,7 +214,7 @@ static void dirty_gic(void)
 		"r"(1UL));
 	gic_enable(&gic);
 	gic_enable_irq(&gic, INTID_VIRT_TIMER);
-	gic_enable_irq(&gic, UART_INTID(1));
+	gic_enable_irq(&gic, DEVICES_INTID);
 	gic_acknowledge(&gic, PATIENCE_MS);
 	dirty_irq(EDGE_SPI);
 	dirty_irq(EDGE_SPI + 64);
@@ -247,7 +249,7 @@ static void run_other(void *arg)
 	if (start % 3 == 2)
 		reset(start);
 	for (;;)
-		write64(ram_words[1], time_now());
+		write64(ram_word(1), time_now());
 }
 
 static void dirty_all(u32 start)
@@ -257,7 +259,7 @@ static void dirty_all(u32 start)
 	dirty_memory();
 	dirty_gic();
 	dirty_flash(start);
-	dirty_uarts(); /* nothing can be printed after that */
+	dirty_devices(); /* nothing can be printed after that */
 	if (!fdt_cpu(1, &mpidr))
 		return;
 	cpu_start(1, mpidr, run_other, &start);
@@ -268,9 +270,7 @@ static void dirty_all(u32 start)
 static void wait_for_byte(void)
 {
 	print("WAIT\n");
-	while (!(read8(UART_BASE(0) + UART_LSR) & 1))
-		;
-	read8(UART_BASE(0));
+	read_char();
 }
 
 void main(void)
@@ -279,7 +279,8 @@ void main(void)
 	u32 wait = (u32)param("wait", 0);
 	u32 start;
 
-	flash_word = read32(FLASH_BASE + DIGEST_AT + 4);
+	nr_device_regs = devices_read(device_regs);
+	flash_word = read32((on_virt() ? 0 : KVMTOOL_FLASH) + DIGEST_AT + 4);
 	if (!flash_find(&flash, 0) || !gic_find(&gic))
 		return;
 	start = count_starts();

@@ -4,18 +4,43 @@
 #include "guest.h"
 #include "io.h"
 
-#define UART_THR      (UART_BASE(0) + 0)
+#define UART_DATA     (UART_BASE(0) + 0)
 #define UART_LSR      (UART_BASE(0) + 5)
+#define UART_LSR_DR   0x01
 #define UART_LSR_THRE 0x20
+
+#define PL011_DR      0x09000000UL
+#define PL011_FR      (PL011_DR + 0x18)
+#define PL011_FR_RXFE 0x10
+#define PL011_FR_TXFF 0x20
 
 /* Counted by check(). */
 static unsigned int passed, failed;
 
+static bool can_print(void)
+{
+	return on_virt() ? !(read32(PL011_FR) & PL011_FR_TXFF)
+			 : read8(UART_LSR) & UART_LSR_THRE;
+}
+
 void print_char(char c)
 {
-	while (!(read8(UART_LSR) & UART_LSR_THRE))
+	while (!can_print())
 		;
-	write8(UART_THR, (u8)c);
+	write8(on_virt() ? PL011_DR : UART_DATA, (u8)c);
+}
+
+static bool can_read(void)
+{
+	return on_virt() ? !(read32(PL011_FR) & PL011_FR_RXFE)
+			 : read8(UART_LSR) & UART_LSR_DR;
+}
+
+u8 read_char(void)
+{
+	while (!can_read())
+		;
+	return read8(on_virt() ? PL011_DR : UART_DATA);
 }
 
 static void print_string(const char *s)

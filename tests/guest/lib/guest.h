@@ -5,7 +5,8 @@
  * result is printed and the machine is turned off.
  *
  * Memory is identity mapped: RAM as Normal write-back, all else as Device
- * (see mmu.h). The addresses are those of the kvmtool machine.
+ * (see mmu.h). Addresses are those of the kvmtool machine where nothing else
+ * is said.
  */
 #ifndef GUEST_H
 #define GUEST_H
@@ -30,9 +31,18 @@ typedef uint64_t u64;
 /* The program itself; it runs on the boot processor. */
 void main(void);
 
+/* The first address of RAM. */
+u64 ram_base(void);
+
+/* Whether this is not the kvmtool machine but virt. */
+bool on_virt(void);
+
 /* ---- console.c ---- */
 
 void print_char(char c);
+
+/* Waits for a byte. */
+u8 read_char(void);
 
 /* Understands %s %c %u %x (with 0 and a width) and l for 64 bits. */
 void print(const char *fmt, ...) __attribute__((format(printf, 1, 2)));

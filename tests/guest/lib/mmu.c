@@ -11,15 +11,30 @@
 #define L1_SHIFT     30
 #define L2_SHIFT     21
 #define ENTRIES	     512
-#define FIRST_RAM_L1 2 /* 0x80000000 */
-#define FLASH_BASE   0x02000000UL
-#define FLASH_WINDOW 0x01000000UL
+#define VIRT_RAM     0x40000000UL
+#define KVMTOOL_RAM  0x80000000UL
+
+/* Where the flash may be. */
+#define KVMTOOL_FLASH	  0x02000000UL
+#define KVMTOOL_FLASH_END 0x03000000UL
+#define VIRT_FLASH	  0
+#define VIRT_FLASH_END	  0x08000000UL
 
 extern char _start[], _end[];
 
 /* 1 GiB an entry; the first GiB in pieces of 2 MiB. */
 u64 mmu_root[ENTRIES] __attribute__((aligned(4096)));
 static u64 low_table[ENTRIES] __attribute__((aligned(4096)));
+
+bool on_virt(void)
+{
+	return (u64)_start < KVMTOOL_RAM;
+}
+
+u64 ram_base(void)
+{
+	return on_virt() ? VIRT_RAM : KVMTOOL_RAM;
+}
 
 static u64 block(u64 addr, enum memory_type type)
 {
@@ -42,7 +57,7 @@ void mmu_init(void)
 	u64 line = cache_line();
 
 	for (u64 i = 0; i < ENTRIES; i++) {
-		bool ram = i >= FIRST_RAM_L1;
+		bool ram = i >= ram_base() >> L1_SHIFT;
 
 		low_table[i] = block(i << L2_SHIFT, MEMORY_DEVICE);
 		mmu_root[i] =
@@ -66,8 +81,9 @@ static void tlb_invalidate(void)
 
 void mmu_map_flash(enum memory_type type)
 {
-	u64 first = FLASH_BASE >> L2_SHIFT;
-	u64 end = (FLASH_BASE + FLASH_WINDOW) >> L2_SHIFT;
+	bool virt = on_virt();
+	u64 first = (virt ? VIRT_FLASH : KVMTOOL_FLASH) >> L2_SHIFT;
+	u64 end = (virt ? VIRT_FLASH_END : KVMTOOL_FLASH_END) >> L2_SHIFT;
 
 	/* Break before make: two types at once are not allowed. */
 	for (u64 i = first; i < end; i++)

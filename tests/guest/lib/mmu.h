@@ -18,7 +18,7 @@ void mmu_init(void);
 /* Turns the MMU on for this processor. In start.S: uses no stack. */
 void mmu_enable(void);
 
-/* Maps 0x02000000 to 0x02ffffff anew; normal memory is executable too. */
+/* Maps where the flash may be anew; normal memory is executable too. */
 void mmu_map_flash(enum memory_type type);
 
 /* What fn() returns when called with the MMU off. fn must not use memory. */
