@@ -538,6 +538,8 @@ static void flash_reset(struct device *dev)
 	struct cfi_flash *flash = from_device(dev);
 
 	lock(flash);
+	if (flash_store_restore(&flash->store))
+		flash->end_run(flash->opaque, true);
 	for (unsigned int n = 0; n < 2 && !flash->off; n++)
 		cfi_chip_reset(&flash->chips[n]);
 	map(flash);
@@ -675,6 +677,8 @@ int cfi_flash_create(struct vm *vm, struct mmio_bus *bus,
 	}
 	init(flash, params);
 	ret = init_chips(flash, params->block);
+	if (!ret && params->plain_memory)
+		ret = flash_store_keep(&flash->store);
 	if (!ret)
 		ret = watch_idleness(flash, params->loop);
 	if (!ret)

@@ -28,7 +28,7 @@ struct cfi_flash_params {
 	u32 block;		  /* erase block of the bank, bytes */
 	struct flash_store store; /* opened; the bank owns it from now on */
 	bool code;		  /* region.code */
-	/* The guest writes to the array, and to nothing else. */
+	/* The guest writes to the array, and to nothing else; until a reset. */
 	bool plain_memory;
 	/*
 	 * Lets KVM take writes while no bank that has it is mapped, and maps
