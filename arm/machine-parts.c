@@ -98,6 +98,11 @@ static bool is_plain_memory(const struct machine *machine, unsigned int n)
 	return true;
 }
 
+static void end_run(void *vm, bool failed)
+{
+	vm_request_exit(vm, failed ? VM_EXIT_FAILURE : VM_EXIT_POWER_CUT);
+}
+
 static const char *label_for(const struct machine *machine, unsigned int n,
 			     const char *name)
 {
@@ -142,6 +147,8 @@ static int add_bank(struct machine *machine, unsigned int n,
 		.plain_memory = is_plain_memory(machine, n),
 		.ring = ring_for(machine, n),
 		.loop = &machine->vm.loop,
+		.end_run = end_run,
+		.opaque = &machine->vm,
 	};
 	u64 room = largest_bank(place, params.block);
 	struct cfi_flash *flash;

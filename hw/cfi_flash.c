@@ -8,7 +8,6 @@
 #include "lkvm/cfi_flash.h"
 #include "lkvm/fdt.h"
 #include "lkvm/json.h"
-#include "lkvm/vm.h"
 
 #define BUS_WIDTH 4 /* bytes: chip 0 on bits 15:0, chip 1 on bits 31:16 */
 #define IDLE_NS	  1000000000ULL
@@ -321,8 +320,7 @@ static void cut_power(struct cfi_flash *flash, const struct operation *op)
 			flash->store.path, fault->cut,
 			op->erase ? "an erase" : "a program",
 			(u64)op->addr * BUS_WIDTH);
-	vm_request_exit(flash->slot.vm,
-			ret ? VM_EXIT_FAILURE : VM_EXIT_POWER_CUT);
+	flash->end_run(flash->opaque, ret);
 }
 
 /* `err`: what the medium said, 0 for a failure on demand. */
@@ -540,6 +538,8 @@ static void flash_reset(struct device *dev)
 	struct cfi_flash *flash = from_device(dev);
 
 	lock(flash);
+	if (flash_store_restore(&flash->store))
+		flash->end_run(flash->opaque, true);
 	for (unsigned int n = 0; n < 2 && !flash->off; n++)
 		cfi_chip_reset(&flash->chips[n]);
 	map(flash);
@@ -639,6 +639,8 @@ static void init(struct cfi_flash *flash, const struct cfi_flash_params *params)
 	flash->dev.name = params->name;
 	flash->dev.ops = &flash_device_ops;
 	flash->store = params->store;
+	flash->end_run = params->end_run;
+	flash->opaque = params->opaque;
 	flash->region = (struct mmio_region) {
 		.name = params->name,
 		.base = params->base,
@@ -675,6 +677,8 @@ int cfi_flash_create(struct vm *vm, struct mmio_bus *bus,
 	}
 	init(flash, params);
 	ret = init_chips(flash, params->block);
+	if (!ret && params->plain_memory)
+		ret = flash_store_keep(&flash->store);
 	if (!ret)
 		ret = watch_idleness(flash, params->loop);
 	if (!ret)

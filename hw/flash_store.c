@@ -9,6 +9,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "flash_file.h"
 #include "lkvm/file.h"
 #include "lkvm/flash_store.h"
 #include "lkvm/log.h"
@@ -207,6 +208,46 @@ int flash_store_finish(struct flash_store *store)
 		err = -EIO;
 	}
 	return ret ? ret : err;
+}
+
+/* What is not written stays a hole. */
+static int copy_to_memory(const struct flash_store *store, int fd)
+{
+	int ret = ftruncate(fd, (off_t)store->size) < 0 ? -errno : 0;
+
+	for (u64 at = 0; !ret && at < store->size; at += FLASH_STORE_PIECE)
+		if (!flash_is_zero(store->array + at, FLASH_STORE_PIECE))
+			ret = pwrite_full(fd, store->array + at,
+					  FLASH_STORE_PIECE, (off_t)at);
+	return ret;
+}
+
+int flash_store_keep(struct flash_store *store)
+{
+	int fd = memfd_create("flash", MFD_CLOEXEC);
+	int ret;
+
+	if (fd < 0)
+		return -errno;
+	ret = copy_to_memory(store, fd);
+	if (!ret && mmap(store->array, store->size, PROT_READ | PROT_WRITE,
+			 MAP_PRIVATE | MAP_FIXED, fd, 0) == MAP_FAILED)
+		ret = -errno;
+	store->kept = !ret;
+	close(fd);
+	return ret;
+}
+
+int flash_store_restore(struct flash_store *store)
+{
+	int err;
+
+	if (!store->kept || !madvise(store->array, store->size, MADV_DONTNEED))
+		return 0;
+	err = errno;
+	pr_err("flash %s: unable to undo what the guest wrote to memory: %s",
+	       store->path, strerror(err));
+	return -err;
 }
 
 void flash_store_close(struct flash_store *store)

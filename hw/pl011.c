@@ -16,7 +16,6 @@
  */
 #include <errno.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "lkvm/fdt.h"
 #include "lkvm/json.h"
@@ -124,58 +123,30 @@ static bool guest_listens(const struct pl011 *uart)
 static void rx_raised(struct pl011 *uart)
 {
 	uart->ris |= INT_RT;
-	if (uart->nr_fifo >= rx_trigger(uart))
+	if (uart->in.nr_fifo >= rx_trigger(uart))
 		uart->ris |= INT_RX;
 }
 
 /* The FIFO holds less, or the trigger level has changed. */
 static void rx_lowered(struct pl011 *uart)
 {
-	if (uart->nr_fifo < rx_trigger(uart))
+	if (uart->in.nr_fifo < rx_trigger(uart))
 		uart->ris &= ~INT_RX;
-	if (uart->nr_fifo)
+	if (uart->in.nr_fifo)
 		return;
 	uart->ris &= ~INT_RT;
 	uart->timer_restart = false;
 }
 
-/* Moves what waits on the line into the FIFO as far as there is room. */
-static void rx_fill(struct pl011 *uart)
-{
-	unsigned int n;
-
-	if (!guest_listens(uart))
-		return;
-	n = MIN(rx_capacity(uart) - uart->nr_fifo, uart->nr_line);
-	if (!n)
-		return;
-	for (unsigned int i = 0; i < n; i++)
-		uart->fifo[uart->nr_fifo++] =
-			(struct pl011_rx) { .data = uart->line[i] };
-	uart->nr_line -= n;
-	memmove(uart->line, uart->line + n, uart->nr_line);
-	rx_raised(uart);
-}
-
-/*
- * Takes the backend's bytes out of the FIFO, where looped ones only ever come
- * before them, back to the head of the line. There is room: see
- * uart_receive().
- */
 static void rx_give_back(struct pl011 *uart)
 {
-	while (uart->nr_fifo && !uart->fifo[uart->nr_fifo - 1].looped) {
-		memmove(uart->line + 1, uart->line, uart->nr_line);
-		uart->line[0] = (u8)uart->fifo[--uart->nr_fifo].data;
-		uart->nr_line++;
-	}
+	serial_input_give_back(&uart->in);
 	rx_lowered(uart);
 }
 
 static void rx_flush(struct pl011 *uart)
 {
-	rx_give_back(uart);
-	uart->nr_fifo = 0;
+	serial_input_flush(&uart->in);
 	uart->overrun = false;
 	rx_lowered(uart);
 }
@@ -185,14 +156,13 @@ static void rx_loop(struct pl011 *uart, u16 data)
 {
 	if (!(uart->cr & CR_RXE))
 		return;
-	if (uart->nr_fifo >= rx_capacity(uart)) {
+	if (uart->in.nr_fifo >= rx_capacity(uart)) {
 		uart->overrun = true;
 		uart->rsr |= RSR_OE;
 		uart->ris |= INT_OE;
 		return;
 	}
-	uart->fifo[uart->nr_fifo++] =
-		(struct pl011_rx) { .data = data, .looped = true };
+	serial_input_loop(&uart->in, data);
 	rx_raised(uart);
 }
 
@@ -202,17 +172,15 @@ static void rx_loop(struct pl011 *uart, u16 data)
  */
 static u16 read_dr(struct pl011 *uart)
 {
-	struct pl011_rx first = uart->fifo[0];
+	struct serial_rx first;
 
-	if (!uart->nr_fifo)
+	if (!serial_input_read(&uart->in, &first))
 		return 0;
-	uart->nr_fifo--;
-	memmove(uart->fifo, uart->fifo + 1, uart->nr_fifo * sizeof(first));
 	uart->rsr = (uart->rsr & RSR_OE) | first.data >> DR_RSR_SHIFT;
 	if (uart->overrun)
 		first.data |= DR_OE;
 	uart->overrun = false;
-	if (uart->nr_fifo) {
+	if (uart->in.nr_fifo) {
 		uart->ris |= INT_RT;
 		uart->timer_restart = true;
 	}
@@ -233,50 +201,23 @@ static void update_irq(struct pl011 *uart)
 	irq_line_set(&uart->irq, high);
 }
 
-static void update_accept(struct pl011 *uart)
-{
-	size_t n = 0;
-
-	if (guest_listens(uart))
-		n = rx_capacity(uart) - uart->nr_fifo;
-	if (!uart->chr || n == uart->accepted)
-		return;
-	uart->accepted = n;
-	uart->chr->ops->accept(uart->chr, n);
-}
-
 /* Comes at the end of whatever changed the state. */
 static void uart_update(struct pl011 *uart)
 {
-	rx_fill(uart);
-	update_accept(uart);
+	unsigned int capacity = guest_listens(uart) ? rx_capacity(uart) : 0;
+
+	if (serial_input_update(&uart->in, uart->chr, capacity))
+		rx_raised(uart);
 	update_irq(uart);
 }
 
-/* The backend's bytes that the guest has not read. */
-static size_t rx_held(const struct pl011 *uart)
-{
-	size_t n = uart->nr_line;
-
-	for (unsigned int i = 0; i < uart->nr_fifo; i++)
-		n += !uart->fifo[i].looped;
-	return n;
-}
-
-/*
- * What it was told to accept lets the backend send no more than FIFO_SIZE
- * bytes ahead of the guest, so that the line has room for all that comes
- * late. A backend that sends more gets it back, outside the lock.
- */
 static void uart_receive(struct chardev *chr, const u8 *buf, size_t len)
 {
 	struct pl011 *uart = chr->front;
 	size_t n;
 
 	pthread_mutex_lock(&uart->lock);
-	n = MIN(len, PL011_FIFO_SIZE - rx_held(uart));
-	memcpy(uart->line + uart->nr_line, buf, n);
-	uart->nr_line += n;
+	n = serial_input_receive(&uart->in, buf, len);
 	uart_update(uart);
 	pthread_mutex_unlock(&uart->lock);
 
@@ -288,9 +229,9 @@ static u16 read_fr(const struct pl011 *uart)
 {
 	u16 fr = FR_TXFE | uart->modem;
 
-	if (!uart->nr_fifo)
+	if (!uart->in.nr_fifo)
 		fr |= FR_RXFE;
-	if (uart->nr_fifo >= rx_capacity(uart))
+	if (uart->in.nr_fifo >= rx_capacity(uart))
 		fr |= FR_RXFF;
 	return fr;
 }
@@ -387,11 +328,11 @@ static void write_cr(struct pl011 *uart, u16 value)
 
 static void write_ifls(struct pl011 *uart, u8 value)
 {
-	bool below = uart->nr_fifo < rx_trigger(uart);
+	bool below = uart->in.nr_fifo < rx_trigger(uart);
 
 	uart->ifls = value;
 	rx_lowered(uart);
-	if (below && uart->nr_fifo >= rx_trigger(uart))
+	if (below && uart->in.nr_fifo >= rx_trigger(uart))
 		uart->ris |= INT_RX;
 }
 
@@ -600,6 +541,7 @@ int pl011_create(const struct pl011_params *params, struct mmio_bus *bus,
 	uart->irq = params->irq;
 	uart->clock = params->clock;
 	uart->chr = params->chr;
+	uart->in.size = PL011_FIFO_SIZE;
 	pthread_mutex_init(&uart->lock, NULL);
 	power_on(uart);
 	ret = mmio_bus_add(bus, &uart->region);

@@ -10,7 +10,6 @@
 #include <errno.h>
 #include <linux/serial_reg.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "lkvm/fdt.h"
 #include "lkvm/json.h"
@@ -61,69 +60,28 @@ static bool guest_listens(const struct uart16550 *uart)
 	       uart->lsr_reads >= POLLING;
 }
 
-/* Moves what waits on the line into the FIFO as far as there is room. */
-static void rx_fill(struct uart16550 *uart)
-{
-	unsigned int n;
-
-	if (!guest_listens(uart))
-		return;
-	n = MIN(rx_capacity(uart) - uart->nr_fifo, uart->nr_line);
-	for (unsigned int i = 0; i < n; i++)
-		uart->fifo[uart->nr_fifo++] =
-			(struct uart16550_rx) { .data = uart->line[i] };
-	uart->nr_line -= n;
-	memmove(uart->line, uart->line + n, uart->nr_line);
-}
-
-/*
- * Takes the backend's bytes out of the FIFO, where looped ones only ever come
- * before them, back to the head of the line. They stay here, not at the
- * backend: it may already be on its way with the bytes that follow them.
- * There is room: see uart_receive().
- */
-static void rx_give_back(struct uart16550 *uart)
-{
-	while (uart->nr_fifo && !uart->fifo[uart->nr_fifo - 1].looped) {
-		memmove(uart->line + 1, uart->line, uart->nr_line);
-		uart->line[0] = uart->fifo[--uart->nr_fifo].data;
-		uart->nr_line++;
-	}
-}
-
-static void rx_reset(struct uart16550 *uart)
-{
-	rx_give_back(uart);
-	uart->nr_fifo = 0;
-}
-
 /*
  * A byte from the own transmitter. When there is no room the FIFO loses the
  * new byte, the single holding register the old one.
  */
 static void rx_loop(struct uart16550 *uart, u8 byte)
 {
-	if (uart->nr_fifo >= rx_capacity(uart)) {
+	if (uart->in.nr_fifo >= rx_capacity(uart)) {
 		uart->lsr_errors |= UART_LSR_OE;
 		if (fifo_enabled(uart))
 			return;
-		uart->nr_fifo = 0;
+		uart->in.nr_fifo = 0;
 	}
-	uart->fifo[uart->nr_fifo++] =
-		(struct uart16550_rx) { .data = byte, .looped = true };
+	serial_input_loop(&uart->in, byte);
 }
 
 static u8 rx_read(struct uart16550 *uart)
 {
-	struct uart16550_rx first = uart->fifo[0];
+	struct serial_rx first;
 
-	if (!uart->nr_fifo)
-		return 0;
-	uart->nr_fifo--;
-	memmove(uart->fifo, uart->fifo + 1, uart->nr_fifo * sizeof(first));
-	if (!first.looped)
+	if (serial_input_read(&uart->in, &first) && !first.looped)
 		uart->bytes_in++;
-	return first.data;
+	return (u8)first.data;
 }
 
 /*
@@ -135,9 +93,9 @@ static u8 pending_interrupt(const struct uart16550 *uart)
 {
 	if (uart->ier & UART_IER_RLSI && uart->lsr_errors)
 		return UART_IIR_RLSI;
-	if (uart->ier & UART_IER_RDI && uart->nr_fifo >= rx_trigger(uart))
+	if (uart->ier & UART_IER_RDI && uart->in.nr_fifo >= rx_trigger(uart))
 		return UART_IIR_RDI;
-	if (uart->ier & UART_IER_RDI && uart->nr_fifo)
+	if (uart->ier & UART_IER_RDI && uart->in.nr_fifo)
 		return UART_IIR_RX_TIMEOUT;
 	if (uart->ier & UART_IER_THRI && uart->thri)
 		return UART_IIR_THRI;
@@ -157,50 +115,22 @@ static void update_irq(struct uart16550 *uart)
 	irq_line_set(&uart->irq, high);
 }
 
-static void update_accept(struct uart16550 *uart)
-{
-	size_t n = 0;
-
-	if (guest_listens(uart))
-		n = rx_capacity(uart) - uart->nr_fifo;
-	if (!uart->chr || n == uart->accepted)
-		return;
-	uart->accepted = n;
-	uart->chr->ops->accept(uart->chr, n);
-}
-
 /* Comes at the end of whatever changed the state. */
 static void uart_update(struct uart16550 *uart)
 {
-	rx_fill(uart);
-	update_accept(uart);
+	unsigned int capacity = guest_listens(uart) ? rx_capacity(uart) : 0;
+
+	serial_input_update(&uart->in, uart->chr, capacity);
 	update_irq(uart);
 }
 
-/* The backend's bytes that the guest has not read. */
-static size_t rx_held(const struct uart16550 *uart)
-{
-	size_t n = uart->nr_line;
-
-	for (unsigned int i = 0; i < uart->nr_fifo; i++)
-		n += !uart->fifo[i].looped;
-	return n;
-}
-
-/*
- * What it was told to accept lets the backend send no more than FIFO_SIZE
- * bytes ahead of the guest, so that the line has room for all that comes
- * late. A backend that sends more gets it back, outside the lock.
- */
 static void uart_receive(struct chardev *chr, const u8 *buf, size_t len)
 {
 	struct uart16550 *uart = chr->front;
 	size_t n;
 
 	pthread_mutex_lock(&uart->lock);
-	n = MIN(len, UART16550_FIFO_SIZE - rx_held(uart));
-	memcpy(uart->line + uart->nr_line, buf, n);
-	uart->nr_line += n;
+	n = serial_input_receive(&uart->in, buf, len);
 	uart_update(uart);
 	pthread_mutex_unlock(&uart->lock);
 
@@ -222,7 +152,7 @@ static u8 read_lsr(struct uart16550 *uart)
 {
 	u8 lsr = UART_LSR_THRE | UART_LSR_TEMT | uart->lsr_errors;
 
-	if (uart->nr_fifo)
+	if (uart->in.nr_fifo)
 		lsr |= UART_LSR_DR;
 	uart->lsr_errors = 0;
 	return lsr;
@@ -275,7 +205,7 @@ static void write_fcr(struct uart16550 *uart, u8 value)
 
 	if (enable != fifo_enabled(uart) ||
 	    (enable && value & UART_FCR_CLEAR_RCVR))
-		rx_reset(uart);
+		serial_input_flush(&uart->in);
 	if (enable)
 		uart->fcr = value & FCR_MASK;
 	else
@@ -321,7 +251,7 @@ static void update_msr(struct uart16550 *uart)
 static void write_mcr(struct uart16550 *uart, u8 value)
 {
 	if (value & ~uart->mcr & UART_MCR_LOOP)
-		rx_give_back(uart);
+		serial_input_give_back(&uart->in);
 	uart->mcr = value & MCR_MASK;
 	update_msr(uart);
 }
@@ -440,7 +370,7 @@ static void power_on(struct uart16550 *uart)
 	uart->msr = MSR_PEER;
 	uart->thri = false;
 	uart->lsr_reads = 0;
-	rx_reset(uart);
+	serial_input_flush(&uart->in);
 }
 
 static void uart_reset(struct device *dev)
@@ -502,6 +432,7 @@ int uart16550_create(const struct uart16550_params *params,
 	uart->irq = params->irq;
 	uart->clock = params->clock;
 	uart->chr = params->chr;
+	uart->in.size = UART16550_FIFO_SIZE;
 	pthread_mutex_init(&uart->lock, NULL);
 	power_on(uart);
 	ret = mmio_bus_add(bus, &uart->region);

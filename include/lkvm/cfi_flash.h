@@ -28,7 +28,7 @@ struct cfi_flash_params {
 	u32 block;		  /* erase block of the bank, bytes */
 	struct flash_store store; /* opened; the bank owns it from now on */
 	bool code;		  /* region.code */
-	/* The guest writes to the array, and to nothing else. */
+	/* The guest writes to the array, and to nothing else; until a reset. */
 	bool plain_memory;
 	/*
 	 * Lets KVM take writes while no bank that has it is mapped, and maps
@@ -39,6 +39,13 @@ struct cfi_flash_params {
 	struct mmio_ring *ring;
 	/* For what is done once the bank is idle; NULL: at the end only. */
 	struct evloop *loop;
+	/*
+	 * Ends the run, with `opaque`: its power was cut or, if it `failed`,
+	 * the bank cannot go on. The user was told. On any thread, with the
+	 * bank's lock held.
+	 */
+	void (*end_run)(void *opaque, bool failed);
+	void *opaque;
 };
 
 /* What guests and statistics see of a bank; guarded by `lock`. */
@@ -75,6 +82,8 @@ struct cfi_flash {
 	struct memslot slot;
 	char label[32];
 	bool off; /* power was lost: nothing is carried out any more */
+	void (*end_run)(void *opaque, bool failed);
+	void *opaque;
 	struct cfi_flash_stats stats;
 	struct ratelimit narrow, medium, mapping;
 };

@@ -24,6 +24,7 @@ struct flash_store {
 	int fd;
 	bool readonly;
 	bool snapshot;	/* changes stay in the array */
+	bool kept;	/* see flash_store_keep() */
 	bool dirty;	/* written to since the last sync */
 	bool erased;	/* what comes next has to find the erase durable */
 	u64 head;	/* a block's first piece, programmed since, or none */
@@ -99,6 +100,20 @@ int flash_store_complete(struct flash_store *store);
  * programmed and erased, or may not hold it for good.
  */
 int flash_store_finish(struct flash_store *store);
+
+/*
+ * Before the guest is given the array to write to, which neither the file nor
+ * the functions above will know of: keeps what is in it. A page of zeros needs
+ * no memory until somebody looks at it; no other is there twice until the guest
+ * has written to it. Returns 0, or -errno with the array as it was.
+ */
+int flash_store_keep(struct flash_store *store);
+
+/*
+ * Brings back what was kept, if anything was, by new pages: the array may be
+ * mapped. No vCPU runs. Returns 0, or -errno after a message.
+ */
+int flash_store_restore(struct flash_store *store);
 
 /* Releases lock, file and memory. The array must not be mapped any more. */
 void flash_store_close(struct flash_store *store);

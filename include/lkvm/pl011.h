@@ -5,11 +5,11 @@
 
 #include <pthread.h>
 
-#include "lkvm/chardev.h"
 #include "lkvm/device.h"
 #include "lkvm/irq.h"
 #include "lkvm/mmio.h"
 #include "lkvm/primecell.h"
+#include "lkvm/serial_input.h"
 
 #define PL011_FIFO_SIZE 32
 
@@ -19,11 +19,6 @@ struct pl011_params {
 	struct irq_line irq; /* level high: UARTINTR, of all sources */
 	u32 clock;	     /* phandle of the fixed clock it runs on */
 	struct chardev *chr; /* NULL: output is dropped, no input; not owned */
-};
-
-struct pl011_rx {
-	u16 data;    /* as UARTDR shows it, without the overrun */
-	bool looped; /* from the own transmitter, not from the backend */
 };
 
 /*
@@ -57,11 +52,7 @@ struct pl011 {
 	bool overrun;	    /* to be told with the next byte read */
 	bool timer_restart; /* the receive timeout's, by a read */
 	unsigned int polls; /* with no write between, at most POLLING */
-	struct pl011_rx fifo[PL011_FIFO_SIZE];
-	unsigned int nr_fifo;
-	u8 line[PL011_FIFO_SIZE]; /* arrived, but the guest is away */
-	unsigned int nr_line;
-	size_t accepted; /* the backend's present limit */
+	struct serial_input in;
 	bool irq_high;
 	u64 bytes_out;	/* handed to the backend */
 	u64 bytes_in;	/* of the backend's, read by the guest */

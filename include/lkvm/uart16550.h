@@ -5,10 +5,10 @@
 
 #include <pthread.h>
 
-#include "lkvm/chardev.h"
 #include "lkvm/device.h"
 #include "lkvm/irq.h"
 #include "lkvm/mmio.h"
+#include "lkvm/serial_input.h"
 
 #define UART16550_FIFO_SIZE 16
 #define UART16550_NR_REGS   8	    /* the smallest region */
@@ -21,11 +21,6 @@ struct uart16550_params {
 	struct irq_line irq; /* level high */
 	u32 clock;	     /* Hz, for the device tree; see UART16550_CLOCK */
 	struct chardev *chr; /* NULL: output is dropped, no input; not owned */
-};
-
-struct uart16550_rx {
-	u8 data;
-	bool looped; /* from the own transmitter, not from the backend */
 };
 
 /*
@@ -54,11 +49,7 @@ struct uart16550 {
 	u8 msr;
 	bool thri;		/* "transmitter empty" is to be told */
 	unsigned int lsr_reads; /* in succession, at most 2 */
-	struct uart16550_rx fifo[UART16550_FIFO_SIZE];
-	unsigned int nr_fifo;
-	u8 line[UART16550_FIFO_SIZE]; /* arrived, but the guest is away */
-	unsigned int nr_line;
-	size_t accepted; /* the backend's present limit */
+	struct serial_input in;
 	bool irq_high;
 	u64 bytes_out;	/* handed to the backend */
 	u64 bytes_in;	/* of the backend's, read by the guest */

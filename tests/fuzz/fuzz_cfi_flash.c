@@ -89,10 +89,10 @@ void vm_resume(struct vm *vm)
 	(void)vm;
 }
 
-void vm_request_exit(struct vm *vm, enum vm_exit reason)
+static void end_run(void *opaque, bool failed)
 {
-	(void)vm;
-	(void)reason;
+	(void)opaque;
+	(void)failed;
 	require(false);
 }
 
@@ -283,6 +283,7 @@ static void setup(u8 how)
 		.label = "label",
 		.base = BASE,
 		.block = BLOCK,
+		.end_run = end_run,
 	};
 	size_t len = 1 + (SIZE - 1) * (how >> 3) / 31;
 

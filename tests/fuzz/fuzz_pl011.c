@@ -1,13 +1,17 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* SOURCES: hw/pl011.c vmm/mmio.c vmm/fdt.c util/json.c util/log.c */
+/* SOURCES: hw/pl011.c hw/serial_input.c vmm/mmio.c vmm/fdt.c util/json.c */
+/* SOURCES: util/log.c */
 /*
  * PL011 under random accesses, input and resets. The backend numbers its
  * bytes, so that one lost, doubled or out of order is seen.
  */
-#include <stdlib.h>
 #include <string.h>
 
 #include "lkvm/pl011.h"
+
+#define UART	       pl011
+#define UART_FIFO_SIZE PL011_FIFO_SIZE
+#include "serial_port.h"
 
 #define UART_DR	  0x00
 #define UART_FR	  0x18
@@ -29,71 +33,11 @@ enum action {
 	POLL = 0xe0,
 };
 
-static struct {
-	struct chardev chr;
-	struct mmio_bus bus;
-	struct pl011 *uart;
-	bool irq_high;
-	size_t accepted;
-	u64 sent; /* bytes delivered and not given back: the next number */
-} port;
-
-int LLVMFuzzerTestOneInput(const u8 *data, size_t size);
-
-static void require(bool what)
-{
-	if (!what)
-		abort();
-}
-
-void irq_line_set(const struct irq_line *line, bool high)
-{
-	require(line->gsi == 1);
-	require(high != port.irq_high);
-	port.irq_high = high;
-}
-
-static void backend_write(struct chardev *chr, const u8 *buf, size_t len)
-{
-	require(chr == &port.chr && buf && len == 1);
-}
-
-static void backend_accept(struct chardev *chr __maybe_unused, size_t n)
-{
-	require(n != port.accepted && n <= PL011_FIFO_SIZE);
-	port.accepted = n;
-}
-
-static void backend_unread(struct chardev *chr __maybe_unused, const u8 *buf,
-			   size_t len)
-{
-	require(len && len <= port.sent);
-	for (size_t i = 0; i < len; i++)
-		require(buf[i] == (u8)(port.sent - len + i));
-	port.sent -= len;
-}
-
-static const struct chardev_ops backend_ops = {
-	.write = backend_write,
-	.accept = backend_accept,
-	.unread = backend_unread,
-};
-
-static void deliver(size_t n)
-{
-	u8 buf[96];
-
-	for (size_t i = 0; i < n; i++)
-		buf[i] = port.sent++;
-	if (n)
-		port.chr.receive(&port.chr, buf, n);
-}
-
 /* The next byte the guest reads is either looped or the next number. */
 static void read_input(void)
 {
 	const struct pl011 *uart = port.uart;
-	bool counts = uart->nr_fifo && !uart->fifo[0].looped;
+	bool counts = uart->in.nr_fifo && !uart->in.fifo[0].looped;
 	u8 next = uart->bytes_in;
 	u64 value = mmio_bus_read(&port.bus, UART_DR, 1);
 
@@ -105,35 +49,20 @@ static bool has_fifo(void)
 	return port.uart->lcr_h & LCR_H_FEN;
 }
 
-/* FIFO and line hold the numbers that follow those that were read. */
-static void check_input(void)
-{
-	const struct pl011 *uart = port.uart;
-	u64 next = uart->bytes_in;
-
-	require(uart->nr_fifo <= (has_fifo() ? PL011_FIFO_SIZE : 1));
-	require(uart->nr_line <= PL011_FIFO_SIZE);
-	for (unsigned int i = 0; i < uart->nr_fifo; i++)
-		require(uart->fifo[i].looped ||
-			uart->fifo[i].data == (u8)next++);
-	for (unsigned int i = 0; i < uart->nr_line; i++)
-		require(uart->line[i] == (u8)next++);
-	require(next == port.sent);
-}
-
 /* Who listens is offered the room there is, and nothing waits beside it. */
 static void check_flow(void)
 {
 	const struct pl011 *uart = port.uart;
-	size_t room = (has_fifo() ? PL011_FIFO_SIZE : 1) - uart->nr_fifo;
+	size_t room = (has_fifo() ? PL011_FIFO_SIZE : 1) - uart->in.nr_fifo;
 	bool deaf = uart->cr & CR_LBE || !(uart->cr & CR_RXE);
 
+	require(room <= PL011_FIFO_SIZE);
 	if (deaf || !(uart->imsc & (INT_RX | INT_RT) || uart->polls >= 4)) {
 		require(port.accepted == 0);
 		return;
 	}
 	require(port.accepted == room);
-	require(!room || !uart->nr_line);
+	require(!room || !uart->in.nr_line);
 }
 
 /* Interrupts of the receiver need data; the line is what is unmasked. */
@@ -143,8 +72,8 @@ static void check_irq(void)
 	unsigned int least = has_fifo() ? 4 : 1;
 
 	require(port.irq_high == !!(uart->ris & uart->imsc));
-	require(!(uart->ris & INT_RX) || uart->nr_fifo >= least);
-	require(!(uart->ris & INT_RT) || uart->nr_fifo);
+	require(!(uart->ris & INT_RX) || uart->in.nr_fifo >= least);
+	require(!(uart->ris & INT_RT) || uart->in.nr_fifo);
 	require(!(uart->ris & ~0x7ff));
 }
 
@@ -221,7 +150,7 @@ int LLVMFuzzerTestOneInput(const u8 *data, size_t size)
 
 		data += used;
 		size -= used;
-		check_input();
+		check_input(&port.uart->in, port.uart->bytes_in);
 		check_flow();
 		check_irq();
 	}

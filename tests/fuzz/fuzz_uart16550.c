@@ -1,14 +1,18 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* SOURCES: hw/uart16550.c vmm/mmio.c vmm/fdt.c util/json.c util/log.c */
+/* SOURCES: hw/uart16550.c hw/serial_input.c vmm/mmio.c vmm/fdt.c */
+/* SOURCES: util/json.c util/log.c */
 /*
  * 16550A under random accesses, input and resets. The backend numbers its
  * bytes, so that one lost, doubled or out of order is seen.
  */
 #include <linux/serial_reg.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "lkvm/uart16550.h"
+
+#define UART	       uart16550
+#define UART_FIFO_SIZE UART16550_FIFO_SIZE
+#include "serial_port.h"
 
 /* What one byte of fuzz input does; the low five bits are its argument. */
 enum action {
@@ -22,92 +26,16 @@ enum action {
 	POLL = 0xe0,
 };
 
-static struct {
-	struct chardev chr;
-	struct mmio_bus bus;
-	struct uart16550 *uart;
-	bool irq_high;
-	size_t accepted;
-	u64 sent; /* bytes delivered and not given back: the next number */
-} port;
-
-int LLVMFuzzerTestOneInput(const u8 *data, size_t size);
-
-static void require(bool what)
-{
-	if (!what)
-		abort();
-}
-
-void irq_line_set(const struct irq_line *line, bool high)
-{
-	require(line->gsi == 1);
-	require(high != port.irq_high);
-	port.irq_high = high;
-}
-
-static void backend_write(struct chardev *chr, const u8 *buf, size_t len)
-{
-	require(chr == &port.chr && buf && len == 1);
-}
-
-static void backend_accept(struct chardev *chr __maybe_unused, size_t n)
-{
-	require(n != port.accepted && n <= UART16550_FIFO_SIZE);
-	port.accepted = n;
-}
-
-static void backend_unread(struct chardev *chr __maybe_unused, const u8 *buf,
-			   size_t len)
-{
-	require(len && len <= port.sent);
-	for (size_t i = 0; i < len; i++)
-		require(buf[i] == (u8)(port.sent - len + i));
-	port.sent -= len;
-}
-
-static const struct chardev_ops backend_ops = {
-	.write = backend_write,
-	.accept = backend_accept,
-	.unread = backend_unread,
-};
-
-static void deliver(size_t n)
-{
-	u8 buf[64];
-
-	for (size_t i = 0; i < n; i++)
-		buf[i] = port.sent++;
-	if (n)
-		port.chr.receive(&port.chr, buf, n);
-}
-
 /* The next byte the guest reads is either looped or the next number. */
 static void read_rbr(void)
 {
 	const struct uart16550 *uart = port.uart;
-	bool counts = uart->nr_fifo && !uart->fifo[0].looped &&
+	bool counts = uart->in.nr_fifo && !uart->in.fifo[0].looped &&
 		      !(uart->lcr & UART_LCR_DLAB);
 	u8 next = uart->bytes_in;
 	u64 value = mmio_bus_read(&port.bus, UART_RX, 1);
 
 	require(!counts || value == next);
-}
-
-/* FIFO and line hold the numbers that follow those that were read. */
-static void check_input(void)
-{
-	const struct uart16550 *uart = port.uart;
-	u64 next = uart->bytes_in;
-
-	require(uart->nr_fifo <= UART16550_FIFO_SIZE);
-	require(uart->nr_line <= UART16550_FIFO_SIZE);
-	for (unsigned int i = 0; i < uart->nr_fifo; i++)
-		require(uart->fifo[i].looped ||
-			uart->fifo[i].data == (u8)next++);
-	for (unsigned int i = 0; i < uart->nr_line; i++)
-		require(uart->line[i] == (u8)next++);
-	require(next == port.sent);
 }
 
 /* The line's level is what IIR says, where reading it does not end THRI. */
@@ -177,7 +105,7 @@ int LLVMFuzzerTestOneInput(const u8 *data, size_t size)
 
 		data += used;
 		size -= used;
-		check_input();
+		check_input(&port.uart->in, port.uart->bytes_in);
 		if (op < DELIVER) /* else it would end a guest's polling */
 			check_irq();
 	}

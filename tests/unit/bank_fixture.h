@@ -28,8 +28,8 @@ extern struct fakes {
 	void (*late)(void);
 	int zone; /* errno of registering one */
 	unsigned int nr_zones, nr_pauses;
-	unsigned int nr_exits; /* calls of vm_request_exit() */
-	int exit;	       /* what the last was given: enum vm_exit */
+	unsigned int nr_ends; /* calls of end_run() */
+	bool failed;	      /* what the last was given */
 	/* Since the bank was made, a letter each: w pwrite, s fdatasync. */
 	char calls[256];
 	/* False if the array was changed while the guest could read it. */

@@ -32,19 +32,8 @@ static void mapped_at_first(void **state)
 	assert_int_equal(flash->slot.gpa, BASE);
 	assert_int_equal(flash->slot.size, SIZE);
 	assert_ptr_equal(flash->slot.hva, flash->store.array);
-	assert_untouched();
-}
-
-static void code_in_plain_memory(void **state)
-{
-	(void)state;
 	assert_false(flash->region.code);
-	drop_bank();
-	fake.plain = true;
-	assert_int_equal(make_bank(""), 0);
-	assert_true(flash->region.code);
-	assert_false(flash->slot.readonly);
-	assert_true(flash->slot.mapped);
+	assert_untouched();
 }
 
 /* In array mode: what leaves it in array mode is no update. */
@@ -580,7 +569,6 @@ int main(void)
 {
 	static const struct CMUnitTest tests[] = {
 		BANK_TEST(mapped_at_first),
-		BANK_TEST(code_in_plain_memory),
 		BANK_TEST(no_update_in_array_mode),
 		BANK_TEST(no_update_outside_array_mode),
 		BANK_TEST(updates_of_buffered_program),

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* SOURCES: hw/pl011.c vmm/mmio.c vmm/fdt.c util/json.c util/log.c */
+/* SOURCES: hw/pl011.c hw/serial_input.c vmm/mmio.c vmm/fdt.c util/json.c */
+/* SOURCES: util/log.c */
 /* PL011: registers, output, loopback mode and the interrupts of both. */
 #include <libfdt.h>
 
