@@ -74,7 +74,7 @@ static void test_plane(u8 command, u32 block)
 
 static void test_query(void)
 {
-	check_eq(flash.block, 64 * 1024, "block size");
+	check_eq(flash.block, (on_virt() ? 256U : 64U) * 1024, "block size");
 	check_eq(flash.buffer, 2048, "buffer size");
 	test_plane(FLASH_READ_ID, 0);
 	test_plane(FLASH_READ_QUERY, 0);
