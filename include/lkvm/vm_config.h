@@ -67,7 +67,7 @@ struct vm_config {
 	u64 timeout;	      /* seconds; 0: none */
 	bool nodefaults;
 	bool firmware_auto; /* `firmware` is whatever is installed */
-	bool no_reboot; /* a reset ends the run */
+	bool no_reboot;	    /* a reset ends the run */
 	struct flash_config flash[FLASH_MAX_BANKS];
 	unsigned int nr_flash;
 	unsigned int nr_fw_cfg;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* SOURCES: arm/boot_file.c arm/image.c arm/image_file.c util/file.c util/gzip.c */
+/* SOURCES: arm/boot_file.c arm/image.c arm/image_file.c util/file.c */
+/* SOURCES: util/gzip.c */
 /* Any bytes as a kernel, an initrd and firmware, into RAM of a bounded size. */
 #include <stdarg.h>
 #include <stdio.h>
