@@ -3,35 +3,115 @@
  * What firmware reads from fw_cfg. Items of a kernel: QEMU, docs/specs/fw_cfg,
  * "Kernel Image Load Address, Size, and Data"; EDK2's ArmVirtQemu starts what
  * it finds there before it looks at anything else.
+ *
+ * Kernel and initrd are read from their files when the guest reads them, so
+ * that they are in memory but once, and in the guest's. A kernel that lkvm has
+ * unpacked, and what cannot be read twice, is in memory all the time.
  */
 #include <errno.h>
-#include <stdlib.h>
 #include <string.h>
 
-#include "lkvm/file.h"
 #include "lkvm/fw_cfg_config.h"
+#include "lkvm/image.h"
+#include "lkvm/image_file.h"
 #include "lkvm/log.h"
 #include "machine.h"
 
-static int add_file(struct fw_cfg *fw, const char *what, const char *path,
-		    u16 size_key, u16 data_key)
+/* As where RAM is loaded by us: another content ends the run. */
+static int read_file(struct machine *machine, struct boot_file *file,
+		     u64 offset, void *to, size_t len)
 {
-	struct fw_cfg_data data = { .release = free };
-	void *buf;
-	size_t len;
-	int ret = file_read_all(path, UINT32_MAX, &buf, &len);
+	int ret = boot_file_read(file, offset, to, len);
 
-	if (!ret) {
-		data.bytes = data.opaque = buf;
-		data.len = len;
-		ret = fw_cfg_add(fw, data_key, &data);
-	}
-	if (!ret)
-		ret = fw_cfg_add_u32(fw, size_key, (u32)len);
 	if (ret)
-		pr_fatal("Unable to load %s %s: %s", what, path,
-			 strerror(-ret));
+		vm_request_exit(&machine->vm, VM_EXIT_FAILURE);
 	return ret;
+}
+
+static int read_kernel(void *opaque, u64 offset, void *to, size_t len)
+{
+	struct machine *machine = opaque;
+
+	return read_file(machine, &machine->kernel, offset, to, len);
+}
+
+static int read_initrd(void *opaque, u64 offset, void *to, size_t len)
+{
+	struct machine *machine = opaque;
+
+	return read_file(machine, &machine->initrd_file, offset, to, len);
+}
+
+static int add_items(struct fw_cfg *fw, const struct boot_file *file,
+		     u16 size_key, u16 data_key, struct fw_cfg_data data)
+{
+	int ret;
+
+	data.len = file->size;
+	ret = fw_cfg_add(fw, data_key, &data);
+	if (!ret)
+		ret = fw_cfg_add_u32(fw, size_key, (u32)file->size);
+	if (!ret)
+		return 0;
+	return image_error(file->what, file->path, ret, "%s", strerror(-ret));
+}
+
+/* No firmware has more room for it than RAM, nor fw_cfg for its size. */
+static u64 size_limit(const struct machine *machine)
+{
+	return MIN(machine->ram.size, UINT32_MAX);
+}
+
+static int check_size(const struct machine *machine,
+		      const struct boot_file *file)
+{
+	if (!file->size)
+		return image_error(file->what, file->path, -ENODATA,
+				   "it is empty");
+	if (file->size > size_limit(machine))
+		return image_error(file->what, file->path, -EFBIG,
+				   "it does not fit into the guest's RAM");
+	return 0;
+}
+
+static int add_kernel(struct machine *machine)
+{
+	struct boot_file *file = &machine->kernel;
+	const struct fw_cfg_data data = { .read = read_kernel,
+					  .opaque = machine };
+	u64 limit = size_limit(machine);
+	int ret;
+
+	ret = boot_file_open(file, machine->config->kernel, "kernel", limit);
+	if (!ret)
+		ret = image_unpack(file, limit);
+	if (!ret)
+		ret = check_size(machine, file);
+	if (!ret)
+		ret = image_check_efi(file);
+	if (ret)
+		return ret;
+	return add_items(machine->fw_cfg, file, FW_CFG_KERNEL_SIZE,
+			 FW_CFG_KERNEL_DATA, data);
+}
+
+static int add_initrd(struct machine *machine)
+{
+	struct boot_file *file = &machine->initrd_file;
+	const struct fw_cfg_data data = { .read = read_initrd,
+					  .opaque = machine };
+	int ret;
+
+	if (!machine->config->initrd)
+		return 0;
+	ret = boot_file_open(file, machine->config->initrd, "initrd",
+			     size_limit(machine));
+	if (!ret)
+		ret = check_size(machine, file);
+	if (ret)
+		return ret;
+	return add_items(machine->fw_cfg, file, FW_CFG_INITRD_SIZE,
+			 FW_CFG_INITRD_DATA, data);
 }
 
 static int add_cmdline(struct fw_cfg *fw, const char *cmdline)
@@ -47,17 +127,13 @@ static int add_cmdline(struct fw_cfg *fw, const char *cmdline)
 	return ret;
 }
 
-static int add_kernel(struct machine *machine)
+static int add_linux(struct machine *machine)
 {
-	const struct vm_config *config = machine->config;
-	struct fw_cfg *fw = machine->fw_cfg;
-	int ret = add_file(fw, "kernel", config->kernel, FW_CFG_KERNEL_SIZE,
-			   FW_CFG_KERNEL_DATA);
+	int ret = add_kernel(machine);
 
-	if (!ret && config->initrd)
-		ret = add_file(fw, "initrd", config->initrd, FW_CFG_INITRD_SIZE,
-			       FW_CFG_INITRD_DATA);
-	return ret ? ret : add_cmdline(fw, machine->cmdline);
+	if (!ret)
+		ret = add_initrd(machine);
+	return ret ? ret : add_cmdline(machine->fw_cfg, machine->cmdline);
 }
 
 int boot_fill_fw_cfg(struct machine *machine)
@@ -66,7 +142,7 @@ int boot_fill_fw_cfg(struct machine *machine)
 	int ret = 0;
 
 	if (machine->boot != BOOT_KERNEL && config->kernel)
-		ret = add_kernel(machine);
+		ret = add_linux(machine);
 	for (unsigned int i = 0; !ret && i < config->nr_fw_cfg; i++)
 		ret = fw_cfg_config_add(machine->fw_cfg, &config->fw_cfg[i]);
 	if (!ret && machine->fw_cfg && machine->boot != BOOT_KERNEL)

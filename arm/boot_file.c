@@ -49,13 +49,11 @@ static int copy_to_memory(struct boot_file *file, u64 limit)
 {
 	int fd = memfd_create(file->what, MFD_CLOEXEC);
 	int ret = fd < 0 ? -errno : 0;
+	u64 size = 0;
 
 	if (!ret)
-		ret = copy(file->fd, fd, MIN(limit, UINT64_MAX - 1) + 1,
-			   &file->size);
-	close(file->fd);
-	file->fd = fd;
-	file->copy = true;
+		ret = copy(file->fd, fd, MIN(limit, UINT64_MAX - 1) + 1, &size);
+	boot_file_replace(file, fd, size);
 	return ret ? load_error(file, ret) : 0;
 }
 
@@ -98,11 +96,11 @@ err:
 	return ret;
 }
 
-int boot_file_rewind(struct boot_file *file)
+static int check_unchanged(const struct boot_file *file)
 {
 	struct stat st;
 
-	if (lseek(file->fd, 0, SEEK_SET) < 0 || fstat(file->fd, &st) < 0)
+	if (fstat(file->fd, &st) < 0)
 		return load_error(file, -errno);
 	if (file->copy || ((u64)st.st_size == file->size &&
 			   same_time(&st.st_mtim, &file->modified)))
@@ -111,6 +109,35 @@ int boot_file_rewind(struct boot_file *file)
 		 "was started",
 		 file->what, file->path);
 	return -ESTALE;
+}
+
+int boot_file_rewind(struct boot_file *file)
+{
+	if (lseek(file->fd, 0, SEEK_SET) < 0)
+		return load_error(file, -errno);
+	return check_unchanged(file);
+}
+
+/* The check comes last: it has to hold for what was read. */
+int boot_file_read(struct boot_file *file, u64 offset, void *to, size_t len)
+{
+	int ret;
+
+	if (file->error)
+		return file->error;
+	ret = pread_full(file->fd, to, len, (off_t)offset);
+	file->error = check_unchanged(file);
+	if (ret && !file->error)
+		file->error = load_error(file, ret);
+	return file->error;
+}
+
+void boot_file_replace(struct boot_file *file, int fd, u64 size)
+{
+	close(file->fd);
+	file->fd = fd;
+	file->size = size;
+	file->copy = true;
 }
 
 void boot_file_close(struct boot_file *file)

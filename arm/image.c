@@ -29,6 +29,7 @@
 #define DOS_HEADER_SIZE	    0x40
 #define DOS_PE_POINTER	    0x3c
 #define PE_MACHINE	    0x04
+#define PE_ARM64	    0xaa64 /* "Machine Types" */
 #define PE_NR_SECTIONS	    0x06
 #define PE_OPTIONAL_SIZE    0x14
 #define PE_HEADERS_SIZE	    0x18
@@ -126,11 +127,15 @@ static const u8 *find_pe(const u8 *data, u64 size)
 	return data + offset;
 }
 
-/* Values: PE/COFF, "Machine Types" */
+static u32 pe_type(const u8 *pe)
+{
+	return image_le32(pe + PE_MACHINE) & 0xffff;
+}
+
 static const char *pe_machine(const u8 *pe)
 {
-	switch (image_le32(pe + PE_MACHINE) & 0xffff) {
-	case 0xaa64:
+	switch (pe_type(pe)) {
+	case PE_ARM64:
 		return "arm64";
 	case 0x8664:
 		return "x86-64";
@@ -366,6 +371,45 @@ void image_close(struct image *img)
 {
 	image_stream_close(img->stream);
 	img->stream = NULL;
+}
+
+#define efi_warn(file, fmt, ...)                                   \
+	pr_warn("%s %s: UEFI firmware does not start it: it " fmt, \
+		(file)->what, (file)->path, ##__VA_ARGS__)
+
+static void warn_not_efi(const struct boot_file *file, const u8 *head, u64 len)
+{
+	const struct foreign *f = find_foreign(head, len);
+	const u8 *pe = find_pe(head, len);
+
+	if (f)
+		efi_warn(file, "is %s; %s", f->what, f->advice);
+	else if (pe)
+		efi_warn(file, "is an EFI program for %s", pe_machine(pe));
+	else if (IMAGE_HAS(head, len, ARM64_MAGIC, "ARM\x64"))
+		efi_warn(file, "is a kernel without CONFIG_EFI");
+	else
+		efi_warn(file, "is no EFI program");
+}
+
+int image_check_efi(struct boot_file *file)
+{
+	u64 len = MIN(file->size, IMAGE_HEAD_SIZE);
+	u8 *head = malloc(IMAGE_HEAD_SIZE);
+	const u8 *pe;
+	int ret;
+
+	if (!head)
+		return image_error(file->what, file->path, -ENOMEM, "%s",
+				   strerror(ENOMEM));
+	ret = boot_file_read(file, 0, head, len);
+	if (!ret) {
+		pe = find_pe(head, len);
+		if (!pe || pe_type(pe) != PE_ARM64)
+			warn_not_efi(file, head, len);
+	}
+	free(head);
+	return ret;
 }
 
 /*

@@ -5,8 +5,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
+#include "lkvm/file.h"
 #include "lkvm/image.h"
 #include "lkvm/image_file.h"
 #include "lkvm/log.h"
@@ -294,9 +296,11 @@ int image_stream_open(struct boot_file *file, struct image_stream **out)
 	struct image_stream *s = calloc(1, sizeof(*s));
 	int ret;
 
-	if (!s)
-		return image_error(file->what, file->path, -ENOMEM, "%s",
-				   strerror(ENOMEM));
+	if (!s) {
+		image_error(file->what, file->path, -ENOMEM, "%s",
+			    strerror(ENOMEM));
+		return -ENOMEM;
+	}
 	s->path = file->path;
 	s->what = file->what;
 	s->left = UINT64_MAX;
@@ -319,6 +323,64 @@ void image_stream_close(struct image_stream *s)
 		return;
 	gzip_close(s->gzip);
 	free(s);
+}
+
+/* Up to `limit` bytes of the stream go to `fd`. */
+static int stream_copy(struct image_stream *s, int fd, u64 limit, u64 *size)
+{
+	u8 *buf = malloc(SZ_64K);
+	u64 got = 1;
+	int ret = buf ? 0 : -ENOMEM;
+
+	*size = 0;
+	if (ret)
+		stream_failed(s, ret);
+	while (!ret && got && *size < limit) {
+		ret = image_stream_read(s, buf, MIN(limit - *size, SZ_64K),
+					&got);
+		if (ret)
+			break;
+		ret = write_full(fd, buf, got);
+		if (ret)
+			stream_failed(s, ret);
+		*size += got;
+	}
+	free(buf);
+	return ret;
+}
+
+static int unpack(struct boot_file *file, u64 limit)
+{
+	struct image_stream *s = NULL;
+	int fd = memfd_create(file->what, MFD_CLOEXEC);
+	int ret = fd < 0 ? -errno : 0;
+	u64 size;
+
+	if (ret)
+		return image_error(file->what, file->path, ret, "%s",
+				   strerror(-ret));
+	ret = image_stream_open(file, &s);
+	if (!ret)
+		ret = stream_copy(s, fd, MIN(limit, UINT64_MAX - 1) + 1, &size);
+	image_stream_close(s);
+	if (ret)
+		close(fd);
+	else
+		boot_file_replace(file, fd, size);
+	return ret;
+}
+
+int image_unpack(struct boot_file *file, u64 limit)
+{
+	u8 magic[sizeof(GZIP_MAGIC) - 1];
+	int ret;
+
+	if (file->size < sizeof(magic))
+		return 0;
+	ret = boot_file_read(file, 0, magic, sizeof(magic));
+	if (ret || !IMAGE_HAS(magic, sizeof(magic), 0, GZIP_MAGIC))
+		return ret;
+	return unpack(file, limit);
 }
 
 int file_load(struct boot_file *file, void *dst, u64 capacity, u64 *loaded)

@@ -63,27 +63,35 @@ static u32 available(const struct fw_cfg *fw, u32 len)
 	return MIN(size - fw->offset, len);
 }
 
-/* The next bytes of the item; after its end come zeros. */
-static void take(struct fw_cfg *fw, u8 *to, u32 len)
+/* The next `len` bytes of the item, which it has. */
+static int fetch(struct fw_cfg *fw, u8 *to, u32 len)
+{
+	const struct fw_cfg_data *data = &fw->selected->data;
+
+	if (data->read)
+		return data->read(data->opaque, fw->offset, to, len);
+	memcpy(to, (const u8 *)data->bytes + fw->offset, len);
+	return 0;
+}
+
+/* After the item's end come zeros. */
+static int take(struct fw_cfg *fw, u8 *to, u32 len)
 {
 	u32 n = available(fw, len);
+	int ret = n ? fetch(fw, to, n) : 0;
+	u32 got = ret ? 0 : n;
 
-	if (n)
-		memcpy(to, (const u8 *)fw->selected->data.bytes + fw->offset,
-		       n);
-	memset(to + n, 0, len - n);
+	memset(to + got, 0, len - got);
 	fw->offset += n;
-	fw->stats.bytes_read += n;
+	fw->stats.bytes_read += got;
+	return ret;
 }
 
 static int dma_read(struct fw_cfg *fw, u64 addr, u32 len)
 {
 	u8 *to = gmem_ptr(fw->ram, addr, len);
 
-	if (!to)
-		return -EFAULT;
-	take(fw, to, len);
-	return 0;
+	return to ? take(fw, to, len) : -EFAULT;
 }
 
 /* All of the bytes or none: an item has the size it has. */

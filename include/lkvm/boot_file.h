@@ -18,6 +18,7 @@ struct boot_file {
 	u64 size;
 	/* Private from here on. */
 	bool copy; /* fd is a copy in memory */
+	int error; /* of the first boot_file_read() that failed, or 0 */
 	struct timespec modified;
 };
 
@@ -39,6 +40,19 @@ int boot_file_open(struct boot_file *file, const char *path, const char *what,
  * nobody knows.
  */
 int boot_file_rewind(struct boot_file *file);
+
+/*
+ * Reads `len` bytes from `offset` on, which lie in the file, wherever its
+ * position is. Returns 0 or an error of boot_file_rewind(), after a message the
+ * first time, and from then on.
+ */
+int boot_file_read(struct boot_file *file, u64 offset, void *to, size_t len);
+
+/*
+ * From now on the content is the `size` bytes of `fd`, a file in memory, which
+ * is *file's to close.
+ */
+void boot_file_replace(struct boot_file *file, int fd, u64 size);
 
 /* Closes the file if it is open. */
 void boot_file_close(struct boot_file *file);

@@ -36,7 +36,14 @@ enum fw_cfg_key {
 struct fw_cfg_data {
 	const void *bytes; /* unchanged as long as the device lives */
 	u64 len;	   /* at most UINT32_MAX */
-	/* Called with `opaque` when the device has no more use for them. */
+	/*
+	 * Instead of `bytes`: puts those from `offset` on, which are there, at
+	 * `to`. 0, or -errno after a message; the guest gets zeros then, and
+	 * DMA's error bit. On a vCPU's thread, with the device's lock held.
+	 */
+	int (*read)(void *opaque, u64 offset, void *to, size_t len);
+	/* NULL, or called with `opaque` when the device has no more use for
+	 * them. */
 	void (*release)(void *opaque);
 	void *opaque;
 };

@@ -80,6 +80,20 @@ void image_close(struct image *img);
 int file_load(struct boot_file *file, void *dst, u64 capacity, u64 *loaded);
 
 /*
+ * Replaces *file, if it is compressed with gzip, by its content: at most
+ * `limit` + 1 bytes, so that whoever has room for `limit` sees that it does not
+ * fit. An EFI zboot image, which unpacks itself, stays as it is. Returns 0, or
+ * an error of image_open(); the file stays the caller's.
+ */
+int image_unpack(struct boot_file *file, u64 limit);
+
+/*
+ * Warns if the file is nothing that UEFI firmware of arm64 starts, and says
+ * what it is. Returns 0, or an error of boot_file_read().
+ */
+int image_check_efi(struct boot_file *file);
+
+/*
  * True if the file begins like firmware that is made to be executed from flash
  * at address 0, with a reset vector and a firmware volume of UEFI behind it.
  * False for others, pipes, and what cannot be read: without a message.
