@@ -80,6 +80,7 @@ static int add_kernel(struct machine *machine)
 	const struct fw_cfg_data data = { .read = read_kernel,
 					  .opaque = machine };
 	u64 limit = size_limit(machine);
+	bool is_linux;
 	int ret;
 
 	ret = boot_file_open(file, machine->config->kernel, "kernel", limit);
@@ -88,9 +89,11 @@ static int add_kernel(struct machine *machine)
 	if (!ret)
 		ret = check_size(machine, file);
 	if (!ret)
-		ret = image_check_efi(file);
+		ret = image_check_efi(file, &is_linux);
 	if (ret)
 		return ret;
+	if (is_linux)
+		boot_check_cmdline(machine);
 	return add_items(machine->fw_cfg, file, FW_CFG_KERNEL_SIZE,
 			 FW_CFG_KERNEL_DATA, data);
 }

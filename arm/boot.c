@@ -115,6 +115,8 @@ static int load_kernel(struct machine *machine)
 	ret = place_dtb_high(machine);
 	if (ret)
 		goto out;
+	if (img.kind != IMAGE_FLAT)
+		boot_check_cmdline(machine);
 	known = img.image_size && img.kind == IMAGE_ARM64;
 	ret = image_load(&img, machine->ram_hva,
 			 machine->dtb.base - machine->ram.base, &loaded);

@@ -392,7 +392,7 @@ static void warn_not_efi(const struct boot_file *file, const u8 *head, u64 len)
 		efi_warn(file, "is no EFI program");
 }
 
-int image_check_efi(struct boot_file *file)
+int image_check_efi(struct boot_file *file, bool *is_linux)
 {
 	u64 len = MIN(file->size, IMAGE_HEAD_SIZE);
 	u8 *head = malloc(IMAGE_HEAD_SIZE);
@@ -407,6 +407,8 @@ int image_check_efi(struct boot_file *file)
 		pe = find_pe(head, len);
 		if (!pe || pe_type(pe) != PE_ARM64)
 			warn_not_efi(file, head, len);
+		*is_linux = IMAGE_HAS(head, len, ARM64_MAGIC, "ARM\x64") ||
+			    IMAGE_HAS(head, len, ZBOOT_MAGIC, "zimg");
 	}
 	free(head);
 	return ret;

@@ -14,7 +14,6 @@
 #include "lkvm/log.h"
 
 /* Linux drivers/firmware/efi/libstub/zboot-header.S */
-#define ZBOOT_MAGIC	     0x04
 #define ZBOOT_PAYLOAD_OFFSET 0x08
 #define ZBOOT_PAYLOAD_SIZE   0x0c
 #define ZBOOT_COMPRESSION    0x18

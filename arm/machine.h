@@ -244,6 +244,12 @@ int boot_load(struct machine *machine);
 void boot_destroy(struct machine *machine);
 
 /*
+ * boot-cmdline.c: warns of a command line that is longer than what the guest's
+ * Linux takes.
+ */
+void boot_check_cmdline(const struct machine *machine);
+
+/*
  * probe.c: false if the host's KVM aborts walks of page tables in read-only
  * memory. `type` is that of the VM.
  */

@@ -89,9 +89,10 @@ int image_unpack(struct boot_file *file, u64 limit);
 
 /*
  * Warns if the file is nothing that UEFI firmware of arm64 starts, and says
- * what it is. Returns 0, or an error of boot_file_read().
+ * what it is; *is_linux tells whether that is a kernel of Linux. Returns 0, or
+ * an error of boot_file_read().
  */
-int image_check_efi(struct boot_file *file);
+int image_check_efi(struct boot_file *file, bool *is_linux);
 
 /*
  * True if the file begins like firmware that is made to be executed from flash

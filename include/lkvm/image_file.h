@@ -80,6 +80,9 @@ bool image_has_bytes(const u8 *data, u64 size, u64 offset, const char *magic,
 /* RFC 1952, 2.3.1: ID1, ID2 */
 #define GZIP_MAGIC "\x1f\x8b"
 
+/* Linux drivers/firmware/efi/libstub/zboot-header.S: where "zimg" is */
+#define ZBOOT_MAGIC 0x04
+
 /* Fields of headers, unaligned. */
 static inline u32 image_le32(const u8 *p)
 {

@@ -2,6 +2,7 @@
 /* SOURCES: arm/boot-fw_cfg.c arm/boot_file.c arm/image.c arm/image_file.c */
 /* SOURCES: hw/fw_cfg.c hw/fw_cfg_items.c vmm/mmio.c vmm/gmem.c vmm/fdt.c */
 /* SOURCES: util/file.c util/gzip.c util/json.c tests/unit/fw_cfg_rig.c */
+/* SOURCES: arm/boot-cmdline.c */
 /* Kernel, initrd and command line, as firmware finds them in fw_cfg. */
 #include <endian.h>
 #include <errno.h>
@@ -464,6 +465,60 @@ static void truncated_gzip(void **state)
 	assert_failure(-EBADMSG, t.kernel, "its gzip data ends early");
 }
 
+/* Linux takes `len` characters at most. */
+static void assert_cmdline_limit(size_t len)
+{
+	free(t.machine.cmdline);
+	t.machine.cmdline = malloc(len + 2);
+	memset(t.machine.cmdline, 'x', len);
+	strcpy(t.machine.cmdline + len, "");
+	boot_check_cmdline(&t.machine);
+	assert_int_equal(t.nr_warnings, 0);
+	strcpy(t.machine.cmdline + len, "y");
+	boot_check_cmdline(&t.machine);
+	assert_int_equal(t.nr_warnings, 1);
+	t.nr_warnings = 0;
+}
+
+static void long_cmdline(void **state)
+{
+	(void)state;
+	t.machine.features.aarch32 = true;
+	assert_cmdline_limit(1023);
+	t.machine.features.aarch32 = false;
+	assert_cmdline_limit(2047);
+	assert_int_equal(fill(), 0);
+	assert_int_equal(t.nr_warnings, 1);
+	assert_said("has 2048 characters, of which Linux takes 2047");
+	assert_int_equal(get_u32(FW_CFG_CMDLINE_SIZE), 2049);
+	t.machine.vm.resets = 1;
+	boot_check_cmdline(&t.machine);
+	assert_int_equal(t.nr_warnings, 1);
+}
+
+static void long_cmdline_of_zboot(void **state)
+{
+	(void)state;
+	memcpy(t.content + 4, "zimg", 4);
+	memset(t.content + 0x38, 0, 4);
+	write_file(t.kernel, t.content, SIZE);
+	assert_cmdline_limit(2047);
+	t.messages[0] = '\0';
+	assert_int_equal(fill(), 0);
+	assert_said("of which Linux takes 2047");
+}
+
+/* Another program may take more. */
+static void long_cmdline_of_a_program(void **state)
+{
+	(void)state;
+	memset(t.content + 0x38, 0, 4);
+	write_file(t.kernel, t.content, SIZE);
+	assert_cmdline_limit(2047);
+	assert_int_equal(fill(), 0);
+	assert_int_equal(t.nr_warnings, 0);
+}
+
 static void one_byte(void **state)
 {
 	(void)state;
@@ -498,6 +553,9 @@ int main(void)
 		TEST(too_large_in_gzip),
 		TEST(too_large_initrd),
 		TEST(truncated_gzip),
+		TEST(long_cmdline),
+		TEST(long_cmdline_of_zboot),
+		TEST(long_cmdline_of_a_program),
 		TEST(one_byte),
 	};
 
