@@ -295,9 +295,11 @@ int image_stream_open(struct boot_file *file, struct image_stream **out)
 	struct image_stream *s = calloc(1, sizeof(*s));
 	int ret;
 
-	if (!s)
-		return image_error(file->what, file->path, -ENOMEM, "%s",
-				   strerror(ENOMEM));
+	if (!s) {
+		image_error(file->what, file->path, -ENOMEM, "%s",
+			    strerror(ENOMEM));
+		return -ENOMEM;
+	}
 	s->path = file->path;
 	s->what = file->what;
 	s->left = UINT64_MAX;
@@ -327,9 +329,11 @@ static int stream_copy(struct image_stream *s, int fd, u64 limit, u64 *size)
 {
 	u8 *buf = malloc(SZ_64K);
 	u64 got = 1;
-	int ret = buf ? 0 : stream_failed(s, -ENOMEM);
+	int ret = buf ? 0 : -ENOMEM;
 
 	*size = 0;
+	if (ret)
+		stream_failed(s, ret);
 	while (!ret && got && *size < limit) {
 		ret = image_stream_read(s, buf, MIN(limit - *size, SZ_64K),
 					&got);
