@@ -122,22 +122,39 @@ FUZZ_BINS := $(FUZZ_SRCS:tests/fuzz/%.c=$(BUILD)/fuzz/%)
 FUZZ_SECONDS ?= 60
 sources = $(shell sed -n 's/.*SOURCES: *\(.*[^ ]\) *\*\/.*/\1/p' $(1))
 
+UNIT_OBJ := $(BUILD)/obj-unit
+FUZZ_OBJ := $(BUILD)/obj-fuzz
+FUZZ_SAN := -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all
+
+$(UNIT_OBJ)/%.o: %.c
+	$(call say,HOSTCC,$<)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(HOSTCC) $(TEST_CFLAGS) $(SAN) -MMD -MP -c -o $@ $<
+
+$(FUZZ_OBJ)/%.o: %.c
+	$(call say,FUZZCC,$<)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(FUZZCC) $(TEST_CFLAGS) $(FUZZ_SAN) -MMD -MP -c -o $@ $<
+
+-include $(wildcard $(addsuffix /*/*.d,$(UNIT_OBJ) $(FUZZ_OBJ)) \
+	$(addsuffix /*/*/*.d,$(UNIT_OBJ) $(FUZZ_OBJ)))
+
+# objects FOLDER,FILE: of a test and what it names
+objects = $(patsubst %.c,$(1)/%.o,$(2) $(call sources,$(2)))
+
 define unit_rule
-$(BUILD)/unit/$(1): tests/unit/$(1).c $(call sources,tests/unit/$(1).c)
-	$$(call say,HOSTCC,$$@)
+$(BUILD)/unit/$(1): $(call objects,$(UNIT_OBJ),tests/unit/$(1).c)
+	$$(call say,LINK,$$@)
 	$$(Q)mkdir -p $$(@D)
-	$$(Q)$$(HOSTCC) $$(TEST_CFLAGS) $$(SAN) -MMD -MP -MF $$@.d -o $$@ \
-	$$(filter %.c,$$^) $(call wraps,tests/unit/$(1).c) -lcmocka $$(TEST_LDLIBS)
-	$$(Q)sed -i 's/[^ ]*\.c //g' $$@.d # a file that moved must not be missed
--include $(BUILD)/unit/$(1).d
+	$$(Q)$$(HOSTCC) $$(TEST_CFLAGS) $$(SAN) -o $$@ $$^ \
+	$(call wraps,tests/unit/$(1).c) -lcmocka $$(TEST_LDLIBS)
 endef
 
 define fuzz_rule
-$(BUILD)/fuzz/$(1): tests/fuzz/$(1).c $(call sources,tests/fuzz/$(1).c)
-	$$(call say,FUZZCC,$$@)
+$(BUILD)/fuzz/$(1): $(call objects,$(FUZZ_OBJ),tests/fuzz/$(1).c)
+	$$(call say,LINK,$$@)
 	$$(Q)mkdir -p $$(@D)
-	$$(Q)$$(FUZZCC) $$(TEST_CFLAGS) -fsanitize=fuzzer,address,undefined \
-	-fno-sanitize-recover=all -o $$@ $$(filter %.c,$$^) $$(TEST_LDLIBS)
+	$$(Q)$$(FUZZCC) $$(TEST_CFLAGS) $$(FUZZ_SAN) -o $$@ $$^ $$(TEST_LDLIBS)
 endef
 
 # A comment "WRAP: function..." has calls go to __wrap_function.
@@ -171,7 +188,7 @@ export BUILD
 
 .PHONY: check check-unit check-lint check-fuzz check-boot check-long check-deps
 check-unit: $(UNIT_BINS) $(UNIT_DRIVERS)
-	$(Q)tests/run $(UNIT_TESTS)
+	$(Q)tests/run --jobs 2 $(UNIT_TESTS)
 
 check-fuzz: $(FUZZ_BINS)
 	$(Q)tests/run "tests/fuzz/run $(FUZZ_SECONDS) $(FUZZ_BINS)"
