@@ -81,8 +81,9 @@ int file_load(struct boot_file *file, void *dst, u64 capacity, u64 *loaded);
 
 /*
  * True if the file begins like firmware that is made to be executed from flash
- * at address 0, with a reset vector and a firmware volume of UEFI behind it.
- * False for others, pipes, and what cannot be read: without a message.
+ * at address 0: with a reset vector and a firmware volume of UEFI behind it, or
+ * like a U-Boot that is linked there. False for others, pipes, and what cannot
+ * be read: without a message.
  */
 bool image_runs_from_flash(const char *path);
 
