@@ -202,8 +202,8 @@ check-boot: all guests $(KVM_TEST) $(A64_TEST) $(RECORD)
 # Packages and everything that is fetched or built once.
 check-deps:
 	$(Q)tests/host/packages build host check efi
-	$(Q)tests/host/fetch sysroot kernel busybox host efi efi13 aavmf uboot \
-	mtd armhf
+	$(Q)tests/host/fetch sysroot kernel busybox host efi efi13 aavmf aavmf13 \
+	uboot mtd armhf
 
 .PHONY: guests
 guests:

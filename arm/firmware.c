@@ -91,6 +91,20 @@ static int choose_named(struct machine *machine)
 	return ret;
 }
 
+/* Who thinks it is started, or checks the kernel's signature, has to know. */
+static void choose_none(struct machine *machine)
+{
+	bool kernel = machine->config->kernel;
+
+	machine->boot = kernel ? BOOT_KERNEL : BOOT_FLASH;
+	if (kernel && machine->nr_flash && machine->type->starts_in_flash &&
+	    image_runs_from_flash(machine->flash[0].path))
+		pr_warn("flash %s: the kernel is started without this "
+			"firmware; give it by --firmware to have it start the "
+			"kernel",
+			machine->flash[0].path);
+}
+
 int firmware_choose(struct machine *machine)
 {
 	const struct vm_config *config = machine->config;
@@ -103,7 +117,7 @@ int firmware_choose(struct machine *machine)
 	else if (config->firmware)
 		ret = choose_named(machine);
 	else
-		machine->boot = config->kernel ? BOOT_KERNEL : BOOT_FLASH;
+		choose_none(machine);
 	if (!ret && config->firmware_address && machine->boot == BOOT_FLASH) {
 		pr_fatal("--firmware-address: firmware %s runs from flash",
 			 machine->flash[0].path);

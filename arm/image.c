@@ -40,6 +40,16 @@
 /* UEFI Platform Initialization spec., volume 3, EFI_FIRMWARE_VOLUME_HEADER */
 #define FV_SIGNATURE 0x28
 
+/* U-Boot arch/arm/cpu/armv8/start.S: what it is linked at; offsets from it */
+#define UBOOT_TEXT_BASE	  0x08
+#define UBOOT_END	  0x10
+#define UBOOT_BSS_START	  0x18
+#define UBOOT_BSS_END	  0x20
+#define UBOOT_HEADER_SIZE 0x28
+
+/* Arm ARM, C6.2.26: B */
+#define IS_BRANCH(insn) (((insn)&0xfc000000) == 0x14000000)
+
 /* The first volume is expected to begin in these bytes. */
 #define FLASH_FIRMWARE_HEAD SZ_64K
 
@@ -427,6 +437,20 @@ static bool is_flash_firmware(const u8 *data, u64 size)
 	return false;
 }
 
+/* Linked at 0, where the flash is, as U-Boot's qemu_arm64. */
+static bool is_flash_uboot(const u8 *data, u64 size)
+{
+	u64 end, bss_start;
+
+	if (size < UBOOT_HEADER_SIZE || !IS_BRANCH(image_le32(data)) ||
+	    image_le64(data + UBOOT_TEXT_BASE))
+		return false;
+	end = image_le64(data + UBOOT_END);
+	bss_start = image_le64(data + UBOOT_BSS_START);
+	return end > UBOOT_HEADER_SIZE && end <= bss_start &&
+	       bss_start <= image_le64(data + UBOOT_BSS_END);
+}
+
 bool image_runs_from_flash(const char *path)
 {
 	u8 *head = calloc(1, FLASH_FIRMWARE_HEAD);
@@ -437,7 +461,7 @@ bool image_runs_from_flash(const char *path)
 	if (head && fd >= 0)
 		n = pread(fd, head, FLASH_FIRMWARE_HEAD, 0);
 	is = n > 0 && !IMAGE_HAS(head, n, ARM64_MAGIC, "ARM\x64") &&
-	     is_flash_firmware(head, (u64)n);
+	     (is_flash_firmware(head, (u64)n) || is_flash_uboot(head, (u64)n));
 	if (fd >= 0)
 		close(fd);
 	free(head);

@@ -96,8 +96,9 @@ int image_check_efi(struct boot_file *file, bool *is_linux);
 
 /*
  * True if the file begins like firmware that is made to be executed from flash
- * at address 0, with a reset vector and a firmware volume of UEFI behind it.
- * False for others, pipes, and what cannot be read: without a message.
+ * at address 0: with a reset vector and a firmware volume of UEFI behind it, or
+ * like a U-Boot that is linked there. False for others, pipes, and what cannot
+ * be read: without a message.
  */
 bool image_runs_from_flash(const char *path);
 

@@ -42,12 +42,14 @@ guessed_archives() {
 		awk -v c="$code" '$2 == c || $2 == c "-updates" || $2 == c "-security"'
 }
 
-# apt_for ARCH [deb-src [RELEASE]]: makes the functions below use a private state
+# apt_for ARCH [deb|deb-src [RELEASE]]: makes the functions below use a private state
 # for that architecture, with today's lists, of this machine's release of Debian
 # or another one. They run in a sub-shell or after each other, never at once: the
 # caller holds apt_lock.
 apt_for() {
-	apt_dir=$build/.apt/$1${2:+-src}${3:+-$3}
+	apt_dir=$build/.apt/$1
+	[ "${2-}" != deb-src ] || apt_dir=$apt_dir-src
+	apt_dir=$apt_dir${3:+-$3}
 	mkdir -p "$apt_dir/lists/partial" "$apt_dir/archives/partial" || exit 1
 	: >"$apt_dir/status"
 	archives=$(debian_archives)
@@ -108,14 +110,15 @@ real() {
 		sed -n "s/^Depends:.*\\b\\($2[^ ,]*\\).*/\\1/p" | head -n 1
 }
 
-# download ARCH PACKAGE...: into the current folder. @META:PREFIX stands for the
-# package with that prefix on which META depends.
+# download ARCH[/RELEASE] PACKAGE...: into the current folder. @META:PREFIX stands
+# for the package with that prefix on which META depends.
 download() {
-	arch=$1
+	arch=${1%/*}
+	suite=${1#"$arch"}
 	shift
 	(
 		flock 8
-		apt_for "$arch"
+		apt_for "$arch" ${suite:+deb "${suite#/}"}
 		for p; do
 			shift
 			case $p in

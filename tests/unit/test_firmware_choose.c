@@ -100,6 +100,23 @@ static void kernel(void **state)
 	t.config.kernel = "Image";
 	choose(0, BOOT_KERNEL, 1);
 	assert_bank(0, "a", false);
+	assert_int_equal(t.messages, 0);
+}
+
+/* It is there, but it does not get to check the kernel. */
+static void kernel_beside_firmware(void **state)
+{
+	(void)state;
+	strcpy(t.config.flash[0].path, FLASH_FILE);
+	t.config.nr_flash = 1;
+	choose(0, BOOT_FLASH, 1);
+	assert_int_equal(t.messages, 0);
+	t.config.kernel = "Image";
+	choose(0, BOOT_KERNEL, 1);
+	assert_int_equal(t.messages, 1);
+	t.type.starts_in_flash = false;
+	choose(0, BOOT_KERNEL, 1);
+	assert_int_equal(t.messages, 1);
 }
 
 static void first_bank(void **state)
@@ -210,6 +227,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(kernel),
+		TEST(kernel_beside_firmware),
 		TEST(first_bank),
 		TEST(firmware_in_ram),
 		TEST(firmware_in_flash),

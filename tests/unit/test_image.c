@@ -428,6 +428,44 @@ static void finds_firmware_for_flash(void **state)
 	assert_false(image_runs_from_flash(f->path));
 }
 
+/* The words of a U-Boot's head, each with others of which it is none. */
+static void finds_uboot_for_flash(void **state)
+{
+	static const struct {
+		size_t offset;
+		u64 good, bad;
+	} words[] = {
+		{ 0x00, 0xd503201f1400000aULL, 0xd503201f9400000aULL },
+		{ 0x08, 0, 0x200000 },
+		{ 0x10, 0xed228, 0 },
+		{ 0x18, 0xed228, 0xed220 },
+		{ 0x20, 0xf8f80, 0xed220 },
+	};
+	struct fixture *f = *state;
+	u8 head[64] = { 0 };
+
+	for (size_t i = 0; i < ARRAY_SIZE(words); i++)
+		memcpy(head + words[i].offset, &words[i].good, sizeof(u64));
+	set_bytes(f, head, sizeof(head));
+	write_file(f);
+	assert_true(image_runs_from_flash(f->path));
+	for (size_t i = 0; i < ARRAY_SIZE(words); i++) {
+		memcpy(f->data + words[i].offset, &words[i].bad, sizeof(u64));
+		write_file(f);
+		assert_false(image_runs_from_flash(f->path));
+		memcpy(f->data + words[i].offset, &words[i].good, sizeof(u64));
+	}
+	memcpy(f->data + 0x38, "ARM\x64", 4);
+	write_file(f);
+	assert_false(image_runs_from_flash(f->path));
+	memset(f->data + 0x38, 0, 4);
+	write_file(f);
+	truncate_file(f, 0x28);
+	assert_true(image_runs_from_flash(f->path));
+	truncate_file(f, 0x27);
+	assert_false(image_runs_from_flash(f->path));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -451,6 +489,7 @@ int main(void)
 		TEST(firmware_for_ram),
 		TEST(firmware_for_flash),
 		TEST(finds_firmware_for_flash),
+		TEST(finds_uboot_for_flash),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
