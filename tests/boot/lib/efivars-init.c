@@ -188,13 +188,12 @@ static void delete_variable(const char *name)
 	tell("delete", name);
 }
 
-/* Of one that could not be written an empty file may be left. */
-static void remove_failed(const char *name)
+/* Of a variable that could not be made an empty file is left. */
+static void remove_failed(const char *file)
 {
 	int error = errno;
-	char file[256];
 
-	file_of(name, file, sizeof(file));
+	unguard(file);
 	unlink(file);
 	errno = error;
 }
@@ -227,7 +226,7 @@ static bool make(const char *name, const char *size)
 	if (!errno)
 		return true;
 	if (!was_there)
-		remove_failed(name);
+		remove_failed(file);
 	return false;
 }
 
