@@ -3,12 +3,16 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
 # usage: efivarfs.py make OUT
-#        efivarfs.py compare LOG N JSON FLASH [NAME=HEX]...
+#        efivarfs.py compare LOG N JSON FLASH [NAME=HEX | NAME:COUNT:SIZE,...]...
+#        efivarfs.py reclaimed BEFORE AFTER
 #
 # make: a flash file with variables in all the states that changes and power cuts
 # leave behind. compare: LOG is the console of efivars-init, N counts its lists
 # from 1, JSON is what `lkvm flash vars --json` said then of FLASH; the variables
-# NAME of ours have these data, or are not there where HEX is empty.
+# NAME of ours have these data, or are not there where HEX is empty, or have what
+# efivars-init's `fill NAME COUNT SIZE...` writes; later arguments prevail.
+# reclaimed: between these two flash files the variable store has been rewritten:
+# what was there counts as before, and nothing of what was deleted is left.
 #
 # Linux does not get to see variables without runtime access, and has volatile
 # ones, which are in no flash: these two are left out.
@@ -115,6 +119,30 @@ def shown(path):
 			for v in json.load(f)["variables"]]
 
 
+def pattern(name, size):
+	"""What efivars-init's make and fill write."""
+	seed = 0
+	for byte in name.encode():
+		seed = seed * 31 + byte
+	return bytes((seed + i + i // 256) & 0xFF for i in range(size))
+
+
+def expected(changes):
+	"""{name: value as printed, None if it is not to be there} of arguments."""
+	want = {}
+	for change in changes:
+		if "=" in change:
+			name, data = change.split("=")
+			want[name] = printed(7, bytes.fromhex(data)) if data else None
+			continue
+		name, count, sizes = change.split(":")
+		sizes = [int(size) for size in sizes.split(",")]
+		for i in range(int(count)):
+			one = "%s%03d" % (name, i)
+			want[one] = printed(7, pattern(one, sizes[i % len(sizes)]))
+	return want
+
+
 def compare(log, number, vars_json, flash, *wanted):
 	with open(log, "rb") as f:
 		linux = listed(f.read(), int(number))
@@ -131,13 +159,32 @@ def compare(log, number, vars_json, flash, *wanted):
 	for key in sorted(set(linux) | set(want)):
 		if linux.get(key) != want.get(key):
 			bad.append("%s: efivarfs %s, vars %s" % (key, linux.get(key), want.get(key)))
-	for change in wanted:
-		name, data = change.split("=")
-		value = printed(7, bytes.fromhex(data)) if data else None
+	for name, value in expected(wanted).items():
 		if linux.get((name, OURS)) != value:
-			bad.append("%s: efivarfs %s" % (change, linux.get((name, OURS))))
+			bad.append("%s: not %s, but %s" % (name, value, linux.get((name, OURS))))
 	print("\n".join(bad + ["%d variables" % len(linux)]))
-	return bool(bad) or len(linux) < 20
+	return bool(bad) or len(linux) < 10
+
+
+def stored(path):
+	"""(variables that count, how many records do not, where they end)."""
+	with open(path, "rb") as f:
+		flash = f.read()
+	records_ = efivars.variables(flash)
+	live = efivars.live(flash)
+	return live, len(records_) - len(live), records_[-1].offset
+
+
+def reclaimed(before, after):
+	had, dead, end = stored(before)
+	has, still_dead, new_end = stored(after)
+	kept = {key: data for key, data in has.items() if str(key[1]) == OURS}
+	print("before %d live, %d dead, up to %#x" % (len(had), dead, end))
+	print("after %d live, %d dead, up to %#x" % (len(has), still_dead, new_end))
+	same = kept == {key: data for key, data in had.items() if str(key[1]) == OURS}
+	if not same:
+		print("not the same variables")
+	return not same or not kept or still_dead >= dead or new_end >= end
 
 
 def main():
@@ -145,7 +192,10 @@ def main():
 		return make(sys.argv[2])
 	if sys.argv[1:2] == ["compare"] and len(sys.argv) >= 6:
 		return compare(*sys.argv[2:])
-	print("usage: efivarfs.py make OUT | compare LOG N JSON FLASH [NAME=HEX]...", file=sys.stderr)
+	if sys.argv[1:2] == ["reclaimed"] and len(sys.argv) == 4:
+		return reclaimed(*sys.argv[2:])
+	print("usage: efivarfs.py make OUT | compare LOG N JSON FLASH [NAME=HEX]... | "
+		"reclaimed BEFORE AFTER", file=sys.stderr)
 	return 2
 
 

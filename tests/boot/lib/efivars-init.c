@@ -8,7 +8,16 @@
  *	                a hash of a long one
  *	set NAME VALUE  write it
  *	delete NAME     remove it
- *	wear NAME       write a counter to it, without end
+ *	make NAME SIZE  write SIZE bytes of a pattern to it
+ *	fill NAME COUNT SIZE...
+ *	                make NAME000 and so on, COUNT of them, sizes in turn
+ *	wear NAME [SIZE]
+ *	                write a counter, or SIZE bytes, until that fails
+ *	facts           print what the system is, as lines "fact NAME VALUE"
+ *	acpi            print the ACPI tables in hexadecimal digits
+ *	dmesg           print the kernel's log, each line after its priority
+ *	powerkey        wait for the power key, and power off
+ *	reboot          reset
  *	off             power off
  */
 #include <dirent.h>
@@ -16,6 +25,7 @@
 #include <fcntl.h>
 #include <inttypes.h>
 #include <linux/fs.h>
+#include <linux/input.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -23,16 +33,21 @@
 #include <sys/ioctl.h>
 #include <sys/mount.h>
 #include <sys/reboot.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
 #define EFIVARS	     "/sys/firmware/efi/efivars"
 #define OURS	     "1b6d6c04-5ff4-4b0c-9d7a-2f1c7d1c2a90"
+#define TABLES	     "/sys/firmware/acpi/tables"
 #define VALUE_MAX    65536
 #define PRINTED_MAX  40
 #define GUID_LEN     36
 #define ATTRIBUTES   4
 #define NON_VOLATILE 1
+#define USUAL	     7 /* and for boot services and at run time */
+#define DIGITS	     32
+#define WORDS_MAX    24
 
 static uint8_t value[VALUE_MAX];
 
@@ -173,39 +188,263 @@ static void delete_variable(const char *name)
 	tell("delete", name);
 }
 
-static void wear(const char *name)
+/* Of a variable that could not be made an empty file is left. */
+static void remove_failed(const char *file)
 {
-	struct {
-		uint32_t attributes, counter;
-	} data = { 7, 0 };
+	int error = errno;
 
+	unguard(file);
+	unlink(file);
+	errno = error;
+}
+
+/* Each variable's bytes are others; efivarfs.py knows them, too. */
+static size_t pattern(const char *name, unsigned int size)
+{
+	unsigned int seed = 0;
+
+	if (size > VALUE_MAX - ATTRIBUTES)
+		size = VALUE_MAX - ATTRIBUTES;
+	while (*name)
+		seed = seed * 31 + (unsigned char)*name++;
+	memset(value, 0, ATTRIBUTES);
+	value[0] = USUAL;
+	for (unsigned int i = 0; i < size; i++)
+		value[ATTRIBUTES + i] = (uint8_t)(seed + i + i / 256);
+	return ATTRIBUTES + size;
+}
+
+static bool make(const char *name, const char *size)
+{
+	struct stat before;
+	char file[256];
+	bool was_there;
+
+	file_of(name, file, sizeof(file));
+	was_there = !stat(file, &before);
+	set(name, value, pattern(name, (unsigned int)atoi(size)));
+	if (!errno)
+		return true;
+	if (!was_there)
+		remove_failed(file);
+	return false;
+}
+
+static void make_one(const char *name, const char *size)
+{
+	make(name, size);
+	tell("make", name);
+}
+
+static void fill(const char *prefix, unsigned int count, char *sizes[],
+		 unsigned int nr_sizes)
+{
+	unsigned int i;
+	char name[64];
+
+	for (i = 0; i < count; i++) {
+		snprintf(name, sizeof(name), "%s%03u", prefix, i);
+		if (!make(name, sizes[i % nr_sizes]))
+			break;
+	}
+	if (i == count)
+		snprintf(name, sizeof(name), "%u", count);
+	tell("fill", name);
+}
+
+static void wear(const char *name, const char *size)
+{
+	uint32_t attributes = USUAL, counter = 0;
+	size_t len = pattern(name, size ? (unsigned int)atoi(size) : 4);
+
+	memcpy(value, &attributes, ATTRIBUTES);
 	puts("wear begins");
 	do {
-		data.counter++;
-		set(name, (const uint8_t *)&data, sizeof(data));
+		counter++;
+		memcpy(value + ATTRIBUTES, &counter, sizeof(counter));
+		set(name, value, len);
 	} while (!errno);
 	tell("wear", name);
 }
 
+/* ---- the system --------------------------------------------------------- */
+
+static ssize_t read_file(const char *path, void *buf, size_t size)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	ssize_t n = fd < 0 ? -1 : read(fd, buf, size);
+
+	close(fd);
+	return n;
+}
+
+/* The first line of a file, or "none". */
+static void print_fact(const char *name, const char *path)
+{
+	char text[1024];
+	ssize_t n = read_file(path, text, sizeof(text) - 1);
+
+	text[n < 0 ? 0 : n] = 0;
+	text[strcspn(text, "\n")] = 0;
+	printf("fact %s %s\n", name, n < 0 ? "none" : text);
+}
+
+static void print_facts(void)
+{
+	static const struct {
+		const char *name, *path;
+	} facts[] = {
+		{ "cmdline", "/proc/cmdline" },
+		{ "cpus", "/sys/devices/system/cpu/online" },
+		{ "console", "/sys/class/tty/console/active" },
+		{ "rtc", "/sys/class/rtc/rtc0/name" },
+		{ "efi", "/sys/firmware/efi/fw_platform_size" },
+		{ "pm_profile", "/sys/firmware/acpi/pm_profile" },
+		{ "model", "/proc/device-tree/model" },
+		{ "sys_vendor", "/sys/class/dmi/id/sys_vendor" },
+		{ "product_name", "/sys/class/dmi/id/product_name" },
+		{ "bios_vendor", "/sys/class/dmi/id/bios_vendor" },
+	};
+
+	for (size_t i = 0; i < sizeof(facts) / sizeof(facts[0]); i++)
+		print_fact(facts[i].name, facts[i].path);
+	printf("fact acpi %s\n", access(TABLES, F_OK) ? "none" : "there");
+	puts("fact end");
+}
+
+static void print_table(const char *name)
+{
+	char path[512];
+	ssize_t size;
+
+	snprintf(path, sizeof(path), TABLES "/%s", name);
+	size = read_file(path, value, sizeof(value));
+	printf("table %s\n", name);
+	for (ssize_t i = 0; i < size; i++)
+		printf("%02x%s", value[i],
+		       i % DIGITS == DIGITS - 1 || i == size - 1 ? "\n" : "");
+}
+
+static void print_tables(void)
+{
+	DIR *dir = opendir(TABLES);
+	struct dirent *entry;
+
+	puts("acpi begins");
+	while (dir && (entry = readdir(dir)))
+		if (entry->d_type == DT_REG)
+			print_table(entry->d_name);
+	puts("acpi ends");
+	if (dir)
+		closedir(dir);
+}
+
+/*
+ * A record begins "PRIORITY,SEQUENCE,MICROSECONDS,FLAGS;", PRIORITY with the
+ * facility above its lowest three bits; after the message there may be lines
+ * for machines. Linux, Documentation/ABI/testing/dev-kmsg.
+ */
+static void print_log(void)
+{
+	int fd = open("/dev/kmsg", O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+	char record[8192], *text;
+	ssize_t n;
+
+	puts("dmesg begins");
+	while ((n = read(fd, record, sizeof(record) - 1)) > 0) {
+		record[n] = 0;
+		text = strchr(record, ';');
+		if (!text)
+			continue;
+		text[1 + strcspn(text + 1, "\n")] = 0;
+		printf("%d %s\n", atoi(record) & 7, text + 1);
+	}
+	puts("dmesg ends");
+	close(fd);
+}
+
+static void await_power_key(void)
+{
+	struct input_event event = { .type = 0 };
+	int fd;
+
+	load_module("/evdev.ko");
+	fd = open("/dev/input/event0", O_RDONLY | O_CLOEXEC);
+	errno = fd < 0 ? errno : 0;
+	tell("open", "power key");
+	fflush(stdout);
+	while (read(fd, &event, sizeof(event)) == sizeof(event))
+		if (event.type == EV_KEY && event.code == KEY_POWER &&
+		    event.value == 1)
+			break;
+	printf("fact key %d\n", event.code);
+	fflush(stdout);
+	sync();
+	reboot(RB_POWER_OFF);
+}
+
+/* ---- commands ----------------------------------------------------------- */
+
+static bool obey_bare(const char *verb)
+{
+	static const struct {
+		const char *verb;
+		void (*run)(void);
+	} commands[] = {
+		{ "list", list },
+		{ "facts", print_facts },
+		{ "acpi", print_tables },
+		{ "dmesg", print_log },
+		{ "powerkey", await_power_key },
+	};
+
+	for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++) {
+		if (!strcmp(commands[i].verb, verb)) {
+			commands[i].run();
+			return true;
+		}
+	}
+	return false;
+}
+
+static int split(char *line, char *words[WORDS_MAX + 1])
+{
+	char *save = NULL;
+	int n = 0;
+
+	for (char *word = strtok_r(line, " \r\n", &save); word && n < WORDS_MAX;
+	     word = strtok_r(NULL, " \r\n", &save))
+		words[n++] = word;
+	words[n] = NULL;
+	return n;
+}
+
 static void obey(char *line)
 {
-	char *save = NULL, *verb, *name, *digits;
+	char *words[WORDS_MAX + 1], *verb, *name;
+	int n = split(line, words);
 
-	verb = strtok_r(line, " \r\n", &save);
-	name = strtok_r(NULL, " \r\n", &save);
-	digits = strtok_r(NULL, " \r\n", &save);
-	if (!verb)
+	if (!n)
 		return;
-	if (!strcmp(verb, "list"))
-		list();
-	else if (!strcmp(verb, "set") && digits)
-		set_hex(name, digits);
-	else if (!strcmp(verb, "delete") && name)
+	verb = words[0];
+	name = words[1];
+	if (n == 1 && obey_bare(verb))
+		return;
+	if (!strcmp(verb, "set") && n == 3)
+		set_hex(name, words[2]);
+	else if (!strcmp(verb, "delete") && n == 2)
 		delete_variable(name);
-	else if (!strcmp(verb, "wear") && name)
-		wear(name);
+	else if (!strcmp(verb, "make") && n == 3)
+		make_one(name, words[2]);
+	else if (!strcmp(verb, "fill") && n > 3)
+		fill(name, (unsigned int)atoi(words[2]), words + 3,
+		     (unsigned int)n - 3);
+	else if (!strcmp(verb, "wear") && n >= 2)
+		wear(name, words[2]);
 	else if (!strcmp(verb, "off"))
 		reboot(RB_POWER_OFF);
+	else if (!strcmp(verb, "reboot"))
+		reboot(RB_AUTOBOOT);
 	else
 		printf("%s: no such command\n", verb);
 }
@@ -214,6 +453,9 @@ int main(void)
 {
 	char line[512];
 
+	mkdir("/proc", 0555);
+	mount_at("proc", "/proc");
+	mount_at("devtmpfs", "/dev");
 	mount_at("sysfs", "/sys");
 	load_module("/efivarfs.ko");
 	mount_at("efivarfs", EFIVARS);
