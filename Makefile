@@ -257,7 +257,7 @@ check-long: all guests $(FUZZ_BINS) $(BUILD)/unit/chip_driver $(RECORD)
 
 .PHONY: bench
 bench: all guests
-	$(Q)tests/host/fetch kernel busybox host efi mtd qemu-arm64
+	$(Q)tests/host/fetch kernel busybox host efi mtd qemu-arm64 aavmf uboot
 	$(Q)tests/bench/run
 
 # ---- The main job ----------------------------------------------------------

@@ -17,6 +17,9 @@
 /* How much is read at once. */
 #define CHUNK SZ_64K
 
+/* Huge pages of hosts with pages of 4 KiB; banks are aligned to their size. */
+#define ARRAY_ALIGN SZ_2M
+
 /* One attempt to open a bank. */
 struct opening {
 	struct flash_store *store;
@@ -106,14 +109,26 @@ static int unreadable(const struct opening *o, int err)
 	return err;
 }
 
+/*
+ * Aligned, so that huge pages of guest and host fall together: else KVM maps
+ * the firmware that is executed in place one small page at a time. The slack on
+ * both sides is given back.
+ */
 static int map_array(struct opening *o, u64 size)
 {
-	void *map = mmap(NULL, size, PROT_READ | PROT_WRITE,
-			 MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	u8 *start, *end;
+	u8 *map = mmap(NULL, size + ARRAY_ALIGN, PROT_READ | PROT_WRITE,
+		       MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
 	if (map == MAP_FAILED)
 		return unreadable(o, -errno);
-	o->store->array = map;
+	start = (u8 *)ALIGN_UP((uintptr_t)map, ARRAY_ALIGN);
+	end = map + size + ARRAY_ALIGN;
+	if (start > map)
+		munmap(map, (size_t)(start - map));
+	if (start + size < end)
+		munmap(start + size, (size_t)(end - start) - size);
+	o->store->array = start;
 	o->store->size = size;
 	return 0;
 }

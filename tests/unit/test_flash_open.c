@@ -145,6 +145,26 @@ static void size_of_file(void **state)
 	assert_string_equal(messages, "");
 }
 
+/* Whatever is mapped below it: a page is taken there each time. */
+static void aligned_to_huge_pages(void **state)
+{
+	size_t page = (size_t)sysconf(_SC_PAGESIZE);
+	void *maps[3];
+
+	(void)state;
+	make_file(SZ_1M);
+	for (size_t i = 0; i < ARRAY_SIZE(maps); i++) {
+		maps[i] = mmap(NULL, page, PROT_NONE,
+			       MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+		assert_ptr_not_equal(maps[i], MAP_FAILED);
+		assert_int_equal(open_with(""), 0);
+		assert_true(IS_ALIGNED((uintptr_t)store.array, SZ_2M));
+		flash_store_close(&store);
+	}
+	for (size_t i = 0; i < ARRAY_SIZE(maps); i++)
+		munmap(maps[i], page);
+}
+
 static void empty(void **state)
 {
 	(void)state;
@@ -613,6 +633,7 @@ int main(void)
 {
 	static const struct CMUnitTest tests[] = {
 		DIR_TEST(size_of_file),
+		DIR_TEST(aligned_to_huge_pages),
 		DIR_TEST(empty),
 		DIR_TEST(less_than_a_block),
 		DIR_TEST(not_a_power_of_2),

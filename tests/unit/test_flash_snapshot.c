@@ -19,7 +19,7 @@
 static struct {
 	int mmap;
 	bool no_gzip;
-	size_t mapped; /* the most bytes asked for in one mmap() */
+	size_t mapped; /* the most bytes in one mmap(), 2 MiB to align included */
 	size_t total;  /* mapped and not unmapped */
 } fake;
 
@@ -325,7 +325,7 @@ static void gzip_sizes(void **state)
 	make_gzip(SZ_1M, SZ_1M, false);
 	assert_opens(",ro,size=64K", BLOCK, BLOCK);
 	assert_said("has more than 65536 bytes, the first 65536 are used");
-	assert_int_equal(fake.mapped, BLOCK);
+	assert_in_range(fake.mapped, BLOCK, BLOCK + SZ_2M);
 	flash_store_close(&store);
 	make_gzip(100, 100, false);
 	assert_opens(",ro,size=128K", 128 * SZ_1K, 100);
@@ -367,7 +367,7 @@ static void gzip_bomb(void **state)
 	gzclose(gz);
 	fake.mapped = 0;
 	assert_refused(",snapshot", EFBIG, "has more than 1048576 bytes");
-	assert_in_range(fake.mapped, 1, 2 * WINDOW);
+	assert_in_range(fake.mapped, 1, 2 * WINDOW + SZ_2M);
 	make_gzip(WINDOW, SZ_2M, false);
 	assert_opens(",ro", WINDOW, WINDOW);
 	flash_store_close(&store);
@@ -477,7 +477,7 @@ static void memory_is_given_back(void **state)
 	(void)state;
 	make_gzip(BLOCK, BLOCK, false);
 	assert_opens(",ro", BLOCK, BLOCK);
-	assert_int_equal(fake.mapped, WINDOW);
+	assert_in_range(fake.mapped, WINDOW, WINDOW + SZ_2M);
 	assert_int_equal(fake.total, BLOCK);
 	flash_store_close(&store);
 	assert_int_equal(fake.total, 0);
