@@ -19,7 +19,7 @@
 static struct {
 	int mmap;
 	bool no_gzip;
-	size_t mapped; /* the most bytes in one mmap(), 2 MiB to align included */
+	size_t mapped; /* the most bytes in one mmap(), alignment incl. */
 	size_t total;  /* mapped and not unmapped */
 } fake;
 
