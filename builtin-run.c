@@ -97,6 +97,20 @@ static int parse_fw_cfg(const char *arg, void *opaque)
 	return fw_cfg_config_parse(&list[config->nr_fw_cfg++], arg);
 }
 
+/* In fw_cfg it is 16 bits of milliseconds. */
+#define MAX_BOOT_WAIT (UINT16_MAX / 1000)
+
+static int parse_boot_wait(const char *arg, void *opaque)
+{
+	struct vm_config *config = opaque;
+	u64 seconds = 0;
+	int ret = parse_u64(arg, 0, MAX_BOOT_WAIT, &seconds);
+
+	config->boot_wait = (u32)seconds;
+	config->has_boot_wait = !ret;
+	return ret;
+}
+
 static int parse_irqchip(const char *arg, void *opaque)
 {
 	static const char *const names[] = {
@@ -279,6 +293,11 @@ static void device_options(struct vm_config *config, struct option_def *out)
 	     OPT_CALLBACK(0, "fw-cfg", parse_fw_cfg, config,
 			  "name=NAME,file=PATH|string=TEXT",
 			  "Give virt's firmware a file in fw_cfg; repeatable"),
+	     OPT_CALLBACK(
+		     0, "boot-wait", parse_boot_wait, config, "SECONDS",
+		     "How long virt's UEFI firmware waits for a key before "
+		     "it boots (default: as it likes if input is a "
+		     "terminal, else not at all)"),
 	     OPT_CALLBACK('n', "network", parse_network, NULL, "mode=none",
 			  "No network (the default)"),
 	     OPT_CALLBACK(0, "console", parse_console, NULL, "serial",
@@ -594,6 +613,9 @@ static int run_config(struct run *run)
 	int status;
 
 	ignore_signals();
+	/* Without a terminal nobody is there to press one. */
+	if (!isatty(STDIN_FILENO))
+		run->config.has_boot_wait = true;
 	if (machine_create(&run->config, &run->machine))
 		return EXIT_STATUS_SETUP;
 	run->vm = machine_vm(run->machine);

@@ -65,6 +65,12 @@ int machine_check_config(const struct vm_config *config)
 			 type->name);
 		return -EINVAL;
 	}
+	if (config->has_boot_wait && !type->fw_cfg) {
+		pr_fatal("--boot-wait: --machine %s cannot tell its firmware; "
+			 "virt can",
+			 type->name);
+		return -EINVAL;
+	}
 	return check_boot(config, type);
 }
 

@@ -83,6 +83,8 @@ struct vm_config {
 	bool no_acpi;
 	u32 sve_max_vl; /* bits; 0: the host's maximum */
 	u32 cntfrq;	/* Hz for the timer node; 0: none */
+	u32 boot_wait;	/* seconds that firmware waits for a key, up to 65 */
+	bool has_boot_wait; /* else it decides */
 	u64 kaslr_seed;
 	bool has_kaslr_seed;
 	bool has_affinity;

@@ -528,6 +528,41 @@ static void one_byte(void **state)
 	assert_said("it is no EFI program");
 }
 
+static u32 get_u16(u16 key)
+{
+	select_key(t.rig, key);
+	return (u32)read_data(t.rig, 2);
+}
+
+/* The only file there is. */
+static void boot_wait(void **state)
+{
+	(void)state;
+	t.config.kernel = NULL;
+	assert_int_equal(fill(), 0);
+	assert_int_equal(get_u16(FW_CFG_BOOT_MENU), 0);
+	t.config.has_boot_wait = true;
+	t.config.boot_wait = 65;
+	assert_int_equal(fill(), 0);
+	assert_int_equal(get_u16(FW_CFG_BOOT_MENU), 1);
+	assert_int_equal(get_u16(FW_CFG_FIRST_FILE), 65000);
+	assert_quiet();
+}
+
+/* What the user gave by --fw-cfg is older, and stays. */
+static void boot_wait_of_user(void **state)
+{
+	(void)state;
+	t.config.kernel = NULL;
+	t.config.has_boot_wait = true;
+	assert_int_equal(fw_cfg_add_file_bytes(t.rig->fw, "etc/boot-menu-wait",
+					       "ab", 2),
+			 0);
+	assert_int_equal(fill(), 0);
+	assert_int_equal(get_u16(FW_CFG_FIRST_FILE), 'a' | 'b' << 8);
+	assert_quiet();
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 int main(void)
@@ -557,6 +592,8 @@ int main(void)
 		TEST(long_cmdline_of_zboot),
 		TEST(long_cmdline_of_a_program),
 		TEST(one_byte),
+		TEST(boot_wait),
+		TEST(boot_wait_of_user),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
