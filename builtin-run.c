@@ -108,6 +108,9 @@ static int parse_boot_wait(const char *arg, void *opaque)
 
 	config->boot_wait = (u32)seconds;
 	config->has_boot_wait = !ret;
+	if (ret)
+		pr_fatal("--boot-wait %s: want a number of seconds up to %d",
+			 arg, MAX_BOOT_WAIT);
 	return ret;
 }
 
