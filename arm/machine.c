@@ -248,6 +248,7 @@ int machine_reset(struct vm *vm)
 	struct machine *machine = vm->arch;
 	int ret = cpu_reset_all(machine);
 
+	machine->again = true;
 	if (!ret)
 		ret = gic_reset(machine);
 	if (!ret)

@@ -129,6 +129,7 @@ struct machine {
 
 	/* Open as long as the machine lives, to be loaded again. */
 	struct boot_file kernel, initrd_file, firmware;
+	bool again; /* it is set up after a reset: all has been said before */
 
 	/* What the boot loader found out. */
 	u64 entry;

@@ -491,7 +491,7 @@ static void long_cmdline(void **state)
 	assert_int_equal(t.nr_warnings, 1);
 	assert_said("has 2048 characters, of which Linux takes 2047");
 	assert_int_equal(get_u32(FW_CFG_CMDLINE_SIZE), 2049);
-	t.machine.vm.resets = 1;
+	t.machine.again = true;
 	boot_check_cmdline(&t.machine);
 	assert_int_equal(t.nr_warnings, 1);
 }
