@@ -48,6 +48,7 @@ struct machine_type {
 
 	struct device_place serial[MACHINE_MAX_SERIAL];
 	unsigned int nr_serial;
+	enum acpi_uart uart_type;
 	const char *console; /* what Linux calls the first of them */
 	struct device_place rtc;
 	struct device_place gpio;
