@@ -12,6 +12,7 @@
 #include "builtin.h"
 #include "lkvm/exit_status.h"
 #include "lkvm/flash_store.h"
+#include "lkvm/fw_cfg_boot.h"
 #include "lkvm/fw_cfg_config.h"
 #include "lkvm/log.h"
 #include "lkvm/machine.h"
@@ -95,6 +96,28 @@ static int parse_fw_cfg(const char *arg, void *opaque)
 	}
 	config->fw_cfg = list;
 	return fw_cfg_config_parse(&list[config->nr_fw_cfg++], arg);
+}
+
+static int parse_boot_order(const char *arg, void *opaque)
+{
+	struct vm_config *config = opaque;
+
+	return fw_cfg_boot_order_parse(&config->boot_order, arg);
+}
+
+static int parse_boot_wait(const char *arg, void *opaque)
+{
+	struct vm_config *config = opaque;
+	u64 seconds;
+
+	if (parse_u64(arg, 0, FW_CFG_BOOT_WAIT_MAX, &seconds)) {
+		pr_fatal("--boot-wait %s: want a number of seconds, at most %d",
+			 arg, FW_CFG_BOOT_WAIT_MAX);
+		return -EINVAL;
+	}
+	config->boot_wait = (u32)seconds;
+	config->has_boot_wait = true;
+	return 0;
 }
 
 static int parse_irqchip(const char *arg, void *opaque)
@@ -261,6 +284,12 @@ static void boot_options(struct vm_config *config, struct option_def *out)
 	     OPT_U64(0, "firmware-address", &config->firmware_address, 1,
 		     UINT64_MAX, "ADDR",
 		     "Where the firmware goes (default: start of RAM)"),
+	     OPT_CALLBACK(0, "boot-order", parse_boot_order, config, "PATH",
+			  "virt: device that UEFI boots from first, as an "
+			  "OpenFirmware path; repeatable"),
+	     OPT_CALLBACK(0, "boot-wait", parse_boot_wait, config, "SECONDS",
+			  "virt: how long UEFI waits for a key that opens "
+			  "its menu (default: as it likes)"),
 	     OPT_CALLBACK('F', "flash", parse_flash_option, config,
 			  "FILE[,OPT...]",
 			  "Flash bank kept in FILE; up to four. OPT: ro, "
@@ -629,6 +658,7 @@ int cmd_run(int argc, char *const argv[])
 	else if (!ret && !machine_check_config(&run->config))
 		status = run_config(run);
 	free(run->config.fw_cfg);
+	free(run->config.boot_order);
 	free(run);
 	return status;
 }

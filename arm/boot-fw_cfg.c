@@ -11,6 +11,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "lkvm/fw_cfg_boot.h"
 #include "lkvm/fw_cfg_config.h"
 #include "lkvm/image.h"
 #include "lkvm/image_file.h"
@@ -139,12 +140,26 @@ static int add_linux(struct machine *machine)
 	return ret ? ret : add_cmdline(machine->fw_cfg, machine->cmdline);
 }
 
+static int add_boot(struct fw_cfg *fw, const struct vm_config *config)
+{
+	int ret = 0;
+
+	if (config->boot_order)
+		ret = fw_cfg_add_boot_order(fw, config->boot_order);
+	if (!ret && config->has_boot_wait)
+		ret = fw_cfg_add_boot_wait(fw, config->boot_wait);
+	if (ret)
+		pr_fatal("Unable to tell the firmware what to boot: %s",
+			 strerror(-ret));
+	return ret;
+}
+
 int boot_fill_fw_cfg(struct machine *machine)
 {
 	const struct vm_config *config = machine->config;
-	int ret = 0;
+	int ret = add_boot(machine->fw_cfg, config);
 
-	if (machine->boot != BOOT_KERNEL && config->kernel)
+	if (!ret && machine->boot != BOOT_KERNEL && config->kernel)
 		ret = add_linux(machine);
 	for (unsigned int i = 0; !ret && i < config->nr_fw_cfg; i++)
 		ret = fw_cfg_config_add(machine->fw_cfg, &config->fw_cfg[i]);

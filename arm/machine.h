@@ -259,8 +259,8 @@ bool probe_walks_in_flash(const char *kvm_dev, unsigned long type);
 
 /*
  * boot-fw_cfg.c: what firmware gets through fw_cfg, if the machine has that:
- * kernel, initrd and command line, and the user's files. 0, or -errno after a
- * message.
+ * boot order, kernel, initrd and command line, and the user's files. 0, or
+ * -errno after a message.
  */
 int boot_fill_fw_cfg(struct machine *machine);
 

@@ -72,6 +72,10 @@ struct vm_config {
 	unsigned int nr_flash;
 	unsigned int nr_fw_cfg;
 	struct fw_cfg_config *fw_cfg; /* nr_fw_cfg of them; the caller's */
+	char *boot_order; /* paths, see fw_cfg_boot.h; NULL: none; the caller's
+			   */
+	u32 boot_wait;	  /* seconds, if has_boot_wait */
+	bool has_boot_wait;
 
 	enum machine_name machine;
 	enum irqchip irqchip;
