@@ -12,6 +12,7 @@
 #include "builtin.h"
 #include "lkvm/exit_status.h"
 #include "lkvm/flash_store.h"
+#include "lkvm/fw_cfg_boot.h"
 #include "lkvm/fw_cfg_config.h"
 #include "lkvm/log.h"
 #include "lkvm/machine.h"
@@ -97,21 +98,26 @@ static int parse_fw_cfg(const char *arg, void *opaque)
 	return fw_cfg_config_parse(&list[config->nr_fw_cfg++], arg);
 }
 
-/* In fw_cfg it is 16 bits of milliseconds. */
-#define MAX_BOOT_WAIT (UINT16_MAX / 1000)
+static int parse_boot_order(const char *arg, void *opaque)
+{
+	struct vm_config *config = opaque;
+
+	return fw_cfg_boot_order_parse(&config->boot_order, arg);
+}
 
 static int parse_boot_wait(const char *arg, void *opaque)
 {
 	struct vm_config *config = opaque;
-	u64 seconds = 0;
-	int ret = parse_u64(arg, 0, MAX_BOOT_WAIT, &seconds);
+	u64 seconds;
 
+	if (parse_u64(arg, 0, FW_CFG_BOOT_WAIT_MAX, &seconds)) {
+		pr_fatal("--boot-wait %s: want a number of seconds, at most %d",
+			 arg, FW_CFG_BOOT_WAIT_MAX);
+		return -EINVAL;
+	}
 	config->boot_wait = (u32)seconds;
-	config->has_boot_wait = !ret;
-	if (ret)
-		pr_fatal("--boot-wait %s: want a number of seconds up to %d",
-			 arg, MAX_BOOT_WAIT);
-	return ret;
+	config->has_boot_wait = true;
+	return 0;
 }
 
 static int parse_irqchip(const char *arg, void *opaque)
@@ -278,6 +284,13 @@ static void boot_options(struct vm_config *config, struct option_def *out)
 	     OPT_U64(0, "firmware-address", &config->firmware_address, 1,
 		     UINT64_MAX, "ADDR",
 		     "Where the firmware goes (default: start of RAM)"),
+	     OPT_CALLBACK(0, "boot-order", parse_boot_order, config, "PATH",
+			  "virt: device that UEFI boots from first, as an "
+			  "OpenFirmware path; repeatable"),
+	     OPT_CALLBACK(0, "boot-wait", parse_boot_wait, config, "SECONDS",
+			  "virt: how long UEFI waits for a key that opens "
+			  "its menu (default: as it likes if input is a "
+			  "terminal, else not at all)"),
 	     OPT_CALLBACK('F', "flash", parse_flash_option, config,
 			  "FILE[,OPT...]",
 			  "Flash bank kept in FILE; up to four. OPT: ro, "
@@ -296,11 +309,6 @@ static void device_options(struct vm_config *config, struct option_def *out)
 	     OPT_CALLBACK(0, "fw-cfg", parse_fw_cfg, config,
 			  "name=NAME,file=PATH|string=TEXT",
 			  "Give virt's firmware a file in fw_cfg; repeatable"),
-	     OPT_CALLBACK(
-		     0, "boot-wait", parse_boot_wait, config, "SECONDS",
-		     "How long virt's UEFI firmware waits for a key before "
-		     "it boots (default: as it likes if input is a "
-		     "terminal, else not at all)"),
 	     OPT_CALLBACK('n', "network", parse_network, NULL, "mode=none",
 			  "No network (the default)"),
 	     OPT_CALLBACK(0, "console", parse_console, NULL, "serial",
@@ -616,7 +624,7 @@ static int run_config(struct run *run)
 	int status;
 
 	ignore_signals();
-	/* Without a terminal nobody is there to press one. */
+	/* Without a terminal nobody is there to press a key. */
 	if (!isatty(STDIN_FILENO))
 		run->config.has_boot_wait = true;
 	if (machine_create(&run->config, &run->machine))
@@ -654,6 +662,7 @@ int cmd_run(int argc, char *const argv[])
 	else if (!ret && !machine_check_config(&run->config))
 		status = run_config(run);
 	free(run->config.fw_cfg);
+	free(run->config.boot_order);
 	free(run);
 	return status;
 }

@@ -234,6 +234,16 @@ static struct history *history_of(struct batch *batch)
 	return &batch->history[(addr ^ addr >> 12) % HISTORY];
 }
 
+/* Of vCPUs that doubt at once only one counts, so that it never wraps. */
+static void doubt(struct mmio_region *region)
+{
+	u32 old = atomic_load(&region->in_batches);
+
+	if (old)
+		atomic_compare_exchange_strong(&region->in_batches, &old,
+					       old - 1);
+}
+
 static void learn(struct batch *batch, struct history *history)
 {
 	struct vcpu *vcpu = batch->vcpu;
@@ -246,8 +256,8 @@ static void learn(struct batch *batch, struct history *history)
 	history->skip = history->penalty;
 	if (region && worthwhile)
 		atomic_store(&region->in_batches, CONFIDENCE);
-	else if (region && atomic_load(&region->in_batches))
-		atomic_fetch_sub(&region->in_batches, 1);
+	else if (region)
+		doubt(region);
 }
 
 /*

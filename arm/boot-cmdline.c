@@ -15,7 +15,7 @@ void boot_check_cmdline(const struct machine *machine)
 	size_t size = machine->features.aarch32 ? LINUX_ARM : LINUX_ARM64;
 	size_t len = strlen(machine->cmdline);
 
-	if (len >= size && !machine->vm.resets)
+	if (len >= size && !machine->again)
 		pr_warn("--params: the command line has %zu characters, of "
 			"which Linux takes %zu",
 			len, size - 1);

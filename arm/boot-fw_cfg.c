@@ -8,10 +8,10 @@
  * that they are in memory but once, and in the guest's. A kernel that lkvm has
  * unpacked, and what cannot be read twice, is in memory all the time.
  */
-#include <endian.h>
 #include <errno.h>
 #include <string.h>
 
+#include "lkvm/fw_cfg_boot.h"
 #include "lkvm/fw_cfg_config.h"
 #include "lkvm/image.h"
 #include "lkvm/image_file.h"
@@ -140,23 +140,20 @@ static int add_linux(struct machine *machine)
 	return ret ? ret : add_cmdline(machine->fw_cfg, machine->cmdline);
 }
 
-/*
- * EDK2's ArmVirtQemu waits for 5 seconds unless it is told otherwise: QEMU,
- * -boot menu=on,splash-time=. A file that the user gave is left as it is.
- */
-static int add_boot_wait(struct machine *machine)
+/* What the user gave as a file of its own stays as it is. */
+static int add_boot(struct fw_cfg *fw, const struct vm_config *config)
 {
-	struct fw_cfg *fw = machine->fw_cfg;
-	u16 ms = htole16((u16)(machine->config->boot_wait * 1000));
-	int ret = fw_cfg_add_u16(fw, FW_CFG_BOOT_MENU, 1);
+	int ret = 0;
 
-	if (!ret)
-		ret = fw_cfg_add_file_bytes(fw, "etc/boot-menu-wait", &ms,
-					    sizeof(ms));
-	if (!ret || ret == -EEXIST)
+	if (config->boot_order)
+		ret = fw_cfg_add_boot_order(fw, config->boot_order);
+	if ((!ret || ret == -EEXIST) && config->has_boot_wait)
+		ret = fw_cfg_add_boot_wait(fw, config->boot_wait);
+	if (ret == -EEXIST)
 		return 0;
-	pr_fatal("--boot-wait: unable to tell the firmware: %s",
-		 strerror(-ret));
+	if (ret)
+		pr_fatal("Unable to tell the firmware what to boot: %s",
+			 strerror(-ret));
 	return ret;
 }
 
@@ -169,8 +166,10 @@ int boot_fill_fw_cfg(struct machine *machine)
 		ret = add_linux(machine);
 	for (unsigned int i = 0; !ret && i < config->nr_fw_cfg; i++)
 		ret = fw_cfg_config_add(machine->fw_cfg, &config->fw_cfg[i]);
-	if (ret || !machine->fw_cfg || machine->boot == BOOT_KERNEL)
+	if (ret || !machine->fw_cfg)
 		return ret;
-	ret = config->has_boot_wait ? add_boot_wait(machine) : 0;
-	return ret ? ret : boot_add_tables(machine);
+	ret = add_boot(machine->fw_cfg, config);
+	if (!ret && machine->boot != BOOT_KERNEL)
+		ret = boot_add_tables(machine);
+	return ret;
 }

@@ -10,6 +10,7 @@
 #include "lkvm/acpi.h"
 #include "lkvm/fw_cfg.h"
 #include "lkvm/log.h"
+#include "lkvm/pl061.h"
 #include "lkvm/smbios.h"
 #include "machine.h"
 
@@ -17,10 +18,6 @@
  */
 #define INTID_PPI 16
 #define INTID_SPI 32
-
-#define PRIMECELL_SIZE SZ_4K
-#define FW_CFG_SIZE    0x18
-#define POWER_KEY      3
 
 static int add_blob(struct fw_cfg *fw, const char *name,
 		    const struct blob *blob)
@@ -55,10 +52,10 @@ static struct acpi_machine describe(struct machine *machine,
 		},
 		.pmu_intid = machine->features.pmu ? PPI_PMU + INTID_PPI : 0,
 		.uart = device_at(&type->serial[0]),
-		.uart_type = ACPI_UART_PL011,
+		.uart_type = type->uart_type,
 		.gpio = device_at(&type->gpio),
-		.power_key = POWER_KEY,
-		.fw_cfg = { .base = type->fw_cfg, .size = FW_CFG_SIZE },
+		.power_key = PL061_POWER_LINE,
+		.fw_cfg = { .base = type->fw_cfg, .size = FW_CFG_MMIO_SIZE },
 	};
 }
 

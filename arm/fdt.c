@@ -221,7 +221,7 @@ int machine_write_fdt(struct machine *machine)
 			 size, machine->dtb.size);
 		ret = -ENOSPC;
 	}
-	if (!ret && machine->config->dump_dtb && !machine->vm.resets)
+	if (!ret && machine->config->dump_dtb && !machine->again)
 		ret = dump(machine->config->dump_dtb, blob, size);
 	if (!ret)
 		ret = gmem_write(&machine->vm.mem, machine->dtb.base, blob,

@@ -271,7 +271,10 @@ int image_open(struct image *img, struct boot_file *file, bool aarch32)
 {
 	int ret;
 
-	*img = (struct image) { .path = file->path, .what = file->what };
+	*img = (struct image) { .path = file->path,
+				.what = file->what,
+				.again = file->seen };
+	file->seen = true;
 	ret = image_stream_open(file, &img->stream);
 	if (ret)
 		return ret;
@@ -317,7 +320,7 @@ static int check_complete(const struct image *img, u64 loaded)
 				    loaded, img->image_size);
 	if (img->kind == IMAGE_ARM64)
 		expected = pe_file_size(s->head, s->head_len);
-	if (loaded < expected)
+	if (loaded < expected && !img->again)
 		pr_warn("%s %s seems to be truncated: %" PRIu64
 			" bytes of %" PRIu64,
 			img->what, img->path, loaded, expected);

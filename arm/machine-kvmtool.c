@@ -95,6 +95,7 @@ const struct machine_type machine_kvmtool = {
 		{ 0x01003000, 3 },
 	},
 	.nr_serial = 4,
+	.uart_type = ACPI_UART_16550,
 	.console = "ttyS0",
 	.rtc = { .base = 0x01010000 },
 	.pvtime = { 0x01020000, SZ_64K },

@@ -121,6 +121,7 @@ const struct machine_type machine_virt = {
 	.nr_v2m_spis = 64,
 	.serial = { { 0x09000000, 1 } },
 	.nr_serial = 1,
+	.uart_type = ACPI_UART_PL011,
 	.console = "ttyAMA0",
 	.rtc = { 0x09010000, 2 },
 	.gpio = { 0x09030000, 7 },

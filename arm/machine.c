@@ -52,6 +52,24 @@ static int check_boot(const struct vm_config *config,
 	return 0;
 }
 
+static int check_fw_cfg(const struct vm_config *config,
+			const struct machine_type *type)
+{
+	const char *option = NULL;
+
+	if (config->nr_fw_cfg)
+		option = "--fw-cfg";
+	else if (config->boot_order)
+		option = "--boot-order";
+	else if (config->has_boot_wait)
+		option = "--boot-wait";
+	if (!option || type->fw_cfg)
+		return 0;
+	pr_fatal("%s: --machine %s has no such device as fw_cfg; virt has",
+		 option, type->name);
+	return -EINVAL;
+}
+
 int machine_check_config(const struct vm_config *config)
 {
 	const struct machine_type *type = choose_type(config);
@@ -60,17 +78,8 @@ int machine_check_config(const struct vm_config *config)
 		pr_fatal("--firmware-address needs --firmware");
 		return -EINVAL;
 	}
-	if (config->nr_fw_cfg && !type->fw_cfg) {
-		pr_fatal("--fw-cfg: --machine %s has no such device; virt has",
-			 type->name);
+	if (check_fw_cfg(config, type))
 		return -EINVAL;
-	}
-	if (config->has_boot_wait && !type->fw_cfg) {
-		pr_fatal("--boot-wait: --machine %s cannot tell its firmware; "
-			 "virt can",
-			 type->name);
-		return -EINVAL;
-	}
 	return check_boot(config, type);
 }
 
@@ -254,6 +263,7 @@ int machine_reset(struct vm *vm)
 	struct machine *machine = vm->arch;
 	int ret = cpu_reset_all(machine);
 
+	machine->again = true;
 	if (!ret)
 		ret = gic_reset(machine);
 	if (!ret)

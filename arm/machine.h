@@ -48,6 +48,7 @@ struct machine_type {
 
 	struct device_place serial[MACHINE_MAX_SERIAL];
 	unsigned int nr_serial;
+	enum acpi_uart uart_type;
 	const char *console; /* what Linux calls the first of them */
 	struct device_place rtc;
 	struct device_place gpio;
@@ -129,6 +130,7 @@ struct machine {
 
 	/* Open as long as the machine lives, to be loaded again. */
 	struct boot_file kernel, initrd_file, firmware;
+	bool again; /* it is set up after a reset: all has been said before */
 
 	/* What the boot loader found out. */
 	u64 entry;
@@ -257,8 +259,8 @@ bool probe_walks_in_flash(const char *kvm_dev, unsigned long type);
 
 /*
  * boot-fw_cfg.c: what firmware gets through fw_cfg, if the machine has that:
- * kernel, initrd and command line, and the user's files. 0, or -errno after a
- * message.
+ * boot order, kernel, initrd and command line, and the user's files. 0, or
+ * -errno after a message.
  */
 int boot_fill_fw_cfg(struct machine *machine);
 

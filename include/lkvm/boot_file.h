@@ -18,6 +18,7 @@ struct boot_file {
 	u64 size;
 	/* Private from here on. */
 	bool copy; /* fd is a copy in memory */
+	bool seen; /* image_open() had it before, and said what is odd */
 	int error; /* of the first boot_file_read() that failed, or 0 */
 	struct timespec modified;
 };

@@ -37,7 +37,9 @@ struct image {
 	u64 flags; /* IMAGE_ARM64: the header's flags, 0 in old kernels */
 	const char *path;
 	const char *what;
-	struct image_stream *stream; /* private */
+	/* Private from here on. */
+	struct image_stream *stream;
+	bool again; /* what is odd about it has been said */
 };
 
 /*

@@ -72,6 +72,9 @@ struct vm_config {
 	unsigned int nr_flash;
 	unsigned int nr_fw_cfg;
 	struct fw_cfg_config *fw_cfg; /* nr_fw_cfg of them; the caller's */
+	char *boot_order; /* see fw_cfg_boot.h; NULL: none; the caller's */
+	u32 boot_wait;	  /* seconds, if has_boot_wait */
+	bool has_boot_wait;
 
 	enum machine_name machine;
 	enum irqchip irqchip;
@@ -83,8 +86,6 @@ struct vm_config {
 	bool no_acpi;
 	u32 sve_max_vl; /* bits; 0: the host's maximum */
 	u32 cntfrq;	/* Hz for the timer node; 0: none */
-	u32 boot_wait;	/* seconds that firmware waits for a key, up to 65 */
-	bool has_boot_wait; /* else it decides */
 	u64 kaslr_seed;
 	bool has_kaslr_seed;
 	bool has_affinity;

@@ -12,6 +12,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -313,18 +315,29 @@ static void *watch_resets(void *arg)
 	return NULL;
 }
 
+static off_t size_of(int fd)
+{
+	struct stat st = { 0 };
+
+	return fstat(fd, &st) < 0 ? -1 : st.st_size;
+}
+
 /* A guest that does nothing but reset itself. */
 static void test_resets(const char *dir)
 {
-	struct vm_config config = { .nr_cpus = 2 };
 	unsigned int threads = count_entries("/proc/self/task");
-	char path[PATH_MAX];
-	struct machine *machine = start(&config, dir, "reset", path);
+	int dtb = memfd_create("dtb", MFD_CLOEXEC);
+	char path[PATH_MAX], dtb_path[32];
+	struct vm_config config = { .nr_cpus = 2, .dump_dtb = dtb_path };
+	struct machine *machine;
 	struct watcher w = { 0 };
 	pthread_t thread;
 
+	snprintf(dtb_path, sizeof(dtb_path), "/proc/self/fd/%d", dtb);
+	machine = start(&config, dir, "reset", path);
 	if (!check(machine, "a machine that resets itself"))
 		return;
+	check(size_of(dtb) > 0 && !ftruncate(dtb, 0), "its device tree");
 	w.vm = machine_vm(machine);
 	pthread_create(&thread, NULL, watch_resets, &w);
 	check(vm_run(w.vm) == VM_EXIT_KILLED, "resets, until it is killed");
@@ -333,7 +346,9 @@ static void test_resets(const char *dir)
 	check(w.few.rss && w.many.rss <= w.few.rss + RSS_SLACK,
 	      "resets leave no memory");
 	check(threads_fall_to(threads), "resets leave no thread");
+	check(!size_of(dtb), "resets do not write the device tree to its file");
 	machine_destroy(machine);
+	close(dtb);
 }
 
 /* Two machines in one process share nothing. */

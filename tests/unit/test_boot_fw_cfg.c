@@ -2,7 +2,7 @@
 /* SOURCES: arm/boot-fw_cfg.c arm/boot_file.c arm/image.c arm/image_file.c */
 /* SOURCES: hw/fw_cfg.c hw/fw_cfg_items.c vmm/mmio.c vmm/gmem.c vmm/fdt.c */
 /* SOURCES: util/file.c util/gzip.c util/json.c tests/unit/fw_cfg_rig.c */
-/* SOURCES: arm/boot-cmdline.c */
+/* SOURCES: arm/boot-cmdline.c hw/fw_cfg_boot.c */
 /* Kernel, initrd and command line, as firmware finds them in fw_cfg. */
 #include <endian.h>
 #include <errno.h>
@@ -16,6 +16,7 @@
 
 #include "arm/machine.h"
 #include "fw_cfg_rig.h"
+#include "lkvm/fw_cfg_boot.h"
 #include "lkvm/fw_cfg_config.h"
 
 #define SIZE  0x1234 /* of a kernel, but for its header */
@@ -148,6 +149,16 @@ static u32 get_u32(u16 key)
 {
 	select_key(t.rig, key);
 	return (u32)read_data(t.rig, 4);
+}
+
+static const struct fw_cfg_item *item_of(u16 key)
+{
+	const struct fw_cfg *fw = t.rig->fw;
+
+	for (size_t i = 0; i < fw->nr_items; i++)
+		if (fw->items[i].key == key)
+			return &fw->items[i];
+	return NULL;
 }
 
 static void assert_item(u16 size_key, u16 data_key, const u8 *data, u32 len)
@@ -491,7 +502,7 @@ static void long_cmdline(void **state)
 	assert_int_equal(t.nr_warnings, 1);
 	assert_said("has 2048 characters, of which Linux takes 2047");
 	assert_int_equal(get_u32(FW_CFG_CMDLINE_SIZE), 2049);
-	t.machine.vm.resets = 1;
+	t.machine.again = true;
 	boot_check_cmdline(&t.machine);
 	assert_int_equal(t.nr_warnings, 1);
 }
@@ -519,38 +530,58 @@ static void long_cmdline_of_a_program(void **state)
 	assert_int_equal(t.nr_warnings, 0);
 }
 
-static void one_byte(void **state)
+static void assert_file(u16 key, const char *name, u32 len)
 {
-	(void)state;
-	write_file(t.kernel, "\x1f", 1);
-	assert_int_equal(fill(), 0);
-	assert_kernel("\x1f", 1);
-	assert_said("it is no EFI program");
+	const struct fw_cfg_item *item = item_of(key);
+
+	assert_non_null(item);
+	assert_string_equal(item->name, name);
+	assert_int_equal(item->data.len, len);
 }
 
-static u32 get_u16(u16 key)
+static void boot_order(void **state)
 {
-	select_key(t.rig, key);
-	return (u32)read_data(t.rig, 2);
-}
+	static const char order[] = "/virtio-mmio@a003e00/disk@0,0\n/b@1";
 
-/* The only file there is. */
-static void boot_wait(void **state)
-{
 	(void)state;
 	t.config.kernel = NULL;
-	assert_int_equal(fill(), 0);
-	assert_int_equal(get_u16(FW_CFG_BOOT_MENU), 0);
+	t.config.boot_order = strdup(order);
+	t.config.boot_wait = 3;
 	t.config.has_boot_wait = true;
-	t.config.boot_wait = 65;
 	assert_int_equal(fill(), 0);
-	assert_int_equal(get_u16(FW_CFG_BOOT_MENU), 1);
-	assert_int_equal(get_u16(FW_CFG_FIRST_FILE), 65000);
+	free(t.config.boot_order);
+	/* With a zero at the end of the list. */
+	assert_file(FW_CFG_FIRST_FILE, "bootorder", sizeof(order));
+	assert_string_equal(read_text(t.rig, FW_CFG_FIRST_FILE, sizeof(order)),
+			    order);
+	select_key(t.rig, FW_CFG_BOOT_MENU);
+	assert_int_equal(read_data(t.rig, 2), 1);
+	assert_file(FW_CFG_FIRST_FILE + 1, "etc/boot-menu-wait", 2);
+	select_key(t.rig, FW_CFG_FIRST_FILE + 1);
+	assert_int_equal(read_data(t.rig, 2), 3000);
 	assert_quiet();
 }
 
-/* What the user gave by --fw-cfg is older, and stays. */
-static void boot_wait_of_user(void **state)
+static void assert_wait(u32 seconds)
+{
+	t.config.kernel = NULL;
+	t.config.boot_wait = seconds;
+	t.config.has_boot_wait = true;
+	assert_int_equal(fill(), 0);
+	assert_file(FW_CFG_FIRST_FILE, "etc/boot-menu-wait", 2);
+	select_key(t.rig, FW_CFG_FIRST_FILE);
+	assert_int_equal(read_data(t.rig, 2), seconds * 1000);
+}
+
+static void longest_wait(void **state)
+{
+	(void)state;
+	assert_wait(FW_CFG_BOOT_WAIT_MAX);
+	assert_quiet();
+}
+
+/* What the user gave by --fw-cfg is there before, and stays. */
+static void wait_of_user(void **state)
 {
 	(void)state;
 	t.config.kernel = NULL;
@@ -559,8 +590,71 @@ static void boot_wait_of_user(void **state)
 					       "ab", 2),
 			 0);
 	assert_int_equal(fill(), 0);
-	assert_int_equal(get_u16(FW_CFG_FIRST_FILE), 'a' | 'b' << 8);
+	select_key(t.rig, FW_CFG_FIRST_FILE);
+	assert_int_equal(read_data(t.rig, 2), 'a' | 'b' << 8);
 	assert_quiet();
+}
+
+/* Most runs have no firmware, and many no terminal. */
+static void wait_without_fw_cfg(void **state)
+{
+	(void)state;
+	t.config.has_boot_wait = true;
+	t.machine.boot = BOOT_KERNEL;
+	t.machine.fw_cfg = NULL;
+	assert_int_equal(fill(), 0);
+	assert_quiet();
+}
+
+static void no_wait(void **state)
+{
+	(void)state;
+	assert_wait(0);
+	select_key(t.rig, FW_CFG_BOOT_MENU);
+	assert_int_equal(read_data(t.rig, 2), 1);
+}
+
+static void no_boot_order(void **state)
+{
+	(void)state;
+	t.config.kernel = NULL;
+	t.config.boot_wait = 3;
+	assert_int_equal(fill(), 0);
+	assert_null(item_of(FW_CFG_BOOT_MENU));
+	assert_null(item_of(FW_CFG_FIRST_FILE));
+}
+
+static void boot_order_argument(void **state)
+{
+	static const char *const bad[] = { "",	   "disk", "a/b",
+					   "/a b", "/a\n", "/\xc3\xa4" };
+	char *order = NULL;
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
+		t.messages[0] = '\0';
+		assert_int_equal(fw_cfg_boot_order_parse(&order, bad[i]),
+				 -EINVAL);
+		assert_said("OpenFirmware path");
+		assert_null(order);
+	}
+	t.messages[0] = '\0';
+	assert_int_equal(fw_cfg_boot_order_parse(&order, "/a@0,1"), 0);
+	assert_string_equal(order, "/a@0,1");
+	assert_int_equal(fw_cfg_boot_order_parse(&order, "/b/c@2:d"), 0);
+	assert_string_equal(order, "/a@0,1\n/b/c@2:d");
+	assert_int_equal(fw_cfg_boot_order_parse(&order, "c"), -EINVAL);
+	assert_string_equal(order, "/a@0,1\n/b/c@2:d");
+	free(order);
+}
+
+static void one_byte(void **state)
+{
+	(void)state;
+	write_file(t.kernel, "\x1f", 1);
+	assert_int_equal(fill(), 0);
+	assert_kernel("\x1f", 1);
+	assert_said("it is no EFI program");
 }
 
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
@@ -592,8 +686,13 @@ int main(void)
 		TEST(long_cmdline_of_zboot),
 		TEST(long_cmdline_of_a_program),
 		TEST(one_byte),
-		TEST(boot_wait),
-		TEST(boot_wait_of_user),
+		TEST(boot_order),
+		TEST(longest_wait),
+		TEST(wait_of_user),
+		TEST(wait_without_fw_cfg),
+		TEST(no_wait),
+		TEST(no_boot_order),
+		TEST(boot_order_argument),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
