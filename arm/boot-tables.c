@@ -29,7 +29,7 @@ static struct acpi_device device_at(const struct device_place *place)
 {
 	return (struct acpi_device) {
 		.base = place->base,
-		.size = PRIMECELL_SIZE,
+		.size = place->base ? PRIMECELL_SIZE : 0,
 		.intid = place->spi + INTID_SPI,
 		.trigger = IRQ_LEVEL_HIGH,
 	};

@@ -36,7 +36,9 @@ static int check_boot(const struct vm_config *config,
 	bool in_flash = type->starts_in_flash && config->nr_flash;
 
 	if (config->kernel && config->firmware && !type->fw_cfg) {
-		pr_fatal("--kernel and --firmware exclude each other");
+		pr_fatal("--kernel and --firmware exclude each other on "
+			 "--machine %s; virt takes both",
+			 type->name);
 		return -EINVAL;
 	}
 	if (!config->kernel && !config->firmware && !in_flash) {

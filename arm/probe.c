@@ -45,7 +45,8 @@
 	(KVM_REG_ARM64 | KVM_REG_SIZE_U64 | KVM_REG_ARM_CORE | \
 	 KVM_REG_ARM_CORE_REG(name))
 
-#define PATIENCE_NS 1000000000ULL
+/* Of a host that has much else to do. */
+#define PATIENCE_NS 5000000000ULL
 
 /* The two guest programs; both end the run, the second after a fault. */
 static const u32 code[] = { 0xd4000002 /* hvc #0 */ };
@@ -183,7 +184,8 @@ bool probe_walks_in_flash(const char *kvm_dev, unsigned long type)
 	}
 	munmap(probe.memory, 2 * SLOT_SIZE);
 	if (ret < 0)
-		pr_debug("whether page tables may be in flash: %s",
-			 strerror(-ret));
+		pr_warn("unable to find out whether this host's kernel allows "
+			"page tables in flash: %s; taking it that it does",
+			strerror(-ret));
 	return ret != 0;
 }
