@@ -125,6 +125,7 @@ static void add_tables(struct acpi_builder *b, struct acpi_tables *tables)
 	add_fadt(b);
 	acpi_add_madt(b);
 	add_gtdt(b);
+	acpi_add_pptt(b);
 	acpi_add_spcr(b);
 	acpi_add_dbg2(b);
 	acpi_add_mcfg(b);

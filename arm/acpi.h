@@ -67,8 +67,9 @@ void acpi_add_dsdt(struct acpi_builder *b);
 void acpi_add_bridge(struct aml_writer *aml, const struct acpi_pcie *pcie);
 void acpi_add_mcfg(struct acpi_builder *b);
 
-/* acpi_madt.c, acpi_serial.c, acpi_iort.c */
+/* acpi_madt.c, acpi_pptt.c, acpi_serial.c, acpi_iort.c */
 void acpi_add_madt(struct acpi_builder *b);
+void acpi_add_pptt(struct acpi_builder *b);
 void acpi_add_spcr(struct acpi_builder *b);
 void acpi_add_dbg2(struct acpi_builder *b);
 void acpi_add_iort(struct acpi_builder *b);

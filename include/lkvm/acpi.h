@@ -24,7 +24,7 @@
 #define ACPI_MAX_FLASH	16
 #define ACPI_MAX_VIRTIO 256
 
-/* Bytes of ACPI_FILE_TABLES; the largest machine needs a third of it. */
+/* Bytes of ACPI_FILE_TABLES; the largest machine needs less than half. */
 #define ACPI_TABLES_MAX (256 * SZ_1K)
 
 /* A vCPU; its number is that of its _UID. */

@@ -3,8 +3,8 @@
 /* SOURCES: tests/unit/acpi_fixture.c util/aml.c util/aml_resource.c */
 /* SOURCES: util/blob.c util/log.c arm/acpi.c arm/acpi_check.c arm/acpi_dsdt.c */
 /* SOURCES: arm/acpi_iort.c arm/acpi_loader.c arm/acpi_madt.c */
-/* SOURCES: arm/acpi_pcie.c arm/acpi_serial.c arm/acpi_table.c */
-/* SOURCES: arm/smbios.c */
+/* SOURCES: arm/acpi_pcie.c arm/acpi_pptt.c arm/acpi_serial.c */
+/* SOURCES: arm/acpi_table.c arm/smbios.c */
 /* clang-format on */
 /* Writes tables of several machines to files, for acpi_tables.py. */
 #include <stdio.h>
@@ -38,8 +38,9 @@ static int dump_tables(const char *dir, const char *name,
 		       const struct acpi_image *image)
 {
 	static const char *const signatures[] = { "XSDT", "DSDT", "FACP",
-						  "APIC", "GTDT", "SPCR",
-						  "DBG2", "IORT", "MCFG" };
+						  "APIC", "GTDT", "PPTT",
+						  "SPCR", "DBG2", "IORT",
+						  "MCFG" };
 	int ret = 0;
 
 	for (size_t i = 0; !ret && i < ARRAY_SIZE(signatures); i++) {

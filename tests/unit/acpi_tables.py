@@ -16,8 +16,8 @@ import subprocess
 import sys
 import tempfile
 
-# Tables that each machine has besides XSDT, DSDT, FACP, APIC and GTDT, and how
-# many devices of an ID.
+# Tables that each machine has besides XSDT, DSDT, FACP, APIC, GTDT and PPTT, and
+# how many devices of an ID.
 CONSOLE = {"SPCR", "DBG2"}
 USUAL = {"ARMH0011": 1, "QEMU0002": 1, "ARMH0061": 1, "PNP0C0C": 1}
 BRIDGE = {"PNP0A08": 1, "PNP0C02": 1}
@@ -34,7 +34,9 @@ MACHINES = {
 		**USUAL, **BRIDGE}),
 }
 
-# iasl sets these: ACPI 6.5, section 5.2.6.
+GICC = 0x0B	# ACPI 6.5, section 5.2.12: a processor's entry in the MADT
+
+# iasl sets these: section 5.2.6.
 CHECKSUM = slice(9, 10)
 COMPILER = slice(28, 36)
 
@@ -94,12 +96,49 @@ def tables_of(machine):
 
 
 def check_tables(machine):
-	want = {"XSDT", "DSDT", "FACP", "APIC", "GTDT"} | MACHINES[machine][0]
+	want = {"XSDT", "DSDT", "FACP", "APIC", "GTDT", "PPTT"} | MACHINES[machine][0]
 	expect(tables_of(machine) == want, "tables: %s" % sorted(tables_of(machine)))
 	for table in sorted(want):
 		path = "tables/%s.%s" % (machine, table)
 		disassemble(path)
 		recompile(path)
+
+
+def structures(path):
+	"""Of each structure in a table its offset, and the numbers that iasl has of it."""
+	found, fields = {}, {}
+	for line in disassemble(path).splitlines():
+		match = re.match(r"(?:\[\w+ +(\d+) +\d+\])? +(\w[\w ]*) : ([0-9A-F]+)\b", line)
+		if not match:
+			continue
+		if match[2] == "Subtable Type":
+			fields = found[int(match[1])] = {}
+		fields[match[2]] = int(match[3], 16)
+	return found
+
+
+CORE = {"Physical package": 0, "ACPI Processor ID valid": 1, "Processor is a thread": 0,
+	"Node is a leaf": 1, "Identical Implementation": 0, "Private Resource Number": 0}
+PACKAGE = {"Physical package": 1, "ACPI Processor ID valid": 0, "Processor is a thread": 0,
+	"Node is a leaf": 0, "Identical Implementation": 0, "Private Resource Number": 0,
+	"Parent": 0, "ACPI Processor ID": 0}
+
+
+def cores(pptt, madt):
+	"""How many there are: each processor of the MADT, in one package at the end."""
+	nodes = structures(pptt)
+	uids = [gicc["Processor UID"] for gicc in structures(madt).values()
+		if gicc["Subtable Type"] == GICC]
+	package = max(nodes)
+	want = [{**CORE, "Parent": package, "ACPI Processor ID": uid} for uid in uids] + [PACKAGE]
+	got = [{name: node.get(name) for name in PACKAGE} for _, node in sorted(nodes.items())]
+	expect(got == want, "nodes of the PPTT: %s" % got)
+	return len(uids)
+
+
+def check_topology(machine):
+	found = cores("tables/%s.PPTT" % machine, "tables/%s.APIC" % machine)
+	expect(found == MACHINES[machine][1]["ACPI0007"], "%d cores" % found)
 
 
 def devices_of(machine):
@@ -234,7 +273,7 @@ def missing(*tools):
 
 def checks_of(machine):
 	devices = MACHINES[machine][1]
-	return [check_tables, check_devices] + [check for hid, check in (
+	return [check_tables, check_topology, check_devices] + [check for hid, check in (
 		("PNP0C0C", check_button), ("PNP0A08", check_bridge)) if hid in devices]
 
 

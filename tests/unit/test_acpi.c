@@ -3,7 +3,8 @@
 /* SOURCES: tests/unit/acpi_fixture.c util/aml.c util/aml_resource.c */
 /* SOURCES: util/blob.c arm/acpi.c arm/acpi_check.c arm/acpi_dsdt.c */
 /* SOURCES: arm/acpi_iort.c arm/acpi_loader.c arm/acpi_madt.c */
-/* SOURCES: arm/acpi_pcie.c arm/acpi_serial.c arm/acpi_table.c */
+/* SOURCES: arm/acpi_pcie.c arm/acpi_pptt.c arm/acpi_serial.c */
+/* SOURCES: arm/acpi_table.c */
 /* WRAP: realloc */
 /* clang-format on */
 /*
@@ -159,7 +160,7 @@ static void all_machines(void **state)
 		load(w);
 		every_entry(w, name);
 		assert_int_equal(table(w, "DSDT")[8], 2);
-		assert_true(w->tables.tables.size < ACPI_TABLES_MAX / 3);
+		assert_true(w->tables.tables.size < ACPI_TABLES_MAX / 2);
 	}
 }
 
@@ -319,6 +320,42 @@ static void redistributor_of_each(void **state)
 	expect_gicc(e, 0, 0, 0, 0x080a0000, 0);
 	expect_gicc(e + 80, 1, 0xff00000000, 0, 0x4000000000, 0);
 	assert_int_equal(entries(madt, 0x0e, 16, &e), 0);
+}
+
+static void expect_node(const u8 *e, u32 flags, u32 parent, u32 id)
+{
+	assert_int_equal(e[0], 0);
+	assert_int_equal(e[1], 20);
+	expect_bytes(e + 2, 0, 2);
+	assert_int_equal(get_le32(e + 4), flags);
+	assert_int_equal(get_le32(e + 8), parent);
+	assert_int_equal(get_le32(e + 12), id);
+	assert_int_equal(get_le32(e + 16), 0);
+}
+
+/* Cores, each with the ID of its GICC, and behind them their package. */
+static void pptt(void **state)
+{
+	static const u32 counts[] = { 1, 2, 123, ACPI_MAX_CPUS };
+	struct world *w = *state;
+
+	for (size_t i = 0; i < ARRAY_SIZE(counts); i++) {
+		u32 package = 36 + 20 * counts[i];
+		const u8 *gicc = NULL;
+		const u8 *t;
+
+		acpi_machine_init(&w->box, 3, counts[i]);
+		load(w);
+		t = table(w, "PPTT");
+		assert_int_equal(t[8], 2);
+		assert_int_equal(length(t), package + 20);
+		assert_int_equal(entries(table(w, "APIC"), 0x0b, 80, &gicc),
+				 counts[i]);
+		for (u32 n = 0; n < counts[i]; n++)
+			expect_node(t + 36 + 20 * n, 1 << 1 | 1 << 3, package,
+				    get_le32(gicc + 80 * n + 8));
+		expect_node(t + package, 1 << 0, 0, 0);
+	}
 }
 
 static void expect_timer(const u8 *gtdt, u32 at, u32 intid)
@@ -625,6 +662,7 @@ int main(void)
 		ACPI_TEST(madt_gicv2),
 		ACPI_TEST(madt_gicv3),
 		ACPI_TEST(redistributor_of_each),
+		ACPI_TEST(pptt),
 		ACPI_TEST(gtdt),
 		ACPI_TEST(consoles),
 		ACPI_TEST(iort),
