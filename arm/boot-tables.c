@@ -43,6 +43,7 @@ static struct acpi_machine describe(struct machine *machine,
 	return (struct acpi_machine) {
 		.cpus = cpus,
 		.nr_cpus = machine->vm.nr_vcpus,
+		.clidr = cpu_clidr(machine->vm.vcpus[0]),
 		.gic = gic_acpi(machine),
 		.timers = {
 			.secure = PPI_TIMER_SECURE + INTID_PPI,

@@ -19,6 +19,7 @@
 
 /* Arm ARM, D23: op0, op1, CRn, CRm, op2. */
 #define REG_MPIDR ARM64_SYS_REG(3, 0, 0, 0, 5)
+#define REG_CLIDR ARM64_SYS_REG(3, 1, 0, 0, 1)
 #define REG_SCTLR ARM64_SYS_REG(3, 0, 1, 0, 0)
 #define REG_TTBR0 ARM64_SYS_REG(3, 0, 2, 0, 0)
 #define REG_TTBR1 ARM64_SYS_REG(3, 0, 2, 0, 1)
@@ -60,6 +61,16 @@ u64 cpu_mpidr(struct vcpu *vcpu)
 	if (get_reg(vcpu, REG_MPIDR, &mpidr))
 		pr_warn("vCPU %u: unable to read MPIDR_EL1", vcpu->id);
 	return mpidr & MPIDR_AFFINITY;
+}
+
+/* Linux 6.3 and later make it up, earlier ones show that of a CPU of theirs. */
+u64 cpu_clidr(struct vcpu *vcpu)
+{
+	u64 clidr = 0;
+
+	if (get_reg(vcpu, REG_CLIDR, &clidr))
+		pr_warn("vCPU %u: unable to read CLIDR_EL1", vcpu->id);
+	return clidr;
 }
 
 int cpu_get_pc(struct vcpu *vcpu, u64 *pc)

@@ -188,6 +188,7 @@ int cpu_init_all(struct machine *machine);
 int cpu_reset_all(struct machine *machine);
 int cpu_set_boot_state(struct machine *machine);
 u64 cpu_mpidr(struct vcpu *vcpu);
+u64 cpu_clidr(struct vcpu *vcpu); /* CLIDR_EL1, or 0 if KVM does not tell */
 
 /* What it takes to go on with a vCPU's instructions. */
 struct cpu_regs {

@@ -94,6 +94,7 @@ struct acpi_pcie {
 struct acpi_machine {
 	const struct acpi_cpu *cpus; /* the boot CPU first */
 	unsigned int nr_cpus;
+	u64 clidr; /* CLIDR_EL1, as all of them have it; 0: no caches */
 	struct acpi_gic gic;
 	struct acpi_timers timers;
 	u32 pmu_intid; /* 16 to 31; 0: no PMU */

@@ -119,6 +119,7 @@ static void own_redistributors(struct acpi_machine_box *box)
 static void largest(struct acpi_machine_box *box)
 {
 	acpi_machine_init(box, 3, ACPI_MAX_CPUS);
+	box->machine.clidr = CLIDR_SEVEN;
 	acpi_machine_add_virtio(box, ACPI_MAX_VIRTIO);
 	acpi_machine_add_flash(box, ACPI_MAX_FLASH);
 	box->machine.pmu_intid = 23;
@@ -135,15 +136,18 @@ const char *acpi_machine_case(struct acpi_machine_box *box, unsigned int n)
 		return "gicv2m-1";
 	case 1:
 		acpi_machine_init(box, 2, 4);
+		box->machine.clidr = CLIDR_A72;
 		box->machine.pmu_intid = 23;
 		acpi_machine_add_virtio(box, 32);
 		return "gicv2m-4-pmu-virtio";
 	case 2:
 		acpi_machine_init(box, 3, 1);
+		box->machine.clidr = CLIDR_KVM_IDC;
 		acpi_machine_add_flash(box, 2);
 		return "gicv3-its-1-flash";
 	case 3:
 		acpi_machine_init(box, 3, 4);
+		box->machine.clidr = CLIDR_KVM_IDC_DIC;
 		box->machine.pmu_intid = 23;
 		acpi_machine_add_virtio(box, 1);
 		return "gicv3-its-4-pmu-virtio";
@@ -152,6 +156,7 @@ const char *acpi_machine_case(struct acpi_machine_box *box, unsigned int n)
 		return "gicv3-its-123";
 	case 5:
 		acpi_machine_init(box, 3, 2);
+		box->machine.clidr = CLIDR_KVM;
 		box->machine.gic.its = 0;
 		box->machine.uart_type = ACPI_UART_16550;
 		box->machine.uart.size = 8;

@@ -7,6 +7,17 @@
 
 #define POWER_KEY 3
 
+/*
+ * CLIDR_EL1. The Cortex-A72's (Arm 100095). What KVM makes up for
+ * hosts with neither CTR_EL0.IDC nor DIC, with the one, or with both. And seven
+ * levels, of which two are separate.
+ */
+#define CLIDR_A72	  0x0a200023
+#define CLIDR_KVM	  0x09200003
+#define CLIDR_KVM_IDC	  0x02000021
+#define CLIDR_KVM_IDC_DIC 0x01000004
+#define CLIDR_SEVEN	  0x0012491b
+
 /* A description and what it points to. */
 struct acpi_machine_box {
 	struct acpi_machine machine;

@@ -16,25 +16,26 @@ import subprocess
 import sys
 import tempfile
 
-# Tables that each machine has besides XSDT, DSDT, FACP, APIC, GTDT and PPTT, and
-# how many devices of an ID.
+# Tables that each machine has besides XSDT, DSDT, FACP, APIC, GTDT and PPTT, how
+# many devices of an ID, and what caches a core has for itself and shares.
 CONSOLE = {"SPCR", "DBG2"}
 USUAL = {"ARMH0011": 1, "QEMU0002": 1, "ARMH0061": 1, "PNP0C0C": 1}
 BRIDGE = {"PNP0A08": 1, "PNP0C02": 1}
 MACHINES = {
-	"gicv2m-1": (CONSOLE, {"ACPI0007": 1, **USUAL}),
-	"gicv2m-4-pmu-virtio": (CONSOLE, {"ACPI0007": 4, "LNRO0005": 32, **USUAL}),
-	"gicv3-its-1-flash": (CONSOLE | {"IORT"}, {"ACPI0007": 1, "LNRO0015": 2, **USUAL}),
-	"gicv3-its-4-pmu-virtio": (CONSOLE | {"IORT"}, {"ACPI0007": 4, "LNRO0005": 1, **USUAL}),
-	"gicv3-its-123": (CONSOLE | {"IORT"}, {"ACPI0007": 123, **USUAL}),
-	"gicv3-2-16550": (CONSOLE, {"ACPI0007": 2, "PNP0501": 1, "QEMU0002": 1}),
-	"gicv2-8-no-devices": (set(), {"ACPI0007": 8}),
-	"gicv2m-1-pcie": (CONSOLE | {"MCFG"}, {"ACPI0007": 1, **USUAL, **BRIDGE}),
+	"gicv2m-1": (CONSOLE, {"ACPI0007": 1, **USUAL}, "|"),
+	"gicv2m-4-pmu-virtio": (CONSOLE, {"ACPI0007": 4, "LNRO0005": 32, **USUAL}, "D1 I1 | U2"),
+	"gicv3-its-1-flash": (CONSOLE | {"IORT"}, {"ACPI0007": 1, "LNRO0015": 2, **USUAL}, "I1 | U2"),
+	"gicv3-its-4-pmu-virtio": (CONSOLE | {"IORT"}, {"ACPI0007": 4, "LNRO0005": 1, **USUAL}, "| U1"),
+	"gicv3-its-123": (CONSOLE | {"IORT"}, {"ACPI0007": 123, **USUAL}, "|"),
+	"gicv3-2-16550": (CONSOLE, {"ACPI0007": 2, "PNP0501": 1, "QEMU0002": 1}, "| D1 I1"),
+	"gicv2-8-no-devices": (set(), {"ACPI0007": 8}, "|"),
+	"gicv2m-1-pcie": (CONSOLE | {"MCFG"}, {"ACPI0007": 1, **USUAL, **BRIDGE}, "|"),
 	"largest": (CONSOLE | {"IORT", "MCFG"}, {"ACPI0007": 512, "LNRO0005": 256, "LNRO0015": 16,
-		**USUAL, **BRIDGE}),
+		**USUAL, **BRIDGE}, "D1 I1 | D2 I2 U3 U4 U5 U6 U7"),
 }
 
 GICC = 0x0B	# ACPI 6.5, section 5.2.12: a processor's entry in the MADT
+NODE, CACHE = 0, 1	# section 5.2.30: structures of the PPTT
 
 # iasl sets these: section 5.2.6.
 CHECKSUM = slice(9, 10)
@@ -112,33 +113,61 @@ def structures(path):
 		if not match:
 			continue
 		if match[2] == "Subtable Type":
-			fields = found[int(match[1])] = {}
+			fields = found[int(match[1])] = {"resources": []}
+		if match[2] == "Private Resource":
+			fields["resources"].append(int(match[3], 16))
 		fields[match[2]] = int(match[3], 16)
 	return found
 
 
 CORE = {"Physical package": 0, "ACPI Processor ID valid": 1, "Processor is a thread": 0,
-	"Node is a leaf": 1, "Identical Implementation": 0, "Private Resource Number": 0}
+	"Node is a leaf": 1, "Identical Implementation": 0}
 PACKAGE = {"Physical package": 1, "ACPI Processor ID valid": 0, "Processor is a thread": 0,
-	"Node is a leaf": 0, "Identical Implementation": 0, "Private Resource Number": 0,
-	"Parent": 0, "ACPI Processor ID": 0}
+	"Node is a leaf": 0, "Identical Implementation": 0, "Parent": 0, "ACPI Processor ID": 0}
+TYPE_ONLY = {"Size valid": 0, "Number of Sets valid": 0, "Associativity valid": 0,
+	"Allocation Type valid": 0, "Cache Type valid": 1, "Write Policy valid": 0,
+	"Line Size valid": 0}
 
 
-def cores(pptt, madt):
-	"""How many there are: each processor of the MADT, in one package at the end."""
-	nodes = structures(pptt)
+def caches_of(node, structs, level):
+	"""Of a node whose first cache is of the level after this: names, the last level."""
+	names, last = set(), level
+	for at in node["resources"]:
+		n = level
+		while at:
+			cache = structs[at]
+			expect(cache["Subtable Type"] == CACHE, "no cache at %d" % at)
+			got = {name: cache.get(name) for name in TYPE_ONLY}
+			expect(got == TYPE_ONLY, "cache at %d: %s" % (at, got))
+			n += 1
+			names.add((n, "DIUU"[cache["Cache Type"]]))
+			at = cache["Next Level of Cache"]
+		last = max(last, n)
+	return " ".join("%s%d" % (kind, n) for n, kind in sorted(names)), last
+
+
+def topology(pptt, madt):
+	"""How many cores there are: each processor of the MADT, in one package at the
+	end; and their caches, "own | shared", with levels as Linux counts them."""
+	structs = structures(pptt)
+	nodes = {at: node for at, node in structs.items() if node["Subtable Type"] == NODE}
 	uids = [gicc["Processor UID"] for gicc in structures(madt).values()
 		if gicc["Subtable Type"] == GICC]
 	package = max(nodes)
 	want = [{**CORE, "Parent": package, "ACPI Processor ID": uid} for uid in uids] + [PACKAGE]
 	got = [{name: node.get(name) for name in PACKAGE} for _, node in sorted(nodes.items())]
 	expect(got == want, "nodes of the PPTT: %s" % got)
-	return len(uids)
+	own = {caches_of(node, structs, 0) for at, node in nodes.items() if at != package}
+	expect(len(own) == 1, "caches of cores: %s" % own)
+	own, level = own.pop()
+	shared, _ = caches_of(nodes[package], structs, level)
+	return len(uids), ("%s | %s" % (own, shared)).strip()
 
 
 def check_topology(machine):
-	found = cores("tables/%s.PPTT" % machine, "tables/%s.APIC" % machine)
-	expect(found == MACHINES[machine][1]["ACPI0007"], "%d cores" % found)
+	cores, caches = topology("tables/%s.PPTT" % machine, "tables/%s.APIC" % machine)
+	expect(cores == MACHINES[machine][1]["ACPI0007"], "%d cores" % cores)
+	expect(caches == MACHINES[machine][2], "caches: %s" % caches)
 
 
 def devices_of(machine):

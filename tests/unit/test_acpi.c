@@ -9,7 +9,7 @@
 /* clang-format on */
 /*
  * ACPI tables as the firmware leaves them in memory. What ACPICA's tools think
- * of them: tests/unit/acpi_tables.py.
+ * of them: tests/unit/acpi_tables.py. The PPTT: test_acpi_pptt.c.
  */
 #include <errno.h>
 #include <setjmp.h>
@@ -322,42 +322,6 @@ static void redistributor_of_each(void **state)
 	assert_int_equal(entries(madt, 0x0e, 16, &e), 0);
 }
 
-static void expect_node(const u8 *e, u32 flags, u32 parent, u32 id)
-{
-	assert_int_equal(e[0], 0);
-	assert_int_equal(e[1], 20);
-	expect_bytes(e + 2, 0, 2);
-	assert_int_equal(get_le32(e + 4), flags);
-	assert_int_equal(get_le32(e + 8), parent);
-	assert_int_equal(get_le32(e + 12), id);
-	assert_int_equal(get_le32(e + 16), 0);
-}
-
-/* Cores, each with the ID of its GICC, and behind them their package. */
-static void pptt(void **state)
-{
-	static const u32 counts[] = { 1, 2, 123, ACPI_MAX_CPUS };
-	struct world *w = *state;
-
-	for (size_t i = 0; i < ARRAY_SIZE(counts); i++) {
-		u32 package = 36 + 20 * counts[i];
-		const u8 *gicc = NULL;
-		const u8 *t;
-
-		acpi_machine_init(&w->box, 3, counts[i]);
-		load(w);
-		t = table(w, "PPTT");
-		assert_int_equal(t[8], 2);
-		assert_int_equal(length(t), package + 20);
-		assert_int_equal(entries(table(w, "APIC"), 0x0b, 80, &gicc),
-				 counts[i]);
-		for (u32 n = 0; n < counts[i]; n++)
-			expect_node(t + 36 + 20 * n, 1 << 1 | 1 << 3, package,
-				    get_le32(gicc + 80 * n + 8));
-		expect_node(t + package, 1 << 0, 0, 0);
-	}
-}
-
 static void expect_timer(const u8 *gtdt, u32 at, u32 intid)
 {
 	assert_int_equal(get_le32(gtdt + at), intid);
@@ -662,7 +626,6 @@ int main(void)
 		ACPI_TEST(madt_gicv2),
 		ACPI_TEST(madt_gicv3),
 		ACPI_TEST(redistributor_of_each),
-		ACPI_TEST(pptt),
 		ACPI_TEST(gtdt),
 		ACPI_TEST(consoles),
 		ACPI_TEST(iort),

@@ -104,7 +104,7 @@ def check_tables(log, number, gic, *want):
 				f.write(table)
 			acpi_tables.disassemble(name)
 			acpi_tables.recompile(name)
-		acpi_tables.cores("PPTT", "APIC")
+		acpi_tables.topology("PPTT", "APIC")
 		os.chdir("/")
 	check_fadt(tables["FACP"])
 	check_madt(tables["APIC"], int(gic))
