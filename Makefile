@@ -139,8 +139,9 @@ $(FUZZ_OBJ)/%.o: %.c
 -include $(wildcard $(addsuffix /*/*.d,$(UNIT_OBJ) $(FUZZ_OBJ)) \
 	$(addsuffix /*/*/*.d,$(UNIT_OBJ) $(FUZZ_OBJ)))
 
-# objects FOLDER,FILE: of a test and what it names
-objects = $(patsubst %.c,$(1)/%.o,$(2) $(call sources,$(2)))
+# objects FOLDER,FILE: of a test and what it names, which may be patterns
+objects = $(patsubst %.c,$(1)/%.o,$(foreach f,$(2) $(call sources,$(2)),\
+	$(or $(wildcard $(f)),$(f))))
 
 define unit_rule
 $(BUILD)/unit/$(1): $(call objects,$(UNIT_OBJ),tests/unit/$(1).c)
