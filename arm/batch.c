@@ -189,9 +189,9 @@ static int batch_device(struct a64_cpu *cpu, u64 va, unsigned int len,
 	/* What other vCPUs wrote before comes before. */
 	mmio_ring_flush(&vm->ring);
 	if (write)
-		mmio_bus_write(&vm->bus, ipa, *value, len);
+		mmio_region_write(&vm->bus, region, ipa, *value, len);
 	else
-		*value = mmio_bus_read(&vm->bus, ipa, len);
+		*value = mmio_region_read(&vm->bus, region, ipa, len);
 	account(batch, region, write);
 	/* What is left of the instruction changes nothing but its registers. */
 	if (!vcpu_try_enter(batch->vcpu))

@@ -40,14 +40,14 @@
 
 #define SVE_VQ_BITS 128
 
-static int get_reg(struct vcpu *vcpu, u64 id, u64 *value)
+int cpu_get_reg(struct vcpu *vcpu, u64 id, u64 *value)
 {
 	struct kvm_one_reg reg = { .id = id, .addr = (uintptr_t)value };
 
 	return ioctl(vcpu->fd, KVM_GET_ONE_REG, &reg) < 0 ? -errno : 0;
 }
 
-static int set_reg(struct vcpu *vcpu, u64 id, u64 value)
+int cpu_set_reg(struct vcpu *vcpu, u64 id, u64 value)
 {
 	struct kvm_one_reg reg = { .id = id, .addr = (uintptr_t)&value };
 
@@ -58,7 +58,7 @@ u64 cpu_mpidr(struct vcpu *vcpu)
 {
 	u64 mpidr = vcpu->id;
 
-	if (get_reg(vcpu, REG_MPIDR, &mpidr))
+	if (cpu_get_reg(vcpu, REG_MPIDR, &mpidr))
 		pr_warn("vCPU %u: unable to read MPIDR_EL1", vcpu->id);
 	return mpidr & MPIDR_AFFINITY;
 }
@@ -68,20 +68,20 @@ u64 cpu_clidr(struct vcpu *vcpu)
 {
 	u64 clidr = 0;
 
-	if (get_reg(vcpu, REG_CLIDR, &clidr))
+	if (cpu_get_reg(vcpu, REG_CLIDR, &clidr))
 		pr_warn("vCPU %u: unable to read CLIDR_EL1", vcpu->id);
 	return clidr;
 }
 
 int cpu_get_pc(struct vcpu *vcpu, u64 *pc)
 {
-	return get_reg(vcpu, CORE_REG(regs.pc), pc);
+	return cpu_get_reg(vcpu, CORE_REG(regs.pc), pc);
 }
 
 /* Registers that only newer CPUs or kernels have read as 0. */
 static int get_optional(struct vcpu *vcpu, u64 id, u64 *value)
 {
-	int ret = get_reg(vcpu, id, value);
+	int ret = cpu_get_reg(vcpu, id, value);
 
 	if (ret)
 		*value = 0;
@@ -107,15 +107,15 @@ int cpu_get_regs(struct vcpu *vcpu, struct cpu_regs *regs)
 	int ret = get_optional(vcpu, REG_TCR2, &regs->tcr2);
 
 	for (unsigned int n = 0; !ret && n < 31; n++)
-		ret = get_reg(vcpu, CORE_REG_X(n), &regs->x[n]);
+		ret = cpu_get_reg(vcpu, CORE_REG_X(n), &regs->x[n]);
 	for (size_t i = 0; !ret && i < ARRAY_SIZE(others); i++)
-		ret = get_reg(vcpu, others[i].id, others[i].value);
+		ret = cpu_get_reg(vcpu, others[i].id, others[i].value);
 	return ret;
 }
 
 static int put_changed(struct vcpu *vcpu, u64 id, u64 old, u64 value)
 {
-	return old == value ? 0 : set_reg(vcpu, id, value);
+	return old == value ? 0 : cpu_set_reg(vcpu, id, value);
 }
 
 int cpu_put_regs(struct vcpu *vcpu, const struct cpu_regs *old,
@@ -231,7 +231,7 @@ int cpu_reset_all(struct machine *machine)
 		ret = init(machine, machine->vm.vcpus[i], !i);
 	if (ret)
 		return ret;
-	ret = set_reg(machine->vm.vcpus[0], KVM_REG_ARM_TIMER_CNT, 0);
+	ret = cpu_set_reg(machine->vm.vcpus[0], KVM_REG_ARM_TIMER_CNT, 0);
 	if (ret)
 		pr_err("Unable to reset the counter: %s", strerror(-ret));
 	return ret;
@@ -255,11 +255,11 @@ static int init_but_timers(struct machine *machine, struct vcpu *vcpu)
 	int ret;
 
 	for (size_t i = 0; i < ARRAY_SIZE(ids); i++)
-		has[i] = !get_reg(vcpu, ids[i], &values[i]);
+		has[i] = !cpu_get_reg(vcpu, ids[i], &values[i]);
 	ret = init(machine, vcpu, true);
 	for (size_t i = 0; !ret && i < ARRAY_SIZE(ids); i++)
 		if (has[i])
-			ret = set_reg(vcpu, ids[i], values[i]);
+			ret = cpu_set_reg(vcpu, ids[i], values[i]);
 	return ret;
 }
 
@@ -268,22 +268,22 @@ int cpu_wake(struct machine *machine, struct vcpu *vcpu, u64 entry, u64 context)
 {
 	bool thumb = machine->features.aarch32 && entry & 1;
 	u64 pstate = 0, caller = 0, sctlr = 0;
-	int ret = get_reg(vcpu, REG_SCTLR, &caller);
+	int ret = cpu_get_reg(vcpu, REG_SCTLR, &caller);
 
 	if (!ret)
 		ret = init_but_timers(machine, vcpu);
 	if (!ret)
-		ret = get_reg(vcpu, REG_SCTLR, &sctlr);
+		ret = cpu_get_reg(vcpu, REG_SCTLR, &sctlr);
 	if (!ret)
-		ret = set_reg(vcpu, REG_SCTLR, sctlr | (caller & SCTLR_EE));
+		ret = cpu_set_reg(vcpu, REG_SCTLR, sctlr | (caller & SCTLR_EE));
 	if (!ret)
-		ret = get_reg(vcpu, CORE_REG(regs.pstate), &pstate);
+		ret = cpu_get_reg(vcpu, CORE_REG(regs.pstate), &pstate);
 	if (!ret && thumb)
-		ret = set_reg(vcpu, CORE_REG(regs.pstate), pstate | PSTATE_T);
+		ret = cpu_set_reg(vcpu, CORE_REG(regs.pstate), pstate | PSTATE_T);
 	if (!ret)
-		ret = set_reg(vcpu, CORE_REG(regs.pc), entry & ~(u64)thumb);
+		ret = cpu_set_reg(vcpu, CORE_REG(regs.pc), entry & ~(u64)thumb);
 	if (!ret)
-		ret = set_reg(vcpu, CORE_REG(regs.regs[0]), context);
+		ret = cpu_set_reg(vcpu, CORE_REG(regs.regs[0]), context);
 	if (ret)
 		pr_err("vCPU %u: unable to wake it: %s", vcpu->id,
 		       strerror(-ret));
@@ -292,7 +292,7 @@ int cpu_wake(struct machine *machine, struct vcpu *vcpu, u64 entry, u64 context)
 
 int cpu_set_x(struct vcpu *vcpu, unsigned int n, u64 value)
 {
-	int ret = set_reg(vcpu, CORE_REG_X(n), value);
+	int ret = cpu_set_reg(vcpu, CORE_REG_X(n), value);
 
 	if (ret)
 		pr_err("vCPU %u: unable to set its registers: %s", vcpu->id,
@@ -304,19 +304,19 @@ int cpu_set_x(struct vcpu *vcpu, unsigned int n, u64 value)
 static int set_boot_regs(struct machine *machine, struct vcpu *vcpu)
 {
 	bool aarch32 = machine->features.aarch32;
-	int ret = set_reg(vcpu, CORE_REG(regs.regs[0]),
+	int ret = cpu_set_reg(vcpu, CORE_REG(regs.regs[0]),
 			  aarch32 ? 0 : machine->dtb.base);
 
 	if (!ret)
-		ret = set_reg(vcpu, CORE_REG(regs.regs[1]),
+		ret = cpu_set_reg(vcpu, CORE_REG(regs.regs[1]),
 			      aarch32 ? UINT32_MAX : 0);
 	if (!ret)
-		ret = set_reg(vcpu, CORE_REG(regs.regs[2]),
+		ret = cpu_set_reg(vcpu, CORE_REG(regs.regs[2]),
 			      aarch32 ? machine->dtb.base : 0);
 	if (!ret)
-		ret = set_reg(vcpu, CORE_REG(regs.regs[3]), 0);
+		ret = cpu_set_reg(vcpu, CORE_REG(regs.regs[3]), 0);
 	if (!ret)
-		ret = set_reg(vcpu, CORE_REG(regs.pc), machine->entry);
+		ret = cpu_set_reg(vcpu, CORE_REG(regs.pc), machine->entry);
 	return ret;
 }
 
@@ -380,10 +380,10 @@ static void describe(struct vcpu *vcpu, char *buf, size_t size)
 {
 	u64 pc = 0, pstate = 0, sp = 0, lr = 0;
 
-	get_reg(vcpu, CORE_REG(regs.pc), &pc);
-	get_reg(vcpu, CORE_REG(regs.pstate), &pstate);
-	get_reg(vcpu, CORE_REG(sp_el1), &sp);
-	get_reg(vcpu, CORE_REG(regs.regs[30]), &lr);
+	cpu_get_reg(vcpu, CORE_REG(regs.pc), &pc);
+	cpu_get_reg(vcpu, CORE_REG(regs.pstate), &pstate);
+	cpu_get_reg(vcpu, CORE_REG(sp_el1), &sp);
+	cpu_get_reg(vcpu, CORE_REG(regs.regs[30]), &lr);
 	snprintf(buf, size,
 		 "PC 0x%" PRIx64 ", LR 0x%" PRIx64 ", SP_EL1 0x%" PRIx64
 		 ", PSTATE 0x%" PRIx64,

@@ -128,21 +128,15 @@ static u64 mask_value(u64 value, unsigned int len)
 	return len < 8 ? value & ((1ULL << (len * 8)) - 1) : value;
 }
 
-static struct mmio_region *find_whole(struct mmio_bus *bus, u64 addr,
-				      unsigned int len)
+static bool holds(const struct mmio_region *region, u64 addr, unsigned int len)
 {
-	struct mmio_region *region = mmio_bus_find(bus, addr);
-
-	if (!region || !range_within(addr, len, region->base, region->size))
-		return NULL;
-	return region;
+	return region && range_within(addr, len, region->base, region->size);
 }
 
-u64 mmio_bus_read(struct mmio_bus *bus, u64 addr, unsigned int len)
+u64 mmio_region_read(struct mmio_bus *bus, struct mmio_region *region, u64 addr,
+		     unsigned int len)
 {
-	struct mmio_region *region = find_whole(bus, addr, len);
-
-	if (!region) {
+	if (!holds(region, addr, len)) {
 		unclaimed(bus, "read", addr, len);
 		return 0;
 	}
@@ -150,11 +144,15 @@ u64 mmio_bus_read(struct mmio_bus *bus, u64 addr, unsigned int len)
 			  len);
 }
 
-void mmio_bus_write(struct mmio_bus *bus, u64 addr, u64 value, unsigned int len)
+u64 mmio_bus_read(struct mmio_bus *bus, u64 addr, unsigned int len)
 {
-	struct mmio_region *region = find_whole(bus, addr, len);
+	return mmio_region_read(bus, mmio_bus_find(bus, addr), addr, len);
+}
 
-	if (!region) {
+void mmio_region_write(struct mmio_bus *bus, struct mmio_region *region,
+		       u64 addr, u64 value, unsigned int len)
+{
+	if (!holds(region, addr, len)) {
 		unclaimed(bus, "wrote", addr, len);
 		return;
 	}
@@ -162,12 +160,17 @@ void mmio_bus_write(struct mmio_bus *bus, u64 addr, u64 value, unsigned int len)
 			   len);
 }
 
+void mmio_bus_write(struct mmio_bus *bus, u64 addr, u64 value, unsigned int len)
+{
+	mmio_region_write(bus, mmio_bus_find(bus, addr), addr, value, len);
+}
+
 void mmio_bus_coalesced(struct mmio_bus *bus, u64 addr, u64 value,
 			unsigned int len)
 {
-	struct mmio_region *region = find_whole(bus, addr, len);
+	struct mmio_region *region = mmio_bus_find(bus, addr);
 
-	if (!region || !region->ops->coalesced) {
+	if (!holds(region, addr, len) || !region->ops->coalesced) {
 		unclaimed(bus, "wrote", addr, len);
 		return;
 	}

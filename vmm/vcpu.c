@@ -47,12 +47,11 @@ static void install_kick_handler(void)
 }
 
 /*
- * The device at `addr` may take the code away under this vCPU: a flash does so
- * with most commands.
+ * The device may take the code away under this vCPU: a flash does so with most
+ * commands.
  */
-static bool executes_from_device(struct vcpu *vcpu, u64 addr)
+static bool executes_from(struct vcpu *vcpu, const struct mmio_region *region)
 {
-	const struct mmio_region *region = mmio_bus_find(&vcpu->vm->bus, addr);
 	const struct vm_arch_ops *ops = vcpu->vm->arch_ops;
 
 	return region && region->code && ops && ops->executes &&
@@ -62,6 +61,9 @@ static bool executes_from_device(struct vcpu *vcpu, u64 addr)
 static void exit_mmio(struct vcpu *vcpu)
 {
 	struct kvm_run *run = vcpu->run;
+	struct mmio_bus *bus = &vcpu->vm->bus;
+	u64 addr = run->mmio.phys_addr;
+	struct mmio_region *region = mmio_bus_find(bus, addr);
 	unsigned int len = MIN(run->mmio.len, 8U);
 	u64 value = 0;
 
@@ -69,14 +71,13 @@ static void exit_mmio(struct vcpu *vcpu)
 		atomic_fetch_add_explicit(&vcpu->stats.mmio_writes, 1,
 					  memory_order_relaxed);
 		memcpy(&value, run->mmio.data, len);
-		if (executes_from_device(vcpu, run->mmio.phys_addr))
-			return;
-		mmio_bus_write(&vcpu->vm->bus, run->mmio.phys_addr, value, len);
+		if (!executes_from(vcpu, region))
+			mmio_region_write(bus, region, addr, value, len);
 		return;
 	}
 	atomic_fetch_add_explicit(&vcpu->stats.mmio_reads, 1,
 				  memory_order_relaxed);
-	value = mmio_bus_read(&vcpu->vm->bus, run->mmio.phys_addr, len);
+	value = mmio_region_read(bus, region, addr, len);
 	memcpy(run->mmio.data, &value, len);
 }
 

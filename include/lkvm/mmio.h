@@ -103,6 +103,15 @@ u64 mmio_bus_read(struct mmio_bus *bus, u64 addr, unsigned int len);
 void mmio_bus_write(struct mmio_bus *bus, u64 addr, u64 value,
 		    unsigned int len);
 
+/*
+ * The same for who has looked for the region: what mmio_bus_find() has found
+ * for `addr`, NULL too.
+ */
+u64 mmio_region_read(struct mmio_bus *bus, struct mmio_region *region, u64 addr,
+		     unsigned int len);
+void mmio_region_write(struct mmio_bus *bus, struct mmio_region *region,
+		       u64 addr, u64 value, unsigned int len);
+
 /* A write from KVM's ring of coalesced MMIO, whose lock is held. */
 void mmio_bus_coalesced(struct mmio_bus *bus, u64 addr, u64 value,
 			unsigned int len);
