@@ -10,10 +10,6 @@
 #include "lkvm/log.h"
 #include "machine.h"
 
-/* api.rst, 4.68: general purpose registers are 64 bits wide in AArch64. */
-#define CORE_REG(name)                                         \
-	(KVM_REG_ARM64 | KVM_REG_SIZE_U64 | KVM_REG_ARM_CORE | \
-	 KVM_REG_ARM_CORE_REG(name))
 #define CORE_REG_X(n) \
 	(CORE_REG(regs.regs[0]) + (n) * (sizeof(u64) / sizeof(u32)))
 
@@ -279,7 +275,8 @@ int cpu_wake(struct machine *machine, struct vcpu *vcpu, u64 entry, u64 context)
 	if (!ret)
 		ret = cpu_get_reg(vcpu, CORE_REG(regs.pstate), &pstate);
 	if (!ret && thumb)
-		ret = cpu_set_reg(vcpu, CORE_REG(regs.pstate), pstate | PSTATE_T);
+		ret = cpu_set_reg(vcpu, CORE_REG(regs.pstate),
+				  pstate | PSTATE_T);
 	if (!ret)
 		ret = cpu_set_reg(vcpu, CORE_REG(regs.pc), entry & ~(u64)thumb);
 	if (!ret)
@@ -305,14 +302,14 @@ static int set_boot_regs(struct machine *machine, struct vcpu *vcpu)
 {
 	bool aarch32 = machine->features.aarch32;
 	int ret = cpu_set_reg(vcpu, CORE_REG(regs.regs[0]),
-			  aarch32 ? 0 : machine->dtb.base);
+			      aarch32 ? 0 : machine->dtb.base);
 
 	if (!ret)
 		ret = cpu_set_reg(vcpu, CORE_REG(regs.regs[1]),
-			      aarch32 ? UINT32_MAX : 0);
+				  aarch32 ? UINT32_MAX : 0);
 	if (!ret)
 		ret = cpu_set_reg(vcpu, CORE_REG(regs.regs[2]),
-			      aarch32 ? machine->dtb.base : 0);
+				  aarch32 ? machine->dtb.base : 0);
 	if (!ret)
 		ret = cpu_set_reg(vcpu, CORE_REG(regs.regs[3]), 0);
 	if (!ret)

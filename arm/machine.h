@@ -187,6 +187,16 @@ int gic_reset(struct machine *machine);
 int cpu_init_all(struct machine *machine);
 int cpu_reset_all(struct machine *machine);
 int cpu_set_boot_state(struct machine *machine);
+
+/* api.rst, 4.68: general purpose registers are 64 bits wide in AArch64. */
+#define CORE_REG(name)                                         \
+	(KVM_REG_ARM64 | KVM_REG_SIZE_U64 | KVM_REG_ARM_CORE | \
+	 KVM_REG_ARM_CORE_REG(name))
+
+/* KVM_GET_ONE_REG and KVM_SET_ONE_REG of 64 bits: 0 or -errno, no message. */
+int cpu_get_reg(struct vcpu *vcpu, u64 id, u64 *value);
+int cpu_set_reg(struct vcpu *vcpu, u64 id, u64 value);
+
 u64 cpu_mpidr(struct vcpu *vcpu);
 u64 cpu_clidr(struct vcpu *vcpu); /* CLIDR_EL1, or 0 if KVM does not tell */
 

@@ -40,11 +40,6 @@
 
 #define PSCI_SYSTEM_OFF 0x84000008 /* Arm DEN0022, 5.10 */
 
-/* api.rst, 4.68: general purpose registers are 64 bits wide in AArch64. */
-#define CORE_REG(name)                                         \
-	(KVM_REG_ARM64 | KVM_REG_SIZE_U64 | KVM_REG_ARM_CORE | \
-	 KVM_REG_ARM_CORE_REG(name))
-
 /* Of a host that has much else to do. */
 #define PATIENCE_NS 5000000000ULL
 
@@ -77,13 +72,6 @@ static int add_slots(struct vm *vm, u8 *flash, u8 *ram)
 	return ret ? ret : memslot_map(&slot);
 }
 
-static int set_reg(struct vcpu *vcpu, u64 id, u64 value)
-{
-	struct kvm_one_reg reg = { .id = id, .addr = (uintptr_t)&value };
-
-	return ioctl(vcpu->fd, KVM_SET_ONE_REG, &reg) < 0 ? -errno : 0;
-}
-
 /* The MMU is on from the first instruction on. */
 static int set_regs(struct vcpu *vcpu)
 {
@@ -103,7 +91,7 @@ static int set_regs(struct vcpu *vcpu)
 	int ret = 0;
 
 	for (size_t i = 0; !ret && i < ARRAY_SIZE(regs); i++)
-		ret = set_reg(vcpu, regs[i].id, regs[i].value);
+		ret = cpu_set_reg(vcpu, regs[i].id, regs[i].value);
 	return ret;
 }
 
@@ -137,8 +125,6 @@ static void too_long(struct evloop_timer *timer)
 static int run(struct probe *probe)
 {
 	u64 aborts = 0;
-	struct kvm_one_reg reg = { .id = CORE_REG(regs.regs[19]),
-				   .addr = (uintptr_t)&aborts };
 	struct vm *vm = &probe->vm;
 	int ret = evloop_timer_init(&vm->loop, &probe->timer, too_long);
 
@@ -147,8 +133,9 @@ static int run(struct probe *probe)
 	ret = evloop_timer_set(&probe->timer, PATIENCE_NS);
 	if (!ret && vm_run(vm) != VM_EXIT_POWEROFF)
 		ret = -ETIMEDOUT;
-	if (!ret && ioctl(vm->vcpus[0]->fd, KVM_GET_ONE_REG, &reg) < 0)
-		ret = -errno;
+	if (!ret)
+		ret = cpu_get_reg(vm->vcpus[0], CORE_REG(regs.regs[19]),
+				  &aborts);
 	evloop_timer_destroy(&vm->loop, &probe->timer);
 	return ret ? ret : !aborts;
 }
