@@ -3,10 +3,6 @@
  * kvmtool's machine, as its users, EDK2's ArmVirtKvmTool platform and
  * kvm-unit-tests expect it.
  */
-#include <errno.h>
-#include <string.h>
-
-#include "lkvm/log.h"
 #include "lkvm/mc146818.h"
 #include "lkvm/uart16550.h"
 #include "machine.h"
@@ -64,15 +60,7 @@ static int build(struct machine *machine, struct chardev *serial[])
 {
 	int ret = add_uarts(machine, serial);
 
-	if (!ret)
-		ret = add_rtc(machine);
-	if (!ret)
-		ret = machine_add_v2m(machine);
-	if (ret) {
-		pr_fatal("Unable to create the devices: %s", strerror(-ret));
-		return ret;
-	}
-	return machine_add_flash(machine);
+	return ret ? ret : add_rtc(machine);
 }
 
 /* Interrupts: UARTs from SPI 0, MSIs from SPI 64; 16 to 63 are for others. */

@@ -6,10 +6,7 @@
  * hw/arm/virt.c, whose documentation leaves them to the device tree, while
  * firmware has some of them built in: flash, RAM, UART.
  */
-#include <string.h>
-
 #include "lkvm/fw_cfg.h"
-#include "lkvm/log.h"
 #include "lkvm/pl011.h"
 #include "lkvm/pl031.h"
 #include "lkvm/pl061.h"
@@ -91,15 +88,7 @@ static int build(struct machine *machine, struct chardev *serial[])
 		ret = add_rtc(machine);
 	if (!ret)
 		ret = add_gpio(machine);
-	if (!ret)
-		ret = add_fw_cfg(machine);
-	if (!ret)
-		ret = machine_add_v2m(machine);
-	if (ret) {
-		pr_fatal("Unable to create the devices: %s", strerror(-ret));
-		return ret;
-	}
-	return machine_add_flash(machine);
+	return ret ? ret : add_fw_cfg(machine);
 }
 
 /*

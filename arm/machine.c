@@ -247,13 +247,26 @@ static int prepare_boot(struct machine *machine)
 	return ret;
 }
 
+static int add_devices(struct machine *machine,
+		       struct chardev *serial[MACHINE_MAX_SERIAL])
+{
+	int ret = machine->type->build(machine, serial);
+
+	if (!ret)
+		ret = machine_add_v2m(machine);
+	if (!ret)
+		return machine_add_flash(machine);
+	pr_fatal("Unable to create the devices: %s", strerror(-ret));
+	return ret;
+}
+
 int machine_build(struct machine *machine,
 		  struct chardev *serial[MACHINE_MAX_SERIAL])
 {
 	int ret = firmware_choose(machine);
 
 	if (!ret)
-		ret = machine->type->build(machine, serial);
+		ret = add_devices(machine, serial);
 	if (!ret)
 		ret = prepare_boot(machine);
 	return ret ? ret : boot_fill_fw_cfg(machine);

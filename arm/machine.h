@@ -61,7 +61,10 @@ struct machine_type {
 	const char *flash_label; /* of the first bank; NULL: its name */
 	bool starts_in_flash;	 /* at the first window, without a kernel */
 
-	/* Creates the devices, line by line. 0, or -errno after a message. */
+	/*
+	 * Creates what only this machine has, line by line: not the MSI frame
+	 * and the flash. 0 or -errno.
+	 */
 	int (*build)(struct machine *machine, struct chardev *serial[]);
 };
 
