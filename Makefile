@@ -43,8 +43,8 @@ LKVM_CPPFLAGS += -isystem $(SYSROOT)/usr/include
 LKVM_LDFLAGS += -L$(SYSROOT)/usr/lib/aarch64-linux-gnu
 endif
 
-SRCS := $(wildcard *.c arm/*.c hw/*.c virtio/*.c disk/*.c net/*.c vmm/*.c \
-	util/*.c)
+ROOMS := control sandbox arm hw virtio pci disk net chardev vmm config efi util
+SRCS := $(wildcard *.c $(ROOMS:%=%/*.c) $(ROOMS:%=%/*/*.c))
 OBJS := $(SRCS:%.c=$(OBJDIR)/%.o)
 ifeq ($(SANITIZE),1)
 LKVM := $(BUILD)/lkvm-sanitize
@@ -136,8 +136,8 @@ $(FUZZ_OBJ)/%.o: %.c
 	$(Q)mkdir -p $(@D)
 	$(Q)$(FUZZCC) $(TEST_CFLAGS) $(FUZZ_SAN) -MMD -MP -c -o $@ $<
 
--include $(wildcard $(addsuffix /*/*.d,$(UNIT_OBJ) $(FUZZ_OBJ)) \
-	$(addsuffix /*/*/*.d,$(UNIT_OBJ) $(FUZZ_OBJ)))
+-include $(wildcard $(foreach o,$(UNIT_OBJ) $(FUZZ_OBJ),\
+	$(o)/*/*.d $(o)/*/*/*.d))
 
 # objects FOLDER,FILE: of a test and what it names, which may be patterns
 objects = $(patsubst %.c,$(1)/%.o,$(foreach f,$(2) $(call sources,$(2)),\
@@ -220,7 +220,7 @@ $(KVM_TEST): tests/kvm/test_kvm.c $(filter-out $(OBJDIR)/main.o \
 
 # The A64 interpreter against the CPU, for the guest arch as well.
 $(A64_TEST): tests/kvm/test_a64.c tests/kvm/a64_words.c \
-		$(filter $(OBJDIR)/arm/a64%,$(OBJS)) tests/kvm/a64_words.h
+		$(filter $(OBJDIR)/arm/a64/%,$(OBJS)) $(OBJDIR)/vmm/gmem.o tests/kvm/a64_words.h
 	$(call say,CC,$@)
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(LKVM_CPPFLAGS) $(LKVM_CFLAGS) $(CFLAGS) $(LKVM_LDFLAGS) \

@@ -11,9 +11,9 @@
 
 #include "builtin-flash.h"
 #include "lkvm/exit_status.h"
-#include "lkvm/file.h"
-#include "lkvm/log.h"
-#include "lkvm/parse.h"
+#include "lkvm/util/file.h"
+#include "lkvm/util/log.h"
+#include "lkvm/util/parse.h"
 
 #define SYNOPSIS "lkvm flash create [OPTION]... FILE"
 

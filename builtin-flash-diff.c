@@ -5,9 +5,9 @@
 #include <string.h>
 
 #include "builtin-flash.h"
-#include "lkvm/efi_value.h"
-#include "lkvm/log.h"
-#include "lkvm/table.h"
+#include "lkvm/efi/value.h"
+#include "lkvm/util/log.h"
+#include "lkvm/util/table.h"
 
 #define SYNOPSIS "lkvm flash diff [OPTION]... FILE FILE"
 

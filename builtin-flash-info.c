@@ -10,9 +10,9 @@
 
 #include "builtin-flash.h"
 #include "lkvm/exit_status.h"
-#include "lkvm/file_lock.h"
-#include "lkvm/log.h"
-#include "lkvm/parse.h"
+#include "lkvm/util/file_lock.h"
+#include "lkvm/util/log.h"
+#include "lkvm/util/parse.h"
 
 #define SYNOPSIS "lkvm flash info [OPTION]... FILE"
 

@@ -5,10 +5,10 @@
 #include <string.h>
 
 #include "builtin-flash.h"
-#include "lkvm/efi_value.h"
+#include "lkvm/efi/value.h"
 #include "lkvm/exit_status.h"
-#include "lkvm/log.h"
-#include "lkvm/table.h"
+#include "lkvm/util/log.h"
+#include "lkvm/util/table.h"
 
 /* As many short names of GUIDs as a list tells the meaning of. */
 #define MAX_NAMES 64

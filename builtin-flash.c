@@ -4,13 +4,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "builtin.h"
 #include "builtin-flash.h"
-#include "lkvm/efi_text.h"
-#include "lkvm/efi_value.h"
+#include "builtin.h"
+#include "lkvm/efi/text.h"
+#include "lkvm/efi/value.h"
 #include "lkvm/exit_status.h"
-#include "lkvm/file.h"
-#include "lkvm/log.h"
+#include "lkvm/util/file.h"
+#include "lkvm/util/log.h"
 
 /* More than any bank; files are read as a whole. */
 #define MAX_FILE (16 * SZ_16M)

@@ -3,9 +3,9 @@
 #ifndef BUILTIN_FLASH_H
 #define BUILTIN_FLASH_H
 
-#include "lkvm/efi_vars.h"
-#include "lkvm/json.h"
-#include "lkvm/options.h"
+#include "lkvm/efi/vars.h"
+#include "lkvm/util/json.h"
+#include "lkvm/util/options.h"
 
 /* A file in memory, with what is known of it. */
 struct flash_image {

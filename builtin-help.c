@@ -5,7 +5,7 @@
 
 #include "builtin.h"
 #include "lkvm/exit_status.h"
-#include "lkvm/log.h"
+#include "lkvm/util/log.h"
 
 int cmd_version(int argc, char *const argv[])
 {

@@ -10,15 +10,15 @@
 #include <unistd.h>
 
 #include "builtin.h"
+#include "lkvm/arm/machine.h"
+#include "lkvm/chardev/terminal.h"
+#include "lkvm/config/fw_cfg.h"
 #include "lkvm/exit_status.h"
-#include "lkvm/flash_store.h"
-#include "lkvm/fw_cfg_boot.h"
-#include "lkvm/fw_cfg_config.h"
-#include "lkvm/log.h"
-#include "lkvm/machine.h"
-#include "lkvm/options.h"
-#include "lkvm/parse.h"
-#include "lkvm/terminal.h"
+#include "lkvm/hw/flash/store.h"
+#include "lkvm/hw/fw_cfg/boot.h"
+#include "lkvm/util/log.h"
+#include "lkvm/util/options.h"
+#include "lkvm/util/parse.h"
 
 #define NS_PER_SECOND 1000000000ULL
 #define MAX_TIMEOUT   (100ULL * 365 * 24 * 3600)

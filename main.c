@@ -7,7 +7,7 @@
 
 #include "builtin.h"
 #include "lkvm/exit_status.h"
-#include "lkvm/log.h"
+#include "lkvm/util/log.h"
 
 static const struct {
 	const char *name;

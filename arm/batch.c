@@ -5,10 +5,10 @@
 #include <sys/ioctl.h>
 
 #include "batch.h"
-#include "lkvm/a64.h"
-#include "lkvm/log.h"
+#include "lkvm/arm/a64/a64.h"
+#include "lkvm/arm/a64/stage1.h"
+#include "lkvm/util/log.h"
 #include "machine.h"
-#include "stage1.h"
 
 #define PAGE_MASK (~(u64)(SZ_4K - 1))
 

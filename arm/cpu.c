@@ -7,7 +7,7 @@
 #include <sys/ioctl.h>
 
 #include "batch.h"
-#include "lkvm/log.h"
+#include "lkvm/util/log.h"
 #include "machine.h"
 
 #define CORE_REG_X(n) \

@@ -7,7 +7,7 @@
  */
 #include <errno.h>
 
-#include "lkvm/log.h"
+#include "lkvm/util/log.h"
 #include "machine.h"
 
 static bool has(struct machine *machine, int cap)

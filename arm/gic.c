@@ -5,7 +5,7 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
-#include "lkvm/log.h"
+#include "lkvm/util/log.h"
 #include "machine.h"
 
 /* arm,gic.yaml: bits 15:8 of a PPI's flags are the CPUs it is wired to. */

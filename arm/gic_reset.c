@@ -8,7 +8,7 @@
 #include <string.h>
 #include <sys/ioctl.h>
 
-#include "lkvm/log.h"
+#include "lkvm/util/log.h"
 #include "machine.h"
 
 #define GICD_CTLR 0x0000

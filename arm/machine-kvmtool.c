@@ -3,8 +3,8 @@
  * kvmtool's machine, as its users, EDK2's ArmVirtKvmTool platform and
  * kvm-unit-tests expect it.
  */
-#include "lkvm/mc146818.h"
-#include "lkvm/uart16550.h"
+#include "lkvm/hw/mc146818.h"
+#include "lkvm/hw/serial/uart16550.h"
 #include "machine.h"
 
 static int add_uart(struct machine *machine, const struct device_place *place,

@@ -3,9 +3,9 @@
 #include <errno.h>
 #include <inttypes.h>
 
-#include "lkvm/cfi_flash.h"
-#include "lkvm/gicv2m.h"
-#include "lkvm/log.h"
+#include "lkvm/hw/cfi_flash.h"
+#include "lkvm/hw/gicv2m.h"
+#include "lkvm/util/log.h"
 #include "machine.h"
 
 struct irq_line machine_spi(struct machine *machine, u32 number,

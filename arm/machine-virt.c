@@ -6,10 +6,10 @@
  * hw/arm/virt.c, whose documentation leaves them to the device tree, while
  * firmware has some of them built in: flash, RAM, UART.
  */
-#include "lkvm/fw_cfg.h"
-#include "lkvm/pl011.h"
-#include "lkvm/pl031.h"
-#include "lkvm/pl061.h"
+#include "lkvm/hw/fw_cfg/fw_cfg.h"
+#include "lkvm/hw/pl031.h"
+#include "lkvm/hw/pl061.h"
+#include "lkvm/hw/serial/pl011.h"
 #include "machine.h"
 
 static int add_uart(struct machine *machine, struct chardev *chr)

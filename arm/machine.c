@@ -7,9 +7,9 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "lkvm/json.h"
-#include "lkvm/log.h"
-#include "lkvm/pl061.h"
+#include "lkvm/hw/pl061.h"
+#include "lkvm/util/json.h"
+#include "lkvm/util/log.h"
 #include "machine.h"
 
 /* api.rst, KVM_CREATE_VM: without the capability the limit is 40 bits. */

@@ -3,10 +3,10 @@
 #ifndef ARM_MACHINE_H
 #define ARM_MACHINE_H
 
-#include "lkvm/boot_file.h"
-#include "lkvm/acpi.h"
-#include "lkvm/fdt.h"
-#include "lkvm/machine.h"
+#include "lkvm/arm/boot/boot_file.h"
+#include "lkvm/arm/machine.h"
+#include "lkvm/arm/tables/acpi.h"
+#include "lkvm/vmm/fdt.h"
 
 /* A range of guest physical addresses. */
 struct addr_range {

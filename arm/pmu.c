@@ -10,8 +10,8 @@
 #include <string.h>
 #include <sys/ioctl.h>
 
-#include "lkvm/log.h"
-#include "lkvm/parse.h"
+#include "lkvm/util/log.h"
+#include "lkvm/util/parse.h"
 #include "machine.h"
 
 #define PMU_DIR "/sys/bus/event_source/devices"

@@ -12,7 +12,7 @@
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 
-#include "lkvm/log.h"
+#include "lkvm/util/log.h"
 #include "machine.h"
 
 /* The largest pages a host may have; each of the two slots is one. */

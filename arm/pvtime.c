@@ -8,7 +8,7 @@
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 
-#include "lkvm/log.h"
+#include "lkvm/util/log.h"
 #include "machine.h"
 
 #define PVTIME_RECORD 64

@@ -10,7 +10,7 @@
 #include <sys/vfs.h>
 #include <unistd.h>
 
-#include "lkvm/log.h"
+#include "lkvm/util/log.h"
 #include "machine.h"
 
 /* <linux/magic.h>'s HUGETLBFS_MAGIC; that header is not in every libc. */

@@ -8,7 +8,7 @@
 #include <string.h>
 #include <sys/ioctl.h>
 
-#include "lkvm/log.h"
+#include "lkvm/util/log.h"
 #include "machine.h"
 
 static int set_mp_state(struct vcpu *vcpu, u32 state)

@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "lkvm/cfi_chip.h"
+#include "lkvm/hw/cfi_chip.h"
 
 /* P30 data sheet, "Command Codes and Descriptions". Only DQ7..0 count. */
 enum cfi_command {

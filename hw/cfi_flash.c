@@ -5,9 +5,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "lkvm/cfi_flash.h"
-#include "lkvm/fdt.h"
-#include "lkvm/json.h"
+#include "lkvm/hw/cfi_flash.h"
+#include "lkvm/util/json.h"
+#include "lkvm/vmm/fdt.h"
 
 #define BUS_WIDTH 4 /* bytes: chip 0 on bits 15:0, chip 1 on bits 31:16 */
 #define IDLE_NS	  1000000000ULL

@@ -2,7 +2,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
-#include "lkvm/gicv2m.h"
+#include "lkvm/hw/gicv2m.h"
 
 /* DEN0029, "GICv2m Architecture", register summary. */
 #define MSI_TYPER	    0x008

@@ -9,8 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "lkvm/fdt.h"
-#include "lkvm/mc146818.h"
+#include "lkvm/hw/mc146818.h"
+#include "lkvm/vmm/fdt.h"
 
 #define RTC_SECONDS 0x00
 #define RTC_MINUTES 0x02

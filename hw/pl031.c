@@ -7,8 +7,8 @@
 #include <errno.h>
 #include <stdlib.h>
 
-#include "lkvm/fdt.h"
-#include "lkvm/pl031.h"
+#include "lkvm/hw/pl031.h"
+#include "lkvm/vmm/fdt.h"
 
 #define PERIPH_ID 0x00041031
 

@@ -7,9 +7,9 @@
 #include <linux/input-event-codes.h>
 #include <stdlib.h>
 
-#include "lkvm/fdt.h"
-#include "lkvm/json.h"
-#include "lkvm/pl061.h"
+#include "lkvm/hw/pl061.h"
+#include "lkvm/util/json.h"
+#include "lkvm/vmm/fdt.h"
 
 #define PERIPH_ID 0x00041061
 

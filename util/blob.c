@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "lkvm/blob.h"
+#include "lkvm/util/blob.h"
 
 #define FIRST_ROOM 256
 

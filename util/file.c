@@ -5,7 +5,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "lkvm/file.h"
+#include "lkvm/util/file.h"
 
 /* The first buffer for a file that does not tell its size. */
 #define FIRST_SIZE SZ_4K

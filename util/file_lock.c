@@ -9,8 +9,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "lkvm/file.h"
-#include "lkvm/file_lock.h"
+#include "lkvm/util/file.h"
+#include "lkvm/util/file_lock.h"
 
 #define PATH_SIZE 64
 #define MAX_FILE  SZ_64K /* of a file of procfs */

@@ -5,7 +5,7 @@
 #include <unistd.h>
 #include <zlib.h>
 
-#include "lkvm/gzip.h"
+#include "lkvm/util/gzip.h"
 
 #define BUF_SIZE SZ_64K
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include <inttypes.h>
 
-#include "lkvm/json.h"
+#include "lkvm/util/json.h"
 
 #define NUMBERS_PER_LINE 16
 

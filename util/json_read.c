@@ -3,8 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "lkvm/json.h"
-#include "lkvm/json_read.h"
+#include "lkvm/util/json.h"
+#include "lkvm/util/json_read.h"
 
 /*
  * Works on a copy of the text, which ends in a zero: no token goes over that.

@@ -6,7 +6,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "lkvm/log.h"
+#include "lkvm/util/log.h"
 
 #define LINE_SIZE 1024
 

@@ -4,9 +4,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "lkvm/log.h"
-#include "lkvm/options.h"
-#include "lkvm/parse.h"
+#include "lkvm/util/log.h"
+#include "lkvm/util/options.h"
+#include "lkvm/util/parse.h"
 
 #define NAME_SIZE 64
 

@@ -2,7 +2,7 @@
 #include <errno.h>
 #include <string.h>
 
-#include "lkvm/parse.h"
+#include "lkvm/util/parse.h"
 
 #define MIB_SHIFT 20
 

@@ -2,7 +2,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
-#include "lkvm/table.h"
+#include "lkvm/util/table.h"
 
 #define MAX_COLUMNS 16
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-#include "lkvm/device.h"
-#include "lkvm/json.h"
+#include "lkvm/util/json.h"
+#include "lkvm/vmm/device.h"
 
 void device_list_init(struct device_list *list)
 {

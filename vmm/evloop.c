@@ -7,7 +7,7 @@
 #include <sys/timerfd.h>
 #include <unistd.h>
 
-#include "lkvm/evloop.h"
+#include "lkvm/vmm/evloop.h"
 
 /* More than there ever are sources. */
 #define POLL_MAX 64

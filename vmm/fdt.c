@@ -7,8 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "lkvm/fdt.h"
-#include "lkvm/log.h"
+#include "lkvm/util/log.h"
+#include "lkvm/vmm/fdt.h"
 
 #define FIRST_SIZE SZ_4K
 #define MAX_SIZE   SZ_1M

@@ -2,7 +2,7 @@
 #include <errno.h>
 #include <string.h>
 
-#include "lkvm/gmem.h"
+#include "lkvm/vmm/gmem.h"
 
 int gmem_add(struct gmem *mem, u64 gpa, u64 size, void *hva)
 {

@@ -3,9 +3,9 @@
 #include <string.h>
 #include <sys/ioctl.h>
 
-#include "lkvm/irq.h"
-#include "lkvm/log.h"
-#include "lkvm/vm.h"
+#include "lkvm/util/log.h"
+#include "lkvm/vmm/irq.h"
+#include "lkvm/vmm/vm.h"
 
 /* KVM_IRQ_LINE's number of an SPI: Documentation/virt/kvm/api.rst, 4.25. */
 static u32 spi_line(u32 gsi)

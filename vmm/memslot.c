@@ -4,9 +4,9 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
-#include "lkvm/log.h"
-#include "lkvm/memslot.h"
-#include "lkvm/vm.h"
+#include "lkvm/util/log.h"
+#include "lkvm/vmm/memslot.h"
+#include "lkvm/vmm/vm.h"
 
 void memslot_ids_init(struct memslot_ids *ids)
 {

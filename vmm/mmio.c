@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "lkvm/mmio.h"
+#include "lkvm/vmm/mmio.h"
 
 void mmio_bus_init(struct mmio_bus *bus)
 {

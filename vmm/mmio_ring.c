@@ -4,8 +4,8 @@
 #include <string.h>
 #include <sys/ioctl.h>
 
-#include "lkvm/mmio_ring.h"
-#include "lkvm/vm.h"
+#include "lkvm/vmm/mmio_ring.h"
+#include "lkvm/vmm/vm.h"
 
 /*
  * As many writes exit before mappings are given up for their sake, which is

@@ -10,8 +10,8 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "lkvm/log.h"
-#include "lkvm/vm.h"
+#include "lkvm/util/log.h"
+#include "lkvm/vmm/vm.h"
 #include "vcpu.h"
 
 #define KICK_SIGNAL    (SIGRTMIN)

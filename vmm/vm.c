@@ -7,8 +7,8 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
-#include "lkvm/log.h"
-#include "lkvm/vm.h"
+#include "lkvm/util/log.h"
+#include "lkvm/vmm/vm.h"
 #include "vcpu.h"
 
 static const char *const exit_names[] = {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* SOURCES: arm/a64.c arm/a64_alu.c arm/a64_bits.c arm/a64_branch.c */
-/* SOURCES: arm/a64_mem.c */
+/* SOURCES: arm/a64/a64.c arm/a64/alu.c arm/a64/bits.c arm/a64/branch.c */
+/* SOURCES: arm/a64/mem.c */
 /*
  * The A64 interpreter with any words for code and any registers. It must not
  * touch but what it was given, and must not have changed anything where it
@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "lkvm/a64.h"
+#include "lkvm/arm/a64/a64.h"
 
 #define CODE   0x400000ULL /* one page */
 #define MEM    0x800000ULL /* two pages, the second is read-only */

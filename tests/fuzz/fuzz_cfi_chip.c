@@ -3,7 +3,7 @@
 /* One flash chip under random bus cycles; effects stay where they belong. */
 #include <stdlib.h>
 
-#include "lkvm/cfi_chip.h"
+#include "lkvm/hw/cfi_chip.h"
 
 #define WORDS  0x2000
 #define BLOCK  0x400

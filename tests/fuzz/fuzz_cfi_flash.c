@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* SOURCES: hw/cfi_flash.c hw/cfi_chip.c hw/flash_store.c hw/flash_open.c */
-/* SOURCES: hw/flash_file.c hw/flash_template.c hw/flash_fault.c util/file.c */
+/* SOURCES: hw/cfi_flash.c hw/cfi_chip.c hw/flash/store.c hw/flash/open.c */
+/* SOURCES: hw/flash/file.c hw/flash/template.c hw/flash/fault.c util/file.c */
 /* SOURCES: util/gzip.c vmm/fdt.c util/json.c util/log.c vmm/mmio.c */
 /* SOURCES: vmm/mmio_ring.c vmm/evloop.c */
 /*
@@ -15,8 +15,8 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "lkvm/cfi_flash.h"
-#include "lkvm/vm.h"
+#include "lkvm/hw/cfi_flash.h"
+#include "lkvm/vmm/vm.h"
 
 #define BASE	0x2000000
 #define SIZE	0x4000

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* clang-format off */
-/* SOURCES: util/efi_vars.c util/efi_ftw.c util/efi_guid.c util/efi_text.c */
-/* SOURCES: util/efi_value.c util/efi_devpath.c util/efi_cert.c util/efi_x509.c */
+/* SOURCES: efi/vars.c efi/ftw.c efi/guid.c efi/text.c */
+/* SOURCES: efi/value.c efi/devpath.c efi/cert.c efi/x509.c */
 /* SOURCES: util/json.c */
 /* clang-format on */
 /*
@@ -14,8 +14,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "lkvm/efi_value.h"
-#include "lkvm/efi_vars.h"
+#include "lkvm/efi/value.h"
+#include "lkvm/efi/vars.h"
 
 #define HEADERS	  (72 + EFI_STORE_HEADER_SIZE)
 #define MAX_INPUT 16384

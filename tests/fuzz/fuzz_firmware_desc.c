@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* SOURCES: util/firmware_desc.c util/json_read.c util/json.c */
+/* SOURCES: arm/boot/firmware_desc.c util/json_read.c util/json.c */
 /* Any bytes as a firmware's descriptor, for a few wishes. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "lkvm/firmware_desc.h"
-#include "lkvm/json_read.h"
+#include "lkvm/arm/boot/firmware_desc.h"
+#include "lkvm/util/json_read.h"
 
 int LLVMFuzzerTestOneInput(const u8 *data, size_t size);
 

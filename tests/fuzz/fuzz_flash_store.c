@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* clang-format off */
-/* SOURCES: hw/flash_store.c hw/flash_open.c hw/flash_file.c */
-/* SOURCES: hw/flash_template.c hw/flash_config.c util/file.c util/gzip.c */
+/* SOURCES: hw/flash/store.c hw/flash/open.c hw/flash/file.c */
+/* SOURCES: hw/flash/template.c config/flash.c util/file.c util/gzip.c */
 /* SOURCES: util/parse.c */
 /* clang-format on */
 /*
@@ -17,8 +17,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "lkvm/flash_store.h"
-#include "lkvm/log.h"
+#include "lkvm/hw/flash/store.h"
+#include "lkvm/util/log.h"
 
 #define BLOCK  SZ_4K
 #define WINDOW SZ_64K

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* SOURCES: hw/fw_cfg.c hw/fw_cfg_items.c vmm/mmio.c vmm/gmem.c vmm/fdt.c */
+/* SOURCES: hw/fw_cfg/fw_cfg.c hw/fw_cfg/items.c vmm/mmio.c vmm/gmem.c */
+/* SOURCES: vmm/fdt.c */
 /* SOURCES: util/log.c util/json.c */
 /*
  * fw_cfg under random accesses and transfers. What comes out of items is
@@ -9,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "lkvm/fw_cfg.h"
+#include "lkvm/hw/fw_cfg/fw_cfg.h"
 
 #define BASE	 0x1000
 #define SELECTOR (BASE + 8)

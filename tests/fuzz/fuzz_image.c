@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* SOURCES: arm/boot_file.c arm/image.c arm/image_file.c util/file.c */
+/* SOURCES: arm/boot/boot_file.c arm/boot/image.c arm/boot/image_file.c */
+/* SOURCES: util/file.c */
 /* SOURCES: util/gzip.c */
 /* Any bytes as a kernel, an initrd and firmware, into RAM of a bounded size. */
 #include <stdarg.h>
@@ -9,8 +10,8 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "lkvm/image.h"
-#include "lkvm/log.h"
+#include "lkvm/arm/boot/image.h"
+#include "lkvm/util/log.h"
 
 #define SZ_16K (16 * SZ_1K)
 

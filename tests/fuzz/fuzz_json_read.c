@@ -9,8 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "lkvm/json.h"
-#include "lkvm/json_read.h"
+#include "lkvm/util/json.h"
+#include "lkvm/util/json_read.h"
 
 int LLVMFuzzerTestOneInput(const u8 *data, size_t size);
 

@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "lkvm/mc146818.h"
+#include "lkvm/hw/mc146818.h"
 
 #define YEARS (366 * 86400LL)
 

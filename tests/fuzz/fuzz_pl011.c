@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* SOURCES: hw/pl011.c hw/serial_input.c vmm/mmio.c vmm/fdt.c util/json.c */
+/* SOURCES: hw/serial/pl011.c hw/serial/input.c vmm/mmio.c vmm/fdt.c */
+/* SOURCES: util/json.c */
 /* SOURCES: util/log.c */
 /*
  * PL011 under random accesses, input and resets. The backend numbers its
@@ -7,7 +8,7 @@
  */
 #include <string.h>
 
-#include "lkvm/pl011.h"
+#include "lkvm/hw/serial/pl011.h"
 
 #define UART	       pl011
 #define UART_FIFO_SIZE PL011_FIFO_SIZE

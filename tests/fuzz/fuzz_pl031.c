@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "lkvm/pl031.h"
+#include "lkvm/hw/pl031.h"
 #include "tests/unit/timer_stub.h"
 
 #define SECOND 1000000000ULL

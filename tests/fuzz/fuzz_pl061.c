@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "lkvm/pl061.h"
+#include "lkvm/hw/pl061.h"
 #include "tests/unit/timer_stub.h"
 
 enum {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* SOURCES: hw/uart16550.c hw/serial_input.c vmm/mmio.c vmm/fdt.c */
+/* SOURCES: hw/serial/uart16550.c hw/serial/input.c vmm/mmio.c vmm/fdt.c */
 /* SOURCES: util/json.c util/log.c */
 /*
  * 16550A under random accesses, input and resets. The backend numbers its
@@ -8,7 +8,7 @@
 #include <linux/serial_reg.h>
 #include <string.h>
 
-#include "lkvm/uart16550.h"
+#include "lkvm/hw/serial/uart16550.h"
 
 #define UART	       uart16550
 #define UART_FIFO_SIZE UART16550_FIFO_SIZE

@@ -8,8 +8,8 @@
 
 #include <stdlib.h>
 
-#include "lkvm/mmio.h"
-#include "lkvm/serial_input.h"
+#include "lkvm/hw/serial/input.h"
+#include "lkvm/vmm/mmio.h"
 
 static struct {
 	struct chardev chr;

@@ -3,7 +3,7 @@
 #ifndef A64_WORDS_H
 #define A64_WORDS_H
 
-#include "lkvm/util.h"
+#include "lkvm/util/util.h"
 
 /* What an instruction needs to do no harm when it is run for real. */
 enum word_kind {

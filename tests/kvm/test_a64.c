@@ -20,7 +20,7 @@
 #include <ucontext.h>
 
 #include "a64_words.h"
-#include "lkvm/a64.h"
+#include "lkvm/arm/a64/a64.h"
 
 #define BRK	 0xd4200000
 #define BATCH	 256 /* slots */

@@ -17,8 +17,8 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "lkvm/log.h"
-#include "lkvm/machine.h"
+#include "lkvm/arm/machine.h"
+#include "lkvm/util/log.h"
 
 /* As in tests/guest/irqfd.c. */
 #define EDGE_DOORBELL  0x03000000

@@ -9,7 +9,7 @@
 #include <stdint.h>
 #include <cmocka.h>
 
-#include "lkvm/a64.h"
+#include "lkvm/arm/a64/a64.h"
 
 #define CODE	 0x0000000000010000ULL
 #define MEM	 0xffff000000020000ULL

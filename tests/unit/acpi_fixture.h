@@ -3,7 +3,7 @@
 #ifndef TESTS_ACPI_FIXTURE_H
 #define TESTS_ACPI_FIXTURE_H
 
-#include "lkvm/acpi.h"
+#include "lkvm/arm/tables/acpi.h"
 
 #define POWER_KEY 3
 

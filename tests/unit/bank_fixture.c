@@ -5,7 +5,7 @@
 #include <unistd.h>
 
 #include "bank_fixture.h"
-#include "lkvm/vm.h"
+#include "lkvm/vmm/vm.h"
 
 struct fakes fake;
 struct cfi_flash *flash, *flash2;

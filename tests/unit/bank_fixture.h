@@ -4,8 +4,8 @@
 #define TESTS_BANK_FIXTURE_H
 
 #include "flash_fixture.h"
-#include "lkvm/cfi_flash.h"
-#include "lkvm/vm.h"
+#include "lkvm/hw/cfi_flash.h"
+#include "lkvm/vmm/vm.h"
 
 #define BASE 0x2000000
 #define SIZE SZ_1M /* of the bank that setup() makes */

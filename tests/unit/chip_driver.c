@@ -7,7 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "lkvm/cfi_chip.h"
+#include "lkvm/hw/cfi_chip.h"
 
 enum op {
 	OP_WRITE,

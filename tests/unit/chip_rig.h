@@ -10,7 +10,7 @@
 
 #include <cmocka.h>
 
-#include "lkvm/cfi_chip.h"
+#include "lkvm/hw/cfi_chip.h"
 
 #define WORDS  0x40000 /* one chip of a bank of 1 MiB ... */
 #define BLOCK  0x4000  /* ... with blocks of 64 KiB */

@@ -10,7 +10,7 @@
 
 #include <cmocka.h>
 
-#include "lkvm/efi_vars.h"
+#include "lkvm/efi/vars.h"
 
 #define VOLUME_LENGTH 0x3000
 #define VOLUME_HEADER 72

@@ -8,7 +8,7 @@
 #include <unistd.h>
 
 #include "flash_fixture.h"
-#include "lkvm/log.h"
+#include "lkvm/util/log.h"
 
 char messages[4096];
 unsigned int nr_fatal;

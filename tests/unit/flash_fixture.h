@@ -10,7 +10,7 @@
 
 #include <cmocka.h>
 
-#include "lkvm/flash_store.h"
+#include "lkvm/hw/flash/store.h"
 
 #define BLOCK  SZ_64K
 #define WINDOW SZ_1M

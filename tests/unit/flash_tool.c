@@ -2,8 +2,8 @@
 /* clang-format off */
 /* SOURCES: builtin-flash.c builtin-flash-create.c builtin-flash-info.c */
 /* SOURCES: builtin-flash-vars.c builtin-flash-diff.c */
-/* SOURCES: util/efi_vars.c util/efi_ftw.c util/efi_guid.c util/efi_text.c */
-/* SOURCES: util/efi_value.c util/efi_devpath.c util/efi_cert.c util/efi_x509.c */
+/* SOURCES: efi/vars.c efi/ftw.c efi/guid.c efi/text.c */
+/* SOURCES: efi/value.c efi/devpath.c efi/cert.c efi/x509.c */
 /* SOURCES: util/file.c util/file_lock.c util/json.c util/log.c util/options.c */
 /* SOURCES: util/parse.c util/table.c */
 /* clang-format on */

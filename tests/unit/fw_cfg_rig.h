@@ -10,7 +10,7 @@
 
 #include <cmocka.h>
 
-#include "lkvm/fw_cfg.h"
+#include "lkvm/hw/fw_cfg/fw_cfg.h"
 
 #define BASE	 0x09020000
 #define DATA	 BASE

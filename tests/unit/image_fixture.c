@@ -6,7 +6,7 @@
 #include <unistd.h>
 
 #include "image_fixture.h"
-#include "lkvm/log.h"
+#include "lkvm/util/log.h"
 
 char fatal[1024];
 unsigned int nr_fatal;

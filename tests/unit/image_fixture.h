@@ -10,7 +10,7 @@
 
 #include <cmocka.h>
 
-#include "lkvm/image.h"
+#include "lkvm/arm/boot/image.h"
 
 #define RAM_SIZE    (4 * SZ_1M)
 #define TEXT_OFFSET 0x10000

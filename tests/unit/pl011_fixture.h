@@ -3,7 +3,7 @@
 #ifndef TESTS_PL011_FIXTURE_H
 #define TESTS_PL011_FIXTURE_H
 
-#include "lkvm/pl011.h"
+#include "lkvm/hw/serial/pl011.h"
 
 #define BASE  0x9000000
 #define GSI   1

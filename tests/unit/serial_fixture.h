@@ -16,8 +16,8 @@
 #include <string.h>
 #include <cmocka.h>
 
-#include "lkvm/chardev.h"
-#include "lkvm/mmio.h"
+#include "lkvm/chardev/chardev.h"
+#include "lkvm/vmm/mmio.h"
 
 /* One port with a backend that holds what is still to be delivered. */
 struct port {

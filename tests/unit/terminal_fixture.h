@@ -20,8 +20,8 @@
 #include <unistd.h>
 #include <cmocka.h>
 
-#include "lkvm/log.h"
-#include "lkvm/terminal.h"
+#include "lkvm/chardev/terminal.h"
+#include "lkvm/util/log.h"
 
 /* Whoever hangs dies by SIGALRM and does not hold up the rest. */
 #define PATIENCE 30

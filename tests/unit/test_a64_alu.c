@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* SOURCES: arm/a64.c arm/a64_alu.c arm/a64_bits.c arm/a64_branch.c */
-/* SOURCES: arm/a64_mem.c tests/unit/a64_fixture.c */
+/* SOURCES: arm/a64/a64.c arm/a64/alu.c arm/a64/bits.c arm/a64/branch.c */
+/* SOURCES: arm/a64/mem.c tests/unit/a64_fixture.c */
 /*
  * A64 instructions on registers, one by one, and those that are not carried
  * out. The words are those of GNU as.

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* clang-format off */
-/* SOURCES: tests/unit/acpi_fixture.c util/aml.c util/aml_resource.c */
-/* SOURCES: util/blob.c arm/acpi.c arm/acpi_check.c arm/acpi_dsdt.c */
-/* SOURCES: arm/acpi_iort.c arm/acpi_loader.c arm/acpi_madt.c */
-/* SOURCES: arm/acpi_pcie.c arm/acpi_pptt.c arm/acpi_serial.c */
-/* SOURCES: arm/acpi_table.c */
+/* SOURCES: tests/unit/acpi_fixture.c arm/tables/aml.c arm/tables/aml_resource.c */
+/* SOURCES: util/blob.c arm/tables/acpi.c arm/tables/acpi_check.c arm/tables/acpi_dsdt.c */
+/* SOURCES: arm/tables/acpi_iort.c arm/tables/acpi_loader.c arm/tables/acpi_madt.c */
+/* SOURCES: arm/tables/acpi_pcie.c arm/tables/acpi_pptt.c arm/tables/acpi_serial.c */
+/* SOURCES: arm/tables/acpi_table.c */
 /* WRAP: realloc */
 /* clang-format on */
 /*
@@ -20,8 +20,8 @@
 #include <string.h>
 #include <cmocka.h>
 
-#include "lkvm/log.h"
 #include "acpi_fixture.h"
+#include "lkvm/util/log.h"
 
 #define FOREVER 1000000
 

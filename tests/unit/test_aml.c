@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* SOURCES: util/aml.c util/aml_resource.c util/blob.c */
+/* SOURCES: arm/tables/aml.c arm/tables/aml_resource.c util/blob.c */
 /* The AML writer: encodings of ACPI 6.5, chapter 20, byte by byte. */
 #include <errno.h>
 #include <setjmp.h>
@@ -10,7 +10,7 @@
 #include <string.h>
 #include <cmocka.h>
 
-#include "lkvm/aml.h"
+#include "lkvm/arm/tables/aml.h"
 
 struct code {
 	struct blob blob;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* SOURCES: arm/batch.c arm/stage1.c arm/a64*.c vmm/mmio.c vmm/gmem.c */
+/* SOURCES: arm/batch.c arm/a64/?*.c vmm/mmio.c vmm/gmem.c */
 /* WRAP: ioctl */
 /*
  * A vCPU whose registers, page tables, code and device are all here: what a

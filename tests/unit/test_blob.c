@@ -11,7 +11,7 @@
 #include <string.h>
 #include <cmocka.h>
 
-#include "lkvm/blob.h"
+#include "lkvm/util/blob.h"
 
 static bool no_memory;
 

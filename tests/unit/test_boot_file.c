@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* SOURCES: arm/boot_file.c arm/image_file.c util/file.c util/gzip.c */
-/* SOURCES: tests/unit/image_fixture.c arm/image.c */
+/* SOURCES: arm/boot/boot_file.c arm/boot/image_file.c util/file.c */
+/* SOURCES: util/gzip.c */
+/* SOURCES: tests/unit/image_fixture.c arm/boot/image.c */
 /* A file that is loaded again: what it held at first, or an error. */
 #include <errno.h>
 #include <fcntl.h>

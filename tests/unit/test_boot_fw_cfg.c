@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* SOURCES: arm/boot-fw_cfg.c arm/boot_file.c arm/image.c arm/image_file.c */
-/* SOURCES: hw/fw_cfg.c hw/fw_cfg_items.c vmm/mmio.c vmm/gmem.c vmm/fdt.c */
+/* SOURCES: arm/boot/fw_cfg_items.c arm/boot/boot_file.c arm/boot/image.c */
+/* SOURCES: arm/boot/image_file.c */
+/* SOURCES: hw/fw_cfg/fw_cfg.c hw/fw_cfg/items.c vmm/mmio.c vmm/gmem.c */
+/* SOURCES: vmm/fdt.c */
 /* SOURCES: util/file.c util/gzip.c util/json.c tests/unit/fw_cfg_rig.c */
-/* SOURCES: arm/boot-cmdline.c hw/fw_cfg_boot.c */
+/* SOURCES: arm/boot/cmdline.c hw/fw_cfg/boot.c */
 /* Kernel, initrd and command line, as firmware finds them in fw_cfg. */
 #include <endian.h>
 #include <errno.h>
@@ -16,8 +18,8 @@
 
 #include "arm/machine.h"
 #include "fw_cfg_rig.h"
-#include "lkvm/fw_cfg_boot.h"
-#include "lkvm/fw_cfg_config.h"
+#include "lkvm/config/fw_cfg.h"
+#include "lkvm/hw/fw_cfg/boot.h"
 
 #define SIZE  0x1234 /* of a kernel, but for its header */
 #define ALONG 0x1000 /* into RAM: out of the DMA structure's way */

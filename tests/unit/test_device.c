@@ -10,8 +10,8 @@
 #include <string.h>
 #include <cmocka.h>
 
-#include "lkvm/device.h"
-#include "lkvm/json.h"
+#include "lkvm/util/json.h"
+#include "lkvm/vmm/device.h"
 
 struct fdt_writer {
 	char log[64];

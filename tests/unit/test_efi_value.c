@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* clang-format off */
-/* SOURCES: util/efi_value.c util/efi_devpath.c util/efi_cert.c util/efi_x509.c */
-/* SOURCES: util/efi_vars.c util/efi_guid.c util/efi_text.c util/json.c util/efi_ftw.c */
+/* SOURCES: efi/value.c efi/devpath.c efi/cert.c efi/x509.c */
+/* SOURCES: efi/vars.c efi/guid.c efi/text.c util/json.c efi/ftw.c */
 /* SOURCES: tests/unit/efi_fixture.c */
 /* clang-format on */
 /* Values as text, and as JSON. */
@@ -9,10 +9,10 @@
 #include <string.h>
 
 #include "efi_fixture.h"
-#include "lkvm/efi_cert.h"
-#include "lkvm/efi_devpath.h"
-#include "lkvm/efi_text.h"
-#include "lkvm/efi_value.h"
+#include "lkvm/efi/cert.h"
+#include "lkvm/efi/devpath.h"
+#include "lkvm/efi/text.h"
+#include "lkvm/efi/value.h"
 
 /* For literals, whose zero at the end does not count. */
 #define BYTES(s) (const u8 *)(s), sizeof(s) - 1

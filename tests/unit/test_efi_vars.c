@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* clang-format off */
-/* SOURCES: util/efi_vars.c util/efi_ftw.c util/efi_guid.c util/efi_text.c util/json.c */
+/* SOURCES: efi/vars.c efi/ftw.c efi/guid.c efi/text.c util/json.c */
 /* SOURCES: tests/unit/efi_fixture.c */
 /* clang-format on */
 /* Variable stores: which records count, and what damage does. */
@@ -8,7 +8,7 @@
 #include <string.h>
 
 #include "efi_fixture.h"
-#include "lkvm/efi_text.h"
+#include "lkvm/efi/text.h"
 
 #define HALF	0x7f
 #define ADDED	0x3f

@@ -15,7 +15,7 @@
 #include <unistd.h>
 #include <cmocka.h>
 
-#include "lkvm/evloop.h"
+#include "lkvm/vmm/evloop.h"
 
 /* A loop that hangs fails by SIGALRM and does not hold up the rest. */
 #define PATIENCE 60

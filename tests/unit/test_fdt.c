@@ -12,8 +12,8 @@
 #include <libfdt.h>
 #include <cmocka.h>
 
-#include "lkvm/fdt.h"
-#include "lkvm/log.h"
+#include "lkvm/util/log.h"
+#include "lkvm/vmm/fdt.h"
 
 #define NR_NODES 300
 #define FOREVER	 1000000

@@ -13,7 +13,7 @@
 
 #include <cmocka.h>
 
-#include "lkvm/file.h"
+#include "lkvm/util/file.h"
 
 /*
  * These take the place of libc's functions in this program. While a plan is

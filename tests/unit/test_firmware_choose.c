@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* SOURCES: arm/firmware.c */
+/* SOURCES: arm/boot/firmware.c */
 /* Which firmware a machine starts, and the banks that come of it. */
 #include <errno.h>
 #include <setjmp.h>
@@ -9,8 +9,8 @@
 #include <cmocka.h>
 
 #include "arm/machine.h"
-#include "lkvm/firmware_desc.h"
-#include "lkvm/image.h"
+#include "lkvm/arm/boot/firmware_desc.h"
+#include "lkvm/arm/boot/image.h"
 
 #define FLASH_FILE "/firmware/for-flash"
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* SOURCES: util/firmware_desc.c util/json_read.c util/json.c */
+/* SOURCES: arm/boot/firmware_desc.c util/json_read.c util/json.c */
 /* What makes a firmware's descriptor fit. */
 #include <errno.h>
 #include <setjmp.h>
@@ -10,8 +10,8 @@
 #include <string.h>
 #include <cmocka.h>
 
-#include "lkvm/firmware_desc.h"
-#include "lkvm/json_read.h"
+#include "lkvm/arm/boot/firmware_desc.h"
+#include "lkvm/util/json_read.h"
 
 #define SPLIT	  BIT(FIRMWARE_SPLIT)
 #define COMBINED  BIT(FIRMWARE_COMBINED)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* SOURCES: util/firmware_find.c util/firmware_desc.c util/json_read.c */
+/* SOURCES: arm/boot/firmware_find.c arm/boot/firmware_desc.c */
+/* SOURCES: util/json_read.c */
 /* SOURCES: util/json.c util/file.c */
 /* Which of the installed firmware descriptors counts. */
 #include <errno.h>
@@ -15,8 +16,8 @@
 #include <unistd.h>
 #include <cmocka.h>
 
-#include "lkvm/firmware_desc.h"
-#include "lkvm/log.h"
+#include "lkvm/arm/boot/firmware_desc.h"
+#include "lkvm/util/log.h"
 
 static char root[64];
 static char messages[4096];

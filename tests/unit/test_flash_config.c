@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* SOURCES: hw/flash_config.c util/parse.c tests/unit/flash_fixture.c */
+/* SOURCES: config/flash.c util/parse.c tests/unit/flash_fixture.c */
 /* The argument of --flash. */
 #include <errno.h>
 #include <stdio.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* SOURCES: hw/flash_fault.c */
+/* SOURCES: hw/flash/fault.c */
 /* Which command goes wrong, and what half of one leaves. */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -8,7 +8,7 @@
 
 #include <cmocka.h>
 
-#include "lkvm/flash_fault.h"
+#include "lkvm/hw/flash/fault.h"
 
 #define MAX_WORDS 16384 /* an erase block of 64 KiB */
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* SOURCES: hw/flash_store.c hw/flash_open.c hw/flash_file.c */
-/* SOURCES: hw/flash_template.c util/file.c util/gzip.c */
+/* SOURCES: hw/flash/store.c hw/flash/open.c hw/flash/file.c */
+/* SOURCES: hw/flash/template.c util/file.c util/gzip.c */
 /* SOURCES: tests/unit/flash_fixture.c */
 /* WRAP: fstat ioctl fcntl lseek mmap pwrite */
 /* Opening the file of a flash bank: sizes, kinds of files, locks, content. */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* SOURCES: hw/cfi_flash.c hw/cfi_chip.c hw/flash_store.c hw/flash_open.c */
-/* SOURCES: hw/flash_file.c hw/flash_template.c hw/flash_fault.c util/file.c */
+/* SOURCES: hw/cfi_flash.c hw/cfi_chip.c hw/flash/store.c hw/flash/open.c */
+/* SOURCES: hw/flash/file.c hw/flash/template.c hw/flash/fault.c util/file.c */
 /* SOURCES: util/gzip.c util/json.c vmm/fdt.c vmm/mmio.c */
 /* SOURCES: vmm/mmio_ring.c vmm/evloop.c */
 /* SOURCES: tests/unit/bank_fixture.c tests/unit/flash_fixture.c */

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* SOURCES: hw/fw_cfg.c hw/fw_cfg_items.c vmm/mmio.c vmm/gmem.c vmm/fdt.c */
+/* SOURCES: hw/fw_cfg/fw_cfg.c hw/fw_cfg/items.c vmm/mmio.c vmm/gmem.c */
+/* SOURCES: vmm/fdt.c */
 /* SOURCES: util/log.c util/json.c tests/unit/fw_cfg_rig.c */
 /* fw_cfg as a guest sees it: registers and DMA. */
 #include <endian.h>
@@ -11,8 +12,8 @@
 #include <string.h>
 
 #include "fw_cfg_rig.h"
-#include "lkvm/fdt.h"
-#include "lkvm/json.h"
+#include "lkvm/util/json.h"
+#include "lkvm/vmm/fdt.h"
 
 #define OPT   0x8000 /* a key that nothing else has */
 #define ALONG 0x1000 /* into RAM: out of the structure's way */

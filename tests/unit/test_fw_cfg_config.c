@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* SOURCES: hw/fw_cfg_config.c hw/fw_cfg.c hw/fw_cfg_items.c util/parse.c */
+/* SOURCES: config/fw_cfg.c hw/fw_cfg/fw_cfg.c hw/fw_cfg/items.c util/parse.c */
 /* SOURCES: util/file.c util/json.c vmm/mmio.c vmm/gmem.c vmm/fdt.c */
-/* SOURCES: hw/flash_config.c tests/unit/flash_fixture.c */
+/* SOURCES: config/flash.c tests/unit/flash_fixture.c */
 /* SOURCES: tests/unit/fw_cfg_rig.c */
 /* The argument of --fw-cfg, and the files that come of it. */
 #include <errno.h>
@@ -11,7 +11,7 @@
 
 #include "flash_fixture.h"
 #include "fw_cfg_rig.h"
-#include "lkvm/fw_cfg_config.h"
+#include "lkvm/config/fw_cfg.h"
 
 static struct fw_cfg_config config;
 

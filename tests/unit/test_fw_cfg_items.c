@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* SOURCES: hw/fw_cfg.c hw/fw_cfg_items.c vmm/mmio.c vmm/gmem.c vmm/fdt.c */
+/* SOURCES: hw/fw_cfg/fw_cfg.c hw/fw_cfg/items.c vmm/mmio.c vmm/gmem.c */
+/* SOURCES: vmm/fdt.c */
 /* SOURCES: util/log.c util/json.c tests/unit/fw_cfg_rig.c */
 /* WRAP: realloc */
 /* fw_cfg as the machine fills it: keys, names, the directory, ownership. */

@@ -8,7 +8,7 @@
 #include <string.h>
 #include <cmocka.h>
 
-#include "lkvm/gicv2m.h"
+#include "lkvm/hw/gicv2m.h"
 
 #define BASE   0x3ffcf000
 #define SPI    64 /* the first, which is INTID 96 */

@@ -8,7 +8,7 @@
 #include <string.h>
 #include <cmocka.h>
 
-#include "lkvm/gmem.h"
+#include "lkvm/vmm/gmem.h"
 
 #define LOW  0x80000000ULL
 #define HIGH (LOW + SZ_4K)

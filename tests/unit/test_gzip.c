@@ -15,7 +15,7 @@
 
 #include <cmocka.h>
 
-#include "lkvm/gzip.h"
+#include "lkvm/util/gzip.h"
 
 #define SIZE 200000
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* SOURCES: arm/boot_file.c arm/image.c arm/image_file.c util/file.c */
+/* SOURCES: arm/boot/boot_file.c arm/boot/image.c arm/boot/image_file.c */
+/* SOURCES: util/file.c */
 /* SOURCES: util/gzip.c */
 /* SOURCES: tests/unit/image_fixture.c */
 /* What a kernel or firmware file is taken for, and where it ends up. */

@@ -9,7 +9,7 @@
 #include <string.h>
 #include <cmocka.h>
 
-#include "lkvm/json.h"
+#include "lkvm/util/json.h"
 
 struct text {
 	struct json_writer json;

@@ -10,7 +10,7 @@
 #include <string.h>
 #include <cmocka.h>
 
-#include "lkvm/json_read.h"
+#include "lkvm/util/json_read.h"
 
 /* Of a size of its own, so that ASan sees a byte too far. */
 static int read_bytes(const char *text, size_t len, struct json_value **root,

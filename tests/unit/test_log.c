@@ -13,7 +13,7 @@
 #include <unistd.h>
 #include <cmocka.h>
 
-#include "lkvm/log.h"
+#include "lkvm/util/log.h"
 
 #define NR_THREADS 4
 #define PER_THREAD 1000

@@ -9,8 +9,8 @@
 #include <libfdt.h>
 #include <cmocka.h>
 
-#include "lkvm/fdt.h"
-#include "lkvm/mc146818.h"
+#include "lkvm/hw/mc146818.h"
+#include "lkvm/vmm/fdt.h"
 
 #define BASE 0x1010000
 

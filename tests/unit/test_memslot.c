@@ -9,8 +9,8 @@
 #include <string.h>
 #include <cmocka.h>
 
-#include "lkvm/log.h"
-#include "lkvm/vm.h"
+#include "lkvm/util/log.h"
+#include "lkvm/vmm/vm.h"
 
 #define VM_FD 1234
 #define GPA   0x02000000

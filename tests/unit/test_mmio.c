@@ -9,7 +9,7 @@
 #include <string.h>
 #include <cmocka.h>
 
-#include "lkvm/mmio.h"
+#include "lkvm/vmm/mmio.h"
 
 #define NR_THREADS 4
 #define PER_PAGE   100

@@ -13,7 +13,7 @@
 #include <string.h>
 #include <cmocka.h>
 
-#include "lkvm/vm.h"
+#include "lkvm/vmm/vm.h"
 
 #define BASE   0x2000000
 #define SIZE   0x10000

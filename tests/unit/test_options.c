@@ -9,8 +9,8 @@
 
 #include <cmocka.h>
 
-#include "lkvm/log.h"
-#include "lkvm/options.h"
+#include "lkvm/util/log.h"
+#include "lkvm/util/options.h"
 
 #define MAX_ARGS 16
 

@@ -8,7 +8,7 @@
 
 #include <cmocka.h>
 
-#include "lkvm/parse.h"
+#include "lkvm/util/parse.h"
 
 #define UNTOUCHED 0x5a5a5a5a5a5a5a5aULL
 

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* SOURCES: hw/pl011.c hw/serial_input.c vmm/mmio.c vmm/fdt.c util/json.c */
+/* SOURCES: hw/serial/pl011.c hw/serial/input.c vmm/mmio.c vmm/fdt.c */
+/* SOURCES: util/json.c */
 /* SOURCES: util/log.c */
 /* PL011: registers, output, loopback mode and the interrupts of both. */
 #include <libfdt.h>
 
-#include "lkvm/fdt.h"
-#include "lkvm/json.h"
+#include "lkvm/util/json.h"
+#include "lkvm/vmm/fdt.h"
 #include "pl011_fixture.h"
 
 static void expect_power_on(struct port *p)

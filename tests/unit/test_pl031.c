@@ -8,8 +8,8 @@
 #include <libfdt.h>
 #include <cmocka.h>
 
-#include "lkvm/fdt.h"
-#include "lkvm/pl031.h"
+#include "lkvm/hw/pl031.h"
+#include "lkvm/vmm/fdt.h"
 #include "timer_stub.h"
 
 #define BASE   0x9010000

@@ -8,9 +8,9 @@
 #include <libfdt.h>
 #include <cmocka.h>
 
-#include "lkvm/fdt.h"
-#include "lkvm/json.h"
-#include "lkvm/pl061.h"
+#include "lkvm/hw/pl061.h"
+#include "lkvm/util/json.h"
+#include "lkvm/vmm/fdt.h"
 #include "timer_stub.h"
 
 #define BASE	0x9030000

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* SOURCES: hw/serial_input.c */
+/* SOURCES: hw/serial/input.c */
 /* What is sent to a UART waits for a guest that listens, and is never lost. */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -8,7 +8,7 @@
 #include <string.h>
 #include <cmocka.h>
 
-#include "lkvm/serial_input.h"
+#include "lkvm/hw/serial/input.h"
 
 #define SIZE 4
 #define AWAY 0 /* the capacity while the guest does not listen */

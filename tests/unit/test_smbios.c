@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* SOURCES: arm/smbios.c util/blob.c */
+/* SOURCES: arm/tables/smbios.c util/blob.c */
 /* WRAP: realloc */
 /*
  * SMBIOS structures, read as DSP0134 has them. What dmidecode thinks of them:
@@ -14,8 +14,8 @@
 #include <string.h>
 #include <cmocka.h>
 
-#include "lkvm/log.h"
-#include "lkvm/smbios.h"
+#include "lkvm/arm/tables/smbios.h"
+#include "lkvm/util/log.h"
 
 #define FOREVER 1000000
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* SOURCES: arm/stage1.c vmm/gmem.c */
+/* SOURCES: arm/a64/stage1.c vmm/gmem.c */
 /*
  * Page tables are written here from the manual's formats (Arm ARM, D8.3), for
  * each granule, and then walked.
@@ -11,7 +11,7 @@
 
 #include <cmocka.h>
 
-#include "arm/stage1.h"
+#include "include/lkvm/arm/a64/stage1.h"
 
 #define RAM	 0x80000000ULL
 #define RAM_SIZE SZ_2M

@@ -9,7 +9,7 @@
 #include <string.h>
 #include <cmocka.h>
 
-#include "lkvm/table.h"
+#include "lkvm/util/table.h"
 
 static void add(struct table *table, const char *const *cells, size_t count)
 {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* SOURCES: vmm/terminal.c vmm/evloop.c */
+/* SOURCES: chardev/terminal.c vmm/evloop.c */
 /* The console's input from pipes and files: flow control, order, ends. */
 #include "terminal_fixture.h"
 

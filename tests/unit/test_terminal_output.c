@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* SOURCES: vmm/terminal.c vmm/evloop.c */
+/* SOURCES: chardev/terminal.c vmm/evloop.c */
 /* The console's output, stuck readers, and descriptors that are odd. */
 #include "terminal_fixture.h"
 

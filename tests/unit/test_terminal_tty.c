@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* SOURCES: vmm/terminal.c vmm/evloop.c */
+/* SOURCES: chardev/terminal.c vmm/evloop.c */
 /*
  * The console on a terminal: keys, settings, job control. The program under
  * test is a job of a little shell, which owns the pseudo terminal; this test

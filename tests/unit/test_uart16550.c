@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* SOURCES: hw/uart16550.c hw/serial_input.c vmm/mmio.c vmm/fdt.c */
+/* SOURCES: hw/serial/uart16550.c hw/serial/input.c vmm/mmio.c vmm/fdt.c */
 /* SOURCES: util/json.c util/log.c */
 /* 16550A: registers, interrupts, what drivers probe. */
 #include <libfdt.h>
 
-#include "lkvm/fdt.h"
-#include "lkvm/json.h"
+#include "lkvm/util/json.h"
+#include "lkvm/vmm/fdt.h"
 #include "uart_fixture.h"
 
 #define NO_IRQ	0x01

@@ -11,7 +11,7 @@
 #include <unistd.h>
 #include <cmocka.h>
 
-#include "lkvm/vm.h"
+#include "lkvm/vmm/vm.h"
 #include "vmm/vcpu.h"
 
 #define MS 1000000ULL

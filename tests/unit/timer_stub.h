@@ -5,7 +5,7 @@
 
 #include <errno.h>
 
-#include "lkvm/evloop.h"
+#include "lkvm/vmm/evloop.h"
 
 static struct {
 	struct evloop *loop;

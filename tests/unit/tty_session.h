@@ -24,8 +24,8 @@
 #include <unistd.h>
 #include <cmocka.h>
 
-#include "lkvm/log.h"
-#include "lkvm/terminal.h"
+#include "lkvm/chardev/terminal.h"
+#include "lkvm/util/log.h"
 
 #define PONG  '\x81'
 #define QUIT  '\x82'

@@ -5,7 +5,7 @@
 
 #include <linux/serial_reg.h>
 
-#include "lkvm/uart16550.h"
+#include "lkvm/hw/serial/uart16550.h"
 
 #define BASE 0x1000000
 #define GSI  5

@@ -1,0 +1,135 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The A64 interpreter's loop: fetch, decode once, carry out.
+ *
+ * A decoded instruction depends on its word only, and its word is compared with
+ * the guest's memory each time. So nothing has to be told of code that changes.
+ */
+#include <string.h>
+
+#include "decode.h"
+
+/* DDI 0487, C5.2, SPSR_EL1: software step, illegal state, BTYPE, AArch32. */
+#define PSTATE_UNFIT (BIT(21) | BIT(20) | BIT(11) | BIT(10) | BIT(4))
+
+#define NO_PAGE 1 /* no page's address */
+
+/* Main encoding table, DDI 0487, C4.1: by op1, bits 28:25 of the word. */
+static const struct a64_class *const groups[16][3] = {
+	[0x4] = { a64_loads_stores },
+	[0x5] = { a64_alu_reg, a64_bits_reg },
+	[0x6] = { a64_loads_stores },
+	[0x8] = { a64_alu_imm, a64_bits_imm },
+	[0x9] = { a64_alu_imm, a64_bits_imm },
+	[0xa] = { a64_branches },
+	[0xb] = { a64_branches },
+	[0xc] = { a64_loads_stores },
+	[0xd] = { a64_alu_reg, a64_bits_reg },
+	[0xe] = { a64_loads_stores },
+};
+
+static u64 stop(struct a64_cpu *cpu, const struct a64_insn *insn)
+{
+	(void)cpu;
+	(void)insn;
+	return A64_STOP;
+}
+
+u64 a64_nop(struct a64_cpu *cpu, const struct a64_insn *insn)
+{
+	(void)cpu;
+	(void)insn;
+	return A64_NEXT;
+}
+
+/* ConditionHolds() of DDI 0487, for flags NZCV. */
+static bool holds(unsigned int cond, unsigned int nzcv)
+{
+	bool n = nzcv & 8, z = nzcv & 4, c = nzcv & 2, v = nzcv & 1;
+	const bool positive[8] = { z,	c, n, v, c && !z, n == v, n == v && !z,
+				   true };
+
+	return positive[cond >> 1] != (cond & 1 && cond != 15);
+}
+
+u16 a64_condition(unsigned int cond)
+{
+	u16 mask = 0;
+
+	for (unsigned int nzcv = 0; nzcv < 16; nzcv++)
+		if (holds(cond, nzcv))
+			mask |= 1 << nzcv;
+	return mask;
+}
+
+static const struct a64_class *find_class(u32 word)
+{
+	const struct a64_class *const *tables = groups[a64_bits(word, 28, 25)];
+
+	for (; *tables; tables++)
+		for (const struct a64_class *c = *tables; c->decode; c++)
+			if ((word & c->mask) == c->value)
+				return c;
+	return NULL;
+}
+
+static __attribute__((noinline)) void decode(struct a64_insn *insn, u32 word)
+{
+	const struct a64_class *class = find_class(word);
+
+	*insn = (struct a64_insn) { .word = word };
+	if (!class || !class->decode(insn, word))
+		insn->run = stop;
+}
+
+static __attribute__((noinline)) bool turn_page(struct a64_cpu *cpu)
+{
+	cpu->page = cpu->ops->code(cpu, cpu->pc);
+	cpu->page_va = cpu->page ? ALIGN_DOWN(cpu->pc, A64_PAGE) : NO_PAGE;
+	return cpu->page;
+}
+
+/* The instruction at pc; NULL: none may be run there. */
+static inline const struct a64_insn *fetch(struct a64_cpu *cpu)
+{
+	struct a64_insn *insn = &cpu->cache[cpu->pc / 4 % A64_CACHE];
+	const void *at;
+	u32 word;
+
+	if (ALIGN_DOWN(cpu->pc, A64_PAGE) != cpu->page_va && !turn_page(cpu))
+		return NULL;
+	at = cpu->page + cpu->pc % A64_PAGE;
+	word = __atomic_load_n((const u32 *)at, __ATOMIC_RELAXED);
+	if (word != insn->word)
+		decode(insn, word);
+	return insn;
+}
+
+void a64_init(struct a64_cpu *cpu, const struct a64_ops *ops, void *opaque)
+{
+	memset(cpu, 0, sizeof(*cpu));
+	cpu->ops = ops;
+	cpu->opaque = opaque;
+	for (size_t i = 0; i < A64_CACHE; i++)
+		cpu->cache[i].run = stop; /* UDF #0, that is */
+}
+
+u64 a64_run(struct a64_cpu *cpu)
+{
+	u64 done = 0;
+
+	if (cpu->pstate & PSTATE_UNFIT || cpu->pc % 4)
+		return 0;
+	cpu->page_va = NO_PAGE;
+	while (cpu->left) {
+		const struct a64_insn *insn = fetch(cpu);
+		u64 step = insn ? insn->run(cpu, insn) : A64_STOP;
+
+		if (step == A64_STOP)
+			break;
+		cpu->pc += step;
+		cpu->left -= cpu->left != 0;
+		done++;
+	}
+	return done;
+}

@@ -1,0 +1,263 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Puts kernel, initrd and firmware into RAM and decides where they and the
+ * device tree go.
+ */
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "arm/machine.h"
+#include "lkvm/arm/boot/image.h"
+#include "lkvm/hw/cfi_flash.h"
+#include "lkvm/util/log.h"
+
+/* booting.rst (arm64): at most 2 MiB, and in no 2 MiB that something shares. */
+#define DTB_MAX_SIZE SZ_2M
+
+/*
+ * Old kernels map only this much from the start of RAM before they read the
+ * tree, and 32-bit ones have no more low memory: kvmtool keeps to it as well.
+ */
+#define LOW_RAM	   (512 * SZ_1M)
+#define LOW_RAM_32 (256 * SZ_1M)
+
+/* Left free behind a kernel that does not say how much it needs. */
+#define UNKNOWN_KERNEL_ROOM (64 * SZ_1M)
+
+static u8 *ram_ptr(struct machine *machine, u64 gpa)
+{
+	return (u8 *)machine->ram_hva + (gpa - machine->ram.base);
+}
+
+static u64 ram_end(const struct machine *machine)
+{
+	return machine->ram.base + machine->ram.size;
+}
+
+/*
+ * The initrd goes between what is loaded already and the device tree, or,
+ * where it does not fit, behind the device tree.
+ */
+static int load_initrd(struct machine *machine, u64 low)
+{
+	const char *path = machine->config->initrd;
+	struct boot_file *file = &machine->initrd_file;
+	u64 end = machine->dtb.base;
+	u64 size;
+	int ret;
+
+	if (!path)
+		return 0;
+	ret = boot_file_open(file, path, "initrd", machine->ram.size);
+	if (ret)
+		return ret;
+	low = ALIGN_UP(low, SZ_64K);
+	if (low >= end || file->size > end - low) {
+		low = machine->dtb.base + machine->dtb.size;
+		end = ram_end(machine);
+	}
+	if (low >= end) {
+		pr_fatal("initrd %s: no RAM is left for it; see --mem", path);
+		return -ENOSPC;
+	}
+	ret = file_load(file, ram_ptr(machine, low), end - low, &size);
+	if (ret)
+		return ret;
+	machine->initrd = (struct addr_range) { .base = low, .size = size };
+	return 0;
+}
+
+/* The end of what the kernel may overwrite before it knows about the initrd. */
+static u64 kernel_end(struct machine *machine, const struct image *img,
+		      bool known)
+{
+	u64 start = machine->ram.base + img->text_offset;
+	u64 end = start + img->image_size;
+	u64 room = (machine->dtb.base - machine->ram.base) / 2;
+
+	if (known)
+		return end;
+	return MAX(end, machine->ram.base + MIN(room, UNKNOWN_KERNEL_ROOM));
+}
+
+static int place_dtb_high(struct machine *machine)
+{
+	u64 low = machine->features.aarch32 ? LOW_RAM_32 : LOW_RAM;
+	u64 end = machine->ram.base + MIN(machine->ram.size, low);
+
+	if (end - machine->ram.base < 2 * DTB_MAX_SIZE) {
+		pr_fatal("--mem: %" PRIu64 " MiB of RAM are too few for a "
+			 "kernel and its device tree",
+			 machine->ram.size / SZ_1M);
+		return -ENOSPC;
+	}
+	machine->dtb.base = ALIGN_DOWN(end - DTB_MAX_SIZE, DTB_MAX_SIZE);
+	machine->dtb.size = DTB_MAX_SIZE;
+	return 0;
+}
+
+static int load_kernel(struct machine *machine)
+{
+	struct boot_file *file = &machine->kernel;
+	struct image img;
+	u64 loaded;
+	bool known;
+	int ret = boot_file_open(file, machine->config->kernel, "kernel",
+				 machine->ram.size);
+
+	if (!ret)
+		ret = image_open(&img, file, machine->features.aarch32);
+	if (ret)
+		return ret;
+	ret = place_dtb_high(machine);
+	if (ret)
+		goto out;
+	if (img.kind != IMAGE_FLAT)
+		boot_check_cmdline(machine);
+	known = img.image_size && img.kind == IMAGE_ARM64;
+	ret = image_load(&img, machine->ram_hva,
+			 machine->dtb.base - machine->ram.base, &loaded);
+	if (ret)
+		goto out;
+	machine->entry = machine->ram.base + img.text_offset;
+	pr_debug("kernel at 0x%" PRIx64 ", %" PRIu64 " bytes", machine->entry,
+		 loaded);
+	ret = load_initrd(machine, kernel_end(machine, &img, known));
+out:
+	image_close(&img);
+	return ret;
+}
+
+/* The tree goes to the next 2 MiB behind the firmware, as with kvmtool. */
+static int load_firmware(struct machine *machine)
+{
+	const struct vm_config *config = machine->config;
+	u64 base = config->firmware_address ?: machine->ram.base;
+	u64 size, footprint, room;
+	int ret;
+
+	if (!range_within(base, 1, machine->ram.base, machine->ram.size) ||
+	    !IS_ALIGNED(base, SZ_4K)) {
+		pr_fatal("--firmware-address 0x%" PRIx64 ": want a multiple of "
+			 "4096 in RAM, which is 0x%" PRIx64 " to 0x%" PRIx64,
+			 base, machine->ram.base, ram_end(machine) - 1);
+		return -EINVAL;
+	}
+	room = ram_end(machine) - base;
+	ret = boot_file_open(&machine->firmware, config->firmware, "firmware",
+			     machine->ram.size);
+	if (!ret)
+		ret = file_load(&machine->firmware, ram_ptr(machine, base),
+				room, &size);
+	if (!ret)
+		ret = image_check_firmware(config->firmware,
+					   ram_ptr(machine, base), size, room,
+					   &footprint);
+	if (ret)
+		return ret;
+	machine->entry = base;
+	machine->dtb.base = ALIGN_UP(base + footprint, DTB_MAX_SIZE);
+	machine->dtb.size = DTB_MAX_SIZE;
+	if (!range_within(machine->dtb.base, machine->dtb.size,
+			  machine->ram.base, machine->ram.size)) {
+		pr_fatal("firmware %s: no RAM is left behind it for the "
+			 "device tree; see --mem and --firmware-address",
+			 config->firmware);
+		return -ENOSPC;
+	}
+	/* With a kernel both go through fw_cfg. */
+	if (config->kernel)
+		return 0;
+	return load_initrd(machine, machine->dtb.base + machine->dtb.size);
+}
+
+/*
+ * EDK2's ArmVirtQemu and U-Boot look for the tree at the start of RAM. EDK2 has
+ * its first stack 496 KiB behind that.
+ */
+#define FLASH_DTB_MAX (496 * SZ_1K)
+
+static int check_code(const struct machine *machine)
+{
+	const struct flash_store *store = &machine->first_bank->store;
+	u32 first;
+
+	memcpy(&first, store->array, sizeof(first));
+	if (first && first != UINT32_MAX)
+		return 0;
+	pr_fatal("flash %s: there is no code at its start; name a --kernel, a "
+		 "--firmware, or a bank of code before it",
+		 store->path);
+	return -ENOEXEC;
+}
+
+/* The CPU begins with the first word of the first bank. */
+static int start_in_flash(struct machine *machine)
+{
+	const struct vm_config *config = machine->config;
+	int ret = check_code(machine);
+
+	if (ret)
+		return ret;
+	if (config->initrd && !config->kernel) {
+		pr_fatal("--initrd: firmware that runs from flash takes it "
+			 "with a --kernel only");
+		return -EINVAL;
+	}
+	machine->entry = machine->first_bank->region.base;
+	machine->dtb.base = machine->ram.base;
+	machine->dtb.size = FLASH_DTB_MAX;
+	return 0;
+}
+
+/*
+ * With firmware, or --nodefaults, exactly what the user said; else a console
+ * as well.
+ */
+static int build_cmdline(struct machine *machine)
+{
+	const struct vm_config *config = machine->config;
+	bool defaults = !config->nodefaults && machine->boot == BOOT_KERNEL;
+	const char *params = config->params ? config->params : "";
+	const char *console = machine->type->console;
+
+	if (machine->cmdline)
+		return 0;
+	if (asprintf(&machine->cmdline, "%s%s%s%s", defaults ? "console=" : "",
+		     defaults ? console : "", defaults && *params ? " " : "",
+		     params) < 0) {
+		machine->cmdline = NULL;
+		pr_fatal("out of memory");
+		return -ENOMEM;
+	}
+	return 0;
+}
+
+int boot_load(struct machine *machine)
+{
+	int ret = build_cmdline(machine);
+
+	if (ret)
+		return ret;
+	switch (machine->boot) {
+	case BOOT_FLASH:
+		return start_in_flash(machine);
+	case BOOT_RAM_FIRMWARE:
+		return load_firmware(machine);
+	case BOOT_KERNEL:
+		break;
+	}
+	return load_kernel(machine);
+}
+
+void boot_destroy(struct machine *machine)
+{
+	boot_file_close(&machine->kernel);
+	boot_file_close(&machine->initrd_file);
+	boot_file_close(&machine->firmware);
+	free(machine->cmdline);
+	machine->cmdline = NULL;
+}

@@ -1,0 +1,127 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Which firmware starts, from where, and the banks of flash that go with it. */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "arm/machine.h"
+#include "lkvm/arm/boot/firmware_desc.h"
+#include "lkvm/arm/boot/image.h"
+#include "lkvm/util/log.h"
+
+/* Code is not written to, and may be shared by any number of guests. */
+static int insert_code(struct machine *machine, const char *path)
+{
+	struct flash_config *flash = machine->flash;
+	size_t len = strlen(path);
+
+	if (len >= sizeof(flash->path)) {
+		pr_fatal("--firmware %s: the name is too long", path);
+		return -ENAMETOOLONG;
+	}
+	memmove(flash + 1, flash, machine->nr_flash * sizeof(*flash));
+	memset(flash, 0, sizeof(*flash));
+	memcpy(flash->path, path, len + 1);
+	flash->readonly = true;
+	machine->nr_flash++;
+	machine->boot = BOOT_FLASH;
+	return 0;
+}
+
+/*
+ * Where the user wants the variables, or, for who does not care, a throw-away
+ * copy of those that new machines have.
+ */
+static void choose_vars(struct machine *machine,
+			const struct firmware_files *files)
+{
+	struct flash_config *vars = machine->flash;
+
+	if (!machine->nr_flash) {
+		machine->nr_flash = 1;
+		memcpy(vars->path, files->vars, sizeof(vars->path));
+		vars->snapshot = true;
+		pr_info("firmware: without --flash its variables are not kept");
+	} else if (!*vars->template && !vars->create && !vars->readonly &&
+		   !vars->snapshot) {
+		memcpy(vars->template, files->vars, sizeof(vars->template));
+	}
+}
+
+/*
+ * Not one that starts only what vendors have signed: what lkvm's users boot is
+ * their own.
+ */
+static int choose_installed(struct machine *machine)
+{
+	static const char *const without[] = { "enrolled-keys", "secure-boot",
+					       NULL };
+	const struct firmware_wish wish = {
+		.architecture = "aarch64",
+		.machine = machine->type->name,
+		.modes = BIT(FIRMWARE_SPLIT),
+		.without = without,
+	};
+	struct firmware_files files;
+	int ret = firmware_desc_find(&wish, &files);
+
+	if (ret == -ENOMEM)
+		pr_fatal("out of memory");
+	if (ret)
+		return ret;
+	pr_debug("firmware: %s, by %s", files.code, files.descriptor);
+	choose_vars(machine, &files);
+	return insert_code(machine, files.code);
+}
+
+static int choose_named(struct machine *machine)
+{
+	const struct vm_config *config = machine->config;
+	int ret;
+
+	machine->boot = BOOT_RAM_FIRMWARE;
+	if (!machine->type->starts_in_flash ||
+	    !image_runs_from_flash(config->firmware))
+		return 0;
+	ret = insert_code(machine, config->firmware);
+	if (!ret && machine->nr_flash == 1)
+		pr_info("firmware %s: without --flash it has no place for its "
+			"variables, and EDK2 does not start",
+			config->firmware);
+	return ret;
+}
+
+/* Who thinks it is started, or checks the kernel's signature, has to know. */
+static void choose_none(struct machine *machine)
+{
+	bool kernel = machine->config->kernel;
+
+	machine->boot = kernel ? BOOT_KERNEL : BOOT_FLASH;
+	if (kernel && machine->nr_flash && machine->type->starts_in_flash &&
+	    image_runs_from_flash(machine->flash[0].path))
+		pr_warn("flash %s: the kernel is started without this "
+			"firmware; give it by --firmware to have it start the "
+			"kernel",
+			machine->flash[0].path);
+}
+
+int firmware_choose(struct machine *machine)
+{
+	const struct vm_config *config = machine->config;
+	int ret = 0;
+
+	memcpy(machine->flash, config->flash, sizeof(config->flash));
+	machine->nr_flash = config->nr_flash;
+	if (config->firmware_auto)
+		ret = choose_installed(machine);
+	else if (config->firmware)
+		ret = choose_named(machine);
+	else
+		choose_none(machine);
+	if (!ret && config->firmware_address && machine->boot == BOOT_FLASH) {
+		pr_fatal("--firmware-address: firmware %s runs from flash",
+			 machine->flash[0].path);
+		return -EINVAL;
+	}
+	return ret;
+}

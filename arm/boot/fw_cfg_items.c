@@ -1,0 +1,175 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * What firmware reads from fw_cfg. Items of a kernel: QEMU, docs/specs/fw_cfg,
+ * "Kernel Image Load Address, Size, and Data"; EDK2's ArmVirtQemu starts what
+ * it finds there before it looks at anything else.
+ *
+ * Kernel and initrd are read from their files when the guest reads them, so
+ * that they are in memory but once, and in the guest's. A kernel that lkvm has
+ * unpacked, and what cannot be read twice, is in memory all the time.
+ */
+#include <errno.h>
+#include <string.h>
+
+#include "arm/machine.h"
+#include "lkvm/arm/boot/image.h"
+#include "lkvm/arm/boot/image_file.h"
+#include "lkvm/config/fw_cfg.h"
+#include "lkvm/hw/fw_cfg/boot.h"
+#include "lkvm/util/log.h"
+
+/* As where RAM is loaded by us: another content ends the run. */
+static int read_file(struct machine *machine, struct boot_file *file,
+		     u64 offset, void *to, size_t len)
+{
+	int ret = boot_file_read(file, offset, to, len);
+
+	if (ret)
+		vm_request_exit(&machine->vm, VM_EXIT_FAILURE);
+	return ret;
+}
+
+static int read_kernel(void *opaque, u64 offset, void *to, size_t len)
+{
+	struct machine *machine = opaque;
+
+	return read_file(machine, &machine->kernel, offset, to, len);
+}
+
+static int read_initrd(void *opaque, u64 offset, void *to, size_t len)
+{
+	struct machine *machine = opaque;
+
+	return read_file(machine, &machine->initrd_file, offset, to, len);
+}
+
+static int add_items(struct fw_cfg *fw, const struct boot_file *file,
+		     u16 size_key, u16 data_key, struct fw_cfg_data data)
+{
+	int ret;
+
+	data.len = file->size;
+	ret = fw_cfg_add(fw, data_key, &data);
+	if (!ret)
+		ret = fw_cfg_add_u32(fw, size_key, (u32)file->size);
+	if (!ret)
+		return 0;
+	return image_error(file->what, file->path, ret, "%s", strerror(-ret));
+}
+
+/* No firmware has more room for it than RAM, nor fw_cfg for its size. */
+static u64 size_limit(const struct machine *machine)
+{
+	return MIN(machine->ram.size, UINT32_MAX);
+}
+
+static int check_size(const struct machine *machine,
+		      const struct boot_file *file)
+{
+	if (!file->size)
+		return image_error(file->what, file->path, -ENODATA,
+				   "it is empty");
+	if (file->size > size_limit(machine))
+		return image_error(file->what, file->path, -EFBIG,
+				   "it does not fit into the guest's RAM");
+	return 0;
+}
+
+static int add_kernel(struct machine *machine)
+{
+	struct boot_file *file = &machine->kernel;
+	const struct fw_cfg_data data = { .read = read_kernel,
+					  .opaque = machine };
+	u64 limit = size_limit(machine);
+	bool is_linux;
+	int ret;
+
+	ret = boot_file_open(file, machine->config->kernel, "kernel", limit);
+	if (!ret)
+		ret = image_unpack(file, limit);
+	if (!ret)
+		ret = check_size(machine, file);
+	if (!ret)
+		ret = image_check_efi(file, &is_linux);
+	if (ret)
+		return ret;
+	if (is_linux)
+		boot_check_cmdline(machine);
+	return add_items(machine->fw_cfg, file, FW_CFG_KERNEL_SIZE,
+			 FW_CFG_KERNEL_DATA, data);
+}
+
+static int add_initrd(struct machine *machine)
+{
+	struct boot_file *file = &machine->initrd_file;
+	const struct fw_cfg_data data = { .read = read_initrd,
+					  .opaque = machine };
+	int ret;
+
+	if (!machine->config->initrd)
+		return 0;
+	ret = boot_file_open(file, machine->config->initrd, "initrd",
+			     size_limit(machine));
+	if (!ret)
+		ret = check_size(machine, file);
+	if (ret)
+		return ret;
+	return add_items(machine->fw_cfg, file, FW_CFG_INITRD_SIZE,
+			 FW_CFG_INITRD_DATA, data);
+}
+
+static int add_cmdline(struct fw_cfg *fw, const char *cmdline)
+{
+	int ret = fw_cfg_add_u32(fw, FW_CFG_CMDLINE_SIZE,
+				 (u32)strlen(cmdline) + 1);
+
+	if (!ret)
+		ret = fw_cfg_add_string(fw, FW_CFG_CMDLINE_DATA, cmdline);
+	if (ret)
+		pr_fatal("Unable to pass the command line to the firmware: %s",
+			 strerror(-ret));
+	return ret;
+}
+
+static int add_linux(struct machine *machine)
+{
+	int ret = add_kernel(machine);
+
+	if (!ret)
+		ret = add_initrd(machine);
+	return ret ? ret : add_cmdline(machine->fw_cfg, machine->cmdline);
+}
+
+/* What the user gave as a file of its own stays as it is. */
+static int add_boot(struct fw_cfg *fw, const struct vm_config *config)
+{
+	int ret = 0;
+
+	if (config->boot_order)
+		ret = fw_cfg_add_boot_order(fw, config->boot_order);
+	if ((!ret || ret == -EEXIST) && config->has_boot_wait)
+		ret = fw_cfg_add_boot_wait(fw, config->boot_wait);
+	if (ret == -EEXIST)
+		return 0;
+	if (ret)
+		pr_fatal("Unable to tell the firmware what to boot: %s",
+			 strerror(-ret));
+	return ret;
+}
+
+int boot_fill_fw_cfg(struct machine *machine)
+{
+	const struct vm_config *config = machine->config;
+	int ret = 0;
+
+	if (machine->boot != BOOT_KERNEL && config->kernel)
+		ret = add_linux(machine);
+	for (unsigned int i = 0; !ret && i < config->nr_fw_cfg; i++)
+		ret = fw_cfg_config_add(machine->fw_cfg, &config->fw_cfg[i]);
+	if (ret || !machine->fw_cfg)
+		return ret;
+	ret = add_boot(machine->fw_cfg, config);
+	if (!ret && machine->boot != BOOT_KERNEL)
+		ret = boot_add_tables(machine);
+	return ret;
+}

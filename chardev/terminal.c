@@ -1,0 +1,439 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <termios.h>
+#include <unistd.h>
+
+#include "lkvm/chardev/terminal.h"
+#include "lkvm/util/log.h"
+
+#define ESCAPE	 0x01 /* Ctrl-a */
+#define READ_MAX 64UL
+
+/*
+ * The process's terminal, for the handlers that put it back. It is the
+ * process's by nature, like the signals themselves.
+ */
+static struct {
+	_Atomic(int) fd; /* one more than the descriptor; 0: nothing to do */
+	volatile sig_atomic_t saved; /* `cooked` and `raw` are valid */
+	bool installed;		     /* the handlers */
+	struct termios cooked, raw;
+} tty;
+
+/*
+ * Who changes a terminal from the background is stopped, or takes it away
+ * from the shell. One that is not our controlling terminal has no job control.
+ */
+static bool in_foreground(int fd)
+{
+	pid_t group = tcgetpgrp(fd);
+
+	return group < 0 || group == getpgrp();
+}
+
+static void restore_tty(void)
+{
+	int fd = atomic_exchange(&tty.fd, 0) - 1;
+
+	if (fd >= 0 && tty.saved && in_foreground(fd))
+		tcsetattr(fd, TCSANOW, &tty.cooked);
+}
+
+/* Also in a signal handler: all it calls is async-signal-safe. */
+static int enter_raw(int fd)
+{
+	if (!in_foreground(fd))
+		return 0;
+	if (!tty.saved) {
+		if (tcgetattr(fd, &tty.cooked) < 0)
+			return -errno;
+		tty.raw = tty.cooked;
+		cfmakeraw(&tty.raw);
+		/* Our own messages' newlines need what output has. */
+		tty.raw.c_oflag = tty.cooked.c_oflag;
+		tty.saved = 1;
+	}
+	return tcsetattr(fd, TCSANOW, &tty.raw) < 0 ? -errno : 0;
+}
+
+/* For signals that end the process. */
+static void fatal_signal(int sig)
+{
+	restore_tty();
+	/* SA_RESETHAND: now the default action. */
+	raise(sig);
+}
+
+/* Back in the foreground: whoever had the terminal has changed it. */
+static void continued(int sig)
+{
+	int fd = atomic_load(&tty.fd) - 1;
+	int saved_errno = errno;
+
+	(void)sig;
+	if (fd >= 0)
+		enter_raw(fd);
+	errno = saved_errno;
+}
+
+static void install_handlers(void)
+{
+	static const int fatal[] = { SIGSEGV, SIGBUS,  SIGILL, SIGFPE,
+				     SIGABRT, SIGTRAP, SIGSYS };
+	struct sigaction action = { .sa_handler = fatal_signal,
+				    .sa_flags = (int)SA_RESETHAND };
+	struct sigaction cont = { .sa_handler = continued,
+				  .sa_flags = SA_RESTART };
+
+	if (tty.installed)
+		return;
+	tty.installed = true;
+	sigfillset(&action.sa_mask);
+	sigfillset(&cont.sa_mask);
+	for (size_t i = 0; i < ARRAY_SIZE(fatal); i++)
+		sigaction(fatal[i], &action, NULL);
+	sigaction(SIGCONT, &cont, NULL);
+	atexit(restore_tty);
+}
+
+static struct terminal *from_chardev(struct chardev *chr)
+{
+	return container_of(chr, struct terminal, chr);
+}
+
+/* A log that ends early must not look whole. Who has gone is not told. */
+static void write_failed(struct terminal *term, int err)
+{
+	if (err == EPIPE || err == EBADF ||
+	    atomic_exchange(&term->write_failed, true))
+		return;
+	pr_warn("Unable to write the guest's output, some of it is lost: %s",
+		strerror(err));
+}
+
+/*
+ * Blocks as long as the reader on the other end does: the guest waits, as it
+ * would for a slow line. Whoever is gone gets nothing more.
+ */
+static void term_write(struct chardev *chr, const u8 *buf, size_t len)
+{
+	struct terminal *term = from_chardev(chr);
+
+	while (len) {
+		ssize_t n = write(term->out_fd, buf, len);
+
+		if (n > 0) {
+			buf += n;
+			len -= (size_t)n;
+			continue;
+		}
+		if (atomic_load(term->stopping))
+			return;
+		if (n < 0 && errno == EAGAIN) {
+			struct pollfd pfd = { .fd = term->out_fd,
+					      .events = POLLOUT };
+
+			poll(&pfd, 1, -1);
+		} else if (n < 0 && errno != EINTR) {
+			write_failed(term, errno);
+			return;
+		}
+	}
+}
+
+/* Asks the event loop for another turn of input. */
+static void wake(struct terminal *term)
+{
+	const u64 one = 1;
+
+	/* Can only fail by being full, and then it is awake. */
+	if (write(term->again.fd, &one, sizeof(one)) < 0)
+		return;
+}
+
+/*
+ * Bytes of a pipe or file stay there until they can be delivered. A terminal
+ * is read ahead: keys for lkvm have to come through when the guest hangs.
+ */
+static bool wants_input(const struct terminal *term)
+{
+	if (term->eof)
+		return false;
+	return term->is_tty ? term->nr_unread < TERMINAL_TYPED_MAX
+			    : term->accept > 0;
+}
+
+/* Watches stdin if, and only if, its bytes are wanted. */
+static void update_input(struct terminal *term)
+{
+	bool on = wants_input(term);
+
+	if (term->accept && (term->nr_unread || (on && term->always_ready)))
+		wake(term);
+	if (term->always_ready || on == term->input_on)
+		return;
+	/* Not modified to nothing: a hang-up would be told all the same. */
+	if (on)
+		term->input_on = !evloop_add(term->loop, &term->input, EPOLLIN);
+	else
+		term->input_on = evloop_del(term->loop, &term->input) != 0;
+}
+
+static void term_accept(struct chardev *chr, size_t n)
+{
+	struct terminal *term = from_chardev(chr);
+
+	pthread_mutex_lock(&term->lock);
+	term->accept = n;
+	update_input(term);
+	pthread_mutex_unlock(&term->lock);
+}
+
+static void term_unread(struct chardev *chr, const u8 *buf, size_t len)
+{
+	struct terminal *term = from_chardev(chr);
+
+	pthread_mutex_lock(&term->lock);
+	/* No more can come back than went out: the front's FIFO is smaller. */
+	len = MIN(len, sizeof(term->unread) - term->nr_unread);
+	memmove(term->unread + len, term->unread, term->nr_unread);
+	memcpy(term->unread, buf, len);
+	term->nr_unread += len;
+	update_input(term);
+	pthread_mutex_unlock(&term->lock);
+}
+
+static const struct chardev_ops term_ops = {
+	.write = term_write,
+	.accept = term_accept,
+	.unread = term_unread,
+};
+
+/*
+ * Takes the escape sequences out of what was typed: Ctrl-a x quits, Ctrl-a p
+ * presses the power key if there is one, Ctrl-a Ctrl-a is one Ctrl-a, and
+ * before any other key Ctrl-a is swallowed as with kvmtool. Returns how many
+ * bytes are left.
+ */
+static size_t filter_escapes(struct terminal *term, u8 *buf, size_t len)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < len; i++) {
+		u8 c = buf[i];
+
+		if (!term->escape && c == ESCAPE) {
+			term->escape = true;
+			continue;
+		}
+		if (term->escape && c == 'x')
+			term->quit(term);
+		else if (term->escape && c == 'p' && term->power)
+			term->power(term);
+		else
+			buf[kept++] = c;
+		term->escape = false;
+	}
+	return kept;
+}
+
+static size_t take_unread(struct terminal *term, u8 *buf)
+{
+	size_t len = MIN(term->nr_unread, term->accept);
+
+	len = MIN(len, READ_MAX);
+	memcpy(buf, term->unread, len);
+	term->nr_unread -= len;
+	memmove(term->unread, term->unread + len, term->nr_unread);
+	return len;
+}
+
+/*
+ * The event loop must not block: another process that reads the same pipe or
+ * terminal may have been quicker.
+ */
+static bool is_readable(const struct terminal *term)
+{
+	struct pollfd pfd = { .fd = term->in_fd, .events = POLLIN };
+
+	return term->always_ready || poll(&pfd, 1, 0) > 0;
+}
+
+/* Up to `room` bytes, 0 if there are none now or never will be. */
+static size_t read_input(struct terminal *term, u8 *buf, size_t room)
+{
+	ssize_t n;
+
+	if (!is_readable(term))
+		return 0;
+	do {
+		n = read(term->in_fd, buf, MIN(room, READ_MAX));
+	} while (n < 0 && errno == EINTR);
+	if (n > 0)
+		return (size_t)n;
+	if (n < 0 && errno == EAGAIN)
+		return 0;
+	pthread_mutex_lock(&term->lock);
+	term->eof = true;
+	update_input(term);
+	pthread_mutex_unlock(&term->lock);
+	return 0;
+}
+
+/*
+ * Reads a terminal, the only input in which some bytes are for lkvm; the
+ * others wait for the guest behind what it gave back.
+ */
+static void read_keys(struct terminal *term)
+{
+	u8 buf[READ_MAX];
+	size_t len = read_input(term, buf, READ_MAX);
+
+	len = filter_escapes(term, buf, len);
+	pthread_mutex_lock(&term->lock);
+	len = MIN(len, sizeof(term->unread) - term->nr_unread);
+	memcpy(term->unread + term->nr_unread, buf, len);
+	term->nr_unread += len;
+	update_input(term);
+	pthread_mutex_unlock(&term->lock);
+}
+
+static void deliver(struct terminal *term)
+{
+	u8 buf[READ_MAX];
+	size_t room, len;
+	bool eof;
+
+	pthread_mutex_lock(&term->lock);
+	len = take_unread(term, buf);
+	room = term->accept;
+	eof = term->eof;
+	pthread_mutex_unlock(&term->lock);
+	if (!len && room && !eof && !term->is_tty)
+		len = read_input(term, buf, room);
+	if (!len)
+		return;
+	/* Before the call, in which the front says what it takes from now on.
+	 */
+	pthread_mutex_lock(&term->lock);
+	term->accept -= MIN(term->accept, len);
+	pthread_mutex_unlock(&term->lock);
+	if (term->chr.receive)
+		term->chr.receive(&term->chr, buf, len);
+	pthread_mutex_lock(&term->lock);
+	update_input(term);
+	pthread_mutex_unlock(&term->lock);
+}
+
+static void handle_input(struct evloop_source *source, u32 events)
+{
+	struct terminal *term = container_of(source, struct terminal, input);
+
+	(void)events;
+	if (term->is_tty)
+		read_keys(term);
+	deliver(term);
+}
+
+static void handle_again(struct evloop_source *source, u32 events)
+{
+	u64 count;
+
+	(void)events;
+	if (read(source->fd, &count, sizeof(count)) < 0)
+		return;
+	deliver(container_of(source, struct terminal, again));
+}
+
+static int watch(struct terminal *term)
+{
+	int ret = evloop_add(term->loop, &term->again, EPOLLIN);
+
+	if (ret)
+		return ret;
+	ret = evloop_add(term->loop, &term->input, EPOLLIN);
+	if (!ret) {
+		term->input_on = true;
+		update_input(term);
+		return 0;
+	}
+	if (ret == -EPERM) {
+		term->always_ready = true;
+		return 0;
+	}
+	/* A closed stdin is one without input. */
+	if (ret == -EBADF) {
+		term->always_ready = true;
+		term->eof = true;
+		return 0;
+	}
+	return ret;
+}
+
+int terminal_init(struct terminal *term, struct evloop *loop, int in_fd,
+		  int out_fd, const atomic_bool *stopping,
+		  void (*quit)(struct terminal *term))
+{
+	int ret = 0;
+
+	memset(term, 0, sizeof(*term));
+	term->chr.ops = &term_ops;
+	term->loop = loop;
+	term->stopping = stopping;
+	term->quit = quit;
+	term->in_fd = in_fd;
+	term->out_fd = out_fd;
+	term->is_tty = isatty(in_fd);
+	term->input.fd = in_fd;
+	term->input.handle = handle_input;
+	term->again.handle = handle_again;
+	pthread_mutex_init(&term->lock, NULL);
+	term->again.fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	if (term->again.fd < 0)
+		ret = -errno;
+	if (!ret)
+		ret = watch(term);
+	if (ret) {
+		pr_fatal("Unable to use stdin for the console: %s",
+			 strerror(-ret));
+		terminal_destroy(term);
+	}
+	return ret;
+}
+
+int terminal_start(struct terminal *term)
+{
+	int ret;
+
+	if (!term->is_tty || atomic_load(&tty.fd))
+		return 0;
+	tty.saved = 0;
+	install_handlers();
+	atomic_store(&tty.fd, term->in_fd + 1);
+	term->owns_tty = true;
+	ret = enter_raw(term->in_fd);
+	if (ret)
+		pr_fatal("Unable to set up the terminal for the console: %s",
+			 strerror(-ret));
+	return ret;
+}
+
+void terminal_destroy(struct terminal *term)
+{
+	if (term->owns_tty)
+		restore_tty();
+	if (term->input_on)
+		evloop_del(term->loop, &term->input);
+	if (term->again.fd >= 0) {
+		evloop_del(term->loop, &term->again);
+		close(term->again.fd);
+	}
+	pthread_mutex_destroy(&term->lock);
+}

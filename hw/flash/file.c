@@ -1,0 +1,253 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <linux/fs.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "file.h"
+#include "lkvm/util/file.h"
+#include "lkvm/util/log.h"
+
+int flash_file_open(struct flash_file *file, int flags)
+{
+	/* Without O_NONBLOCK opening a FIFO would wait for its other end. */
+	file->fd = open(file->path, flags | O_CLOEXEC | O_NOCTTY | O_NONBLOCK,
+			0666);
+	file->gzip = NULL;
+	return file->fd < 0 ? -errno : 0;
+}
+
+void flash_file_close(struct flash_file *file)
+{
+	gzip_close(file->gzip);
+	if (file->fd >= 0)
+		close(file->fd);
+	file->gzip = NULL;
+	file->fd = -1;
+}
+
+int flash_file_lock(const struct flash_file *file, short type)
+{
+	struct flock lock = { .l_type = type, .l_whence = SEEK_SET };
+
+	if (!fcntl(file->fd, F_OFD_SETLK, &lock))
+		return 0;
+	if (errno == EAGAIN || errno == EACCES) {
+		pr_fatal("%s %s: is in use by another flash bank or lkvm",
+			 file->what, file->path);
+		return -EBUSY;
+	}
+	pr_warn("%s %s: unable to lock it (%s): make sure that no other "
+		"lkvm uses it",
+		file->what, file->path, strerror(errno));
+	return 0;
+}
+
+static int unknown_size(const struct flash_file *file)
+{
+	int err = errno;
+
+	pr_fatal("%s %s: unable to find out its size: %s", file->what,
+		 file->path, strerror(err));
+	return -err;
+}
+
+int flash_file_stat(struct flash_file *file)
+{
+	struct stat st;
+
+	if (fstat(file->fd, &st) < 0)
+		return unknown_size(file);
+	file->mode = st.st_mode;
+	file->bytes = (u64)st.st_size;
+	if (S_ISREG(st.st_mode))
+		return 0;
+	if (S_ISBLK(st.st_mode))
+		return ioctl(file->fd, BLKGETSIZE64, &file->bytes) < 0
+			       ? unknown_size(file)
+			       : 0;
+	if (S_ISDIR(st.st_mode)) {
+		pr_fatal("%s %s: is a directory", file->what, file->path);
+		return -EISDIR;
+	}
+	pr_fatal("%s %s: is neither a file nor a block device", file->what,
+		 file->path);
+	return -EINVAL;
+}
+
+bool flash_file_is_gzip(const struct flash_file *file,
+			const struct flash_limits *limits)
+{
+	static const u8 magic[] = { 0x1f, 0x8b }; /* RFC 1952, 2.3.1 */
+	u8 start[sizeof(magic)];
+
+	if (is_power_of_2(file->bytes) && file->bytes >= limits->block)
+		return false;
+	return !pread_full(file->fd, start, sizeof(start), 0) &&
+	       !memcmp(start, magic, sizeof(magic));
+}
+
+static int unreadable(const struct flash_file *file, int err)
+{
+	pr_fatal("%s %s: unable to read it: %s", file->what, file->path,
+		 strerror(-err));
+	return err;
+}
+
+int flash_file_begin_gzip(struct flash_file *file)
+{
+	int ret = gzip_open(file->fd, &file->gzip);
+
+	return ret ? unreadable(file, ret) : 0;
+}
+
+static int read_gzip(struct flash_file *file, u8 *buf, size_t len, size_t *got)
+{
+	int ret = gzip_read(file->gzip, buf, len, got);
+
+	if (ret != -ENODATA && ret != -EBADMSG)
+		return ret ? unreadable(file, ret) : 0;
+	pr_fatal("%s %s: unable to read it: its gzip data %s", file->what,
+		 file->path, ret == -ENODATA ? "ends early" : "is corrupt");
+	return -EBADMSG;
+}
+
+int flash_file_read(struct flash_file *file, u8 *buf, size_t len, size_t *got)
+{
+	size_t done = 0;
+
+	if (file->gzip)
+		return read_gzip(file, buf, len, got);
+	while (done < len) {
+		ssize_t n = read(file->fd, buf + done, len - done);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return unreadable(file, -errno);
+		if (!n)
+			break;
+		done += (size_t)n;
+	}
+	*got = done;
+	return 0;
+}
+
+int flash_file_erase(const struct flash_file *file, u64 from, u64 to)
+{
+	u8 erased[SZ_4K];
+
+	memset(erased, 0xff, sizeof(erased));
+	for (u64 at = from; at < to;) {
+		size_t len = MIN(sizeof(erased), to - at);
+		int ret = pwrite_full(file->fd, erased, len, (off_t)at);
+
+		if (ret) {
+			pr_fatal("%s %s: unable to write %" PRIu64 " bytes: %s",
+				 file->what, file->path, to, strerror(-ret));
+			return ret;
+		}
+		at += len;
+	}
+	return 0;
+}
+
+static int check_size(const struct flash_file *file, u64 size,
+		      const struct flash_limits *limits)
+{
+	if (!is_power_of_2(size) || size < limits->block) {
+		pr_fatal("%s %s: size=%" PRIu64 ": has to be a power of two, "
+			 "at least an erase block (%" PRIu64 ")",
+			 file->what, file->path, size, limits->block);
+		return -EINVAL;
+	}
+	if (size > limits->window) {
+		pr_fatal("%s %s: size=%" PRIu64 ": there is room for %" PRIu64,
+			 file->what, file->path, size, limits->window);
+		return -EFBIG;
+	}
+	return 0;
+}
+
+int flash_file_max_size(const struct flash_file *file,
+			const struct flash_config *config,
+			const struct flash_limits *limits, u64 *max)
+{
+	*max = config->size ? config->size : limits->window;
+	return config->size ? check_size(file, config->size, limits) : 0;
+}
+
+static int too_large(const struct flash_file *file, u64 bytes, bool more,
+		     u64 window)
+{
+	pr_fatal("%s %s: has %s%" PRIu64 " bytes, there is room for %" PRIu64,
+		 file->what, file->path, more ? "more than " : "", bytes,
+		 window);
+	return -EFBIG;
+}
+
+static int size_of_content(const struct flash_file *file, u64 bytes, bool more,
+			   bool up, const struct flash_limits *limits,
+			   u64 *size)
+{
+	u64 window = limits->window;
+
+	if (bytes < limits->block) {
+		pr_fatal("%s %s: has %" PRIu64 " bytes, less than one erase "
+			 "block (%" PRIu64 ")",
+			 file->what, file->path, bytes, limits->block);
+		return -EINVAL;
+	}
+	*size = rounddown_pow_of_2(bytes);
+	if (more || *size > window || (window < bytes && *size == window))
+		return too_large(file, bytes, more, window);
+	if (*size == bytes)
+		return 0;
+	if (up && *size * 2 <= window) {
+		*size *= 2;
+		pr_info("%s %s: has %" PRIu64 " bytes, not a power of two: "
+			"the bank has %" PRIu64 ", the rest is erased",
+			file->what, file->path, bytes, *size);
+	} else {
+		pr_info("%s %s: has %" PRIu64 " bytes, not a power of two: "
+			"the first %" PRIu64 " are used (\",size=%" PRIu64
+			"\" uses all)",
+			file->what, file->path, bytes, *size, *size * 2);
+	}
+	return 0;
+}
+
+int flash_file_bank_size(const struct flash_file *file, u64 bytes, bool more,
+			 bool up, const struct flash_config *config,
+			 const struct flash_limits *limits, u64 *size)
+{
+	int ret;
+
+	if (!bytes && !config->create) {
+		pr_fatal("%s %s: is empty%s", file->what, file->path,
+			 file->gzip ? " once decompressed"
+				    : "; \",create,size=2M\" makes a new one");
+		return -EINVAL;
+	}
+	if (!config->size)
+		return size_of_content(file, bytes, more, up, limits, size);
+	ret = check_size(file, config->size, limits);
+	if (ret)
+		return ret;
+	*size = config->size;
+	if (more || bytes > *size)
+		pr_info("%s %s: has %s%" PRIu64 " bytes, the first %" PRIu64
+			" are used",
+			file->what, file->path, more ? "more than " : "", bytes,
+			*size);
+	return 0;
+}
+
+bool flash_is_zero(const u8 *data, size_t len)
+{
+	return !len || (!data[0] && !memcmp(data, data + 1, len - 1));
+}

@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * A file that flash content comes from: a bank's own, or a template. Private
+ * to hw/flash/. Unless said otherwise the functions return 0, or -errno
+ * after a fatal message that names the file.
+ */
+#ifndef HW_FLASH_FILE_H
+#define HW_FLASH_FILE_H
+
+#include "lkvm/config/vm_config.h"
+#include "lkvm/util/gzip.h"
+#include "lkvm/util/util.h"
+
+struct flash_file {
+	const char *what; /* "flash" or "template", for messages; not owned */
+	const char *path; /* not owned */
+	int fd;
+	u64 bytes; /* what is in the file, compressed or not */
+	unsigned int mode;
+	struct gzip_reader *gzip; /* of compressed content, else NULL */
+};
+
+/* What a bank may be: at least an erase block, at most what there is room for.
+ */
+struct flash_limits {
+	u64 block;
+	u64 window;
+};
+
+/*
+ * Opens file->path with the flags of open(2), and for a FIFO waits for nobody.
+ * Returns 0 or -errno, without a message.
+ */
+int flash_file_open(struct flash_file *file, int flags);
+
+/* Closes what is open; harmless if nothing is. */
+void flash_file_close(struct flash_file *file);
+
+/*
+ * Locks the open file description, `type` being F_RDLCK or F_WRLCK: the lock
+ * goes with the last descriptor, and two banks of one lkvm exclude each other
+ * as well. A filesystem without locks only has a warning.
+ */
+int flash_file_lock(const struct flash_file *file, short type);
+
+/* Fills in `bytes` and `mode`; refuses what is no file or block device. */
+int flash_file_stat(struct flash_file *file);
+
+/*
+ * True if the content is compressed with gzip. A file of 2^n bytes, a block or
+ * more, is a bank whatever it begins with: guests keep compressed kernels in
+ * flash, too. Needs flash_file_stat().
+ */
+bool flash_file_is_gzip(const struct flash_file *file,
+			const struct flash_limits *limits);
+
+/* Has flash_file_read() decompress. */
+int flash_file_begin_gzip(struct flash_file *file);
+
+/*
+ * Reads on, decompressed if so begun, from the start of the content at first.
+ * *got is less than `len` only at its end.
+ */
+int flash_file_read(struct flash_file *file, u8 *buf, size_t len, size_t *got);
+
+/* Writes erased flash to [from, to). */
+int flash_file_erase(const struct flash_file *file, u64 from, u64 to);
+
+/*
+ * Chooses the size of a bank whose content has `bytes` bytes: that of `size=`,
+ * or the power of two above (`up`) or below. `more`: that many bytes are all
+ * that was read, there are more. Says what is not used or is added.
+ */
+int flash_file_bank_size(const struct flash_file *file, u64 bytes, bool more,
+			 bool up, const struct flash_config *config,
+			 const struct flash_limits *limits, u64 *size);
+
+/* The size that `size=` asks for, checked, or the largest there may be. */
+int flash_file_max_size(const struct flash_file *file,
+			const struct flash_config *config,
+			const struct flash_limits *limits, u64 *max);
+
+/* True if all of it is zero, as the holes of a file are. */
+bool flash_is_zero(const u8 *data, size_t len);
+
+/*
+ * Makes a file in the folder of config->path, a copy of config->template, and
+ * opens it for the bank. It has no name, so that it goes with lkvm until it
+ * gets one; *temp is NULL then. Where there are no such files it has one of
+ * its own, *temp, which the caller frees. On failure nothing is left.
+ */
+int flash_template_copy(struct flash_file *copy,
+			const struct flash_config *config,
+			const struct flash_limits *limits, char **temp);
+
+/*
+ * Gives the copy, called `temp` so far unless that is NULL, the name `path`,
+ * for good if `durable`, unless there is a file of that name by now. Returns 0,
+ * then there is no `temp` any more; -EEXIST without a message; or another
+ * -errno after one.
+ */
+int flash_template_place(const struct flash_file *copy, const char *temp,
+			 const char *path, bool durable);
+
+#endif

@@ -1,0 +1,263 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Writing to the file of a bank, and making it durable. */
+#include <errno.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "file.h"
+#include "lkvm/hw/flash/store.h"
+#include "lkvm/util/file.h"
+#include "lkvm/util/log.h"
+
+#define NS_PER_SECOND 1000000000ULL
+
+static bool is_erased(const u8 *data, size_t len)
+{
+	for (size_t i = 0; i < len; i++)
+		if (data[i] != 0xff)
+			return false;
+	return true;
+}
+
+static bool has_file(const struct flash_store *store)
+{
+	return !store->readonly && !store->snapshot;
+}
+
+/*
+ * Somebody else may cut the file short. To write on would extend it again,
+ * with zeros for what is gone, so nothing is written from then on.
+ */
+static int check_length(struct flash_store *store)
+{
+	struct stat st;
+
+	if (store->cut_short)
+		return -EIO;
+	if (fstat(store->fd, &st) < 0)
+		return -errno;
+	if (!S_ISREG(st.st_mode) || (u64)st.st_size >= store->persistent)
+		return 0;
+	store->cut_short = true;
+	pr_err("flash %s: was cut short to %" PRIu64 " bytes by somebody else; "
+	       "it had %" PRIu64 ". No more is written to it",
+	       store->path, (u64)st.st_size, store->persistent);
+	return -EIO;
+}
+
+/*
+ * Once for all writes of a command, but for one that reaches the file's end: it
+ * would make up for what was cut off meanwhile.
+ */
+static int check_before_write(struct flash_store *store, u64 end)
+{
+	int ret;
+
+	if (store->checked && end < store->persistent)
+		return 0;
+	ret = check_length(store);
+	store->checked = !ret;
+	return ret;
+}
+
+/*
+ * A part of a write that failed may be in the file, which then gets back what
+ * it held, as far as the medium lets us: its blocks are there already.
+ */
+static void restore(struct flash_store *store, u64 offset, size_t len)
+{
+	int ret = pwrite_full(store->fd, store->array + offset, len,
+			      (off_t)offset);
+
+	if (ret)
+		pr_debug("flash %s: a failed write may have left a part: %s",
+			 store->path, strerror(-ret));
+}
+
+static int write_through(struct flash_store *store, u64 offset, const u8 *data,
+			 size_t len)
+{
+	size_t kept = len;
+	int ret;
+
+	/* Beyond the file's end the flash is erased and has to stay so. */
+	if (offset + len > store->persistent) {
+		kept = offset < store->persistent ? store->persistent - offset
+						  : 0;
+		if (!is_erased(data + kept, len - kept))
+			return -ENOSPC;
+	}
+	if (!kept)
+		return 0;
+	ret = check_before_write(store, offset + kept);
+	if (ret)
+		return ret;
+	ret = pwrite_full(store->fd, data, kept, (off_t)offset);
+	store->writes++;
+	store->dirty = true;
+	if (ret)
+		restore(store, offset, kept);
+	return ret;
+}
+
+int flash_store_write(struct flash_store *store, u64 offset, const u8 *data,
+		      size_t len)
+{
+	int ret = 0;
+
+	if (store->readonly)
+		return -EROFS;
+	if (!store->snapshot)
+		ret = write_through(store, offset, data, len);
+	store->checked &= !ret;
+	if (ret)
+		store->failures++;
+	else
+		memcpy(store->array + offset, data, len);
+	return ret;
+}
+
+static u64 now(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (u64)ts.tv_sec * NS_PER_SECOND + (u64)ts.tv_nsec;
+}
+
+static int timed_sync(struct flash_store *store)
+{
+	u64 start = now();
+	int ret;
+
+	do {
+		ret = fdatasync(store->fd) < 0 ? -errno : 0;
+	} while (ret == -EINTR);
+	store->syncs++;
+	store->sync_ns += now() - start;
+	return ret;
+}
+
+int flash_store_sync(struct flash_store *store)
+{
+	int ret;
+
+	if (store->sync_error)
+		return store->sync_error;
+	if (!store->dirty || store->sync == FLASH_SYNC_NONE)
+		return 0;
+	ret = check_length(store);
+	if (!ret)
+		ret = timed_sync(store);
+	if (!ret) {
+		store->dirty = false;
+		return 0;
+	}
+	/* What was to be written may be gone from memory: fsync(2), NOTES. */
+	store->sync_error = ret;
+	if (!store->cut_short)
+		pr_err("flash %s: unable to make the content durable: %s; "
+		       "nothing can be promised about it any more",
+		       store->path, strerror(-ret));
+	return ret;
+}
+
+int flash_store_order(struct flash_store *store, u64 offset, size_t len,
+		      bool erase)
+{
+	u64 piece = ALIGN_DOWN(offset, FLASH_STORE_PIECE);
+	int ret = 0;
+
+	if (erase || store->erased ||
+	    (store->head != FLASH_STORE_NO_HEAD && store->head != piece) ||
+	    !is_erased(store->array + offset, len)) {
+		ret = flash_store_sync(store);
+		store->head = FLASH_STORE_NO_HEAD;
+	}
+	if (ret)
+		return ret;
+	store->erased = erase;
+	if (piece % store->block == 0)
+		store->head = piece;
+	return 0;
+}
+
+int flash_store_complete(struct flash_store *store)
+{
+	store->checked = false;
+	return store->sync == FLASH_SYNC_STRICT ? flash_store_sync(store) : 0;
+}
+
+int flash_store_finish(struct flash_store *store)
+{
+	int ret, err = 0;
+
+	if (!has_file(store))
+		return 0;
+	err = check_length(store);
+	ret = flash_store_sync(store);
+	if (store->failures) {
+		pr_err("flash %s: %" PRIu64 " programs or erases could not be "
+		       "written: it does not hold all that the guest wanted",
+		       store->path, store->failures);
+		err = -EIO;
+	}
+	return ret ? ret : err;
+}
+
+/* What is not written stays a hole. */
+static int copy_to_memory(const struct flash_store *store, int fd)
+{
+	int ret = ftruncate(fd, (off_t)store->size) < 0 ? -errno : 0;
+
+	for (u64 at = 0; !ret && at < store->size; at += FLASH_STORE_PIECE)
+		if (!flash_is_zero(store->array + at, FLASH_STORE_PIECE))
+			ret = pwrite_full(fd, store->array + at,
+					  FLASH_STORE_PIECE, (off_t)at);
+	return ret;
+}
+
+int flash_store_keep(struct flash_store *store)
+{
+	int fd = memfd_create("flash", MFD_CLOEXEC);
+	int ret;
+
+	if (fd < 0)
+		return -errno;
+	ret = copy_to_memory(store, fd);
+	if (!ret && mmap(store->array, store->size, PROT_READ | PROT_WRITE,
+			 MAP_PRIVATE | MAP_FIXED, fd, 0) == MAP_FAILED)
+		ret = -errno;
+	store->kept = !ret;
+	close(fd);
+	return ret;
+}
+
+int flash_store_restore(struct flash_store *store)
+{
+	int err;
+
+	if (!store->kept || !madvise(store->array, store->size, MADV_DONTNEED))
+		return 0;
+	err = errno;
+	pr_err("flash %s: unable to undo what the guest wrote to memory: %s",
+	       store->path, strerror(err));
+	return -err;
+}
+
+void flash_store_close(struct flash_store *store)
+{
+	if (store->array)
+		munmap(store->array, store->size);
+	if (store->fd >= 0)
+		close(store->fd);
+	free(store->path);
+	store->array = NULL;
+	store->path = NULL;
+	store->fd = -1;
+}

@@ -1,0 +1,305 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The registers and the DMA of QEMU's firmware configuration device: QEMU,
+ * docs/specs/fw_cfg, "Register Locations" and "Guest-side DMA Interface".
+ */
+#include <endian.h>
+#include <errno.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "items.h"
+#include "lkvm/util/json.h"
+#include "lkvm/vmm/fdt.h"
+
+#define REG_DATA     0x00
+#define DATA_SIZE    8
+#define REG_SELECTOR 0x08 /* 16 bits, big-endian */
+#define REG_DMA	     0x10 /* 64 bits, big-endian */
+#define REG_DMA_LOW  0x14
+
+#define DMA_ERROR  0x01
+#define DMA_READ   0x02
+#define DMA_SKIP   0x04
+#define DMA_SELECT 0x08 /* the key is in bits 31:16 */
+#define DMA_WRITE  0x10
+
+#define FEATURE_TRADITIONAL 0x1
+#define FEATURE_DMA	    0x2
+
+/* What a guest has in its memory, big-endian. */
+struct dma_access {
+	u32 control;
+	u32 length;
+	u64 addr;
+};
+
+static const char signature[] = { 'Q', 'E', 'M', 'U' };
+static const char dma_signature[] = { 'Q', 'E', 'M', 'U', ' ', 'C', 'F', 'G' };
+
+static struct fw_cfg *from_region(struct mmio_region *region)
+{
+	return container_of(region, struct fw_cfg, region);
+}
+
+static struct fw_cfg *from_device(struct device *dev)
+{
+	return container_of(dev, struct fw_cfg, dev);
+}
+
+static void fw_cfg_select(struct fw_cfg *fw, u16 key)
+{
+	fw->selected = fw_cfg_find(fw, key);
+	fw->offset = 0;
+	fw->stats.selects++;
+}
+
+/* How many of `len` bytes the item still has. */
+static u32 available(const struct fw_cfg *fw, u32 len)
+{
+	u32 size = fw->selected ? (u32)fw->selected->data.len : 0;
+
+	return MIN(size - fw->offset, len);
+}
+
+/* The next `len` bytes of the item, which it has. */
+static int fetch(struct fw_cfg *fw, u8 *to, u32 len)
+{
+	const struct fw_cfg_data *data = &fw->selected->data;
+
+	if (data->read)
+		return data->read(data->opaque, fw->offset, to, len);
+	memcpy(to, (const u8 *)data->bytes + fw->offset, len);
+	return 0;
+}
+
+/* After the item's end come zeros. */
+static int take(struct fw_cfg *fw, u8 *to, u32 len)
+{
+	u32 n = available(fw, len);
+	int ret = n ? fetch(fw, to, n) : 0;
+	u32 got = ret ? 0 : n;
+
+	memset(to + got, 0, len - got);
+	fw->offset += n;
+	fw->stats.bytes_read += got;
+	return ret;
+}
+
+static int dma_read(struct fw_cfg *fw, u64 addr, u32 len)
+{
+	u8 *to = gmem_ptr(fw->ram, addr, len);
+
+	return to ? take(fw, to, len) : -EFAULT;
+}
+
+/* All of the bytes or none: an item has the size it has. */
+static int dma_write(struct fw_cfg *fw, u64 addr, u32 len)
+{
+	const struct fw_cfg_item *item = fw->selected;
+
+	if (!item || !item->buf || available(fw, len) < len)
+		return -EROFS;
+	if (gmem_read(fw->ram, addr, item->buf + fw->offset, len))
+		return -EFAULT;
+	fw->offset += len;
+	if (item->written)
+		item->written(item->opaque);
+	return 0;
+}
+
+/* Of several commands the first one that the specification names counts. */
+static int transfer(struct fw_cfg *fw, const struct dma_access *access)
+{
+	u32 control = be32toh(access->control);
+	u32 len = be32toh(access->length);
+	u64 addr = be64toh(access->addr);
+
+	if (control & DMA_SELECT)
+		fw_cfg_select(fw, control >> 16);
+	if (!len)
+		return 0; /* whatever the address */
+	if (control & DMA_READ)
+		return dma_read(fw, addr, len);
+	if (control & DMA_WRITE)
+		return dma_write(fw, addr, len);
+	if (control & DMA_SKIP)
+		fw->offset += available(fw, len);
+	return 0;
+}
+
+/*
+ * Another vCPU may wait for the answer, hence the fence. A structure that is
+ * not in RAM has no answer, unless its first word is.
+ */
+static void run_dma(struct fw_cfg *fw, u64 addr)
+{
+	struct dma_access access;
+	u32 answer = 0;
+
+	fw->stats.transfers++;
+	if (gmem_read(fw->ram, addr, &access, sizeof(access)) ||
+	    transfer(fw, &access)) {
+		answer = htobe32(DMA_ERROR);
+		fw->stats.errors++;
+	}
+	atomic_thread_fence(memory_order_release);
+	gmem_write(fw->ram, addr, &answer, sizeof(answer));
+}
+
+static u64 read_register(struct fw_cfg *fw, u64 offset, unsigned int len)
+{
+	u8 bytes[sizeof(u64)] = { 0 };
+	u64 value;
+
+	if (offset + len <= REG_DATA + DATA_SIZE)
+		take(fw, bytes, len);
+	else if (offset >= REG_DMA)
+		memcpy(bytes, &dma_signature[offset - REG_DMA], len);
+	memcpy(&value, bytes, sizeof(value));
+	return le64toh(value);
+}
+
+static u64 fw_cfg_read(struct mmio_region *region, u64 offset, unsigned int len)
+{
+	struct fw_cfg *fw = from_region(region);
+	u64 value;
+
+	pthread_mutex_lock(&fw->lock);
+	value = read_register(fw, offset, len);
+	pthread_mutex_unlock(&fw->lock);
+	return value;
+}
+
+/* The bus has little-endian values. */
+static void write_register(struct fw_cfg *fw, u64 offset, u64 value,
+			   unsigned int len)
+{
+	u64 addr;
+
+	if (offset == REG_SELECTOR && len == sizeof(u16)) {
+		fw_cfg_select(fw, __builtin_bswap16((u16)value));
+		return;
+	}
+	if (offset == REG_DMA && len == sizeof(u32)) {
+		fw->dma_high = __builtin_bswap32((u32)value);
+		return;
+	}
+	if (offset == REG_DMA && len == sizeof(u64))
+		addr = __builtin_bswap64(value);
+	else if (offset == REG_DMA_LOW && len == sizeof(u32))
+		addr = (u64)fw->dma_high << 32 | __builtin_bswap32((u32)value);
+	else
+		return;
+	fw->dma_high = 0;
+	run_dma(fw, addr);
+}
+
+static void fw_cfg_write(struct mmio_region *region, u64 offset, u64 value,
+			 unsigned int len)
+{
+	struct fw_cfg *fw = from_region(region);
+
+	pthread_mutex_lock(&fw->lock);
+	write_register(fw, offset, value, len);
+	pthread_mutex_unlock(&fw->lock);
+}
+
+static const struct mmio_ops mmio_ops = {
+	.read = fw_cfg_read,
+	.write = fw_cfg_write,
+};
+
+static void fdt_node(struct device *dev, struct fdt_writer *fdt)
+{
+	const struct fw_cfg *fw = from_device(dev);
+
+	fdt_node_begin_unit(fdt, "fw-cfg", fw->region.base);
+	fdt_prop_string(fdt, "compatible", "qemu,fw-cfg-mmio");
+	fdt_prop_reg1(fdt, fw->region.base, fw->region.size);
+	fdt_prop_empty(fdt, "dma-coherent");
+	fdt_node_end(fdt);
+}
+
+static void reset(struct device *dev)
+{
+	struct fw_cfg *fw = from_device(dev);
+
+	pthread_mutex_lock(&fw->lock);
+	fw->selected = fw_cfg_find(fw, FW_CFG_SIGNATURE);
+	fw->offset = 0;
+	fw->dma_high = 0;
+	fw_cfg_reset_items(fw);
+	pthread_mutex_unlock(&fw->lock);
+}
+
+static void stats(struct device *dev, struct json_writer *json)
+{
+	struct fw_cfg *fw = from_device(dev);
+	struct fw_cfg_stats now;
+
+	pthread_mutex_lock(&fw->lock);
+	now = fw->stats;
+	pthread_mutex_unlock(&fw->lock);
+	json_u64(json, "selects", now.selects);
+	json_u64(json, "bytes_read", now.bytes_read);
+	json_u64(json, "dma_transfers", now.transfers);
+	json_u64(json, "dma_errors", now.errors);
+}
+
+static void destroy(struct device *dev)
+{
+	struct fw_cfg *fw = from_device(dev);
+
+	fw_cfg_free_items(fw);
+	pthread_mutex_destroy(&fw->lock);
+	free(fw);
+}
+
+static const struct device_ops device_ops = {
+	.fdt_node = fdt_node,
+	.reset = reset,
+	.stats = stats,
+	.destroy = destroy,
+};
+
+/* The signature comes first: it is what a device starts with. */
+static int add_standard_items(struct fw_cfg *fw)
+{
+	int ret = fw_cfg_add_bytes(fw, FW_CFG_SIGNATURE, signature,
+				   sizeof(signature));
+
+	if (!ret)
+		ret = fw_cfg_add_u32(fw, FW_CFG_FEATURES,
+				     FEATURE_TRADITIONAL | FEATURE_DMA);
+	if (!ret)
+		ret = fw_cfg_add_directory(fw);
+	return ret;
+}
+
+int fw_cfg_create(const struct fw_cfg_params *params, struct mmio_bus *bus,
+		  struct fw_cfg **out)
+{
+	struct fw_cfg *fw = calloc(1, sizeof(*fw));
+	int ret;
+
+	if (!fw)
+		return -ENOMEM;
+	fw->dev = (struct device) { .name = params->name, .ops = &device_ops };
+	fw->region = (struct mmio_region) { .name = params->name,
+					    .base = params->base,
+					    .size = FW_CFG_MMIO_SIZE,
+					    .ops = &mmio_ops };
+	fw->ram = params->ram;
+	pthread_mutex_init(&fw->lock, NULL);
+	ret = add_standard_items(fw);
+	if (!ret)
+		ret = mmio_bus_add(bus, &fw->region);
+	if (ret) {
+		destroy(&fw->dev);
+		return ret;
+	}
+	*out = fw;
+	return 0;
+}

@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Between the two halves of the fw_cfg device: private to hw/fw_cfg/. */
+#ifndef HW_FW_CFG_ITEMS_H
+#define HW_FW_CFG_ITEMS_H
+
+#include "lkvm/hw/fw_cfg/fw_cfg.h"
+
+/* The item of this key, bit 14 aside, or NULL. */
+struct fw_cfg_item *fw_cfg_find(const struct fw_cfg *fw, u16 key);
+
+/* Adds the directory, without files. Returns 0 or -ENOMEM. */
+int fw_cfg_add_directory(struct fw_cfg *fw);
+
+/* What the guest wrote to items is gone. */
+void fw_cfg_reset_items(struct fw_cfg *fw);
+
+/* Releases all items, and the directory. */
+void fw_cfg_free_items(struct fw_cfg *fw);
+
+#endif

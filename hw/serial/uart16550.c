@@ -1,0 +1,449 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * 16550A UART. Registers and their bits: National Semiconductor PC16550D data
+ * sheet, section 8; their names come from Linux's uapi header.
+ *
+ * The transmitter is infinitely fast and the line has eight clean data bits
+ * whatever LCR says: THR is always empty, and of the receiver's errors only
+ * the overrun exists.
+ */
+#include <errno.h>
+#include <linux/serial_reg.h>
+#include <stdlib.h>
+
+#include "lkvm/hw/serial/uart16550.h"
+#include "lkvm/util/json.h"
+#include "lkvm/util/log.h"
+#include "lkvm/vmm/fdt.h"
+
+#define IER_MASK     0x0f
+#define MCR_MASK     0x1f
+#define FCR_MASK     (UART_FCR_ENABLE_FIFO | UART_FCR_TRIGGER_MASK)
+#define IIR_FIFO_ON  0xc0
+#define MSR_LINES    0xf0
+#define MSR_PEER     (UART_MSR_CTS | UART_MSR_DSR | UART_MSR_DCD)
+#define POWER_ON_DLL 1	/* undefined on the part; here 115200 baud */
+#define POLLING	     2U /* LSR reads in succession */
+
+static bool fifo_enabled(const struct uart16550 *uart)
+{
+	return uart->fcr & UART_FCR_ENABLE_FIFO;
+}
+
+static bool loopback(const struct uart16550 *uart)
+{
+	return uart->mcr & UART_MCR_LOOP;
+}
+
+static bool dlab(const struct uart16550 *uart)
+{
+	return uart->lcr & UART_LCR_DLAB;
+}
+
+static unsigned int rx_capacity(const struct uart16550 *uart)
+{
+	return fifo_enabled(uart) ? UART16550_FIFO_SIZE : 1;
+}
+
+static unsigned int rx_trigger(const struct uart16550 *uart)
+{
+	static const u8 level[] = { 1, 4, 8, 14 };
+
+	return fifo_enabled(uart) ? level[uart->fcr >> 6] : 1;
+}
+
+static bool guest_listens(const struct uart16550 *uart)
+{
+	if (loopback(uart))
+		return false;
+	return fifo_enabled(uart) || uart->ier & UART_IER_RDI ||
+	       uart->lsr_reads >= POLLING;
+}
+
+/*
+ * A byte from the own transmitter. When there is no room the FIFO loses the
+ * new byte, the single holding register the old one.
+ */
+static void rx_loop(struct uart16550 *uart, u8 byte)
+{
+	if (uart->in.nr_fifo >= rx_capacity(uart)) {
+		uart->lsr_errors |= UART_LSR_OE;
+		if (fifo_enabled(uart))
+			return;
+		uart->in.nr_fifo = 0;
+	}
+	serial_input_loop(&uart->in, byte);
+}
+
+static u8 rx_read(struct uart16550 *uart)
+{
+	struct serial_rx first;
+
+	if (serial_input_read(&uart->in, &first) && !first.looped)
+		uart->bytes_in++;
+	return (u8)first.data;
+}
+
+/*
+ * The pending interrupt of the highest priority, as IIR's low four bits. No
+ * time passes for the character timeout: data below the trigger level raises
+ * it at once, so that it never gets stuck.
+ */
+static u8 pending_interrupt(const struct uart16550 *uart)
+{
+	if (uart->ier & UART_IER_RLSI && uart->lsr_errors)
+		return UART_IIR_RLSI;
+	if (uart->ier & UART_IER_RDI && uart->in.nr_fifo >= rx_trigger(uart))
+		return UART_IIR_RDI;
+	if (uart->ier & UART_IER_RDI && uart->in.nr_fifo)
+		return UART_IIR_RX_TIMEOUT;
+	if (uart->ier & UART_IER_THRI && uart->thri)
+		return UART_IIR_THRI;
+	if (uart->ier & UART_IER_MSI && uart->msr & UART_MSR_ANY_DELTA)
+		return UART_IIR_MSI;
+	return UART_IIR_NO_INT;
+}
+
+static void update_irq(struct uart16550 *uart)
+{
+	bool high = pending_interrupt(uart) != UART_IIR_NO_INT;
+
+	if (high == uart->irq_high)
+		return;
+	uart->irq_high = high;
+	uart->interrupts += high;
+	irq_line_set(&uart->irq, high);
+}
+
+/* Comes at the end of whatever changed the state. */
+static void uart_update(struct uart16550 *uart)
+{
+	unsigned int capacity = guest_listens(uart) ? rx_capacity(uart) : 0;
+
+	serial_input_update(&uart->in, uart->chr, capacity);
+	update_irq(uart);
+}
+
+static void uart_receive(struct chardev *chr, const u8 *buf, size_t len)
+{
+	struct uart16550 *uart = chr->front;
+	size_t n;
+
+	pthread_mutex_lock(&uart->lock);
+	n = serial_input_receive(&uart->in, buf, len);
+	uart_update(uart);
+	pthread_mutex_unlock(&uart->lock);
+
+	if (n < len)
+		chr->ops->unread(chr, buf + n, len - n);
+}
+
+/* Reading IIR ends the transmitter's interrupt if that is what it reports. */
+static u8 read_iir(struct uart16550 *uart)
+{
+	u8 iir = pending_interrupt(uart);
+
+	if (iir == UART_IIR_THRI)
+		uart->thri = false;
+	return iir | (fifo_enabled(uart) ? IIR_FIFO_ON : 0);
+}
+
+static u8 read_lsr(struct uart16550 *uart)
+{
+	u8 lsr = UART_LSR_THRE | UART_LSR_TEMT | uart->lsr_errors;
+
+	if (uart->in.nr_fifo)
+		lsr |= UART_LSR_DR;
+	uart->lsr_errors = 0;
+	return lsr;
+}
+
+static u8 read_msr(struct uart16550 *uart)
+{
+	u8 msr = uart->msr;
+
+	uart->msr &= MSR_LINES;
+	return msr;
+}
+
+static u8 read_reg(struct uart16550 *uart, u64 reg)
+{
+	switch (reg) {
+	case UART_RX:
+		return dlab(uart) ? uart->dll : rx_read(uart);
+	case UART_IER:
+		return dlab(uart) ? uart->dlm : uart->ier;
+	case UART_IIR:
+		return read_iir(uart);
+	case UART_LCR:
+		return uart->lcr;
+	case UART_MCR:
+		return uart->mcr;
+	case UART_LSR:
+		return read_lsr(uart);
+	case UART_MSR:
+		return read_msr(uart);
+	case UART_SCR:
+		return uart->scr;
+	default:
+		return 0;
+	}
+}
+
+/* Enabling the transmitter's interrupt while THR is empty raises it anew. */
+static void write_ier(struct uart16550 *uart, u8 value)
+{
+	if ((uart->ier ^ value) & UART_IER_THRI)
+		uart->thri = value & UART_IER_THRI;
+	uart->ier = value & IER_MASK;
+}
+
+/* Without bit 0 no other bit has an effect; a change of it resets the FIFO. */
+static void write_fcr(struct uart16550 *uart, u8 value)
+{
+	bool enable = value & UART_FCR_ENABLE_FIFO;
+
+	if (enable != fifo_enabled(uart) ||
+	    (enable && value & UART_FCR_CLEAR_RCVR))
+		serial_input_flush(&uart->in);
+	if (enable)
+		uart->fcr = value & FCR_MASK;
+	else
+		uart->fcr &= ~UART_FCR_ENABLE_FIFO;
+}
+
+/* The modem inputs: the peer's, or the own outputs in loopback mode. */
+static u8 modem_inputs(const struct uart16550 *uart)
+{
+	u8 lines = 0;
+
+	if (!loopback(uart))
+		return MSR_PEER;
+	if (uart->mcr & UART_MCR_RTS)
+		lines |= UART_MSR_CTS;
+	if (uart->mcr & UART_MCR_DTR)
+		lines |= UART_MSR_DSR;
+	if (uart->mcr & UART_MCR_OUT1)
+		lines |= UART_MSR_RI;
+	if (uart->mcr & UART_MCR_OUT2)
+		lines |= UART_MSR_DCD;
+	return lines;
+}
+
+/*
+ * Sets the inputs, and the delta bit, four below, of each that changed; that
+ * of RI tells its falling edge only.
+ */
+static void update_msr(struct uart16550 *uart)
+{
+	u8 lines = modem_inputs(uart);
+	u8 delta = (uart->msr ^ lines) & MSR_LINES;
+
+	if (lines & UART_MSR_RI)
+		delta &= ~UART_MSR_RI;
+	uart->msr = lines | (uart->msr & UART_MSR_ANY_DELTA) | delta >> 4;
+}
+
+/*
+ * Loopback mode is the guest's test of the part, which must not eat input:
+ * Linux measures the FIFO by filling and emptying it.
+ */
+static void write_mcr(struct uart16550 *uart, u8 value)
+{
+	if (value & ~uart->mcr & UART_MCR_LOOP)
+		serial_input_give_back(&uart->in);
+	uart->mcr = value & MCR_MASK;
+	update_msr(uart);
+}
+
+/* In loopback mode: the byte arrives, and THR is empty again. */
+static void write_thr_looped(struct uart16550 *uart, u8 value)
+{
+	rx_loop(uart, value);
+	uart->thri = true;
+}
+
+static void write_reg(struct uart16550 *uart, u64 reg, u8 value)
+{
+	switch (reg) {
+	case UART_TX:
+		if (dlab(uart))
+			uart->dll = value;
+		else
+			write_thr_looped(uart, value);
+		break;
+	case UART_IER:
+		if (dlab(uart))
+			uart->dlm = value;
+		else
+			write_ier(uart, value);
+		break;
+	case UART_FCR:
+		write_fcr(uart, value);
+		break;
+	case UART_LCR:
+		uart->lcr = value;
+		break;
+	case UART_MCR:
+		write_mcr(uart, value);
+		break;
+	case UART_SCR:
+		uart->scr = value;
+		break;
+	}
+}
+
+static u64 uart_mmio_read(struct mmio_region *region, u64 offset,
+			  unsigned int len __maybe_unused)
+{
+	struct uart16550 *uart = container_of(region, struct uart16550, region);
+	u8 value;
+
+	pthread_mutex_lock(&uart->lock);
+	if (offset == UART_LSR)
+		uart->lsr_reads = MIN(uart->lsr_reads + 1, POLLING);
+	else
+		uart->lsr_reads = 0;
+	value = read_reg(uart, offset);
+	uart_update(uart);
+	pthread_mutex_unlock(&uart->lock);
+	return value;
+}
+
+/*
+ * The backend may block, hence without the lock. The interrupt comes after
+ * the byte has gone, so that whoever it calls sends after it.
+ */
+static void transmit(struct uart16550 *uart, u8 byte)
+{
+	if (uart->chr)
+		uart->chr->ops->write(uart->chr, &byte, 1);
+	pthread_mutex_lock(&uart->lock);
+	if (uart->chr)
+		uart->bytes_out++;
+	uart->thri = true;
+	uart_update(uart);
+	pthread_mutex_unlock(&uart->lock);
+}
+
+static void uart_mmio_write(struct mmio_region *region, u64 offset, u64 value,
+			    unsigned int len __maybe_unused)
+{
+	struct uart16550 *uart = container_of(region, struct uart16550, region);
+	bool sends;
+
+	pthread_mutex_lock(&uart->lock);
+	uart->lsr_reads = 0;
+	sends = offset == UART_TX && !dlab(uart) && !loopback(uart);
+	if (!sends) {
+		write_reg(uart, offset, value);
+		uart_update(uart);
+	}
+	pthread_mutex_unlock(&uart->lock);
+	if (sends)
+		transmit(uart, value);
+}
+
+static const struct mmio_ops uart_mmio_ops = {
+	.read = uart_mmio_read,
+	.write = uart_mmio_write,
+};
+
+static void uart_fdt_node(struct device *dev, struct fdt_writer *fdt)
+{
+	struct uart16550 *uart = container_of(dev, struct uart16550, dev);
+
+	fdt_node_begin_unit(fdt, "serial", uart->region.base);
+	fdt_prop_string(fdt, "compatible", "ns16550a");
+	fdt_prop_reg1(fdt, uart->region.base, uart->region.size);
+	fdt_prop_u32(fdt, "clock-frequency", uart->clock);
+	fdt_prop_interrupt(fdt, &uart->irq);
+	fdt_node_end(fdt);
+}
+
+static void power_on(struct uart16550 *uart)
+{
+	uart->ier = uart->fcr = uart->lcr = uart->mcr = uart->scr = 0;
+	uart->dll = POWER_ON_DLL;
+	uart->dlm = 0;
+	uart->lsr_errors = 0;
+	uart->msr = MSR_PEER;
+	uart->thri = false;
+	uart->lsr_reads = 0;
+	serial_input_flush(&uart->in);
+}
+
+static void uart_reset(struct device *dev)
+{
+	struct uart16550 *uart = container_of(dev, struct uart16550, dev);
+
+	pthread_mutex_lock(&uart->lock);
+	power_on(uart);
+	uart_update(uart);
+	pthread_mutex_unlock(&uart->lock);
+}
+
+static void uart_stats(struct device *dev, struct json_writer *json)
+{
+	struct uart16550 *uart = container_of(dev, struct uart16550, dev);
+
+	pthread_mutex_lock(&uart->lock);
+	json_u64(json, "bytes_out", uart->bytes_out);
+	json_u64(json, "bytes_in", uart->bytes_in);
+	json_u64(json, "interrupts", uart->interrupts);
+	pthread_mutex_unlock(&uart->lock);
+}
+
+static void uart_destroy(struct device *dev)
+{
+	struct uart16550 *uart = container_of(dev, struct uart16550, dev);
+
+	pthread_mutex_destroy(&uart->lock);
+	free(uart);
+}
+
+static const struct device_ops uart_device_ops = {
+	.fdt_node = uart_fdt_node,
+	.reset = uart_reset,
+	.stats = uart_stats,
+	.destroy = uart_destroy,
+};
+
+int uart16550_create(const struct uart16550_params *params,
+		     struct mmio_bus *bus, struct uart16550 **out)
+{
+	struct uart16550 *uart;
+	int ret;
+
+	if (params->size < UART16550_NR_REGS) {
+		pr_err("%s: a 16550 UART needs %d bytes of address space",
+		       params->name, UART16550_NR_REGS);
+		return -EINVAL;
+	}
+	uart = calloc(1, sizeof(*uart));
+	if (!uart)
+		return -ENOMEM;
+	uart->dev = (struct device) { .name = params->name,
+				      .ops = &uart_device_ops };
+	uart->region = (struct mmio_region) { .name = params->name,
+					      .base = params->base,
+					      .size = params->size,
+					      .ops = &uart_mmio_ops };
+	uart->irq = params->irq;
+	uart->clock = params->clock;
+	uart->chr = params->chr;
+	uart->in.size = UART16550_FIFO_SIZE;
+	pthread_mutex_init(&uart->lock, NULL);
+	power_on(uart);
+	ret = mmio_bus_add(bus, &uart->region);
+	if (ret) {
+		uart_destroy(&uart->dev);
+		return ret;
+	}
+	if (uart->chr) {
+		uart->chr->front = uart;
+		uart->chr->receive = uart_receive;
+	}
+	*out = uart;
+	return 0;
+}

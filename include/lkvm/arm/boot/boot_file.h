@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * A file that a guest is started with, and started with again after a reset:
+ * what it held the first time, whatever has become of its name.
+ */
+#ifndef LKVM_ARM_BOOT_BOOT_FILE_H
+#define LKVM_ARM_BOOT_BOOT_FILE_H
+
+#include <time.h>
+
+#include "lkvm/util/util.h"
+
+/* Closed while it is all zeroes. */
+struct boot_file {
+	const char *path;
+	const char *what;
+	int fd;
+	u64 size;
+	/* Private from here on. */
+	bool copy; /* fd is a copy in memory */
+	bool seen; /* image_open() had it before, and said what is odd */
+	int error; /* of the first boot_file_read() that failed, or 0 */
+	struct timespec modified;
+};
+
+/*
+ * Opens the file at `path`, unless *file is open already. What cannot be read
+ * twice, such as a pipe, is copied to memory: no more than `limit` + 1 bytes of
+ * it, so that whoever has room for `limit` bytes sees that it does not fit.
+ * `what` is how messages call it ("kernel"); both strings belong to the caller
+ * and outlive *file.
+ *
+ * Returns 0, or -errno after a message; then there is nothing to close.
+ */
+int boot_file_open(struct boot_file *file, const char *path, const char *what,
+		   u64 limit);
+
+/*
+ * Goes to the beginning. Returns 0, or after a message -ESTALE if the content
+ * is not what it was when the file was opened, or the errno that says why
+ * nobody knows.
+ */
+int boot_file_rewind(struct boot_file *file);
+
+/*
+ * Reads `len` bytes from `offset` on, which lie in the file, wherever its
+ * position is. Returns 0 or an error of boot_file_rewind(), after a message the
+ * first time, and from then on.
+ */
+int boot_file_read(struct boot_file *file, u64 offset, void *to, size_t len);
+
+/*
+ * From now on the content is the `size` bytes of `fd`, a file in memory, which
+ * is *file's to close.
+ */
+void boot_file_replace(struct boot_file *file, int fd, u64 size);
+
+/* Closes the file if it is open. */
+void boot_file_close(struct boot_file *file);
+
+#endif

@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* A whole guest: made from a struct vm_config, run, destroyed. */
+#ifndef LKVM_ARM_MACHINE_H
+#define LKVM_ARM_MACHINE_H
+
+#include <stdio.h>
+
+#include "lkvm/config/vm_config.h"
+#include "lkvm/vmm/vm.h"
+
+struct chardev;
+struct machine;
+
+/* Lines to backends for the machine's serial ports; NULL: not connected. */
+#define MACHINE_MAX_SERIAL 4
+
+/*
+ * Whether options fit together and to the machine. Returns 0, or -EINVAL after
+ * a message.
+ */
+int machine_check_config(const struct vm_config *config);
+
+/*
+ * Creates a machine: VM, RAM, interrupt controller, vCPUs, but no devices
+ * yet, so that the caller can add sources to machine_vm()'s event loop.
+ * Returns 0, or -errno after a message; *out is NULL then.
+ */
+int machine_create(const struct vm_config *config, struct machine **out);
+
+/*
+ * Adds the devices, loads the images and writes the device tree. The
+ * backends in `serial` belong to the caller and outlive the machine. Returns
+ * 0, or -errno after a message.
+ */
+int machine_build(struct machine *machine,
+		  struct chardev *serial[MACHINE_MAX_SERIAL]);
+
+/* The VM inside, for vm_run() and vm_request_exit(). */
+struct vm *machine_vm(struct machine *machine);
+
+/* After machine_build(): whether there is a key that asks the guest to end. */
+bool machine_has_power_key(const struct machine *machine);
+
+/* Presses it for a moment, or warns that there is none. Any thread. */
+void machine_press_power(struct machine *machine);
+
+/*
+ * Writes all counters as JSON to `out`, which stays the caller's, and flushes
+ * it. Returns 0 or -errno.
+ */
+int machine_write_stats(struct machine *machine, FILE *out);
+
+/* Frees everything. NULL is allowed. */
+void machine_destroy(struct machine *machine);
+
+#endif

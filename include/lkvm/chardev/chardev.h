@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * What stands behind a serial port: a terminal, a pipe, nothing. The port is
+ * the front; both sides call each other only through this interface.
+ */
+#ifndef LKVM_CHARDEV_CHARDEV_H
+#define LKVM_CHARDEV_CHARDEV_H
+
+#include "lkvm/util/util.h"
+
+struct chardev;
+
+/*
+ * Called by the front, on any vCPU thread or from inside `receive`. A backend
+ * keeps a limit: what `accept` said last, less what it has delivered since.
+ * It lowers the limit before it calls `receive`, and holds no lock meanwhile.
+ */
+struct chardev_ops {
+	/* Sends bytes; returns when they have been written or are dropped. */
+	void (*write)(struct chardev *chr, const u8 *buf, size_t len);
+	/*
+	 * The front can take `n` more bytes; 0 stops the flow. Never calls
+	 * `receive` itself, so the front may hold its lock.
+	 */
+	void (*accept)(struct chardev *chr, size_t n);
+	/*
+	 * Gives back, from inside `receive`, bytes beyond the limit; they come
+	 * first at the next `receive`.
+	 */
+	void (*unread)(struct chardev *chr, const u8 *buf, size_t len);
+};
+
+/* The front fills in `receive` and `front` when it takes the backend. */
+struct chardev {
+	const struct chardev_ops *ops;
+	/* `len` bytes have arrived; on the event loop's thread. */
+	void (*receive)(struct chardev *chr, const u8 *buf, size_t len);
+	void *front;
+};
+
+#endif

@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * lkvm's own stdin and stdout as the backend of a serial port. stdin may be a
+ * terminal, a pipe or a file; a terminal is made raw while the guest runs and
+ * put back however lkvm ends, SIGKILL excepted.
+ */
+#ifndef LKVM_CHARDEV_TERMINAL_H
+#define LKVM_CHARDEV_TERMINAL_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+#include "lkvm/chardev/chardev.h"
+#include "lkvm/vmm/evloop.h"
+
+/* What a front may give back, and what may be typed ahead of the guest. */
+#define TERMINAL_UNREAD_MAX 256
+#define TERMINAL_TYPED_MAX  4096
+
+struct terminal {
+	struct chardev chr;
+	struct evloop *loop;
+	const atomic_bool *stopping;	     /* gives up writes that block */
+	void (*quit)(struct terminal *term); /* Ctrl-a x */
+	/* Ctrl-a p; NULL: means nothing. The owner's, after terminal_init(). */
+	void (*power)(struct terminal *term);
+	int in_fd, out_fd;
+	bool is_tty;
+	bool owns_tty;	   /* the process's terminal: settings are ours */
+	bool always_ready; /* a file: epoll does not take it */
+	struct evloop_source input;
+	struct evloop_source again; /* an eventfd: more of a file, or unread */
+	bool escape;		    /* Ctrl-a has come; event loop's thread */
+	atomic_bool write_failed;   /* and this was told */
+
+	pthread_mutex_t lock; /* of what follows; innermost */
+	size_t accept;	      /* bytes the front takes now */
+	bool input_on;
+	bool eof;
+	u8 unread[TERMINAL_TYPED_MAX + TERMINAL_UNREAD_MAX];
+	size_t nr_unread;
+};
+
+/*
+ * Prepares `term` on `in_fd` and `out_fd`. `quit` is called on the event
+ * loop's thread. Returns 0, or -errno after a message.
+ */
+int terminal_init(struct terminal *term, struct evloop *loop, int in_fd,
+		  int out_fd, const atomic_bool *stopping,
+		  void (*quit)(struct terminal *term));
+
+/*
+ * Makes a terminal raw, now or, for a background job, when it is continued in
+ * the foreground. The keyboard's signals are gone from then on, so the event
+ * loop has to be about to run. One terminal of a process can be made raw at a
+ * time, others stay as they are. Returns 0, or -errno after a message.
+ */
+int terminal_start(struct terminal *term);
+
+/* Restores a terminal's settings and stops using both descriptors. */
+void terminal_destroy(struct terminal *term);
+
+#endif

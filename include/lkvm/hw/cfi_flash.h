@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * A flash bank: two x16 chips side by side on a 32-bit bus. While both are
+ * ready and in read-array mode, and only then, the array is a read-only memory
+ * slot, and reads and execution never leave the guest.
+ */
+#ifndef LKVM_HW_CFI_FLASH_H
+#define LKVM_HW_CFI_FLASH_H
+
+#include <pthread.h>
+
+#include "lkvm/hw/cfi_chip.h"
+#include "lkvm/hw/flash/store.h"
+#include "lkvm/util/log.h"
+#include "lkvm/vmm/device.h"
+#include "lkvm/vmm/evloop.h"
+#include "lkvm/vmm/memslot.h"
+#include "lkvm/vmm/mmio.h"
+#include "lkvm/vmm/mmio_ring.h"
+
+/* Bytes of both chips' write buffers. */
+#define CFI_FLASH_BUFFER 2048
+
+struct cfi_flash_params {
+	const char *name;  /* of the device; not copied */
+	const char *label; /* the node's `label`; copied */
+	u64 base;
+	u32 block;		  /* erase block of the bank, bytes */
+	struct flash_store store; /* opened; the bank owns it from now on */
+	bool code;		  /* region.code */
+	/* The guest writes to the array, and to nothing else; until a reset. */
+	bool plain_memory;
+	/*
+	 * Lets KVM take writes while no bank that has it is mapped, and maps
+	 * the bank not before its array is read. NULL: every write exits and
+	 * the bank is mapped at once, as it has to be if the guest executes
+	 * from it.
+	 */
+	struct mmio_ring *ring;
+	/* For what is done once the bank is idle; NULL: at the end only. */
+	struct evloop *loop;
+	/*
+	 * Ends the run, with `opaque`: its power was cut or, if it `failed`,
+	 * the bank cannot go on. The user was told. On any thread, with the
+	 * bank's lock held.
+	 */
+	void (*end_run)(void *opaque, bool failed);
+	void *opaque;
+};
+
+/* What guests and statistics see of a bank; guarded by `lock`. */
+struct cfi_flash_stats {
+	u64 reads; /* accesses that came here */
+	u64 writes;
+	u64 absorbed; /* that KVM took, and brought here together */
+	u64 programs; /* commands carried out, counted once for both chips */
+	u64 erases;
+	u64 *block_erases; /* of each erase block; together: `erases` */
+	u64 lock_errors;   /* commands refused because of a lock, as above */
+	u64 failures;	   /* commands that the medium refused */
+};
+
+struct cfi_flash {
+	struct device dev;
+	struct mmio_region region;
+	/* Of chips, store, slot and statistics: the ring's if there is one. */
+	pthread_mutex_t *lock;
+	pthread_mutex_t own_lock;
+	struct mmio_ring *ring;
+	struct evloop *loop;
+	struct evloop_timer idle;
+	bool idle_armed;
+	u64 idle_since; /* accesses when it was armed */
+	struct mmio_zone zone;
+	enum {
+		ZONE_NOT_YET,
+		ZONE_ADDED,
+		ZONE_REFUSED
+	} zone_state;
+	struct cfi_chip chips[2];
+	struct flash_store store;
+	struct memslot slot;
+	char label[32];
+	bool off; /* power was lost: nothing is carried out any more */
+	void (*end_run)(void *opaque, bool failed);
+	void *opaque;
+	struct cfi_flash_stats stats;
+	struct ratelimit narrow, medium, mapping;
+};
+
+/*
+ * Creates a bank at `params->base` on `vm`'s bus and maps its array. On
+ * success *out is to be added to the registry. Returns 0, or -errno after a
+ * message; the store is closed then.
+ */
+int cfi_flash_create(struct vm *vm, struct mmio_bus *bus,
+		     const struct cfi_flash_params *params,
+		     struct cfi_flash **out);
+
+#endif

@@ -1,0 +1,127 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The content of a flash bank and the file that keeps it.
+ *
+ * The array lives in anonymous memory, so that a memory slot of it works where
+ * file mappings do not (MTE) and a file cut short under us is no SIGBUS. Each
+ * change goes to the file at once, in pieces that never cross a page: what
+ * write(2) has taken is the kernel's, and survives lkvm being killed.
+ */
+#ifndef LKVM_HW_FLASH_STORE_H
+#define LKVM_HW_FLASH_STORE_H
+
+#include "lkvm/config/vm_config.h"
+#include "lkvm/hw/flash/fault.h"
+#include "lkvm/util/util.h"
+
+/* The largest piece of a change: no page of any arm64 host is smaller. */
+#define FLASH_STORE_PIECE SZ_4K
+
+#define FLASH_STORE_NO_HEAD UINT64_MAX
+
+struct flash_store {
+	char *path;
+	int fd;
+	bool readonly;
+	bool snapshot;	/* changes stay in the array */
+	bool kept;	/* see flash_store_keep() */
+	bool dirty;	/* written to since the last sync */
+	bool erased;	/* what comes next has to find the erase durable */
+	u64 head;	/* a block's first piece, programmed since, or none */
+	bool cut_short; /* the file, by somebody else: nothing is written */
+	bool checked;	/* its length, in the command under way */
+	enum flash_sync sync;
+	int sync_error; /* of the first sync that failed, for good, or 0 */
+	u8 *array;	/* `size` bytes, page aligned */
+	u64 size;	/* bytes of the bank: a power of two */
+	u64 block;	/* bytes of an erase block */
+	u64 persistent; /* the first bytes of the array that the file holds */
+	struct flash_fault fault; /* what is to go wrong; the bank asks it */
+	/* Statistics. */
+	u64 writes;   /* pieces written */
+	u64 failures; /* changes that the file did not take */
+	u64 syncs;
+	u64 sync_ns; /* time that they took, in all */
+};
+
+/*
+ * Opens, locks, checks and reads the file of one `--flash`; makes it, if it
+ * does not exist and the options say how. The bank will have at least `block`
+ * and at most `window` bytes. Returns 0, or -errno after a message that names
+ * the file; then nothing is left to close, nor a new file.
+ */
+int flash_store_open(struct flash_store *store,
+		     const struct flash_config *config, u64 block, u64 window);
+
+/*
+ * Replaces [offset, offset + len) by `data`, which lies within one piece (see
+ * FLASH_STORE_PIECE). The array changes only if the file could be written.
+ * Returns 0, -EROFS for a read-only store, -ENOSPC for a change beyond what
+ * the file holds, -EIO if the file was cut short, or the -errno of the write.
+ * All but the first make flash_store_finish() fail.
+ */
+int flash_store_write(struct flash_store *store, u64 offset, const u8 *data,
+		      size_t len);
+
+/*
+ * Makes all that was written durable, unless the mode is FLASH_SYNC_NONE; no
+ * system call if nothing was written since. Returns 0 or -errno. An error is
+ * for good: what was not made durable then may never be, so all later calls
+ * return it, flash_store_finish() at the latest. The first one was told the
+ * user: who only calls it because the bank is idle or back in array mode need
+ * not do anything about it.
+ */
+int flash_store_sync(struct flash_store *store);
+
+/*
+ * Before a program or erase of [offset, offset + len): makes durable, as by
+ * flash_store_sync(), what it must not come to the medium before. That is
+ * - all, for an erase, and for a program of what is not erased: it may give up
+ *   what was copied elsewhere;
+ * - an erase just done: the program may say that the block is good;
+ * - what a block begins with, unless that goes on: file systems look there
+ *   whether there is something in the block.
+ * Other programs may come to the medium in any order. Returns 0, or -errno if
+ * the command must not be carried out.
+ */
+int flash_store_order(struct flash_store *store, u64 offset, size_t len,
+		      bool erase);
+
+/*
+ * A program or erase was carried out, and the guest is about to see that: in
+ * mode FLASH_SYNC_STRICT it is made durable. The next write is another
+ * command's. Returns 0, or -errno if the command has to count as failed.
+ */
+int flash_store_complete(struct flash_store *store);
+
+/*
+ * Before reset and exit: flash_store_sync(), and says what has gone wrong so
+ * far. Returns 0, or -errno if the file does not hold all that the guest
+ * programmed and erased, or may not hold it for good.
+ */
+int flash_store_finish(struct flash_store *store);
+
+/*
+ * Before the guest is given the array to write to, which neither the file nor
+ * the functions above will know of: keeps what is in it. A page of zeros needs
+ * no memory until somebody looks at it; no other is there twice until the guest
+ * has written to it. Returns 0, or -errno with the array as it was.
+ */
+int flash_store_keep(struct flash_store *store);
+
+/*
+ * Brings back what was kept, if anything was, by new pages: the array may be
+ * mapped. No vCPU runs. Returns 0, or -errno after a message.
+ */
+int flash_store_restore(struct flash_store *store);
+
+/* Releases lock, file and memory. The array must not be mapped any more. */
+void flash_store_close(struct flash_store *store);
+
+/*
+ * Parses the value of `--flash`: FILE[,OPT...], see README.md. A comma in FILE
+ * or a value is written ",,". Returns 0, or -EINVAL after a message.
+ */
+int flash_config_parse(struct flash_config *config, const char *arg);
+
+#endif

@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Files read and written in full: short transfers are continued and EINTR is
+ * retried, so that a caller sees success or an error and nothing between.
+ */
+#ifndef LKVM_UTIL_FILE_H
+#define LKVM_UTIL_FILE_H
+
+#include <sys/types.h>
+
+#include "lkvm/util/util.h"
+
+/*
+ * Reads all of `path`: a regular file, or a pipe, a device or a file of
+ * procfs, whose size is not known beforehand. On success *buf, which the
+ * caller frees, holds *len bytes and after them a zero byte that is not
+ * counted; an empty file has a buffer too.
+ *
+ * Returns 0, -EFBIG if the file has more than `max` bytes, -EISDIR for a
+ * directory, -ENOMEM, or the error of open(2) or read(2). Prints nothing.
+ */
+int file_read_all(const char *path, size_t max, void **buf, size_t *len);
+
+/*
+ * Reads `len` bytes at offset `off` and does not move the file position.
+ * Returns 0, -ENODATA if the file ends before, or the error of pread(2); on
+ * failure the content of `buf` is unspecified.
+ */
+int pread_full(int fd, void *buf, size_t len, off_t off);
+
+/*
+ * Writes `len` bytes at offset `off` and does not move the file position.
+ * Returns 0, -EIO if the file takes no more and says no reason, or the error
+ * of pwrite(2); on failure a part may have been written.
+ */
+int pwrite_full(int fd, const void *buf, size_t len, off_t off);
+
+/* Like pwrite_full() at the file position, which moves; pipes and sockets. */
+int write_full(int fd, const void *buf, size_t len);
+
+#endif

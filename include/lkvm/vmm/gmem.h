@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Guest memory. Whatever comes from the guest is an address and a length; a
+ * pointer comes out only if the whole of it is ordinary RAM, which flash and
+ * device memory are not.
+ */
+#ifndef LKVM_VMM_GMEM_H
+#define LKVM_VMM_GMEM_H
+
+#include "lkvm/util/util.h"
+
+#define GMEM_MAX_REGIONS 8
+
+struct gmem_region {
+	u64 gpa;
+	u64 size;
+	u8 *hva;
+};
+
+/*
+ * Ordinary RAM of a guest. Constant while vCPUs run, so lookups need no lock.
+ */
+struct gmem {
+	struct gmem_region regions[GMEM_MAX_REGIONS];
+	unsigned int nr_regions;
+};
+
+/*
+ * Declares [gpa, gpa + size) to be RAM at `hva`, which the caller keeps
+ * mapped. Returns 0, -EINVAL if empty or wrapping, -EEXIST if it overlaps
+ * RAM, -ENOSPC if there are GMEM_MAX_REGIONS already.
+ */
+int gmem_add(struct gmem *mem, u64 gpa, u64 size, void *hva);
+
+/* Where [gpa, gpa + len) is, or NULL unless all of it is in one region. */
+void *gmem_ptr(const struct gmem *mem, u64 gpa, u64 len);
+
+/* Copies out of or into guest memory. 0, or -EFAULT with nothing copied. */
+int gmem_read(const struct gmem *mem, u64 gpa, void *buf, u64 len);
+int gmem_write(const struct gmem *mem, u64 gpa, const void *buf, u64 len);
+
+#endif
