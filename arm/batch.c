@@ -8,6 +8,7 @@
 #include "lkvm/arm/a64/a64.h"
 #include "lkvm/arm/a64/stage1.h"
 #include "lkvm/util/log.h"
+#include "lkvm/vmm/pause.h"
 #include "machine.h"
 
 #define PAGE_MASK (~(u64)(SZ_4K - 1))

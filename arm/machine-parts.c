@@ -163,7 +163,8 @@ static int add_bank(struct machine *machine, unsigned int n,
 	if (ret)
 		return ret;
 	params.base = ALIGN_UP(place->at, params.store.size);
-	ret = cfi_flash_create(&machine->vm, &machine->vm.bus, &params, &flash);
+	ret = cfi_flash_create(&machine->vm.slots, &machine->vm.bus, &params,
+			       &flash);
 	if (ret)
 		return ret;
 	device_add(&machine->vm.devices, &flash->dev);

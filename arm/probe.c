@@ -64,11 +64,12 @@ static int add_slots(struct vm *vm, u8 *flash, u8 *ram)
 	struct memslot slot;
 	int ret;
 
-	ret = memslot_init(&slot, vm, 0, SLOT_SIZE, flash, true);
+	ret = memslot_init(&slot, &vm->slots, 0, SLOT_SIZE, flash, true);
 	if (!ret)
 		ret = memslot_map(&slot);
 	if (!ret)
-		ret = memslot_init(&slot, vm, RAM, SLOT_SIZE, ram, false);
+		ret = memslot_init(&slot, &vm->slots, RAM, SLOT_SIZE, ram,
+				   false);
 	return ret ? ret : memslot_map(&slot);
 }
 

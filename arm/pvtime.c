@@ -33,8 +33,8 @@ int pvtime_create(struct machine *machine)
 	 * Deliberately not part of the guest memory API: no device has any
 	 * business in it.
 	 */
-	ret = memslot_init(&slot, &machine->vm, range->base, range->size, map,
-			   false);
+	ret = memslot_init(&slot, &machine->vm.slots, range->base, range->size,
+			   map, false);
 	if (!ret)
 		ret = memslot_map(&slot);
 	if (!ret)

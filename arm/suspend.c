@@ -9,6 +9,7 @@
 #include <sys/ioctl.h>
 
 #include "lkvm/util/log.h"
+#include "lkvm/vmm/pause.h"
 #include "machine.h"
 
 static int set_mp_state(struct vcpu *vcpu, u32 state)

@@ -161,10 +161,13 @@ static void unmap(struct cfi_flash *flash)
 {
 	int ret = memslot_unmap(&flash->slot);
 
-	if (ret)
+	if (ret) {
 		mapping_failed(flash, "unmap", ret);
-	else if (flash->ring)
+		/* The guest would go on reading what it must not see. */
+		flash->end_run(flash->opaque, true);
+	} else if (flash->ring) {
 		open_ring(flash);
+	}
 }
 
 /*
@@ -662,7 +665,7 @@ static int watch_idleness(struct cfi_flash *flash, struct evloop *loop)
 	return ret;
 }
 
-int cfi_flash_create(struct vm *vm, struct mmio_bus *bus,
+int cfi_flash_create(struct memslots *slots, struct mmio_bus *bus,
 		     const struct cfi_flash_params *params,
 		     struct cfi_flash **out)
 {
@@ -682,7 +685,7 @@ int cfi_flash_create(struct vm *vm, struct mmio_bus *bus,
 	if (!ret)
 		ret = watch_idleness(flash, params->loop);
 	if (!ret)
-		ret = memslot_init(&flash->slot, vm, params->base,
+		ret = memslot_init(&flash->slot, slots, params->base,
 				   flash->store.size, flash->store.array,
 				   !params->plain_memory);
 	if (!ret)

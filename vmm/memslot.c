@@ -1,35 +1,40 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include <errno.h>
+#include <linux/kvm.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
 
-#include "lkvm/util/log.h"
 #include "lkvm/vmm/memslot.h"
-#include "lkvm/vmm/vm.h"
 
-void memslot_ids_init(struct memslot_ids *ids)
+void memslots_init(struct memslots *slots)
 {
-	pthread_mutex_init(&ids->lock, NULL);
-	ids->used = 0;
+	memset(slots, 0, sizeof(*slots));
+	pthread_mutex_init(&slots->lock, NULL);
+	slots->vm_fd = -1;
 }
 
-static int take_id(struct memslot_ids *ids, u32 *id)
+void memslots_destroy(struct memslots *slots)
+{
+	pthread_mutex_destroy(&slots->lock);
+}
+
+static int take_id(struct memslots *slots, u32 *id)
 {
 	int ret = -ENOSPC;
 
-	pthread_mutex_lock(&ids->lock);
-	if (~ids->used) {
-		*id = (u32)__builtin_ctzll(~ids->used);
-		ids->used |= BIT(*id);
+	pthread_mutex_lock(&slots->lock);
+	if (~slots->used) {
+		*id = (u32)__builtin_ctzll(~slots->used);
+		slots->used |= BIT(*id);
 		ret = 0;
 	}
-	pthread_mutex_unlock(&ids->lock);
+	pthread_mutex_unlock(&slots->lock);
 	return ret;
 }
 
-int memslot_init(struct memslot *slot, struct vm *vm, u64 gpa, u64 size,
-		 void *hva, bool readonly)
+int memslot_init(struct memslot *slot, struct memslots *slots, u64 gpa,
+		 u64 size, void *hva, bool readonly)
 {
 	u64 page = (u64)sysconf(_SC_PAGESIZE);
 	int ret;
@@ -41,10 +46,10 @@ int memslot_init(struct memslot *slot, struct vm *vm, u64 gpa, u64 size,
 	slot->size = size;
 	slot->hva = hva;
 	slot->readonly = readonly;
-	ret = take_id(&vm->slot_ids, &slot->id);
+	ret = take_id(slots, &slot->id);
 	/* Without an id there is nothing for memslot_release() to give back. */
 	if (!ret)
-		slot->vm = vm;
+		slot->slots = slots;
 	return ret;
 }
 
@@ -58,10 +63,10 @@ static int set_region(struct memslot *slot, u64 size)
 		.userspace_addr = (uintptr_t)slot->hva,
 	};
 
-	if (ioctl(slot->vm->fd, KVM_SET_USER_MEMORY_REGION, &region) < 0)
+	if (ioctl(slot->slots->vm_fd, KVM_SET_USER_MEMORY_REGION, &region) < 0)
 		return -errno;
 	slot->updates++;
-	atomic_fetch_add(&slot->vm->memslot_updates, 1);
+	atomic_fetch_add(&slot->slots->updates, 1);
 	return 0;
 }
 
@@ -84,27 +89,17 @@ int memslot_unmap(struct memslot *slot)
 		return 0;
 	ret = set_region(slot, 0);
 	slot->mapped = ret != 0;
-	if (ret) {
-		/* The guest would go on with what it must not see any more. */
-		pr_err("Unable to take memory slot %u away from the guest: %s",
-		       slot->id, strerror(-ret));
-		vm_request_exit(slot->vm, VM_EXIT_FAILURE);
-	}
 	return ret;
 }
 
 void memslot_release(struct memslot *slot)
 {
-	struct memslot_ids *ids;
+	struct memslots *slots = slot->slots;
 
-	if (!slot->vm)
+	if (!slots || memslot_unmap(slot))
 		return;
-	ids = &slot->vm->slot_ids;
-	/* A slot that cannot be deleted keeps its id: nobody may reuse it. */
-	if (memslot_unmap(slot))
-		return;
-	pthread_mutex_lock(&ids->lock);
-	ids->used &= ~BIT(slot->id);
-	pthread_mutex_unlock(&ids->lock);
-	slot->vm = NULL;
+	pthread_mutex_lock(&slots->lock);
+	slots->used &= ~BIT(slot->id);
+	pthread_mutex_unlock(&slots->lock);
+	slot->slots = NULL;
 }

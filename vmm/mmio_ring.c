@@ -4,7 +4,9 @@
 #include <string.h>
 #include <sys/ioctl.h>
 
+#include "lkvm/util/log.h"
 #include "lkvm/vmm/mmio_ring.h"
+#include "lkvm/vmm/pause.h"
 #include "lkvm/vmm/vm.h"
 
 /*
@@ -105,14 +107,19 @@ static bool is_blocked(const struct mmio_ring *ring)
 	return false;
 }
 
-/* A slot that cannot be unmapped ends the run: see memslot_unmap(). */
 static void unmap_zones(struct mmio_ring *ring)
 {
 	struct mmio_zone *zone;
 
-	STAILQ_FOREACH (zone, &ring->zones, next)
-		if (zone->slot->mapped)
-			memslot_unmap(zone->slot);
+	STAILQ_FOREACH (zone, &ring->zones, next) {
+		int ret = memslot_unmap(zone->slot);
+
+		if (!ret)
+			continue;
+		pr_err("Unable to take memory slot %u away from the guest: %s",
+		       zone->slot->id, strerror(-ret));
+		vm_request_exit(ring->vm, VM_EXIT_FAILURE);
+	}
 }
 
 void mmio_ring_open(struct mmio_ring *ring)

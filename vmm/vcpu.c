@@ -1,4 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * vCPUs and their threads: made once, started and stopped with each run of the
+ * guest. What an exit means is in vmm/exit.c.
+ */
 #include <errno.h>
 #include <inttypes.h>
 #include <signal.h>
@@ -11,249 +15,23 @@
 #include <unistd.h>
 
 #include "lkvm/util/log.h"
+#include "lkvm/vmm/pause.h"
 #include "lkvm/vmm/vm.h"
 #include "vcpu.h"
 
-#define KICK_SIGNAL    (SIGRTMIN)
 #define KICK_REPEAT_NS 20000000
 
 /* Ample, and less than a huge page, of which a larger one would get some. */
 #define STACK_SIZE SZ_1M
 
-/*
- * The vCPU of this thread, for the handler of the kick signal. A signal that
- * comes before KVM_RUN is entered is not lost: immediate_exit makes KVM_RUN
- * return at once.
- */
-static __thread struct kvm_run *volatile this_run;
-
-/* The vCPU of this thread, NULL on others. */
-static __thread struct vcpu *this_vcpu;
-
-static void handle_kick(int sig)
-{
-	(void)sig;
-	if (this_run)
-		this_run->immediate_exit = 1;
-}
-
-static void install_kick_handler(void)
-{
-	struct sigaction action = { .sa_handler = handle_kick };
-
-	sigemptyset(&action.sa_mask);
-	/* No SA_RESTART: a kick also ends a write to a terminal that blocks. */
-	sigaction(KICK_SIGNAL, &action, NULL);
-}
-
-/*
- * The device may take the code away under this vCPU: a flash does so with most
- * commands.
- */
-static bool executes_from(struct vcpu *vcpu, const struct mmio_region *region)
-{
-	const struct vm_arch_ops *ops = vcpu->vm->arch_ops;
-
-	return region && region->code && ops && ops->executes &&
-	       ops->executes(vcpu, region->base, region->size);
-}
-
-static void exit_mmio(struct vcpu *vcpu)
-{
-	struct kvm_run *run = vcpu->run;
-	struct mmio_bus *bus = &vcpu->vm->bus;
-	u64 addr = run->mmio.phys_addr;
-	struct mmio_region *region = mmio_bus_find(bus, addr);
-	unsigned int len = MIN(run->mmio.len, 8U);
-	u64 value = 0;
-
-	if (run->mmio.is_write) {
-		atomic_fetch_add_explicit(&vcpu->stats.mmio_writes, 1,
-					  memory_order_relaxed);
-		memcpy(&value, run->mmio.data, len);
-		if (!executes_from(vcpu, region))
-			mmio_region_write(bus, region, addr, value, len);
-		return;
-	}
-	atomic_fetch_add_explicit(&vcpu->stats.mmio_reads, 1,
-				  memory_order_relaxed);
-	value = mmio_region_read(bus, region, addr, len);
-	memcpy(run->mmio.data, &value, len);
-}
-
-/* Goes on with the guest in user space, unless the access ended the run. */
-static void mmio_done(struct vcpu *vcpu)
-{
-	const struct vm_arch_ops *ops = vcpu->vm->arch_ops;
-
-	if (ops && ops->mmio_done && ops->mmio_done(vcpu))
-		vm_request_exit(vcpu->vm, VM_EXIT_FAILURE);
-}
-
-static void arch_system_event(struct vcpu *vcpu)
-{
-	const struct vm_arch_ops *ops = vcpu->vm->arch_ops;
-	int ret = ops && ops->system_event ? ops->system_event(vcpu) : -ENOTSUP;
-
-	if (ret == -ENOTSUP)
-		pr_err("vCPU %u: unknown system event %u", vcpu->id,
-		       vcpu->run->system_event.type);
-	if (ret)
-		vm_request_exit(vcpu->vm, VM_EXIT_FAILURE);
-}
-
-static void exit_system_event(struct vcpu *vcpu)
-{
-	struct vm *vm = vcpu->vm;
-	u32 type = vcpu->run->system_event.type;
-
-	switch (type) {
-	case KVM_SYSTEM_EVENT_SHUTDOWN:
-		vm_request_exit(vm, VM_EXIT_POWEROFF);
-		break;
-	case KVM_SYSTEM_EVENT_RESET:
-		vm_request_exit(vm, VM_EXIT_RESET);
-		break;
-	case KVM_SYSTEM_EVENT_CRASH:
-		vm_request_exit(vm, VM_EXIT_CRASH);
-		break;
-	default:
-		arch_system_event(vcpu);
-	}
-}
-
-/* Ends the run because of what KVM said; names it and where the vCPU stands. */
-static void fail(struct vcpu *vcpu, const char *what, u64 detail)
-{
-	char where[128] = "";
-
-	if (vcpu->vm->arch_ops && vcpu->vm->arch_ops->describe)
-		vcpu->vm->arch_ops->describe(vcpu, where, sizeof(where));
-	pr_err("vCPU %u: %s 0x%" PRIx64 "%s%s", vcpu->id, what, detail,
-	       where[0] ? " at " : "", where);
-	vm_request_exit(vcpu->vm, VM_EXIT_FAILURE);
-}
-
-static void exit_arch(struct vcpu *vcpu)
-{
-	int ret = -ENOTSUP;
-
-	if (vcpu->vm->arch_ops && vcpu->vm->arch_ops->handle_exit)
-		ret = vcpu->vm->arch_ops->handle_exit(vcpu);
-	if (ret == -ENOTSUP)
-		fail(vcpu, "unknown exit reason", vcpu->run->exit_reason);
-	else if (ret)
-		vm_request_exit(vcpu->vm, VM_EXIT_FAILURE);
-}
-
-static void handle_exit(struct vcpu *vcpu)
-{
-	struct kvm_run *run = vcpu->run;
-
-	/* What the guest wrote before comes before. */
-	mmio_ring_flush(&vcpu->vm->ring);
-	switch (run->exit_reason) {
-	case KVM_EXIT_MMIO:
-		exit_mmio(vcpu);
-		mmio_done(vcpu);
-		break;
-	case KVM_EXIT_SYSTEM_EVENT:
-		exit_system_event(vcpu);
-		break;
-	case KVM_EXIT_FAIL_ENTRY:
-		fail(vcpu, "KVM could not enter the guest, reason",
-		     run->fail_entry.hardware_entry_failure_reason);
-		break;
-	case KVM_EXIT_INTERNAL_ERROR:
-		fail(vcpu, "KVM internal error, suberror",
-		     run->internal.suberror);
-		break;
-	case KVM_EXIT_SHUTDOWN:
-		fail(vcpu, "guest shut down by KVM, exit reason",
-		     run->exit_reason);
-		break;
-	default:
-		exit_arch(vcpu);
-	}
-}
-
-static void run_failed(struct vcpu *vcpu, int err)
-{
-	char text[128];
-
-	snprintf(text, sizeof(text), "KVM_RUN failed: %s (errno)",
-		 strerror(err));
-	fail(vcpu, text, (u64)err);
-}
-
-static void wait_for_resume(struct vm *vm)
-{
-	pthread_mutex_lock(&vm->pause_lock);
-	while (atomic_load(&vm->paused))
-		pthread_cond_wait(&vm->pause_changed, &vm->pause_lock);
-	pthread_mutex_unlock(&vm->pause_lock);
-}
-
-/*
- * Whoever pauses sets `paused` and then looks at `in_guest`; here it is the
- * other way round, so that one of both sees the other.
- */
-bool vcpu_try_enter(struct vcpu *vcpu)
-{
-	atomic_store(&vcpu->in_guest, true);
-	if (!atomic_load(&vcpu->vm->paused))
-		return true;
-	vcpu_leave(vcpu);
-	return false;
-}
-
-void vcpu_leave(struct vcpu *vcpu)
-{
-	struct vm *vm = vcpu->vm;
-
-	atomic_store(&vcpu->in_guest, false);
-	if (!atomic_load(&vm->paused))
-		return;
-	pthread_mutex_lock(&vm->pause_lock);
-	pthread_cond_broadcast(&vm->pause_changed);
-	pthread_mutex_unlock(&vm->pause_lock);
-}
-
 static int run_guest(struct vcpu *vcpu)
 {
 	int ret;
 
-	while (!vcpu_try_enter(vcpu))
-		wait_for_resume(vcpu->vm);
+	vcpu_enter(vcpu);
 	ret = ioctl(vcpu->fd, KVM_RUN, 0) < 0 ? -errno : 0;
 	vcpu_leave(vcpu);
 	return ret;
-}
-
-void vm_pause(struct vm *vm)
-{
-	pthread_mutex_lock(&vm->pauser_lock);
-	pthread_mutex_lock(&vm->pause_lock);
-	atomic_store(&vm->paused, true);
-	for (unsigned int i = 0; i < vm->nr_vcpus; i++) {
-		struct vcpu *vcpu = vm->vcpus[i];
-
-		if (vcpu == this_vcpu || !atomic_load(&vcpu->in_guest))
-			continue;
-		vcpu_kick(vcpu);
-		while (atomic_load(&vcpu->in_guest))
-			pthread_cond_wait(&vm->pause_changed, &vm->pause_lock);
-	}
-	pthread_mutex_unlock(&vm->pause_lock);
-}
-
-void vm_resume(struct vm *vm)
-{
-	pthread_mutex_lock(&vm->pause_lock);
-	atomic_store(&vm->paused, false);
-	pthread_cond_broadcast(&vm->pause_changed);
-	pthread_mutex_unlock(&vm->pause_lock);
-	pthread_mutex_unlock(&vm->pauser_lock);
 }
 
 static void run_once(struct vcpu *vcpu)
@@ -261,18 +39,18 @@ static void run_once(struct vcpu *vcpu)
 	int ret = run_guest(vcpu);
 
 	if (ret == -EINTR || ret == -EAGAIN) {
-		/* Cleared before `stopping` is looked at: see this_run. */
+		/* Cleared before `stopping` is looked at: see vmm/pause.c. */
 		vcpu->run->immediate_exit = 0;
 		atomic_fetch_add_explicit(&vcpu->stats.kicks, 1,
 					  memory_order_relaxed);
 		return;
 	}
 	if (ret) {
-		run_failed(vcpu, -ret);
+		vcpu_run_failed(vcpu, -ret);
 		return;
 	}
 	atomic_fetch_add_explicit(&vcpu->stats.exits, 1, memory_order_relaxed);
-	handle_exit(vcpu);
+	vcpu_handle_exit(vcpu);
 }
 
 static bool should_stop(struct vcpu *vcpu)
@@ -288,8 +66,7 @@ static void *vcpu_thread(void *arg)
 
 	snprintf(name, sizeof(name), "kvm-vcpu-%u", vcpu->id);
 	pthread_setname_np(pthread_self(), name);
-	this_run = vcpu->run;
-	this_vcpu = vcpu;
+	vcpu_set_this(vcpu);
 	/* Waits until vcpus_start() has created every thread. */
 	pthread_mutex_lock(&vcpu->vm->start_lock);
 	pthread_mutex_unlock(&vcpu->vm->start_lock);
@@ -298,13 +75,8 @@ static void *vcpu_thread(void *arg)
 	/* Completes what is pending, such as an MMIO read. */
 	vcpu->run->immediate_exit = 1;
 	ioctl(vcpu->fd, KVM_RUN, 0);
-	this_run = NULL;
+	vcpu_set_this(NULL);
 	return NULL;
-}
-
-void vcpu_kick(struct vcpu *vcpu)
-{
-	pthread_kill(vcpu->thread, KICK_SIGNAL);
 }
 
 /*
@@ -318,7 +90,7 @@ static void vcpu_sigmask(sigset_t *set)
 				      SIGTRAP, SIGSYS, SIGABRT };
 
 	sigfillset(set);
-	sigdelset(set, KICK_SIGNAL);
+	sigdelset(set, VCPU_KICK_SIGNAL);
 	for (size_t i = 0; i < ARRAY_SIZE(faults); i++)
 		sigdelset(set, faults[i]);
 }
@@ -349,7 +121,7 @@ int vcpus_start(struct vm *vm)
 {
 	int ret = 0;
 
-	install_kick_handler();
+	vcpu_kick_install();
 	pthread_mutex_lock(&vm->start_lock);
 	for (unsigned int i = 0; i < vm->nr_vcpus && !ret; i++)
 		ret = start_thread(vm->vcpus[i]);
@@ -464,6 +236,7 @@ int vm_create_vcpus(struct vm *vm, unsigned int n)
 		pr_fatal("out of memory");
 		return -ENOMEM;
 	}
+	mmio_ring_init(&vm->ring, vm);
 	for (unsigned int i = 0; i < n && !ret; i++)
 		ret = vcpu_create(vm, i);
 	if (!ret)
@@ -473,8 +246,11 @@ int vm_create_vcpus(struct vm *vm, unsigned int n)
 
 void vcpus_destroy(struct vm *vm)
 {
+	if (!vm->vcpus)
+		return;
 	for (unsigned int i = 0; i < vm->nr_vcpus; i++)
 		vcpu_destroy(vm->vcpus[i]);
+	mmio_ring_destroy(&vm->ring);
 	free(vm->vcpus);
 	vm->vcpus = NULL;
 	vm->nr_vcpus = 0;

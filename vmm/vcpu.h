@@ -3,15 +3,40 @@
 #ifndef VMM_VCPU_H
 #define VMM_VCPU_H
 
+#include <signal.h>
+#include <stdbool.h>
+
+struct vcpu;
 struct vm;
 
-/* Starts a thread per vCPU. 0, or -errno after a message. */
+/* What a kick sends to a vCPU's thread. */
+#define VCPU_KICK_SIGNAL (SIGRTMIN)
+
+/* vm.c: whether a reset that the guest asks for starts it again. */
+bool vm_can_reset(const struct vm *vm);
+
+/* pause.c: once, before the first thread starts. */
+void vcpu_kick_install(void);
+
+/* pause.c: this thread is that vCPU's from now on; NULL: no vCPU's. */
+void vcpu_set_this(struct vcpu *vcpu);
+
+/* pause.c: vcpu_try_enter(), after the end of a pause. */
+void vcpu_enter(struct vcpu *vcpu);
+
+/* exit.c: on the vCPU's thread, whose KVM_RUN returned with an exit... */
+void vcpu_handle_exit(struct vcpu *vcpu);
+
+/* ... or failed with errno `err`. */
+void vcpu_run_failed(struct vcpu *vcpu, int err);
+
+/* vcpu.c: starts a thread per vCPU. 0, or -errno after a message. */
 int vcpus_start(struct vm *vm);
 
-/* Makes all vCPU threads end and waits for them. */
+/* vcpu.c: makes all vCPU threads end and waits for them. */
 void vcpus_stop(struct vm *vm);
 
-/* Frees all vCPUs; none runs. */
+/* vcpu.c: frees all vCPUs, of which none runs, and the ring that they have. */
 void vcpus_destroy(struct vm *vm);
 
 #endif

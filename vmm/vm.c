@@ -1,4 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * A VM without its vCPUs: opening /dev/kvm, capabilities, RAM, and the reason
+ * why a run ends. It knows no other part of the core that looks at a vCPU:
+ * vmm/run.c puts them together.
+ */
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -85,9 +90,8 @@ int vm_open(struct vm *vm, const char *dev)
 		pr_fatal("Unable to create the event loop: %s", strerror(-ret));
 		goto err_close;
 	}
-	memslot_ids_init(&vm->slot_ids);
+	memslots_init(&vm->slots);
 	mmio_bus_init(&vm->bus);
-	mmio_ring_init(&vm->ring, vm);
 	device_list_init(&vm->devices);
 	pthread_mutex_init(&vm->start_lock, NULL);
 	pthread_mutex_init(&vm->pauser_lock, NULL);
@@ -107,28 +111,13 @@ int vm_create(struct vm *vm, unsigned long type)
 	do {
 		vm->fd = ioctl(vm->kvm_fd, KVM_CREATE_VM, type);
 	} while (vm->fd < 0 && errno == EINTR);
+	vm->slots.vm_fd = vm->fd;
 	if (vm->fd >= 0)
 		return 0;
 	ret = -errno;
 	pr_fatal("KVM_CREATE_VM (type 0x%lx) failed: %s", type,
 		 strerror(errno));
 	return ret;
-}
-
-void vm_destroy(struct vm *vm)
-{
-	device_destroy_all(&vm->devices);
-	vcpus_destroy(vm);
-	mmio_ring_destroy(&vm->ring);
-	mmio_bus_destroy(&vm->bus);
-	evloop_destroy(&vm->loop);
-	pthread_mutex_destroy(&vm->start_lock);
-	pthread_mutex_destroy(&vm->pauser_lock);
-	pthread_mutex_destroy(&vm->pause_lock);
-	pthread_cond_destroy(&vm->pause_changed);
-	if (vm->fd >= 0)
-		close(vm->fd);
-	close(vm->kvm_fd);
 }
 
 int vm_check_cap(const struct vm *vm, int cap)
@@ -164,7 +153,7 @@ unsigned int vm_max_vcpus(const struct vm *vm)
 int vm_add_ram(struct vm *vm, u64 gpa, u64 size, void *hva)
 {
 	struct memslot slot;
-	int ret = memslot_init(&slot, vm, gpa, size, hva, false);
+	int ret = memslot_init(&slot, &vm->slots, gpa, size, hva, false);
 
 	if (!ret)
 		ret = memslot_map(&slot);
@@ -177,7 +166,7 @@ int vm_add_ram(struct vm *vm, u64 gpa, u64 size, void *hva)
 	return ret;
 }
 
-static bool can_reset(const struct vm *vm)
+bool vm_can_reset(const struct vm *vm)
 {
 	return !vm->no_reboot && vm->arch_ops && vm->arch_ops->reset;
 }
@@ -188,86 +177,8 @@ void vm_request_exit(struct vm *vm, enum vm_exit reason)
 
 	if (!atomic_compare_exchange_strong(&vm->exit_reason, &old,
 					    (int)reason) &&
-	    old == VM_EXIT_RESET && can_reset(vm))
+	    old == VM_EXIT_RESET && vm_can_reset(vm))
 		atomic_compare_exchange_strong(&vm->exit_reason, &old,
 					       (int)reason);
 	evloop_stop(&vm->loop);
-}
-
-/* A guest that hangs leaves little else to go by. */
-static void describe_vcpus(struct vm *vm)
-{
-	char where[192];
-
-	for (unsigned int i = 0; i < vm->nr_vcpus; i++) {
-		where[0] = '\0';
-		if (vm->arch_ops && vm->arch_ops->describe)
-			vm->arch_ops->describe(vm->vcpus[i], where,
-					       sizeof(where));
-		pr_info("vCPU %u: %s", i, where);
-	}
-}
-
-/* From the start of the guest to its end, or to a reset. */
-static void run_once(struct vm *vm)
-{
-	int ret = vcpus_start(vm);
-
-	if (!ret)
-		ret = evloop_run(&vm->loop);
-	if (ret)
-		vm_request_exit(vm, VM_EXIT_FAILURE);
-	vcpus_stop(vm);
-	mmio_ring_flush(&vm->ring);
-	if (atomic_load(&vm->exit_reason) == VM_EXIT_TIMEOUT)
-		describe_vcpus(vm);
-	/* Whatever the guest said: not all of it could be done. */
-	if (device_quiesce_all(&vm->devices))
-		atomic_store(&vm->exit_reason, VM_EXIT_FAILURE);
-}
-
-/* True if the machine is as after power-on, and is to start again. */
-static bool reset(struct vm *vm)
-{
-	int reason = VM_EXIT_RESET;
-
-	if (!can_reset(vm) || atomic_load(&vm->exit_reason) != reason)
-		return false;
-	/*
-	 * A guest that does nothing but reset itself stops the loop before it
-	 * has looked at a signal or a timer: they have their turn here.
-	 */
-	if (evloop_poll(&vm->loop))
-		vm_request_exit(vm, VM_EXIT_FAILURE);
-	if (atomic_load(&vm->exit_reason) != reason)
-		return false;
-	device_reset_all(&vm->devices);
-	if (vm->arch_ops->reset(vm))
-		vm_request_exit(vm, VM_EXIT_FAILURE);
-	atomic_store(&vm->loop.stop, false);
-	atomic_store(&vm->stopping, false);
-	/* Not if a device has found that it cannot go on. */
-	return atomic_compare_exchange_strong(&vm->exit_reason, &reason,
-					      VM_EXIT_NONE);
-}
-
-/* Some guests do nothing else: not every one is told. */
-static void count_reset(struct vm *vm)
-{
-	u64 n = atomic_fetch_add(&vm->resets, 1) + 1;
-	u32 dropped;
-
-	if (ratelimit_allow(&vm->reset_messages, &dropped))
-		pr_info("reset %" PRIu64 ": the guest starts again", n);
-}
-
-enum vm_exit vm_run(struct vm *vm)
-{
-	mmio_bus_freeze(&vm->bus);
-	run_once(vm);
-	while (reset(vm)) {
-		count_reset(vm);
-		run_once(vm);
-	}
-	return (enum vm_exit)atomic_load(&vm->exit_reason);
 }

@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "lkvm/hw/cfi_flash.h"
+#include "lkvm/vmm/pause.h"
 #include "lkvm/vmm/vm.h"
 
 #define BASE	0x2000000
@@ -43,11 +44,11 @@ static void require(bool what)
 		abort();
 }
 
-int memslot_init(struct memslot *slot, struct vm *vm, u64 gpa, u64 size,
-		 void *hva, bool readonly)
+int memslot_init(struct memslot *slot, struct memslots *slots, u64 gpa,
+		 u64 size, void *hva, bool readonly)
 {
 	*slot = (struct memslot) {
-		.vm = vm,
+		.slots = slots,
 		.gpa = gpa,
 		.size = size,
 		.hva = hva,
@@ -79,6 +80,13 @@ void memslot_release(struct memslot *slot)
 }
 
 /* Only mmio_ring.c wants them, and this bank has no ring. */
+void vm_request_exit(struct vm *vm, enum vm_exit reason)
+{
+	(void)vm;
+	(void)reason;
+	abort();
+}
+
 void vm_pause(struct vm *vm)
 {
 	(void)vm;
@@ -295,7 +303,7 @@ static void setup(u8 how)
 		 bank->fd);
 	require(!flash_store_open(&params.store, &config, BLOCK, SIZE));
 	mmio_bus_init(&bank->bus);
-	require(!cfi_flash_create((struct vm *)bank, &bank->bus, &params,
+	require(!cfi_flash_create((struct memslots *)bank, &bank->bus, &params,
 				  &bank->flash));
 	require(bank->flash->slot.mapped);
 	memcpy(bank->before, bank->flash->store.array, SIZE);

@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "bank_fixture.h"
+#include "lkvm/vmm/pause.h"
 #include "lkvm/vmm/vm.h"
 
 struct fakes fake;
@@ -85,18 +86,25 @@ static void end_run(void *opaque, bool failed)
 	fake.failed = failed;
 }
 
+/* What the ring calls when a slot is stuck. */
+void vm_request_exit(struct vm *owner, enum vm_exit reason)
+{
+	assert_ptr_equal(owner, &vm);
+	end_run(&fake, reason == VM_EXIT_FAILURE);
+}
+
 /* ---- Memory slots, by their header's contract ---------------------------- */
 
-int memslot_init(struct memslot *slot, struct vm *owner, u64 gpa, u64 size,
-		 void *hva, bool readonly)
+int memslot_init(struct memslot *slot, struct memslots *owner, u64 gpa,
+		 u64 size, void *hva, bool readonly)
 {
 	memset(slot, 0, sizeof(*slot));
 	if (fake.init)
 		return -fake.init;
-	assert_ptr_equal(owner, &vm);
+	assert_ptr_equal(owner, &vm.slots);
 	assert_int_equal(readonly, !fake.plain);
 	assert_true(IS_ALIGNED((uintptr_t)hva, SZ_4K));
-	slot->vm = owner;
+	slot->slots = owner;
 	slot->gpa = gpa;
 	slot->size = size;
 	slot->hva = hva;
@@ -111,7 +119,7 @@ static int update(struct memslot *slot, bool map, int err)
 	/* One vCPU's access at a time, but for when the bank is made. */
 	if (bank)
 		assert_int_equal(pthread_mutex_trylock(bank->lock), EBUSY);
-	assert_ptr_equal(slot->vm, &vm);
+	assert_ptr_equal(slot->slots, &vm.slots);
 	if (slot->mapped == map)
 		return 0;
 	if (err)
@@ -135,7 +143,7 @@ void memslot_release(struct memslot *slot)
 {
 	fake.nr_released++;
 	slot->mapped = false;
-	slot->vm = NULL;
+	slot->slots = NULL;
 }
 
 /* ---- The ring's view of the VM ------------------------------------------- */
@@ -218,7 +226,7 @@ int make_bank(const char *options)
 	params.code = params.plain_memory = fake.plain;
 	if (fake.idle)
 		params.loop = &vm.loop;
-	ret = cfi_flash_create(&vm, &bus, &params, &made);
+	ret = cfi_flash_create(&vm.slots, &bus, &params, &made);
 	flash = made;
 	if (ret)
 		mmio_bus_destroy(&bus);
@@ -239,7 +247,7 @@ void make_second_bank(void)
 
 	assert_int_equal(
 		flash_store_open(&params.store, &config, BLOCK, WINDOW), 0);
-	assert_int_equal(cfi_flash_create(&vm, &bus, &params, &made), 0);
+	assert_int_equal(cfi_flash_create(&vm.slots, &bus, &params, &made), 0);
 	flash2 = made;
 }
 

@@ -15,6 +15,7 @@
 
 #include "arm/batch.h"
 #include "arm/machine.h"
+#include "lkvm/vmm/pause.h"
 
 #define RAM	 0x80000000ULL
 #define RAM_SIZE SZ_64K

@@ -175,6 +175,9 @@ static void unmap_fails(void **state)
 	cmd(0, 0x70);
 	assert_true(flash->slot.mapped);
 	assert_said("flash0: unable to unmap the array");
+	/* The guest reads around the chips: the run has to end. */
+	assert_int_equal(fake.nr_ends, 1);
+	assert_true(fake.failed);
 	/* What traps nevertheless is answered as it ought to be. */
 	assert_status(0x80);
 	fake.unmap = 0;
@@ -536,7 +539,7 @@ static void place_is_taken(void **state)
 	(void)state;
 	assert_int_equal(
 		flash_store_open(&params.store, &config, BLOCK, WINDOW), 0);
-	assert_int_equal(cfi_flash_create(&vm, &bus, &params, &second),
+	assert_int_equal(cfi_flash_create(&vm.slots, &bus, &params, &second),
 			 -EEXIST);
 	assert_null(second);
 	assert_said("flash1");
@@ -559,7 +562,7 @@ static void no_such_geometry(void **state)
 	(void)state;
 	assert_int_equal(
 		flash_store_open(&params.store, &config, BLOCK, WINDOW), 0);
-	assert_int_equal(cfi_flash_create(flash->slot.vm, &bus, &params,
+	assert_int_equal(cfi_flash_create(flash->slot.slots, &bus, &params,
 					  &second),
 			 -EINVAL);
 	assert_int_equal(next_fd(), fd);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* SOURCES: vmm/vm.c vmm/evloop.c vmm/device.c vmm/mmio.c vmm/mmio_ring.c */
+/* SOURCES: vmm/run.c vmm/vm.c vmm/evloop.c vmm/device.c vmm/mmio.c */
+/* SOURCES: vmm/mmio_ring.c */
 /* SOURCES: vmm/memslot.c vmm/gmem.c util/json.c */
 /* What vm_run() makes of a guest that asks for resets, without KVM. */
 #include <errno.h>
@@ -11,6 +12,7 @@
 #include <unistd.h>
 #include <cmocka.h>
 
+#include "lkvm/vmm/pause.h"
 #include "lkvm/vmm/vm.h"
 #include "vmm/vcpu.h"
 

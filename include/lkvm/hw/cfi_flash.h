@@ -89,11 +89,11 @@ struct cfi_flash {
 };
 
 /*
- * Creates a bank at `params->base` on `vm`'s bus and maps its array. On
+ * Creates a bank at `params->base` on `bus` and maps its array in `slots`. On
  * success *out is to be added to the registry. Returns 0, or -errno after a
  * message; the store is closed then.
  */
-int cfi_flash_create(struct vm *vm, struct mmio_bus *bus,
+int cfi_flash_create(struct memslots *slots, struct mmio_bus *bus,
 		     const struct cfi_flash_params *params,
 		     struct cfi_flash **out);
 

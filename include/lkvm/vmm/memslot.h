@@ -8,21 +8,21 @@
 
 #include "lkvm/util/util.h"
 
-struct vm;
-
 #define MEMSLOT_MAX 64
 
-/* The ids in use in a VM. */
-struct memslot_ids {
+/* The slots of a VM. */
+struct memslots {
+	int vm_fd; /* the VM's; not owned */
 	pthread_mutex_t lock;
-	u64 used; /* one bit per id */
+	u64 used;	      /* one bit per id; guarded by `lock` */
+	_Atomic(u64) updates; /* ioctls that changed any of them */
 };
 
 /*
  * One slot. Prepared by memslot_init(); the owner serialises map and unmap.
  */
 struct memslot {
-	struct vm *vm;
+	struct memslots *slots; /* NULL: it has no id */
 	u32 id;
 	bool readonly;
 	atomic_bool mapped; /* others than the owner may have a look */
@@ -32,27 +32,34 @@ struct memslot {
 	u64 updates; /* ioctls that changed the slot */
 };
 
-/* Prepares the allocator of ids. */
-void memslot_ids_init(struct memslot_ids *ids);
+/* Prepares the slots of a VM, none of which is in use; `vm_fd` is -1. */
+void memslots_init(struct memslots *slots);
+
+/* Ends it: no slot is used any more. */
+void memslots_destroy(struct memslots *slots);
 
 /*
  * Takes an id for a slot of `size` bytes at `gpa`, backed by `hva`; all three
  * multiples of the host's page size. Nothing is mapped yet. Returns 0,
  * -EINVAL, or -ENOSPC if no id is free.
  */
-int memslot_init(struct memslot *slot, struct vm *vm, u64 gpa, u64 size,
-		 void *hva, bool readonly);
+int memslot_init(struct memslot *slot, struct memslots *slots, u64 gpa,
+		 u64 size, void *hva, bool readonly);
 
 /*
  * Makes the memory visible to the guest, or takes it away; no ioctl if it
  * already is so. A read-only slot: reads and execution run in the guest,
- * writes exit as MMIO. Returns 0 or -errno, the slot being as before; a
- * slot that cannot be taken away ends the run.
+ * writes exit as MMIO. Returns 0 or -errno, the slot being as before. After a
+ * failure of memslot_unmap() the guest would go on with what it must not see
+ * any more: the caller ends the run.
  */
 int memslot_map(struct memslot *slot);
 int memslot_unmap(struct memslot *slot);
 
-/* Unmaps the slot and gives its id back. */
+/*
+ * Unmaps the slot and gives its id back. A slot that cannot be deleted keeps
+ * its id, which nobody may reuse.
+ */
 void memslot_release(struct memslot *slot);
 
 #endif

@@ -104,7 +104,7 @@ struct vm {
 	const struct vm_arch_ops *arch_ops;
 	void *arch; /* the architecture's own state; not owned */
 	struct gmem mem;
-	struct memslot_ids slot_ids;
+	struct memslots slots;
 	struct mmio_bus bus;
 	struct mmio_ring ring;
 	struct device_list devices;
@@ -122,7 +122,6 @@ struct vm {
 	bool no_reboot;		  /* a reset ends the run */
 	_Atomic(u64) resets;	  /* after which the guest was started again */
 	_Atomic(int) exit_reason; /* enum vm_exit */
-	_Atomic(u64) memslot_updates;
 	struct ratelimit irq_errors;
 	struct ratelimit reset_messages;
 };
@@ -178,26 +177,6 @@ void vm_request_exit(struct vm *vm, enum vm_exit reason);
 
 /* The name of a reason, for messages: "guest powered off", ... */
 const char *vm_exit_name(enum vm_exit reason);
-
-/*
- * When vm_pause() returns, no vCPU is in the guest, nor will one enter it until
- * vm_resume(); vCPUs that handle an exit go on with that. Any thread; a vCPU's
- * own does not count, of course. One pauses at a time, others wait their turn.
- */
-void vm_pause(struct vm *vm);
-void vm_resume(struct vm *vm);
-
-/*
- * For what runs the guest in another way than by KVM_RUN, on the vCPU's thread:
- * from here to vcpu_leave() it counts as being in the guest. False, and it does
- * not, if there is a pause; then, and when it is kicked, it has to come to an
- * end soon. It may not wait for anything meanwhile that one who pauses holds.
- */
-bool vcpu_try_enter(struct vcpu *vcpu);
-void vcpu_leave(struct vcpu *vcpu);
-
-/* Makes vCPU return from KVM_RUN, even if it is only about to enter. */
-void vcpu_kick(struct vcpu *vcpu);
 
 /* Sum of one counter over all vCPUs. */
 struct vcpu_totals {

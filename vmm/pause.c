@@ -1,0 +1,113 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Who is in the guest: vCPUs count as such from entering it to leaving it, a
+ * kick makes one leave, and a pause keeps all of them out for a moment.
+ */
+#include <pthread.h>
+#include <signal.h>
+
+#include "lkvm/vmm/pause.h"
+#include "lkvm/vmm/vm.h"
+#include "vcpu.h"
+
+/*
+ * The vCPU of this thread, for the handler of the kick signal. A signal that
+ * comes before KVM_RUN is entered is not lost: immediate_exit makes KVM_RUN
+ * return at once.
+ */
+static __thread struct kvm_run *volatile this_run;
+
+/* The vCPU of this thread, NULL on others. */
+static __thread struct vcpu *this_vcpu;
+
+void vcpu_set_this(struct vcpu *vcpu)
+{
+	this_vcpu = vcpu;
+	this_run = vcpu ? vcpu->run : NULL;
+}
+
+static void handle_kick(int sig)
+{
+	(void)sig;
+	if (this_run)
+		this_run->immediate_exit = 1;
+}
+
+void vcpu_kick_install(void)
+{
+	struct sigaction action = { .sa_handler = handle_kick };
+
+	sigemptyset(&action.sa_mask);
+	/* No SA_RESTART: a kick also ends a write to a terminal that blocks. */
+	sigaction(VCPU_KICK_SIGNAL, &action, NULL);
+}
+
+void vcpu_kick(struct vcpu *vcpu)
+{
+	pthread_kill(vcpu->thread, VCPU_KICK_SIGNAL);
+}
+
+static void wait_for_resume(struct vm *vm)
+{
+	pthread_mutex_lock(&vm->pause_lock);
+	while (atomic_load(&vm->paused))
+		pthread_cond_wait(&vm->pause_changed, &vm->pause_lock);
+	pthread_mutex_unlock(&vm->pause_lock);
+}
+
+/*
+ * Whoever pauses sets `paused` and then looks at `in_guest`; here it is the
+ * other way round, so that one of both sees the other.
+ */
+bool vcpu_try_enter(struct vcpu *vcpu)
+{
+	atomic_store(&vcpu->in_guest, true);
+	if (!atomic_load(&vcpu->vm->paused))
+		return true;
+	vcpu_leave(vcpu);
+	return false;
+}
+
+void vcpu_leave(struct vcpu *vcpu)
+{
+	struct vm *vm = vcpu->vm;
+
+	atomic_store(&vcpu->in_guest, false);
+	if (!atomic_load(&vm->paused))
+		return;
+	pthread_mutex_lock(&vm->pause_lock);
+	pthread_cond_broadcast(&vm->pause_changed);
+	pthread_mutex_unlock(&vm->pause_lock);
+}
+
+void vcpu_enter(struct vcpu *vcpu)
+{
+	while (!vcpu_try_enter(vcpu))
+		wait_for_resume(vcpu->vm);
+}
+
+void vm_pause(struct vm *vm)
+{
+	pthread_mutex_lock(&vm->pauser_lock);
+	pthread_mutex_lock(&vm->pause_lock);
+	atomic_store(&vm->paused, true);
+	for (unsigned int i = 0; i < vm->nr_vcpus; i++) {
+		struct vcpu *vcpu = vm->vcpus[i];
+
+		if (vcpu == this_vcpu || !atomic_load(&vcpu->in_guest))
+			continue;
+		vcpu_kick(vcpu);
+		while (atomic_load(&vcpu->in_guest))
+			pthread_cond_wait(&vm->pause_changed, &vm->pause_lock);
+	}
+	pthread_mutex_unlock(&vm->pause_lock);
+}
+
+void vm_resume(struct vm *vm)
+{
+	pthread_mutex_lock(&vm->pause_lock);
+	atomic_store(&vm->paused, false);
+	pthread_cond_broadcast(&vm->pause_changed);
+	pthread_mutex_unlock(&vm->pause_lock);
+	pthread_mutex_unlock(&vm->pauser_lock);
+}

@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * A run: from the start of the vCPUs to why it ended, with the resets on the
+ * way, and the end of the VM itself.
+ */
+#include <errno.h>
+#include <inttypes.h>
+#include <unistd.h>
+
+#include "lkvm/util/log.h"
+#include "lkvm/vmm/vm.h"
+#include "vcpu.h"
+
+void vm_destroy(struct vm *vm)
+{
+	device_destroy_all(&vm->devices);
+	vcpus_destroy(vm);
+	mmio_bus_destroy(&vm->bus);
+	evloop_destroy(&vm->loop);
+	pthread_mutex_destroy(&vm->start_lock);
+	pthread_mutex_destroy(&vm->pauser_lock);
+	pthread_mutex_destroy(&vm->pause_lock);
+	pthread_cond_destroy(&vm->pause_changed);
+	memslots_destroy(&vm->slots);
+	if (vm->fd >= 0)
+		close(vm->fd);
+	close(vm->kvm_fd);
+}
+
+/* A guest that hangs leaves little else to go by. */
+static void describe_vcpus(struct vm *vm)
+{
+	char where[192];
+
+	for (unsigned int i = 0; i < vm->nr_vcpus; i++) {
+		where[0] = '\0';
+		if (vm->arch_ops && vm->arch_ops->describe)
+			vm->arch_ops->describe(vm->vcpus[i], where,
+					       sizeof(where));
+		pr_info("vCPU %u: %s", i, where);
+	}
+}
+
+/* From the start of the guest to its end, or to a reset. */
+static void run_once(struct vm *vm)
+{
+	int ret = vcpus_start(vm);
+
+	if (!ret)
+		ret = evloop_run(&vm->loop);
+	if (ret)
+		vm_request_exit(vm, VM_EXIT_FAILURE);
+	vcpus_stop(vm);
+	mmio_ring_flush(&vm->ring);
+	if (atomic_load(&vm->exit_reason) == VM_EXIT_TIMEOUT)
+		describe_vcpus(vm);
+	/* Whatever the guest said: not all of it could be done. */
+	if (device_quiesce_all(&vm->devices))
+		atomic_store(&vm->exit_reason, VM_EXIT_FAILURE);
+}
+
+/* True if the machine is as after power-on, and is to start again. */
+static bool reset(struct vm *vm)
+{
+	int reason = VM_EXIT_RESET;
+
+	if (!vm_can_reset(vm) || atomic_load(&vm->exit_reason) != reason)
+		return false;
+	/*
+	 * A guest that does nothing but reset itself stops the loop before it
+	 * has looked at a signal or a timer: they have their turn here.
+	 */
+	if (evloop_poll(&vm->loop))
+		vm_request_exit(vm, VM_EXIT_FAILURE);
+	if (atomic_load(&vm->exit_reason) != reason)
+		return false;
+	device_reset_all(&vm->devices);
+	if (vm->arch_ops->reset(vm))
+		vm_request_exit(vm, VM_EXIT_FAILURE);
+	atomic_store(&vm->loop.stop, false);
+	atomic_store(&vm->stopping, false);
+	/* Not if a device has found that it cannot go on. */
+	return atomic_compare_exchange_strong(&vm->exit_reason, &reason,
+					      VM_EXIT_NONE);
+}
+
+/* Some guests do nothing else: not every one is told. */
+static void count_reset(struct vm *vm)
+{
+	u64 n = atomic_fetch_add(&vm->resets, 1) + 1;
+	u32 dropped;
+
+	if (ratelimit_allow(&vm->reset_messages, &dropped))
+		pr_info("reset %" PRIu64 ": the guest starts again", n);
+}
+
+enum vm_exit vm_run(struct vm *vm)
+{
+	mmio_bus_freeze(&vm->bus);
+	run_once(vm);
+	while (reset(vm)) {
+		count_reset(vm);
+		run_once(vm);
+	}
+	return (enum vm_exit)atomic_load(&vm->exit_reason);
+}
