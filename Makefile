@@ -194,7 +194,7 @@ check-unit: $(UNIT_BINS) $(UNIT_DRIVERS)
 check-fuzz: $(FUZZ_BINS)
 	$(Q)tests/run "tests/fuzz/run $(FUZZ_SECONDS) $(FUZZ_BINS)"
 
-check-lint:
+check-lint: all
 	$(Q)tests/run tests/lint
 
 check-boot: all guests $(KVM_TEST) $(A64_TEST) $(RECORD)

@@ -1,19 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* `lkvm flash`: files that keep a flash, and the variables in them. */
-#include <errno.h>
-#include <stdlib.h>
+/* `lkvm flash`: finds its command, nothing else. */
+#include <stdio.h>
 #include <string.h>
 
 #include "builtin-flash.h"
 #include "builtin.h"
-#include "lkvm/efi/text.h"
-#include "lkvm/efi/value.h"
 #include "lkvm/exit_status.h"
-#include "lkvm/util/file.h"
 #include "lkvm/util/log.h"
-
-/* More than any bank; files are read as a whole. */
-#define MAX_FILE (16 * SZ_16M)
 
 static const struct {
 	const char *name;
@@ -53,152 +46,4 @@ int cmd_flash(int argc, char *const argv[])
 	pr_fatal("unknown command \"flash %s\"; see 'lkvm flash --help'",
 		 argv[0]);
 	return EXIT_STATUS_USAGE;
-}
-
-static int take_files(const struct string_list *list, const char **files,
-		      size_t count)
-{
-	if (list->count != count) {
-		pr_fatal("want %s, got %zu arguments; see --help",
-			 count == 1 ? "one file" : "two files", list->count);
-		return -EINVAL;
-	}
-	memcpy(files, list->items, count * sizeof(*files));
-	return 0;
-}
-
-int flash_options(const struct option_def *table, const char *synopsis,
-		  int argc, char *const argv[], const char **files,
-		  size_t count)
-{
-	const struct option_group groups[] = {
-		{ "Options", table },
-		{ NULL, NULL },
-	};
-	struct string_list list = { 0 };
-	int ret = options_parse(groups, argc, argv, &list);
-
-	if (ret == OPTIONS_HELP)
-		options_usage(stdout, synopsis, groups);
-	else if (!ret)
-		ret = take_files(&list, files, count);
-	string_list_free(&list);
-	return ret;
-}
-
-int flash_options_status(int ret)
-{
-	return ret == OPTIONS_HELP ? EXIT_STATUS_POWEROFF : EXIT_STATUS_USAGE;
-}
-
-int flash_image_read(struct flash_image *file, const char *path)
-{
-	size_t size = 0;
-	int ret;
-
-	memset(file, 0, sizeof(*file));
-	file->path = path;
-	ret = file_read_all(path, MAX_FILE, &file->buf, &size);
-	if (ret == -EFBIG) {
-		pr_fatal("flash %s: has more than %lu MiB", path,
-			 MAX_FILE / SZ_1M);
-		return ret;
-	}
-	if (ret) {
-		pr_fatal("Unable to read flash %s: %s", path, strerror(-ret));
-		return ret;
-	}
-	file->image = (struct efi_image) { file->buf, size };
-	file->problem =
-		efi_store_find(&file->image, &file->volume, &file->store);
-	if (!file->problem)
-		ret = efi_var_list_read(&file->image, &file->store,
-					&file->list);
-	if (ret)
-		pr_fatal("out of memory");
-	return ret;
-}
-
-bool flash_image_check(const struct flash_image *file)
-{
-	if (file->problem) {
-		pr_fatal("flash %s: %s", file->path, file->problem);
-		return false;
-	}
-	if (file->list.problem) {
-		pr_fatal("flash %s: at 0x%llx %s: what follows is not read",
-			 file->path,
-			 (unsigned long long)file->list.problem_offset,
-			 file->list.problem);
-		return false;
-	}
-	return true;
-}
-
-void flash_image_free(struct flash_image *file)
-{
-	efi_var_list_free(&file->list);
-	free(file->buf);
-	file->buf = NULL;
-}
-
-void flash_var_print_guid(FILE *out, const struct efi_var *var)
-{
-	const char *name = efi_guid_name(&var->guid);
-	char text[EFI_GUID_TEXT_SIZE];
-
-	efi_guid_format(&var->guid, text);
-	fputs(name ? name : text, out);
-}
-
-void flash_var_print_attributes(FILE *out, const struct efi_var *var)
-{
-	efi_attributes_print(out, var->attributes);
-}
-
-void flash_var_print_size(FILE *out, const struct efi_var *var)
-{
-	fprintf(out, "%zu", var->data_size);
-}
-
-static void name_json(struct json_writer *json, const struct efi_var *var)
-{
-	if (var->has_name)
-		efi_text_json(json, "name", var->name, var->name_units,
-			      efi_utf16_convert);
-}
-
-void flash_var_json(struct json_writer *json, const char *name,
-		    const struct efi_var *var)
-{
-	const char *guid_name = efi_guid_name(&var->guid);
-	char *attributes = efi_var_text(var, flash_var_print_attributes);
-	char text[EFI_GUID_TEXT_SIZE];
-
-	efi_guid_format(&var->guid, text);
-	json_begin_object(json, name);
-	name_json(json, var);
-	json_string(json, "guid", text);
-	if (guid_name)
-		json_string(json, "guid_name", guid_name);
-	json_u64(json, "attributes", var->attributes);
-	if (attributes)
-		json_string(json, "attribute_names", attributes);
-	json_string(json, "state", efi_var_state_name(var->state));
-	json_bool(json, "live", efi_var_is_live(var));
-	json_u64(json, "offset", var->offset);
-	if (var->has_name) {
-		json_u64(json, "size", var->data_size);
-		efi_value_json(json, var);
-	}
-	json_end_object(json);
-	free(attributes);
-}
-
-int flash_output_status(int status, int failed)
-{
-	if (!fflush(stdout) && !ferror(stdout))
-		return status;
-	pr_fatal("unable to write the output: %s", strerror(errno));
-	return failed;
 }

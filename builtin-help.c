@@ -1,11 +1,37 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* `lkvm help` and `lkvm version`. */
+/* `lkvm help` and `lkvm version`, and the list of all commands. */
 #include <stdio.h>
 #include <string.h>
 
 #include "builtin.h"
 #include "lkvm/exit_status.h"
 #include "lkvm/util/log.h"
+
+static const struct command commands[] = {
+	{ "run", cmd_run, "Start a virtual machine" },
+	{ "flash", cmd_flash, "Make, look into and compare flash files" },
+	{ "version", cmd_version, "Print the version" },
+	{ "help", cmd_help, "Print help about lkvm or a command" },
+};
+
+const struct command *find_command(const char *name)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(commands); i++)
+		if (!strcmp(name, commands[i].name))
+			return &commands[i];
+	return NULL;
+}
+
+/* Test suites look for the line "The most commonly used" on stdout. */
+void print_commands(void)
+{
+	printf("\n usage: lkvm COMMAND [ARGS]\n\n"
+	       " The most commonly used lkvm commands are:\n");
+	for (size_t i = 0; i < ARRAY_SIZE(commands); i++)
+		printf("   %-9s %s\n", commands[i].name, commands[i].help);
+	printf("\n See 'lkvm help COMMAND' for more information on a specific "
+	       "command.\n\n");
+}
 
 int cmd_version(int argc, char *const argv[])
 {
@@ -20,19 +46,15 @@ int cmd_help(int argc, char *const argv[])
 {
 	char help_option[] = "--help";
 	char *const help[] = { help_option, NULL };
+	const struct command *command;
 
-	if (!argc) {
-		print_commands();
-		return EXIT_STATUS_POWEROFF;
+	command = argc ? find_command(argv[0]) : find_command("help");
+	if (!command) {
+		pr_fatal("unknown command \"%s\"; see 'lkvm help'", argv[0]);
+		return EXIT_STATUS_USAGE;
 	}
-	if (!strcmp(argv[0], "run"))
-		return cmd_run(1, help);
-	if (!strcmp(argv[0], "flash"))
-		return cmd_flash(1, help);
-	if (!strcmp(argv[0], "version") || !strcmp(argv[0], "help")) {
-		print_commands();
-		return EXIT_STATUS_POWEROFF;
-	}
-	pr_fatal("unknown command \"%s\"; see 'lkvm help'", argv[0]);
-	return EXIT_STATUS_USAGE;
+	if (command->run != cmd_help && command->run != cmd_version)
+		return command->run(1, help);
+	print_commands();
+	return EXIT_STATUS_POWEROFF;
 }

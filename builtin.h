@@ -3,6 +3,16 @@
 #ifndef BUILTIN_H
 #define BUILTIN_H
 
+/* A subcommand: its name, and what it is for in a few words. */
+struct command {
+	const char *name;
+	int (*run)(int argc, char *const argv[]);
+	const char *help;
+};
+
+/* The subcommand of that name, or NULL. */
+const struct command *find_command(const char *name);
+
 /*
  * Each gets the arguments behind the subcommand's name and returns the
  * process's exit status, an enum exit_status.

@@ -9,28 +9,6 @@
 #include "lkvm/exit_status.h"
 #include "lkvm/util/log.h"
 
-static const struct {
-	const char *name;
-	int (*run)(int argc, char *const argv[]);
-	const char *help;
-} commands[] = {
-	{ "run", cmd_run, "Start a virtual machine" },
-	{ "flash", cmd_flash, "Make, look into and compare flash files" },
-	{ "version", cmd_version, "Print the version" },
-	{ "help", cmd_help, "Print help about lkvm or a command" },
-};
-
-/* Test suites look for the line "The most commonly used" on stdout. */
-void print_commands(void)
-{
-	printf("\n usage: lkvm COMMAND [ARGS]\n\n"
-	       " The most commonly used lkvm commands are:\n");
-	for (size_t i = 0; i < ARRAY_SIZE(commands); i++)
-		printf("   %-9s %s\n", commands[i].name, commands[i].help);
-	printf("\n See 'lkvm help COMMAND' for more information on a specific "
-	       "command.\n\n");
-}
-
 static const char *command_name(const char *arg)
 {
 	if (!strcmp(arg, "--version") || !strcmp(arg, "-v"))
@@ -57,6 +35,7 @@ static void open_standard_fds(void)
 
 int main(int argc, char *argv[])
 {
+	const struct command *command;
 	const char *name;
 
 	open_standard_fds();
@@ -65,9 +44,9 @@ int main(int argc, char *argv[])
 		return EXIT_STATUS_USAGE;
 	}
 	name = command_name(argv[1]);
-	for (size_t i = 0; i < ARRAY_SIZE(commands); i++)
-		if (!strcmp(name, commands[i].name))
-			return commands[i].run(argc - 2, argv + 2);
+	command = find_command(name);
+	if (command)
+		return command->run(argc - 2, argv + 2);
 	pr_fatal("unknown command \"%s\"; see 'lkvm help'", argv[1]);
 	return EXIT_STATUS_USAGE;
 }

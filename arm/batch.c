@@ -5,6 +5,7 @@
 #include <sys/ioctl.h>
 
 #include "batch.h"
+#include "cpu.h"
 #include "lkvm/arm/a64/a64.h"
 #include "lkvm/arm/a64/stage1.h"
 #include "lkvm/util/log.h"

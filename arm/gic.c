@@ -5,6 +5,7 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
+#include "gic.h"
 #include "lkvm/util/log.h"
 #include "machine.h"
 
@@ -198,8 +199,6 @@ int gic_init(struct machine *machine)
 		pr_fatal("Unable to set up the %s for %u vCPUs: %s",
 			 irqchip_names[machine->irqchip], machine->vm.nr_vcpus,
 			 strerror(-ret));
-	else
-		gic_keep_power_on(machine);
 	return ret;
 }
 

@@ -8,6 +8,8 @@
 #include <string.h>
 #include <sys/ioctl.h>
 
+#include "cpu.h"
+#include "gic.h"
 #include "lkvm/util/log.h"
 #include "machine.h"
 

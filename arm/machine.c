@@ -7,6 +7,9 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "boot.h"
+#include "cpu.h"
+#include "gic.h"
 #include "lkvm/hw/pl061.h"
 #include "lkvm/util/json.h"
 #include "lkvm/util/log.h"
@@ -198,6 +201,8 @@ static int create(struct machine *machine)
 		ret = cpu_init_all(machine);
 	if (!ret)
 		ret = gic_init(machine);
+	if (!ret)
+		gic_keep_power_on(machine);
 	for (unsigned int i = 0; !ret && i < machine->vm.nr_vcpus; i++)
 		ret = pmu_init_vcpu(machine, machine->vm.vcpus[i]);
 	return ret;
@@ -236,17 +241,6 @@ int machine_create(const struct vm_config *config, struct machine **out)
 	return 0;
 }
 
-static int prepare_boot(struct machine *machine)
-{
-	int ret = boot_load(machine);
-
-	if (!ret)
-		ret = machine_write_fdt(machine);
-	if (!ret)
-		ret = cpu_set_boot_state(machine);
-	return ret;
-}
-
 static int add_devices(struct machine *machine,
 		       struct chardev *serial[MACHINE_MAX_SERIAL])
 {
@@ -268,25 +262,8 @@ int machine_build(struct machine *machine,
 	if (!ret)
 		ret = add_devices(machine, serial);
 	if (!ret)
-		ret = prepare_boot(machine);
+		ret = boot_prepare(machine);
 	return ret ? ret : boot_fill_fw_cfg(machine);
-}
-
-/* The timers' lines fall with the vCPUs, the devices' have fallen before. */
-int machine_reset(struct vm *vm)
-{
-	struct machine *machine = vm->arch;
-	int ret = cpu_reset_all(machine);
-
-	machine->again = true;
-	if (!ret)
-		ret = gic_reset(machine);
-	if (!ret)
-		ret = ram_reset(machine);
-	if (ret)
-		return ret;
-	pvtime_reset(machine);
-	return prepare_boot(machine);
 }
 
 void machine_destroy(struct machine *machine)

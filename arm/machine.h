@@ -71,21 +71,6 @@ struct machine_type {
 extern const struct machine_type machine_kvmtool;
 extern const struct machine_type machine_virt;
 
-#define GIC_KEPT_BANKS 5
-#define GIC_KEPT_CPU   14
-
-/* What gic_reset.c knows of the GIC at power-on: see there. */
-struct gic_power_on {
-	int error; /* -errno: nothing, because of this */
-	u32 ctlr;
-	u32 spi[GIC_KEPT_BANKS];
-	u32 private[GIC_KEPT_BANKS];
-	u32 lpi_baser[4]; /* GICR_PROPBASER and GICR_PENDBASER */
-	u64 its_baser[2];
-	u64 cpu[GIC_KEPT_CPU];
-	u64 has_cpu; /* bit n: there is cpu[n] */
-};
-
 /* KVM_ARM_VCPU_* features and capabilities the guest gets. */
 struct arm_features {
 	u32 vcpu_init; /* bits for kvm_vcpu_init.features[0] */
@@ -103,6 +88,21 @@ enum boot_from {
 	BOOT_KERNEL,	   /* in RAM */
 	BOOT_RAM_FIRMWARE, /* in RAM, too */
 	BOOT_FLASH,	   /* in the first bank, which it executes in place */
+};
+
+#define GIC_KEPT_BANKS 5
+#define GIC_KEPT_CPU   14
+
+/* What gic_reset.c knows of the GIC at power-on: see there. */
+struct gic_power_on {
+	int error; /* -errno: nothing, because of this */
+	u32 ctlr;
+	u32 spi[GIC_KEPT_BANKS];
+	u32 private[GIC_KEPT_BANKS];
+	u32 lpi_baser[4]; /* GICR_PROPBASER and GICR_PENDBASER */
+	u64 its_baser[2];
+	u64 cpu[GIC_KEPT_CPU];
+	u64 has_cpu; /* bit n: there is cpu[n] */
 };
 
 struct machine {
@@ -160,77 +160,10 @@ void ram_destroy(struct machine *machine);
 /* features.c: what the guest's CPUs can do. 0, or -errno after a message. */
 int features_choose(struct machine *machine);
 
-/*
- * gic.c: picks and creates the interrupt controller, and, once the vCPUs
- * exist, completes it. 0, or -errno after a message.
- */
-int gic_create(struct machine *machine);
-unsigned int gic_max_vcpus(const struct machine *machine);
-int gic_init(struct machine *machine);
-void gic_destroy(struct machine *machine);
-bool gic_is_v3(const struct machine *machine);
-
-/* KVM_SET_DEVICE_ATTR on the GIC or the ITS: 0 or -errno, no message. */
-int gic_set_attr(int fd, u32 group, u64 attr, void *arg);
-void gic_fdt_node(struct machine *machine, struct fdt_writer *fdt);
-struct acpi_gic gic_acpi(const struct machine *machine);
-
-/*
- * gic_reset.c: keeps what the GIC's registers are at power-on, which is now,
- * and makes them so again. The latter comes after the vCPUs and the devices
- * have been reset; 0, or -errno after a message.
- */
-void gic_keep_power_on(struct machine *machine);
-int gic_reset(struct machine *machine);
-
-/*
- * cpu.c: the arm64 side of the vCPUs. None of them runs, but for the caller's
- * own. 0, or -errno after a message.
- */
-int cpu_init_all(struct machine *machine);
-int cpu_reset_all(struct machine *machine);
-int cpu_set_boot_state(struct machine *machine);
-
-/* api.rst, 4.68: general purpose registers are 64 bits wide in AArch64. */
-#define CORE_REG(name)                                         \
-	(KVM_REG_ARM64 | KVM_REG_SIZE_U64 | KVM_REG_ARM_CORE | \
-	 KVM_REG_ARM_CORE_REG(name))
-
-/* KVM_GET_ONE_REG and KVM_SET_ONE_REG of 64 bits: 0 or -errno, no message. */
-int cpu_get_reg(struct vcpu *vcpu, u64 id, u64 *value);
-int cpu_set_reg(struct vcpu *vcpu, u64 id, u64 value);
-
-u64 cpu_mpidr(struct vcpu *vcpu);
-u64 cpu_clidr(struct vcpu *vcpu); /* CLIDR_EL1, or 0 if KVM does not tell */
-
-/* What it takes to go on with a vCPU's instructions. */
-struct cpu_regs {
-	u64 x[32]; /* [31] is SP_EL1 */
-	u64 pc, pstate;
-	u64 sctlr, tcr, tcr2, ttbr[2], mair, mdscr; /* of EL1 */
-};
-
-/*
- * Reads them, or writes those X, PC and PSTATE of `regs` that differ from
- * `old`. 0, or -errno; if they could not be written there was a message.
- */
-int cpu_get_regs(struct vcpu *vcpu, struct cpu_regs *regs);
-int cpu_put_regs(struct vcpu *vcpu, const struct cpu_regs *old,
-		 const struct cpu_regs *regs);
-int cpu_get_pc(struct vcpu *vcpu, u64 *pc);
-
-/*
- * How a vCPU goes on after PSCI turned it off: at `entry`, all else as after a
- * reset, but for the timers, which have gone on. 0, or -errno after a message.
- */
-int cpu_wake(struct machine *machine, struct vcpu *vcpu, u64 entry,
-	     u64 context);
-
-/* Sets an X register. 0, or -errno after a message. */
-int cpu_set_x(struct vcpu *vcpu, unsigned int n, u64 value);
+/* vm_ops.c: what the portable core calls. */
 extern const struct vm_arch_ops arm_vm_ops;
 
-/* machine.c: vm_arch_ops.reset. */
+/* reset.c: vm_arch_ops.reset. */
 int machine_reset(struct vm *vm);
 
 /* suspend.c: PSCI SYSTEM_SUSPEND; vm_arch_ops.system_event. */
@@ -247,39 +180,10 @@ void pvtime_reset(struct machine *machine);
 void pvtime_destroy(struct machine *machine);
 
 /*
- * firmware.c: where the guest starts, and which banks of flash it has. 0, or
- * -errno after a message.
- */
-int firmware_choose(struct machine *machine);
-
-/*
- * boot.c: loads kernel, initrd and firmware and decides where all goes. Again
- * after a reset, into RAM that is empty.
- */
-int boot_load(struct machine *machine);
-void boot_destroy(struct machine *machine);
-
-/*
- * boot-cmdline.c: warns of a command line that is longer than what the guest's
- * Linux takes.
- */
-void boot_check_cmdline(const struct machine *machine);
-
-/*
  * probe.c: false if the host's KVM aborts walks of page tables in read-only
  * memory. `type` is that of the VM.
  */
 bool probe_walks_in_flash(const char *kvm_dev, unsigned long type);
-
-/*
- * boot-fw_cfg.c: what firmware gets through fw_cfg, if the machine has that:
- * boot order, kernel, initrd and command line, and the user's files. 0, or
- * -errno after a message.
- */
-int boot_fill_fw_cfg(struct machine *machine);
-
-/* boot-tables.c: ACPI and SMBIOS tables. 0, or -errno after a message. */
-int boot_add_tables(struct machine *machine);
 
 /*
  * machine-parts.c: what machines are built of. Those that return something
@@ -289,21 +193,5 @@ struct irq_line machine_spi(struct machine *machine, u32 number,
 			    enum irq_trigger trigger);
 int machine_add_v2m(struct machine *machine);
 int machine_add_flash(struct machine *machine);
-
-/*
- * fdt.c: writes the device tree into RAM, and, before the first reset, to
- * --dump-dtb's file.
- */
-int machine_write_fdt(struct machine *machine);
-
-/* PPIs as the GIC's binding counts them, from 0 (INTID 16). */
-#define PPI_TIMER_SECURE 13
-#define PPI_TIMER_PHYS	 14
-#define PPI_TIMER_VIRT	 11
-#define PPI_TIMER_HYP	 10
-#define PPI_PMU		 7
-
-/* The flags cell of a PPI: trigger, and for GICv2 the mask of CPUs. */
-u32 gic_ppi_flags(const struct machine *machine, u32 trigger);
 
 #endif

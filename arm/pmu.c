@@ -10,6 +10,7 @@
 #include <string.h>
 #include <sys/ioctl.h>
 
+#include "gic.h"
 #include "lkvm/util/log.h"
 #include "lkvm/util/parse.h"
 #include "machine.h"

@@ -12,6 +12,7 @@
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 
+#include "cpu.h"
 #include "lkvm/util/log.h"
 #include "machine.h"
 

@@ -8,6 +8,7 @@
 #include <string.h>
 #include <sys/ioctl.h>
 
+#include "cpu.h"
 #include "lkvm/util/log.h"
 #include "lkvm/vmm/pause.h"
 #include "machine.h"

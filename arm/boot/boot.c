@@ -9,6 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "arm/boot.h"
+#include "arm/cpu.h"
 #include "arm/machine.h"
 #include "lkvm/arm/boot/image.h"
 #include "lkvm/hw/cfi_flash.h"
@@ -236,7 +238,7 @@ static int build_cmdline(struct machine *machine)
 	return 0;
 }
 
-int boot_load(struct machine *machine)
+static int load(struct machine *machine)
 {
 	int ret = build_cmdline(machine);
 
@@ -251,6 +253,17 @@ int boot_load(struct machine *machine)
 		break;
 	}
 	return load_kernel(machine);
+}
+
+int boot_prepare(struct machine *machine)
+{
+	int ret = load(machine);
+
+	if (!ret)
+		ret = machine_write_fdt(machine);
+	if (!ret)
+		ret = cpu_set_boot_state(machine);
+	return ret;
 }
 
 void boot_destroy(struct machine *machine)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include <string.h>
 
+#include "arm/boot.h"
 #include "arm/machine.h"
 #include "lkvm/util/log.h"
 

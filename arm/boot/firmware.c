@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "arm/boot.h"
 #include "arm/machine.h"
 #include "lkvm/arm/boot/firmware_desc.h"
 #include "lkvm/arm/boot/image.h"

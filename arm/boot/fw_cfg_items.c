@@ -11,6 +11,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "arm/boot.h"
 #include "arm/machine.h"
 #include "lkvm/arm/boot/image.h"
 #include "lkvm/arm/boot/image_file.h"

@@ -7,6 +7,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "arm/boot.h"
+#include "arm/cpu.h"
+#include "arm/gic.h"
 #include "arm/machine.h"
 #include "lkvm/arm/tables/acpi.h"
 #include "lkvm/arm/tables/smbios.h"

@@ -10,6 +10,9 @@
 #include <sys/random.h>
 #include <unistd.h>
 
+#include "arm/boot.h"
+#include "arm/cpu.h"
+#include "arm/gic.h"
 #include "arm/machine.h"
 #include "lkvm/util/file.h"
 #include "lkvm/util/log.h"

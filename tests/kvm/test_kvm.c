@@ -19,6 +19,7 @@
 
 #include "lkvm/arm/machine.h"
 #include "lkvm/util/log.h"
+#include "lkvm/vmm/pause.h"
 
 /* As in tests/guest/irqfd.c. */
 #define EDGE_DOORBELL  0x03000000

@@ -14,6 +14,7 @@
 #include <cmocka.h>
 
 #include "arm/batch.h"
+#include "arm/cpu.h"
 #include "arm/machine.h"
 #include "lkvm/vmm/pause.h"
 

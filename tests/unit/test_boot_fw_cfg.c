@@ -16,6 +16,7 @@
 #include <unistd.h>
 #include <zlib.h>
 
+#include "arm/boot.h"
 #include "arm/machine.h"
 #include "fw_cfg_rig.h"
 #include "lkvm/config/fw_cfg.h"

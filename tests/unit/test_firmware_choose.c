@@ -8,6 +8,7 @@
 #include <string.h>
 #include <cmocka.h>
 
+#include "arm/boot.h"
 #include "arm/machine.h"
 #include "lkvm/arm/boot/firmware_desc.h"
 #include "lkvm/arm/boot/image.h"

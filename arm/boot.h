@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Internal to arm/: what the guest starts with, in arm/boot and arm/tables. */
+#ifndef ARM_BOOT_H
+#define ARM_BOOT_H
+
+struct machine;
+
+/*
+ * firmware.c: where the guest starts, and which banks of flash it has. 0, or
+ * -errno after a message.
+ */
+int firmware_choose(struct machine *machine);
+
+/*
+ * boot.c: loads kernel, initrd and firmware, writes the device tree and has
+ * vCPU 0 start there. Again after a reset, into RAM that is empty. 0, or -errno
+ * after a message.
+ */
+int boot_prepare(struct machine *machine);
+void boot_destroy(struct machine *machine);
+
+/*
+ * cmdline.c: warns of a command line that is longer than what the guest's
+ * Linux takes.
+ */
+void boot_check_cmdline(const struct machine *machine);
+
+/*
+ * fw_cfg_items.c: what firmware gets through fw_cfg, if the machine has that:
+ * boot order, kernel, initrd and command line, and the user's files. 0, or
+ * -errno after a message.
+ */
+int boot_fill_fw_cfg(struct machine *machine);
+
+/* tables.c: ACPI and SMBIOS tables. 0, or -errno after a message. */
+int boot_add_tables(struct machine *machine);
+
+/*
+ * tables/fdt.c: writes the device tree into RAM, and, before the first reset,
+ * to
+ * --dump-dtb's file.
+ */
+int machine_write_fdt(struct machine *machine);
+
+#endif
