@@ -6,11 +6,11 @@
 #include <string.h>
 
 #include "lkvm/hw/cfi_flash.h"
+#include "lkvm/hw/flash/operation.h"
 #include "lkvm/util/json.h"
 #include "lkvm/vmm/fdt.h"
 
-#define BUS_WIDTH 4 /* bytes: chip 0 on bits 15:0, chip 1 on bits 31:16 */
-#define IDLE_NS	  1000000000ULL
+#define IDLE_NS 1000000000ULL
 
 static struct cfi_flash *from_region(struct mmio_region *region)
 {
@@ -39,7 +39,7 @@ static bool in_array_mode(const struct cfi_flash *flash)
 static u32 bus_word(const struct cfi_flash *flash, u64 offset)
 {
 	const u8 *at = flash->store.array + offset;
-	u32 addr = (u32)(offset / BUS_WIDTH);
+	u32 addr = (u32)(offset / FLASH_BUS_WIDTH);
 	u32 word = 0;
 
 	for (unsigned int n = 0; n < 2; n++) {
@@ -57,9 +57,10 @@ static u64 read_bus(const struct cfi_flash *flash, u64 offset, unsigned int len)
 
 	for (unsigned int i = 0; i < len; i++) {
 		u64 at = offset + i;
-		u32 word = bus_word(flash, ALIGN_DOWN(at, BUS_WIDTH));
+		u32 word = bus_word(flash, ALIGN_DOWN(at, FLASH_BUS_WIDTH));
 
-		value |= (u64)(u8)(word >> (8 * (at % BUS_WIDTH))) << (8 * i);
+		value |= (u64)(u8)(word >> (8 * (at % FLASH_BUS_WIDTH)))
+			 << (8 * i);
 	}
 	return value;
 }
@@ -198,117 +199,11 @@ static u64 flash_read(struct mmio_region *region, u64 offset, unsigned int len)
 	return value;
 }
 
-/* Applies what `effect` does to chip `n`'s lane of bytes [start, start+len). */
-static void apply(const struct cfi_effect *effect, unsigned int n, u8 *bytes,
-		  u64 start, size_t len)
-{
-	u64 first = MAX((u64)effect->addr, start / BUS_WIDTH);
-	u64 end = MIN((u64)effect->addr + effect->count,
-		      (start + len) / BUS_WIDTH);
-
-	for (u64 addr = first; addr < end; addr++) {
-		u8 *at = bytes + (addr * BUS_WIDTH - start) + 2 * n;
-		u16 data = 0xffff;
-
-		if (effect->op == CFI_EFFECT_PROGRAM) {
-			data = effect->data[addr - effect->addr];
-			data &= (u16)(at[0] | at[1] << 8);
-		}
-		at[0] = (u8)data;
-		at[1] = (u8)(data >> 8);
-	}
-}
-
-/* What one or both chips, else NULL, do to words [addr, addr + count). */
-struct operation {
-	const struct cfi_effect *effects[2];
-	bool erase;
-	u32 addr;
-	u32 count;
-};
-
-/* The content that bytes [at, at + len) are to have. */
-static void render(const struct cfi_flash *flash, const struct operation *op,
-		   u8 *bytes, u64 at, size_t len)
-{
-	memcpy(bytes, flash->store.array + at, len);
-	for (unsigned int n = 0; n < 2; n++)
-		if (op->effects[n])
-			apply(op->effects[n], n, bytes, at, len);
-}
-
-/* How much of [at, end) is in one piece of the file. */
-static size_t piece_len(u64 at, u64 end)
-{
-	u64 next = ALIGN_DOWN(at, FLASH_STORE_PIECE) + FLASH_STORE_PIECE;
-
-	return MIN(next, end) - at;
-}
-
-/*
- * Both chips' halves go to the file in the same write: nobody ever finds one
- * without the other.
- */
-static int change(struct cfi_flash *flash, const struct operation *op)
-{
-	u64 at = (u64)op->addr * BUS_WIDTH;
-	u64 end = at + (u64)op->count * BUS_WIDTH;
-	u8 piece[FLASH_STORE_PIECE];
-	int ret = 0;
-
-	while (!ret && at < end) {
-		size_t len = piece_len(at, end);
-
-		render(flash, op, piece, at, len);
-		if (memcmp(piece, flash->store.array + at, len))
-			ret = flash_store_write(&flash->store, at, piece, len);
-		at += len;
-	}
-	return ret;
-}
-
-static int perform(struct cfi_flash *flash, const struct operation *op)
-{
-	int ret = flash_store_order(&flash->store, (u64)op->addr * BUS_WIDTH,
-				    (size_t)op->count * BUS_WIDTH, op->erase);
-
-	if (!ret)
-		ret = change(flash, op);
-	return ret ? ret : flash_store_complete(&flash->store);
-}
-
-/* Leaves in array and file what a part has after power was lost half way. */
-static int tear(struct cfi_flash *flash, const struct operation *op)
-{
-	u64 start = (u64)op->addr * BUS_WIDTH;
-	u64 len = (u64)op->count * BUS_WIDTH;
-	const u8 *array = flash->store.array + start;
-	u32 lanes = (op->effects[0] ? 0xffffU : 0) |
-		    (op->effects[1] ? 0xffff0000U : 0);
-	u8 *bytes = malloc(len);
-	int ret = bytes ? 0 : -ENOMEM;
-
-	if (!ret) {
-		render(flash, op, bytes, start, len);
-		if (op->erase)
-			flash_fault_tear_erase(array, bytes, len, start, lanes);
-		else
-			flash_fault_tear_program(array, bytes, len, start);
-	}
-	for (u64 at = 0, n; !ret && at < len; at += n) {
-		n = piece_len(start + at, start + len);
-		ret = flash_store_write(&flash->store, start + at, bytes + at,
-					n);
-	}
-	free(bytes);
-	return ret;
-}
-
 /* The end of the run: the guest finds out nothing any more. */
-static void cut_power(struct cfi_flash *flash, const struct operation *op)
+static void cut_power(struct cfi_flash *flash, const struct flash_operation *op)
 {
 	const struct flash_fault *fault = &flash->store.fault;
-	int ret = tear(flash, op);
+	int ret = flash_operation_tear(&flash->store, op);
 
 	flash->off = true;
 	flash->store.sync = FLASH_SYNC_NONE;
@@ -322,14 +217,15 @@ static void cut_power(struct cfi_flash *flash, const struct operation *op)
 			", %s at 0x%" PRIx64,
 			flash->store.path, fault->cut,
 			op->erase ? "an erase" : "a program",
-			(u64)op->addr * BUS_WIDTH);
+			(u64)op->addr * FLASH_BUS_WIDTH);
 	flash->end_run(flash->opaque, ret);
 }
 
 /* `err`: what the medium said, 0 for a failure on demand. */
-static void fail(struct cfi_flash *flash, const struct operation *op, int err)
+static void fail(struct cfi_flash *flash, const struct flash_operation *op,
+		 int err)
 {
-	u64 end = ((u64)op->addr + op->count) * BUS_WIDTH;
+	u64 end = ((u64)op->addr + op->count) * FLASH_BUS_WIDTH;
 	bool beyond = err == -ENOSPC && end > flash->store.persistent;
 
 	flash->stats.failures++;
@@ -339,14 +235,14 @@ static void fail(struct cfi_flash *flash, const struct operation *op, int err)
 	pr_guest(&flash->medium,
 		 "flash %s: unable to %s at 0x%" PRIx64 ": %s%s",
 		 flash->store.path, op->erase ? "erase" : "program",
-		 (u64)op->addr * BUS_WIDTH,
+		 (u64)op->addr * FLASH_BUS_WIDTH,
 		 err ? strerror(-err) : "as \"fail=\" wants it",
 		 beyond ? " (the file ends before; \"create\" makes it as "
 			  "large as the bank)"
 			: "");
 }
 
-static void count(struct cfi_flash *flash, const struct operation *op)
+static void count(struct cfi_flash *flash, const struct flash_operation *op)
 {
 	struct cfi_flash_stats *stats = &flash->stats;
 
@@ -365,7 +261,7 @@ static void carry_out(struct cfi_flash *flash, const struct cfi_effect *first,
 	const struct cfi_effect *any = first ? first : second;
 	u32 addr = first && second ? MIN(first->addr, second->addr) : any->addr;
 	u32 end = any->addr + any->count;
-	struct operation op = { .effects = { first, second } };
+	struct flash_operation op = { .effects = { first, second } };
 	int ret;
 
 	if (flash->off)
@@ -386,7 +282,7 @@ static void carry_out(struct cfi_flash *flash, const struct cfi_effect *first,
 	case FLASH_FAULT_NONE:
 		break;
 	}
-	ret = perform(flash, &op);
+	ret = flash_operation_perform(&flash->store, &op);
 	if (ret)
 		fail(flash, &op, ret);
 }
@@ -403,9 +299,9 @@ static bool together(const struct cfi_effect effects[2])
 static void blank_check(struct cfi_flash *flash, unsigned int n,
 			struct cfi_effect *effect)
 {
-	const u8 *at = flash->store.array + (u64)effect->addr * BUS_WIDTH;
+	const u8 *at = flash->store.array + (u64)effect->addr * FLASH_BUS_WIDTH;
 
-	for (u32 i = 0; i < effect->count; i++, at += BUS_WIDTH) {
+	for (u32 i = 0; i < effect->count; i++, at += FLASH_BUS_WIDTH) {
 		if ((at[2 * n] & at[2 * n + 1]) == 0xff)
 			continue;
 		cfi_chip_fail(&flash->chips[n], effect);
@@ -416,7 +312,7 @@ static void blank_check(struct cfi_flash *flash, unsigned int n,
 
 static void bus_write(struct cfi_flash *flash, u64 offset, u32 value)
 {
-	u32 addr = (u32)(offset / BUS_WIDTH);
+	u32 addr = (u32)(offset / FLASH_BUS_WIDTH);
 	struct cfi_effect effects[2];
 
 	for (unsigned int n = 0; n < 2; n++) {
@@ -458,15 +354,15 @@ static void bus_cycle(struct cfi_flash *flash, u64 offset, u32 value)
 static void write_locked(struct cfi_flash *flash, u64 offset, u64 value,
 			 unsigned int len)
 {
-	if (len < BUS_WIDTH || !IS_ALIGNED(offset, BUS_WIDTH)) {
+	if (len < FLASH_BUS_WIDTH || !IS_ALIGNED(offset, FLASH_BUS_WIDTH)) {
 		pr_guest(&flash->narrow,
 			 "%s: ignored a write of %u bytes at offset 0x%" PRIx64
 			 ": the bus takes aligned words of 4",
 			 flash->dev.name, len, offset);
 	} else {
 		bus_cycle(flash, offset, (u32)value);
-		if (len == 2 * BUS_WIDTH)
-			bus_cycle(flash, offset + BUS_WIDTH,
+		if (len == 2 * FLASH_BUS_WIDTH)
+			bus_cycle(flash, offset + FLASH_BUS_WIDTH,
 				  (u32)(value >> 32));
 	}
 }
@@ -530,7 +426,7 @@ static void flash_fdt_node(struct device *dev, struct fdt_writer *fdt)
 	fdt_prop_string(fdt, "compatible", "cfi-flash");
 	fdt_prop_string(fdt, "label", flash->label);
 	fdt_prop_reg1(fdt, flash->region.base, flash->region.size);
-	fdt_prop_u32(fdt, "bank-width", BUS_WIDTH);
+	fdt_prop_u32(fdt, "bank-width", FLASH_BUS_WIDTH);
 	/* Device memory faults on unaligned copies, as JFFS2 would do them. */
 	fdt_prop_empty(fdt, "no-unaligned-direct-access");
 	fdt_node_end(fdt);
@@ -618,9 +514,9 @@ static const struct device_ops flash_device_ops = {
 static int init_chips(struct cfi_flash *flash, u32 block)
 {
 	struct cfi_geometry geo = {
-		.words = (u32)(flash->store.size / BUS_WIDTH),
-		.block_words = block / BUS_WIDTH,
-		.buffer_words = CFI_FLASH_BUFFER / BUS_WIDTH,
+		.words = (u32)(flash->store.size / FLASH_BUS_WIDTH),
+		.block_words = block / FLASH_BUS_WIDTH,
+		.buffer_words = CFI_FLASH_BUFFER / FLASH_BUS_WIDTH,
 		.write_protected = flash->store.readonly,
 	};
 	int ret = cfi_chip_init(&flash->chips[0], &geo);

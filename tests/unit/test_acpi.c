@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* clang-format off */
-/* SOURCES: tests/unit/acpi_fixture.c arm/tables/aml.c arm/tables/aml_resource.c */
-/* SOURCES: util/blob.c arm/tables/acpi.c arm/tables/acpi_check.c arm/tables/acpi_dsdt.c */
-/* SOURCES: arm/tables/acpi_iort.c arm/tables/acpi_loader.c arm/tables/acpi_madt.c */
-/* SOURCES: arm/tables/acpi_pcie.c arm/tables/acpi_pptt.c arm/tables/acpi_serial.c */
+/* SOURCES: tests/unit/acpi_fixture.c arm/tables/aml.c */
+/* SOURCES: arm/tables/aml_resource.c util/blob.c arm/tables/acpi.c */
+/* SOURCES: arm/tables/acpi_check.c arm/tables/acpi_dsdt.c */
+/* SOURCES: arm/tables/acpi_iort.c arm/tables/acpi_loader.c */
+/* SOURCES: arm/tables/acpi_madt.c arm/tables/acpi_pcie.c */
+/* SOURCES: arm/tables/acpi_pptt.c arm/tables/acpi_serial.c */
 /* SOURCES: arm/tables/acpi_table.c */
 /* WRAP: realloc */
 /* clang-format on */
