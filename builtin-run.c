@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* `lkvm run`: options -> struct vm_config -> a machine. */
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -18,10 +19,14 @@
 #include "lkvm/hw/fw_cfg/boot.h"
 #include "lkvm/util/log.h"
 #include "lkvm/util/options.h"
+#include "lkvm/util/output.h"
 #include "lkvm/util/parse.h"
 
 #define NS_PER_SECOND 1000000000ULL
 #define MAX_TIMEOUT   (100ULL * 365 * 24 * 3600)
+
+/* For the reader of --stats to take the next bytes. */
+#define STATS_WAIT_MS 1000
 
 #define SYNOPSIS "lkvm run [OPTION]... [KERNEL]"
 
@@ -422,16 +427,16 @@ struct run {
 	struct evloop_timer timer;
 	bool has_timer;
 	struct evloop_source signals;
-	FILE *stats; /* NULL: none */
+	int stats; /* descriptor for the statistics */
 };
 
 static void timed_out(struct evloop_timer *timer)
 {
 	struct run *run = container_of(timer, struct run, timer);
 
+	vm_request_exit(run->vm, VM_EXIT_TIMEOUT);
 	pr_info("the guest has not ended within %llu seconds",
 		(unsigned long long)run->config.timeout);
-	vm_request_exit(run->vm, VM_EXIT_TIMEOUT);
 }
 
 static void quit(struct terminal *term)
@@ -450,19 +455,32 @@ static void press_power(struct terminal *term)
  * Each time the file holds the latest counters and nothing else; what cannot be
  * rewound (a pipe, a terminal) gets one object after the other.
  */
+static int put_stats(int fd, const char *text, size_t len)
+{
+	if (fd != STDERR_FILENO && !lseek(fd, 0, SEEK_SET) &&
+	    ftruncate(fd, 0) < 0 && errno != EINVAL)
+		return -errno;
+	return output_write(fd, text, len, STATS_WAIT_MS, NULL);
+}
+
+/* In one piece, since whoever reads them may be slow and the loop must go on.
+ */
 static int write_stats(struct run *run)
 {
-	FILE *out = run->stats;
-	int ret;
+	size_t len = 0;
+	char *text = NULL;
+	FILE *out = open_memstream(&text, &len);
+	int ret = out ? machine_write_stats(run->machine, out) : -ENOMEM;
 
-	if (out != stderr && !fseek(out, 0, SEEK_SET) &&
-	    ftruncate(fileno(out), 0) < 0 && errno != EINVAL)
-		ret = -errno;
-	else
-		ret = machine_write_stats(run->machine, out);
+	if (out && fclose(out) && !ret)
+		ret = -ENOMEM;
+	if (!ret)
+		ret = put_stats(run->stats, text, len);
+	free(text);
 	if (ret)
-		pr_err("--stats: unable to write %s: %s", run->config.stats,
-		       strerror(-ret));
+		pr_err("--stats: unable to write %s: %s",
+		       run->config.stats ? run->config.stats : "-",
+		       ret == -EAGAIN ? "nobody reads it" : strerror(-ret));
 	return ret;
 }
 
@@ -475,18 +493,15 @@ static void handle_signal(struct evloop_source *source, u32 events)
 	if (read(source->fd, &info, sizeof(info)) != sizeof(info))
 		return;
 	if (info.ssi_signo == SIGUSR1) {
-		if (run->stats)
-			write_stats(run);
-		else
-			machine_write_stats(run->machine, stderr);
+		write_stats(run);
 		return;
 	}
 	if (info.ssi_signo == SIGPWR) {
 		machine_press_power(run->machine);
 		return;
 	}
-	pr_debug("ended by signal %u", info.ssi_signo);
 	vm_request_exit(run->vm, VM_EXIT_KILLED);
+	pr_debug("ended by signal %u", info.ssi_signo);
 }
 
 /*
@@ -578,10 +593,11 @@ static int open_stats(struct run *run)
 	const char *path = run->config.stats;
 	int ret = 0;
 
-	if (!path)
+	run->stats = STDERR_FILENO;
+	if (!path || !strcmp(path, "-"))
 		return 0;
-	run->stats = strcmp(path, "-") ? fopen(path, "we") : stderr;
-	if (!run->stats) {
+	run->stats = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+	if (run->stats < 0) {
 		ret = -errno;
 		pr_fatal("--stats: unable to open %s: %s", path,
 			 strerror(-ret));
@@ -594,7 +610,7 @@ static int run_guest(struct run *run)
 	enum vm_exit reason = vm_run(run->vm);
 
 	pr_debug("%s", vm_exit_name(reason));
-	if (run->stats && write_stats(run))
+	if (run->config.stats && write_stats(run))
 		return EXIT_STATUS_SETUP;
 	return exit_status(reason);
 }
@@ -614,8 +630,8 @@ static int with_terminal(struct run *run)
 			status = run_guest(run);
 	}
 	terminal_destroy(&run->term);
-	if (run->stats && run->stats != stderr)
-		fclose(run->stats);
+	if (run->stats > STDERR_FILENO)
+		close(run->stats);
 	return status;
 }
 

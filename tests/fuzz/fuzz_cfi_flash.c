@@ -2,7 +2,8 @@
 /* SOURCES: hw/flash/operation.c */
 /* SOURCES: hw/cfi_flash.c hw/cfi_chip.c hw/flash/store.c hw/flash/open.c */
 /* SOURCES: hw/flash/file.c hw/flash/template.c hw/flash/fault.c util/file.c */
-/* SOURCES: util/gzip.c vmm/fdt.c util/json.c util/log.c vmm/mmio.c */
+/* SOURCES: util/gzip.c vmm/fdt.c util/json.c util/log.c util/output.c */
+/* SOURCES: vmm/mmio.c */
 /* SOURCES: vmm/mmio_ring.c vmm/evloop.c */
 /*
  * A flash bank under random accesses, on a file in memory that may be shorter
