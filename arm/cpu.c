@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* The arm64 side of vCPUs: features, registers, exits that only arm64 has. */
 #include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
 
@@ -170,8 +172,12 @@ static int finalize_sve(struct machine *machine, struct vcpu *vcpu)
 	return ret;
 }
 
-/* Once more it is a reset. `on`: it runs, and does not wait for PSCI CPU_ON. */
-static int init(struct machine *machine, struct vcpu *vcpu, bool on)
+/*
+ * Once more it is a reset. All but vCPU 0 wait for PSCI CPU_ON then: KVM before
+ * Linux 6.2 refuses features that differ from the first time, and counts
+ * POWER_OFF among them.
+ */
+static int init(struct machine *machine, struct vcpu *vcpu)
 {
 	struct kvm_vcpu_init args = { 0 };
 	int ret = 0;
@@ -182,7 +188,7 @@ static int init(struct machine *machine, struct vcpu *vcpu, bool on)
 		return ret;
 	}
 	args.features[0] = machine->features.vcpu_init;
-	if (!on)
+	if (vcpu->id)
 		args.features[0] |= BIT(KVM_ARM_VCPU_POWER_OFF);
 	if (ioctl(vcpu->fd, KVM_ARM_VCPU_INIT, &args) < 0) {
 		ret = -errno;
@@ -197,7 +203,7 @@ int cpu_init_all(struct machine *machine)
 {
 	for (unsigned int i = 0; i < machine->vm.nr_vcpus; i++) {
 		struct vcpu *vcpu = machine->vm.vcpus[i];
-		int ret = init(machine, vcpu, !i);
+		int ret = init(machine, vcpu);
 
 		if (!ret)
 			ret = finalize_sve(machine, vcpu);
@@ -219,12 +225,23 @@ int cpu_reset_all(struct machine *machine)
 	int ret = 0;
 
 	for (unsigned int i = 0; !ret && i < machine->vm.nr_vcpus; i++)
-		ret = init(machine, machine->vm.vcpus[i], !i);
+		ret = init(machine, machine->vm.vcpus[i]);
 	if (ret)
 		return ret;
 	ret = cpu_set_reg(machine->vm.vcpus[0], KVM_REG_ARM_TIMER_CNT, 0);
 	if (ret)
 		pr_err("Unable to reset the counter: %s", strerror(-ret));
+	return ret;
+}
+
+int cpu_set_mp_state(struct vcpu *vcpu, u32 state)
+{
+	struct kvm_mp_state args = { .mp_state = state };
+	int ret = ioctl(vcpu->fd, KVM_SET_MP_STATE, &args) < 0 ? -errno : 0;
+
+	if (ret)
+		pr_err("vCPU %u: unable to set its state to %u: %s", vcpu->id,
+		       state, strerror(-ret));
 	return ret;
 }
 
@@ -247,7 +264,9 @@ static int init_but_timers(struct machine *machine, struct vcpu *vcpu)
 
 	for (size_t i = 0; i < ARRAY_SIZE(ids); i++)
 		has[i] = !cpu_get_reg(vcpu, ids[i], &values[i]);
-	ret = init(machine, vcpu, true);
+	ret = init(machine, vcpu);
+	if (!ret)
+		ret = cpu_set_mp_state(vcpu, KVM_MP_STATE_RUNNABLE);
 	for (size_t i = 0; !ret && i < ARRAY_SIZE(ids); i++)
 		if (has[i])
 			ret = cpu_set_reg(vcpu, ids[i], values[i]);
@@ -320,4 +339,52 @@ int cpu_set_boot_state(struct machine *machine)
 	if (ret)
 		pr_fatal("vCPU 0: unable to set registers: %s", strerror(-ret));
 	return ret;
+}
+
+int cpu_inject_external_abort(struct vcpu *vcpu)
+{
+	struct kvm_vcpu_events events = { 0 };
+	int ret;
+
+	if (ioctl(vcpu->fd, KVM_GET_VCPU_EVENTS, &events) < 0)
+		goto err;
+	events.exception.ext_dabt_pending = 1;
+	if (ioctl(vcpu->fd, KVM_SET_VCPU_EVENTS, &events) < 0)
+		goto err;
+	return 0;
+
+err:
+	ret = -errno;
+	pr_err("vCPU %u: unable to inject an external abort: %s", vcpu->id,
+	       strerror(-ret));
+	return ret;
+}
+
+/* All that is skipped is one word: A64, or a coprocessor access of A32 and T32.
+ */
+int cpu_skip_instruction(struct vcpu *vcpu)
+{
+	u64 pc = 0;
+	int ret = cpu_get_pc(vcpu, &pc);
+
+	if (!ret)
+		ret = cpu_set_reg(vcpu, CORE_REG(regs.pc), pc + sizeof(u32));
+	if (ret)
+		pr_err("vCPU %u: unable to skip an instruction: %s", vcpu->id,
+		       strerror(-ret));
+	return ret;
+}
+
+void cpu_describe(struct vcpu *vcpu, char *buf, size_t size)
+{
+	u64 pc = 0, pstate = 0, sp = 0, lr = 0;
+
+	cpu_get_reg(vcpu, CORE_REG(regs.pc), &pc);
+	cpu_get_reg(vcpu, CORE_REG(regs.pstate), &pstate);
+	cpu_get_reg(vcpu, CORE_REG(sp_el1), &sp);
+	cpu_get_reg(vcpu, CORE_REG(regs.regs[30]), &lr);
+	snprintf(buf, size,
+		 "PC 0x%" PRIx64 ", LR 0x%" PRIx64 ", SP_EL1 0x%" PRIx64
+		 ", PSTATE 0x%" PRIx64,
+		 pc, lr, sp, pstate);
 }

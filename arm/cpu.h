@@ -46,12 +46,25 @@ int cpu_put_regs(struct vcpu *vcpu, const struct cpu_regs *old,
 		 const struct cpu_regs *regs);
 int cpu_get_pc(struct vcpu *vcpu, u64 *pc);
 
+/* KVM_SET_MP_STATE. 0, or -errno after a message. */
+int cpu_set_mp_state(struct vcpu *vcpu, u32 state);
+
 /*
  * How a vCPU goes on after PSCI turned it off: at `entry`, all else as after a
  * reset, but for the timers, which have gone on. 0, or -errno after a message.
  */
 int cpu_wake(struct machine *machine, struct vcpu *vcpu, u64 entry,
 	     u64 context);
+
+/*
+ * For an exit that comes before its instruction is done: the guest goes on
+ * behind it, or sees an external abort. 0, or -errno after a message.
+ */
+int cpu_skip_instruction(struct vcpu *vcpu);
+int cpu_inject_external_abort(struct vcpu *vcpu);
+
+/* Writes where the vCPU stands, for a message, into buf[size]. */
+void cpu_describe(struct vcpu *vcpu, char *buf, size_t size);
 
 /* Sets an X register. 0, or -errno after a message. */
 int cpu_set_x(struct vcpu *vcpu, unsigned int n, u64 value);

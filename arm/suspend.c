@@ -13,17 +13,6 @@
 #include "lkvm/vmm/pause.h"
 #include "machine.h"
 
-static int set_mp_state(struct vcpu *vcpu, u32 state)
-{
-	struct kvm_mp_state args = { .mp_state = state };
-	int ret = ioctl(vcpu->fd, KVM_SET_MP_STATE, &args) < 0 ? -errno : 0;
-
-	if (ret)
-		pr_err("vCPU %u: unable to set its state to %u: %s", vcpu->id,
-		       state, strerror(-ret));
-	return ret;
-}
-
 static bool is_off(struct vcpu *vcpu)
 {
 	struct kvm_mp_state args = { 0 };
@@ -66,17 +55,15 @@ static int suspend(struct vcpu *vcpu)
 		machine->wake.entry = (u32)regs.x[1];
 		machine->wake.context = (u32)regs.x[2];
 	}
-	return set_mp_state(vcpu, KVM_MP_STATE_SUSPENDED);
+	return cpu_set_mp_state(vcpu, KVM_MP_STATE_SUSPENDED);
 }
 
 static int wake(struct vcpu *vcpu)
 {
 	struct machine *machine = vcpu->vm->arch;
-	int ret = set_mp_state(vcpu, KVM_MP_STATE_RUNNABLE);
 
-	return ret ? ret
-		   : cpu_wake(machine, vcpu, machine->wake.entry,
-			      machine->wake.context);
+	return cpu_wake(machine, vcpu, machine->wake.entry,
+			machine->wake.context);
 }
 
 int suspend_system_event(struct vcpu *vcpu)
