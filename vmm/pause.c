@@ -86,20 +86,23 @@ void vcpu_enter(struct vcpu *vcpu)
 		wait_for_resume(vcpu->vm);
 }
 
+static bool must_leave(const struct vcpu *vcpu)
+{
+	return vcpu != this_vcpu && atomic_load(&vcpu->in_guest);
+}
+
+/* All are kicked before the first is waited for: they leave side by side. */
 void vm_pause(struct vm *vm)
 {
 	pthread_mutex_lock(&vm->pauser_lock);
 	pthread_mutex_lock(&vm->pause_lock);
 	atomic_store(&vm->paused, true);
-	for (unsigned int i = 0; i < vm->nr_vcpus; i++) {
-		struct vcpu *vcpu = vm->vcpus[i];
-
-		if (vcpu == this_vcpu || !atomic_load(&vcpu->in_guest))
-			continue;
-		vcpu_kick(vcpu);
-		while (atomic_load(&vcpu->in_guest))
+	for (unsigned int i = 0; i < vm->nr_vcpus; i++)
+		if (must_leave(vm->vcpus[i]))
+			vcpu_kick(vm->vcpus[i]);
+	for (unsigned int i = 0; i < vm->nr_vcpus; i++)
+		while (must_leave(vm->vcpus[i]))
 			pthread_cond_wait(&vm->pause_changed, &vm->pause_lock);
-	}
 	pthread_mutex_unlock(&vm->pause_lock);
 }
 
