@@ -7,6 +7,7 @@
 
 name=$(basename "$0" .sh)
 wrong=0
+qemu="qemu-system-aarch64"	# unless it is QEMU that is looked at
 
 say() {
 	echo "$name: $*"
@@ -136,7 +137,7 @@ emulated() {
 	log=$1
 	limit=$2
 	shift 2
-	timeout "$limit" qemu-system-aarch64 -display none -monitor none -nic none \
+	timeout "$limit" "$qemu" -display none -monitor none -nic none \
 		-no-reboot -serial stdio "$@" </dev/null >"$log.raw" 2>&1
 	status=$?
 	tr -d '\r' <"$log.raw" >"$log"
@@ -147,4 +148,46 @@ emulated() {
 # initrd FILE FOLDER: an initial file system of what is in FOLDER
 initrd() {
 	(cd "$2" && find . | cpio --quiet -o -H newc) >"$1" || cannot "no initrd can be made"
+}
+
+# ---- to talk to a guest on its serial port -------------------------------------
+
+# begins LOG SECONDS ARGUMENT...: such a machine, in the background
+begins() {
+	log=$1
+	limit=$2
+	shift 2
+	at=1
+	: >"$log" && rm -f keys && mkfifo keys || exit 2
+	# QEMU has it open for reading only; kept open here, it has no end
+	exec 3<>keys
+	timeout "$limit" "$qemu" -display none -monitor none -nic none \
+		-no-reboot -serial stdio "$@" <keys >"$log" 2>&1 3>&- &
+	child=$!
+}
+
+types() {
+	printf '%s\r' "$*" >&3
+}
+
+# expects TEXT: which comes after all that was expected before
+expects() {
+	while :; do
+		found=$(tail -c +"$at" "$log" | grep -aboF -m 1 -e "$1" | head -n 1)
+		[ -z "$found" ] || break
+		kill -0 "$child" 2>/dev/null ||
+			cannot "the guest ended, or was too slow, before it said: $1"
+		sleep 0.2
+	done
+	at=$((at + ${found%%:*} + ${#1}))
+}
+
+# ends: by itself
+ends() {
+	wait "$child"
+	status=$?
+	child=
+	exec 3>&-
+	[ $status = 0 ] || cannot "QEMU ends with status $status"
+	tr -d '\r' <"$log" >.plain && mv .plain "$log"
 }
