@@ -191,3 +191,135 @@ ends() {
 	[ $status = 0 ] || cannot "QEMU ends with status $status"
 	tr -d '\r' <"$log" >.plain && mv .plain "$log"
 }
+
+# ---- UEFI variables, as Linux sees them -----------------------------------------
+
+kernel_package=linux-image-6.1.0-50-arm64=6.1.176-1
+
+# efivars_guest: makes Linux and initrd.cpio, whose first process takes steps from the
+# kernel's command line and restarts. NS is a digit, the last one of the namespace.
+#
+#   put:NAME:NS:SIZE	SIZE bytes, others each time
+#   wear:NAME:NS:SIZE	the same until it fails
+#   del:NAME:NS
+#   get:NAME:NS
+efivars_guest() {
+	needs qemu-system-arm:qemu-system-aarch64 cpio \
+		gcc-aarch64-linux-gnu:aarch64-linux-gnu-gcc \
+		libc6-dev-arm64-cross:/usr/aarch64-linux-gnu/lib/libc.a
+	pinned linux bookworm arm64 "$kernel_package"
+	mkdir guest
+	mv linux/boot/vmlinuz-* Image
+	mv "$(find linux -name efivarfs.ko)" guest/
+	cat >efivars.c <<-'EOF_C'
+		#include <errno.h>
+		#include <fcntl.h>
+		#include <linux/fs.h>
+		#include <stdio.h>
+		#include <stdlib.h>
+		#include <string.h>
+		#include <sys/ioctl.h>
+		#include <sys/mount.h>
+		#include <sys/reboot.h>
+		#include <sys/stat.h>
+		#include <sys/syscall.h>
+		#include <sys/utsname.h>
+		#include <unistd.h>
+
+		static unsigned char data[1 << 16] = { 7 };	/* NV, BS, RT */
+
+		/* Linux guards variables that it does not know. */
+		static void permit(const char *path)
+		{
+			int flags = 0, fd = open(path, O_RDONLY);
+
+			if (fd < 0)
+				return;
+			ioctl(fd, FS_IOC_SETFLAGS, &flags);
+			close(fd);
+		}
+
+		static int put(const char *path, int size)
+		{
+			int fd, error = 0;
+
+			data[4]++;
+			permit(path);
+			fd = open(path, O_WRONLY | O_CREAT, 0600);
+			if (fd < 0)
+				return errno;
+			if (write(fd, data, size + 4) < 0)
+				error = errno;
+			close(fd);
+			return error;
+		}
+
+		static void step(char *text)
+		{
+			char path[200], *all = strdup(text);
+			const char *what = strtok(text, ":"), *name = strtok(NULL, ":");
+			const char *ns = strtok(NULL, ":"), *size = strtok(NULL, ":");
+			int error = 0, times = 0;
+			struct stat st;
+
+			snprintf(path, sizeof(path), "/sys/firmware/efi/efivars/%s-"
+				 "1b6d6c04-5ff4-4b0c-9d7a-2f1c7d1c2a9%s", name, ns);
+			if (!strcmp(what, "put")) {
+				error = put(path, atoi(size));
+			} else if (!strcmp(what, "wear")) {
+				while (times < 100 && !(error = put(path, atoi(size))))
+					times++;
+				printf("%d times, then ", times);
+			} else if (!strcmp(what, "del")) {
+				permit(path);
+				error = unlink(path) ? errno : 0;
+			} else {
+				error = stat(path, &st) ? errno : 0;
+			}
+			printf("%s: %s\n", all, error ? strerror(error) : "done");
+			fflush(stdout);
+		}
+
+		int main(int argc, char **argv)
+		{
+			struct utsname u;
+			int i;
+
+			mount("none", "/sys", "sysfs", 0, NULL);
+			uname(&u);
+			printf("\nkernel %s\n", u.release);
+			syscall(SYS_finit_module, open("/efivarfs.ko", O_RDONLY), "", 0);
+			if (mount("none", "/sys/firmware/efi/efivars", "efivarfs", 0, NULL))
+				perror("efivarfs");
+			for (i = 1; i < argc; i++)
+				step(argv[i]);
+			puts("end of steps");
+			fflush(stdout);
+			reboot(RB_AUTOBOOT);
+		}
+	EOF_C
+	aarch64-linux-gnu-gcc -O1 -static -o guest/init efivars.c ||
+		cannot "the guest's program does not compile"
+	mkdir guest/sys
+	initrd initrd.cpio guest
+}
+
+# steps LOG CODE VARS STEP...: by the firmware CODE with the variable store VARS
+steps() {
+	log=$1
+	code=$2
+	vars=$3
+	shift 3
+	# shellcheck disable=SC2086
+	emulated "$log" 200 -M virt -cpu cortex-a57 -m 512 \
+		-drive if=pflash,format=raw,readonly=on,file="$code" \
+		-drive if=pflash,format=raw,file="$vars" \
+		-kernel Image -initrd initrd.cpio ${qemu_options-} \
+		-append "console=ttyAMA0 quiet panic=-1 -- $*"
+	grep -q '^end of steps' "$log" || cannot "no end of steps in the guest"
+}
+
+# did LOG STEP: what has become of it, the last time
+did() {
+	sed -n "s/$2: //p" "$1" | tail -n 1
+}
