@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# KVM of Linux 6.1 (6.1.176; 6.12 is right) can lose writes that it coalesces. The
+# KVM of Linux 6.1 (6.1.176; 6.12.107 is right) can lose writes that it coalesces. The
 # ring has 170 slots with pages of 4 KiB, 169 of which can be in use. Whether there
 # is room is computed as (first - last - 1) % 170 in 32 bits, which is wrong when
 # last is above first, since 170 does not divide 2^32:
@@ -18,8 +18,9 @@
 #
 # For authors of programs that use KVM_CAP_COALESCED_MMIO: never store 0 in `first`
 # while a vCPU runs (but the slot before it, until it can be 1: that only leaves one
-# slot unused), or drain with all vCPUs stopped. Users of kernels before 6.12 have this with any
-# program that drains on the fly. The computation is the same on all architectures.
+# slot unused), or drain with all vCPUs stopped. Users of such a kernel may have this
+# with any program that drains on the fly. The computation is the same on all
+# architectures.
 # shellcheck disable=SC2154
 
 # shellcheck source-path=SCRIPTDIR source=lib.sh
@@ -28,7 +29,7 @@
 needs qemu-system-arm:qemu-system-aarch64 cpio \
 	gcc-aarch64-linux-gnu:aarch64-linux-gnu-gcc \
 	libc6-dev-arm64-cross:/usr/aarch64-linux-gnu/lib/libc.a
-pinned k bookworm arm64 linux-image-6.1.0-50-arm64=6.1.176-1
+pinned k bookworm arm64 "$kernel_package"
 
 # The first process of an arm64 host: a guest whose writes to a zone are coalesced.
 # The guest writes 0, 1, 2, ...; what is missing among the values shows.

@@ -129,6 +129,8 @@ pinned() {
 	rm -rf .deb
 }
 
+kernel_package=linux-image-6.1.0-50-arm64=6.1.176-1
+
 # ---- guests ------------------------------------------------------------------
 
 # emulated LOG SECONDS ARGUMENT...: QEMU's machine, its serial port in LOG. There is
@@ -170,13 +172,19 @@ types() {
 	printf '%s\r' "$*" >&3
 }
 
+# runs: it has not ended yet
+runs() {
+	case $(sed -n 's/^State:[^A-Z]*//p' "/proc/$child/status" 2>/dev/null) in
+	'' | Z*) return 1 ;;
+	esac
+}
+
 # expects TEXT: which comes after all that was expected before
 expects() {
 	while :; do
 		found=$(tail -c +"$at" "$log" | grep -aboF -m 1 -e "$1" | head -n 1)
 		[ -z "$found" ] || break
-		kill -0 "$child" 2>/dev/null ||
-			cannot "the guest ended, or was too slow, before it said: $1"
+		runs || cannot "the guest has ended, or is too slow, without: $1"
 		sleep 0.2
 	done
 	at=$((at + ${found%%:*} + ${#1}))
@@ -192,9 +200,28 @@ ends() {
 	tr -d '\r' <"$log" >.plain && mv .plain "$log"
 }
 
-# ---- UEFI variables, as Linux sees them -----------------------------------------
+# shell_guest: makes Linux and initrd.cpio, which takes the shell commands in ./commands
+# after /proc and /sys are there, and turns itself off
+shell_guest() {
+	needs qemu-system-arm:qemu-system-aarch64 cpio
+	pinned linux bookworm arm64 "$kernel_package" busybox-static=1:1.35.0-4+deb12u1+b1
+	mv linux/boot/vmlinuz-* Image
+	mkdir guest guest/bin guest/proc guest/sys
+	mv linux/bin/busybox guest/bin/
+	{
+		echo '#!/bin/busybox sh'
+		echo '/bin/busybox --install -s /bin'
+		echo 'mount -t proc none /proc; mount -t sysfs none /sys'
+		# shellcheck disable=SC2016
+		echo 'echo; echo kernel "$(uname -r)"'
+		cat commands
+		echo 'poweroff -f'
+	} >guest/init
+	chmod 755 guest/init
+	initrd initrd.cpio guest
+}
 
-kernel_package=linux-image-6.1.0-50-arm64=6.1.176-1
+# ---- UEFI variables, as Linux sees them -----------------------------------------
 
 # efivars_guest: makes Linux and initrd.cpio, whose first process takes steps from the
 # kernel's command line and restarts. NS is a digit, the last one of the namespace.
