@@ -30,12 +30,12 @@ static int parse_mem_option(const char *arg, void *opaque)
 	struct vm_config *config = opaque;
 	bool has_addr;
 	int ret =
-		parse_mem(arg, &config->ram_size, &config->ram_base, &has_addr);
+		parse_mem(arg, &config->ram.size, &config->ram.base, &has_addr);
 
 	/* An address given earlier belongs to the size given earlier. */
 	if (!ret && !has_addr)
-		config->ram_base = 0;
-	else if (!ret && !config->ram_base)
+		config->ram.base = 0;
+	else if (!ret && !config->ram.base)
 		ret = -EINVAL;
 	if (ret)
 		pr_fatal("--mem %s: want SIZE[BKMGTP][@ADDRESS[BKMGTP]], MiB "
@@ -79,8 +79,8 @@ static int parse_firmware(const char *arg, void *opaque)
 {
 	struct vm_config *config = opaque;
 
-	config->firmware = arg;
-	config->firmware_auto = !strcmp(arg, "auto");
+	config->boot.firmware = arg;
+	config->boot.firmware_auto = !strcmp(arg, "auto");
 	return 0;
 }
 
@@ -102,7 +102,7 @@ static int parse_boot_order(const char *arg, void *opaque)
 {
 	struct vm_config *config = opaque;
 
-	return fw_cfg_boot_order_parse(&config->boot_order, arg);
+	return fw_cfg_boot_order_parse(&config->boot.order, arg);
 }
 
 static int parse_boot_wait(const char *arg, void *opaque)
@@ -115,8 +115,8 @@ static int parse_boot_wait(const char *arg, void *opaque)
 			 arg, FW_CFG_BOOT_WAIT_MAX);
 		return -EINVAL;
 	}
-	config->boot_wait = (u32)seconds;
-	config->has_boot_wait = true;
+	config->boot.wait = (u32)seconds;
+	config->boot.has_wait = true;
 	return 0;
 }
 
@@ -144,10 +144,10 @@ static int parse_irqchip(const char *arg, void *opaque)
 static int parse_affinity(const char *arg, void *opaque)
 {
 	struct vm_config *config = opaque;
-	int ret = parse_cpulist(arg, &config->affinity);
+	int ret = parse_cpulist(arg, &config->cpu.affinity);
 
-	config->has_affinity = !ret;
-	config->affinity_list = arg;
+	config->cpu.has_affinity = !ret;
+	config->cpu.affinity_list = arg;
 	if (ret)
 		pr_fatal("--vcpu-affinity %s: want a list of host CPUs such as "
 			 "0-3,5",
@@ -158,9 +158,9 @@ static int parse_affinity(const char *arg, void *opaque)
 static int parse_kaslr_seed(const char *arg, void *opaque)
 {
 	struct vm_config *config = opaque;
-	int ret = parse_u64(arg, 0, UINT64_MAX, &config->kaslr_seed);
+	int ret = parse_u64(arg, 0, UINT64_MAX, &config->boot.kaslr_seed);
 
-	config->has_kaslr_seed = !ret;
+	config->boot.has_kaslr_seed = !ret;
 	if (ret)
 		pr_fatal("--kaslr-seed %s: want a number of up to 64 bits",
 			 arg);
@@ -243,7 +243,7 @@ static void basic_options(struct vm_config *config, struct option_def *out)
 	     OPT_STRING(
 		     0, "name", &config->name, "NAME",
 		     "Name of the guest, for statistics (default: guest-PID)"),
-	     OPT_U32('c', "cpus", &config->nr_cpus, 1, UINT32_MAX, "N",
+	     OPT_U32('c', "cpus", &config->cpu.nr, 1, UINT32_MAX, "N",
 		     "Number of vCPUs (default: the host's CPUs)"),
 	     OPT_CALLBACK('m', "mem", parse_mem_option, config, "SIZE[@ADDR]",
 			  "RAM in MiB, or with a suffix BKMGTP, and where it "
@@ -253,11 +253,11 @@ static void basic_options(struct vm_config *config, struct option_def *out)
 			  "Memory map and devices: kvmtool (the default) or "
 			  "virt, QEMU's, which the firmware of distributions "
 			  "expects"),
-	     OPT_STRING(0, "hugetlbfs", &config->hugetlbfs, "DIR",
+	     OPT_STRING(0, "hugetlbfs", &config->ram.hugetlbfs, "DIR",
 			"Take RAM from a hugetlbfs mounted at DIR"),
 	     OPT_STRING(0, "dev", &config->kvm_dev, "FILE",
 			"KVM device (default: /dev/kvm)"),
-	     OPT_FLAG(0, "nodefaults", &config->nodefaults,
+	     OPT_FLAG(0, "nodefaults", &config->boot.nodefaults,
 		      "Add nothing to the kernel command line"),
 	     OPT_FLAG(0, "no-reboot", &config->no_reboot,
 		      "End when the guest asks for a reset, status 3, and do "
@@ -270,18 +270,18 @@ static void basic_options(struct vm_config *config, struct option_def *out)
 static void boot_options(struct vm_config *config, struct option_def *out)
 {
 	FILL(out,
-	     OPT_STRING('k', "kernel", &config->kernel, "FILE",
+	     OPT_STRING('k', "kernel", &config->boot.kernel, "FILE",
 			"Kernel: Image, gzip-compressed Image, EFI zboot "
 			"image, or a flat binary"),
-	     OPT_STRING('i', "initrd", &config->initrd, "FILE",
+	     OPT_STRING('i', "initrd", &config->boot.initrd, "FILE",
 			"Initial RAM disk"),
-	     OPT_STRING('p', "params", &config->params, "STRING",
+	     OPT_STRING('p', "params", &config->boot.params, "STRING",
 			"Add STRING to the kernel command line"),
 	     OPT_CALLBACK('f', "firmware", parse_firmware, config, "FILE|auto",
 			  "Firmware to start, in RAM (KVMTOOL_EFI.fd) or, with "
 			  "virt, in flash (AAVMF_CODE.fd); auto: one that is "
 			  "installed, on virt"),
-	     OPT_U64(0, "firmware-address", &config->firmware_address, 1,
+	     OPT_U64(0, "firmware-address", &config->boot.firmware_address, 1,
 		     UINT64_MAX, "ADDR",
 		     "Where the firmware goes (default: start of RAM)"),
 	     OPT_CALLBACK(0, "boot-order", parse_boot_order, config, "PATH",
@@ -322,26 +322,26 @@ static void arm_options(struct vm_config *config, struct option_def *out)
 	     OPT_CALLBACK(0, "irqchip", parse_irqchip, &config->irqchip, "NAME",
 			  "Interrupt controller: gicv2, gicv2m, gicv3 or "
 			  "gicv3-its (default: the best there is)"),
-	     OPT_FLAG(0, "aarch32", &config->aarch32, "Run a 32-bit guest"),
-	     OPT_FLAG(0, "pmu", &config->pmu,
+	     OPT_FLAG(0, "aarch32", &config->cpu.aarch32, "Run a 32-bit guest"),
+	     OPT_FLAG(0, "pmu", &config->cpu.pmu,
 		      "Give the guest a performance monitor"),
 	     OPT_CALLBACK(0, "sve-max-vl", parse_sve_max_vl,
-			  &config->sve_max_vl, "BITS",
+			  &config->cpu.sve_max_vl, "BITS",
 			  "Longest SVE vectors (default: the host's)"),
-	     OPT_FLAG(0, "disable-mte", &config->disable_mte,
+	     OPT_FLAG(0, "disable-mte", &config->cpu.disable_mte,
 		      "No memory tagging, even if the host has it"),
-	     OPT_FLAG(0, "no-pvtime", &config->no_pvtime,
+	     OPT_FLAG(0, "no-pvtime", &config->cpu.no_pvtime,
 		      "Do not tell the guest about stolen time"),
 	     OPT_FLAG(0, "no-acpi", &config->no_acpi,
 		      "virt: describe the machine by its device tree only"),
-	     OPT_FLAG(0, "no-batch", &config->no_batch,
+	     OPT_FLAG(0, "no-batch", &config->debug.no_batch,
 		      "One exit for each access to a device"),
 	     OPT_CALLBACK(0, "vcpu-affinity", parse_affinity, config, "CPULIST",
 			  "Run vCPUs on these host CPUs only"),
 	     OPT_CALLBACK(0, "kaslr-seed", parse_kaslr_seed, config, "U64",
 			  "Seed for the guest's address randomisation "
 			  "(default: random)"),
-	     OPT_U32(0, "override-bad-firmware-cntfrq", &config->cntfrq, 1,
+	     OPT_U32(0, "override-bad-firmware-cntfrq", &config->cpu.cntfrq, 1,
 		     UINT32_MAX, "HZ",
 		     "Frequency of the timer, where the host's firmware "
 		     "got it wrong"),
@@ -355,9 +355,9 @@ static void debug_options(struct vm_config *config, struct option_def *out)
 	     OPT_CALLBACK(0, "loglevel", parse_loglevel, NULL, "LEVEL",
 			  "Show messages up to error, warning, info (the "
 			  "default) or debug"),
-	     OPT_STRING(0, "dump-dtb", &config->dump_dtb, "FILE",
+	     OPT_STRING(0, "dump-dtb", &config->debug.dump_dtb, "FILE",
 			"Write the device tree to FILE"),
-	     OPT_STRING(0, "stats", &config->stats, "FILE",
+	     OPT_STRING(0, "stats", &config->debug.stats, "FILE",
 			"Write counters to FILE as JSON at the end and at "
 			"each SIGUSR1; - is "
 			"stderr"),
@@ -368,7 +368,7 @@ static void debug_options(struct vm_config *config, struct option_def *out)
 static int take_kernel(struct vm_config *config,
 		       const struct string_list *positional)
 {
-	const char *first = config->kernel;
+	const char *first = config->boot.kernel;
 
 	for (size_t i = 0; i < positional->count; i++) {
 		if (first) {
@@ -378,7 +378,7 @@ static int take_kernel(struct vm_config *config,
 		}
 		first = positional->items[i];
 	}
-	config->kernel = first;
+	config->boot.kernel = first;
 	return 0;
 }
 
@@ -461,8 +461,8 @@ static int write_stats(struct run *run)
 	else
 		ret = machine_write_stats(run->machine, out);
 	if (ret)
-		pr_err("--stats: unable to write %s: %s", run->config.stats,
-		       strerror(-ret));
+		pr_err("--stats: unable to write %s: %s",
+		       run->config.debug.stats, strerror(-ret));
 	return ret;
 }
 
@@ -575,7 +575,7 @@ static int exit_status(enum vm_exit reason)
 /* Before the guest runs: its run should not be for nothing. */
 static int open_stats(struct run *run)
 {
-	const char *path = run->config.stats;
+	const char *path = run->config.debug.stats;
 	int ret = 0;
 
 	if (!path)
@@ -626,7 +626,7 @@ static int run_config(struct run *run)
 	ignore_signals();
 	/* Without a terminal nobody is there to press a key. */
 	if (!isatty(STDIN_FILENO))
-		run->config.has_boot_wait = true;
+		run->config.boot.has_wait = true;
 	if (machine_create(&run->config, &run->machine))
 		return EXIT_STATUS_SETUP;
 	run->vm = machine_vm(run->machine);
@@ -662,7 +662,7 @@ int cmd_run(int argc, char *const argv[])
 	else if (!ret && !machine_check_config(&run->config))
 		status = run_config(run);
 	free(run->config.fw_cfg);
-	free(run->config.boot_order);
+	free(run->config.boot.order);
 	free(run);
 	return status;
 }

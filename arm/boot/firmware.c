@@ -82,20 +82,20 @@ static int choose_named(struct machine *machine)
 
 	machine->boot = BOOT_RAM_FIRMWARE;
 	if (!machine->type->starts_in_flash ||
-	    !image_runs_from_flash(config->firmware))
+	    !image_runs_from_flash(config->boot.firmware))
 		return 0;
-	ret = insert_code(machine, config->firmware);
+	ret = insert_code(machine, config->boot.firmware);
 	if (!ret && machine->nr_flash == 1)
 		pr_info("firmware %s: without --flash it has no place for its "
 			"variables, and EDK2 does not start",
-			config->firmware);
+			config->boot.firmware);
 	return ret;
 }
 
 /* Who thinks it is started, or checks the kernel's signature, has to know. */
 static void choose_none(struct machine *machine)
 {
-	bool kernel = machine->config->kernel;
+	bool kernel = machine->config->boot.kernel;
 
 	machine->boot = kernel ? BOOT_KERNEL : BOOT_FLASH;
 	if (kernel && machine->nr_flash && machine->type->starts_in_flash &&
@@ -113,13 +113,14 @@ int firmware_choose(struct machine *machine)
 
 	memcpy(machine->flash, config->flash, sizeof(config->flash));
 	machine->nr_flash = config->nr_flash;
-	if (config->firmware_auto)
+	if (config->boot.firmware_auto)
 		ret = choose_installed(machine);
-	else if (config->firmware)
+	else if (config->boot.firmware)
 		ret = choose_named(machine);
 	else
 		choose_none(machine);
-	if (!ret && config->firmware_address && machine->boot == BOOT_FLASH) {
+	if (!ret && config->boot.firmware_address &&
+	    machine->boot == BOOT_FLASH) {
 		pr_fatal("--firmware-address: firmware %s runs from flash",
 			 machine->flash[0].path);
 		return -EINVAL;

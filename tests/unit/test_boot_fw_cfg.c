@@ -121,7 +121,7 @@ static int setup(void **state)
 	write_file(t.kernel, t.content, SIZE);
 	rig_setup(state);
 	t.rig = *state;
-	t.config.kernel = t.kernel;
+	t.config.boot.kernel = t.kernel;
 	t.machine.config = &t.config;
 	t.machine.fw_cfg = t.rig->fw;
 	t.machine.ram.size = SZ_1M;
@@ -210,7 +210,7 @@ static void all_there_is(void **state)
 {
 	(void)state;
 	write_file(t.initrd, "an initrd", 9);
-	t.config.initrd = t.initrd;
+	t.config.boot.initrd = t.initrd;
 	assert_int_equal(fill(), 0);
 	assert_kernel(t.content, SIZE);
 	assert_initrd("an initrd", 9);
@@ -229,7 +229,7 @@ static void without_kernel_or_firmware(void **state)
 	assert_int_equal(fill(), 0);
 	assert_int_equal(get_u32(FW_CFG_KERNEL_SIZE), 0);
 	t.machine.boot = BOOT_FLASH;
-	t.config.kernel = NULL;
+	t.config.boot.kernel = NULL;
 	assert_int_equal(fill(), 0);
 	assert_int_equal(get_u32(FW_CFG_CMDLINE_SIZE), 0);
 }
@@ -284,7 +284,7 @@ static void gzip(void **state)
 	(void)state;
 	write_gzip(t.kernel, t.content, SIZE);
 	write_gzip(t.initrd, t.content, SIZE);
-	t.config.initrd = t.initrd;
+	t.config.boot.initrd = t.initrd;
 	fd = open(t.initrd, O_RDONLY);
 	len = read(fd, compressed, sizeof(compressed));
 	close(fd);
@@ -346,8 +346,8 @@ static void read_through_pipes(void)
 	strcpy(initrd, t.initrd);
 	fds[0] = to_pipe(kernel, sizeof(kernel));
 	fds[1] = to_pipe(initrd, sizeof(initrd));
-	t.config.kernel = kernel;
-	t.config.initrd = initrd;
+	t.config.boot.kernel = kernel;
+	t.config.boot.initrd = initrd;
 	assert_int_equal(fill(), 0);
 	close(fds[0]);
 	close(fds[1]);
@@ -440,7 +440,7 @@ static void empty_initrd(void **state)
 {
 	(void)state;
 	write_file(t.initrd, "", 0);
-	t.config.initrd = t.initrd;
+	t.config.boot.initrd = t.initrd;
 	assert_failure(-ENODATA, t.initrd, "it is empty");
 }
 
@@ -465,7 +465,7 @@ static void too_large_in_gzip(void **state)
 static void too_large_initrd(void **state)
 {
 	(void)state;
-	t.config.initrd = "/dev/zero";
+	t.config.boot.initrd = "/dev/zero";
 	assert_failure(-EFBIG, "/dev/zero", "it does not fit");
 }
 
@@ -545,12 +545,12 @@ static void boot_order(void **state)
 	static const char order[] = "/virtio-mmio@a003e00/disk@0,0\n/b@1";
 
 	(void)state;
-	t.config.kernel = NULL;
-	t.config.boot_order = strdup(order);
-	t.config.boot_wait = 3;
-	t.config.has_boot_wait = true;
+	t.config.boot.kernel = NULL;
+	t.config.boot.order = strdup(order);
+	t.config.boot.wait = 3;
+	t.config.boot.has_wait = true;
 	assert_int_equal(fill(), 0);
-	free(t.config.boot_order);
+	free(t.config.boot.order);
 	/* With a zero at the end of the list. */
 	assert_file(FW_CFG_FIRST_FILE, "bootorder", sizeof(order));
 	assert_string_equal(read_text(t.rig, FW_CFG_FIRST_FILE, sizeof(order)),
@@ -565,9 +565,9 @@ static void boot_order(void **state)
 
 static void assert_wait(u32 seconds)
 {
-	t.config.kernel = NULL;
-	t.config.boot_wait = seconds;
-	t.config.has_boot_wait = true;
+	t.config.boot.kernel = NULL;
+	t.config.boot.wait = seconds;
+	t.config.boot.has_wait = true;
 	assert_int_equal(fill(), 0);
 	assert_file(FW_CFG_FIRST_FILE, "etc/boot-menu-wait", 2);
 	select_key(t.rig, FW_CFG_FIRST_FILE);
@@ -585,8 +585,8 @@ static void longest_wait(void **state)
 static void wait_of_user(void **state)
 {
 	(void)state;
-	t.config.kernel = NULL;
-	t.config.has_boot_wait = true;
+	t.config.boot.kernel = NULL;
+	t.config.boot.has_wait = true;
 	assert_int_equal(fw_cfg_add_file_bytes(t.rig->fw, "etc/boot-menu-wait",
 					       "ab", 2),
 			 0);
@@ -600,7 +600,7 @@ static void wait_of_user(void **state)
 static void wait_without_fw_cfg(void **state)
 {
 	(void)state;
-	t.config.has_boot_wait = true;
+	t.config.boot.has_wait = true;
 	t.machine.boot = BOOT_KERNEL;
 	t.machine.fw_cfg = NULL;
 	assert_int_equal(fill(), 0);
@@ -618,8 +618,8 @@ static void no_wait(void **state)
 static void no_boot_order(void **state)
 {
 	(void)state;
-	t.config.kernel = NULL;
-	t.config.boot_wait = 3;
+	t.config.boot.kernel = NULL;
+	t.config.boot.wait = 3;
 	assert_int_equal(fill(), 0);
 	assert_null(item_of(FW_CFG_BOOT_MENU));
 	assert_null(item_of(FW_CFG_FIRST_FILE));

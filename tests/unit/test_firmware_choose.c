@@ -98,7 +98,7 @@ static void kernel(void **state)
 {
 	(void)state;
 	give_flash(1);
-	t.config.kernel = "Image";
+	t.config.boot.kernel = "Image";
 	choose(0, BOOT_KERNEL, 1);
 	assert_bank(0, "a", false);
 	assert_int_equal(t.messages, 0);
@@ -112,7 +112,7 @@ static void kernel_beside_firmware(void **state)
 	t.config.nr_flash = 1;
 	choose(0, BOOT_FLASH, 1);
 	assert_int_equal(t.messages, 0);
-	t.config.kernel = "Image";
+	t.config.boot.kernel = "Image";
 	choose(0, BOOT_KERNEL, 1);
 	assert_int_equal(t.messages, 1);
 	t.type.starts_in_flash = false;
@@ -127,7 +127,7 @@ static void first_bank(void **state)
 	choose(0, BOOT_FLASH, 2);
 	assert_bank(0, "a", false);
 	assert_bank(1, "b", false);
-	t.config.firmware_address = SZ_1G;
+	t.config.boot.firmware_address = SZ_1G;
 	choose(-EINVAL, BOOT_FLASH, 2);
 }
 
@@ -135,12 +135,12 @@ static void firmware_in_ram(void **state)
 {
 	(void)state;
 	give_flash(1);
-	t.config.firmware = "KVMTOOL_EFI.fd";
+	t.config.boot.firmware = "KVMTOOL_EFI.fd";
 	choose(0, BOOT_RAM_FIRMWARE, 1);
 	assert_bank(0, "a", false);
-	t.config.kernel = "Image";
+	t.config.boot.kernel = "Image";
 	choose(0, BOOT_RAM_FIRMWARE, 1);
-	t.config.firmware_address = SZ_1G;
+	t.config.boot.firmware_address = SZ_1G;
 	choose(0, BOOT_RAM_FIRMWARE, 1);
 	assert_int_equal(t.messages, 0);
 }
@@ -149,7 +149,7 @@ static void firmware_in_flash(void **state)
 {
 	(void)state;
 	give_flash(FLASH_MAX_BANKS);
-	t.config.firmware = FLASH_FILE;
+	t.config.boot.firmware = FLASH_FILE;
 	choose(0, BOOT_FLASH, FLASH_MAX_BANKS + 1);
 	assert_bank(0, FLASH_FILE, true);
 	assert_bank(1, "a", false);
@@ -159,7 +159,7 @@ static void firmware_in_flash(void **state)
 	give_flash(0);
 	choose(0, BOOT_FLASH, 1);
 	assert_int_equal(t.messages, 1);
-	t.config.firmware_address = SZ_1G;
+	t.config.boot.firmware_address = SZ_1G;
 	choose(-EINVAL, BOOT_FLASH, 1);
 }
 
@@ -168,15 +168,15 @@ static void machine_that_starts_in_ram(void **state)
 {
 	(void)state;
 	t.type.starts_in_flash = false;
-	t.config.firmware = FLASH_FILE;
+	t.config.boot.firmware = FLASH_FILE;
 	choose(0, BOOT_RAM_FIRMWARE, 0);
 }
 
 static void installed(void **state)
 {
 	(void)state;
-	t.config.firmware = "auto";
-	t.config.firmware_auto = true;
+	t.config.boot.firmware = "auto";
+	t.config.boot.firmware_auto = true;
 	choose(0, BOOT_FLASH, 2);
 	assert_bank(0, "/installed/code", true);
 	assert_bank(1, "/installed/vars", false);
@@ -203,8 +203,8 @@ static void installed_with_flash(void **state)
 	struct flash_config *flash = &t.config.flash[0];
 
 	(void)state;
-	t.config.firmware = "auto";
-	t.config.firmware_auto = true;
+	t.config.boot.firmware = "auto";
+	t.config.boot.firmware_auto = true;
 	give_flash(1);
 	assert_template("/installed/vars");
 	assert_false(t.machine.flash[1].snapshot);

@@ -49,48 +49,66 @@ struct flash_config {
 	u64 cut; /* programs and erases counted together */
 };
 
-/* Strings belong to the caller and outlive the machine. */
-struct vm_config {
-	const char *name; /* for statistics */
-	const char *kvm_dev;
-	const char *kernel;
-	const char *initrd;
-	const char *firmware;
-	const char *params;    /* appended to the kernel command line */
-	const char *hugetlbfs; /* mount point that RAM comes from */
-	const char *dump_dtb;
-	const char *stats;    /* file for the JSON statistics, at the end */
-	unsigned int nr_cpus; /* 0: as many as the host has online */
-	u64 ram_size;	      /* bytes; 0: chosen from nr_cpus */
-	u64 ram_base;	      /* 0: the machine's own */
-	u64 firmware_address; /* 0: start of RAM */
-	u64 timeout;	      /* seconds; 0: none */
-	bool nodefaults;
-	bool firmware_auto; /* `firmware` is whatever is installed */
-	bool no_reboot;	    /* a reset ends the run */
-	struct flash_config flash[FLASH_MAX_BANKS];
-	unsigned int nr_flash;
-	unsigned int nr_fw_cfg;
-	struct fw_cfg_config *fw_cfg; /* nr_fw_cfg of them; the caller's */
-	char *boot_order; /* see fw_cfg_boot.h; NULL: none; the caller's */
-	u32 boot_wait;	  /* seconds, if has_boot_wait */
-	bool has_boot_wait;
-
-	enum machine_name machine;
-	enum irqchip irqchip;
+/* What the vCPUs are, and where they run. */
+struct cpu_config {
+	unsigned int nr; /* 0: as many as the host has online */
 	bool aarch32;
 	bool pmu;
 	bool disable_mte;
 	bool no_pvtime;
-	bool no_batch;
-	bool no_acpi;
 	u32 sve_max_vl; /* bits; 0: the host's maximum */
 	u32 cntfrq;	/* Hz for the timer node; 0: none */
-	u64 kaslr_seed;
-	bool has_kaslr_seed;
 	bool has_affinity;
 	cpu_set_t affinity;	   /* host CPUs for the vCPU threads */
 	const char *affinity_list; /* as the user wrote it */
+};
+
+struct ram_config {
+	u64 size;	       /* bytes; 0: chosen from the number of vCPUs */
+	u64 base;	       /* 0: the machine's own */
+	const char *hugetlbfs; /* mount point that RAM comes from, or NULL */
+};
+
+/* What the guest starts, and what that is told. */
+struct boot_config {
+	const char *kernel;
+	const char *initrd;
+	const char *params; /* appended to the kernel command line */
+	bool nodefaults;    /* nothing else is added to it */
+	const char *firmware;
+	bool firmware_auto;   /* `firmware` is whatever is installed */
+	u64 firmware_address; /* 0: start of RAM */
+	char *order;	      /* see fw_cfg_boot.h; NULL: none; the caller's */
+	u32 wait;	      /* seconds, if has_wait */
+	bool has_wait;
+	u64 kaslr_seed; /* if has_kaslr_seed, else a random one */
+	bool has_kaslr_seed;
+};
+
+struct debug_config {
+	const char *dump_dtb; /* file for the device tree, or NULL */
+	const char *stats; /* file for the JSON statistics, at the end, or NULL
+			    */
+	bool no_batch;	   /* one exit for each access to a device */
+};
+
+/* Strings belong to the caller and outlive the machine. */
+struct vm_config {
+	const char *name; /* for statistics */
+	const char *kvm_dev;
+	enum machine_name machine;
+	enum irqchip irqchip;
+	bool no_acpi;
+	bool no_reboot; /* a reset ends the run */
+	u64 timeout;	/* seconds; 0: none */
+	struct cpu_config cpu;
+	struct ram_config ram;
+	struct boot_config boot;
+	struct flash_config flash[FLASH_MAX_BANKS];
+	unsigned int nr_flash;
+	unsigned int nr_fw_cfg;
+	struct fw_cfg_config *fw_cfg; /* nr_fw_cfg of them; the caller's */
+	struct debug_config debug;
 };
 
 #endif
