@@ -79,10 +79,6 @@ int machine_check_config(const struct vm_config *config)
 {
 	const struct machine_type *type = choose_type(config);
 
-	if (config->boot.firmware_address && !config->boot.firmware) {
-		pr_fatal("--firmware-address needs --firmware");
-		return -EINVAL;
-	}
 	if (check_fw_cfg(config, type))
 		return -EINVAL;
 	return check_boot(config, type);

@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "lkvm/hw/flash/store.h"
+#include "lkvm/config/flash.h"
 #include "lkvm/util/log.h"
 #include "lkvm/util/parse.h"
 

@@ -1,11 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* The argument of --fw-cfg. */
 #include <errno.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "lkvm/config/fw_cfg.h"
-#include "lkvm/util/file.h"
 #include "lkvm/util/log.h"
 #include "lkvm/util/parse.h"
 
@@ -112,44 +110,4 @@ int fw_cfg_config_parse(struct fw_cfg_config *config, const char *arg)
 	}
 	ret = parse_items(&p, &opts);
 	return ret ? ret : check(&p);
-}
-
-static int read_file(const struct fw_cfg_config *config,
-		     struct fw_cfg_data *data)
-{
-	void *buf;
-	size_t len;
-	int ret = file_read_all(config->path, FW_CFG_CONFIG_MAX, &buf, &len);
-
-	if (ret) {
-		pr_fatal("--fw-cfg %s: unable to read %s: %s", config->name,
-			 config->path, strerror(-ret));
-		return ret;
-	}
-	*data = (struct fw_cfg_data) {
-		.bytes = buf, .len = len, .release = free, .opaque = buf
-	};
-	return 0;
-}
-
-int fw_cfg_config_add(struct fw_cfg *fw, const struct fw_cfg_config *config)
-{
-	struct fw_cfg_data data;
-	int ret;
-
-	if (*config->path) {
-		ret = read_file(config, &data);
-		if (ret)
-			return ret;
-		ret = fw_cfg_add_file(fw, config->name, &data);
-	} else {
-		ret = fw_cfg_add_file_bytes(fw, config->name, config->text,
-					    strlen(config->text));
-	}
-	if (ret)
-		pr_fatal("--fw-cfg %s: %s", config->name,
-			 ret == -EEXIST	  ? "there is a file of this name"
-			 : ret == -ENOSPC ? "there are too many files"
-					  : strerror(-ret));
-	return ret;
 }

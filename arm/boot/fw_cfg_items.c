@@ -15,7 +15,6 @@
 #include "arm/machine.h"
 #include "lkvm/arm/boot/image.h"
 #include "lkvm/arm/boot/image_file.h"
-#include "lkvm/config/fw_cfg.h"
 #include "lkvm/hw/fw_cfg/boot.h"
 #include "lkvm/util/log.h"
 
@@ -167,7 +166,7 @@ int boot_fill_fw_cfg(struct machine *machine)
 	if (machine->boot != BOOT_KERNEL && config->boot.kernel)
 		ret = add_linux(machine);
 	for (unsigned int i = 0; !ret && i < config->nr_fw_cfg; i++)
-		ret = fw_cfg_config_add(machine->fw_cfg, &config->fw_cfg[i]);
+		ret = fw_cfg_add_user_file(machine->fw_cfg, &config->fw_cfg[i]);
 	if (ret || !machine->fw_cfg)
 		return ret;
 	ret = add_boot(machine->fw_cfg, config);

@@ -69,13 +69,6 @@ int boot_add_tables(struct machine *machine)
 	return 0;
 }
 
-int fw_cfg_config_add(struct fw_cfg *fw, const struct fw_cfg_config *config)
-{
-	(void)fw;
-	(void)config;
-	return -ENOENT;
-}
-
 /* ---- Files --------------------------------------------------------------- */
 
 static void write_file(const char *path, const void *data, size_t len)
@@ -577,7 +570,7 @@ static void assert_wait(u32 seconds)
 static void longest_wait(void **state)
 {
 	(void)state;
-	assert_wait(FW_CFG_BOOT_WAIT_MAX);
+	assert_wait(BOOT_WAIT_MAX);
 	assert_quiet();
 }
 
@@ -625,30 +618,6 @@ static void no_boot_order(void **state)
 	assert_null(item_of(FW_CFG_FIRST_FILE));
 }
 
-static void boot_order_argument(void **state)
-{
-	static const char *const bad[] = { "",	   "disk", "a/b",
-					   "/a b", "/a\n", "/\xc3\xa4" };
-	char *order = NULL;
-
-	(void)state;
-	for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
-		t.messages[0] = '\0';
-		assert_int_equal(fw_cfg_boot_order_parse(&order, bad[i]),
-				 -EINVAL);
-		assert_said("OpenFirmware path");
-		assert_null(order);
-	}
-	t.messages[0] = '\0';
-	assert_int_equal(fw_cfg_boot_order_parse(&order, "/a@0,1"), 0);
-	assert_string_equal(order, "/a@0,1");
-	assert_int_equal(fw_cfg_boot_order_parse(&order, "/b/c@2:d"), 0);
-	assert_string_equal(order, "/a@0,1\n/b/c@2:d");
-	assert_int_equal(fw_cfg_boot_order_parse(&order, "c"), -EINVAL);
-	assert_string_equal(order, "/a@0,1\n/b/c@2:d");
-	free(order);
-}
-
 static void one_byte(void **state)
 {
 	(void)state;
@@ -693,7 +662,6 @@ int main(void)
 		TEST(wait_without_fw_cfg),
 		TEST(no_wait),
 		TEST(no_boot_order),
-		TEST(boot_order_argument),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "flash_fixture.h"
+#include "lkvm/config/flash.h"
 
 static struct flash_config config;
 

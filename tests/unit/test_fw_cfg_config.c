@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* SOURCES: config/fw_cfg.c hw/fw_cfg/fw_cfg.c hw/fw_cfg/items.c util/parse.c */
 /* SOURCES: util/file.c util/json.c vmm/mmio.c vmm/gmem.c vmm/fdt.c */
-/* SOURCES: config/flash.c tests/unit/flash_fixture.c */
+/* SOURCES: hw/fw_cfg/user_file.c tests/unit/flash_fixture.c */
 /* SOURCES: tests/unit/fw_cfg_rig.c */
 /* The argument of --fw-cfg, and the files that come of it. */
 #include <errno.h>
@@ -12,6 +12,7 @@
 #include "flash_fixture.h"
 #include "fw_cfg_rig.h"
 #include "lkvm/config/fw_cfg.h"
+#include "lkvm/hw/fw_cfg/boot.h"
 
 static struct fw_cfg_config config;
 
@@ -145,7 +146,7 @@ static void lengths(void **state)
 static void add(struct rig *r, const char *arg, int err)
 {
 	assert_good(arg, "");
-	assert_int_equal(fw_cfg_config_add(r->fw, &config), err);
+	assert_int_equal(fw_cfg_add_user_file(r->fw, &config), err);
 	assert_int_equal(nr_fatal, err ? 1 : 0);
 }
 

@@ -3,7 +3,13 @@
 #ifndef LKVM_CONFIG_FW_CFG_H
 #define LKVM_CONFIG_FW_CFG_H
 
-#include "lkvm/hw/fw_cfg/fw_cfg.h"
+#include <errno.h>
+#include <string.h>
+
+#include "lkvm/util/parse.h"
+#include "lkvm/util/util.h"
+
+#define FW_CFG_MAX_NAME 55 /* characters of a file's name */
 
 /* The largest host file; kernels and initrds have ways of their own. */
 #define FW_CFG_CONFIG_MAX (64 * SZ_1M)
@@ -23,9 +29,14 @@ struct fw_cfg_config {
 int fw_cfg_config_parse(struct fw_cfg_config *config, const char *arg);
 
 /*
- * Adds the file to `fw`, with what its path, which may be a pipe, has now.
- * Returns 0, or -errno after a fatal message that names the file.
+ * 0 if `name` may be a file's: 1 to FW_CFG_MAX_NAME printable ASCII characters
+ * and no space. Else -EINVAL, or -ENAMETOOLONG.
  */
-int fw_cfg_config_add(struct fw_cfg *fw, const struct fw_cfg_config *config);
+static inline int fw_cfg_check_name(const char *name)
+{
+	if (!is_word(name))
+		return -EINVAL;
+	return strlen(name) > FW_CFG_MAX_NAME ? -ENAMETOOLONG : 0;
+}
 
 #endif

@@ -5,9 +5,10 @@
 
 #include <sched.h>
 
+#include "lkvm/config/flash.h"
 #include "lkvm/util/util.h"
 
-#define FLASH_MAX_BANKS 4
+#define BOOT_WAIT_MAX 65 /* seconds: fw_cfg has 16 bits of ms for it */
 
 struct fw_cfg_config;
 
@@ -24,30 +25,11 @@ enum irqchip {
 	IRQCHIP_GICV2M,
 	IRQCHIP_GICV3,
 	IRQCHIP_GICV3_ITS,
+	NR_IRQCHIPS
 };
 
-/* When what was written to a flash's file is made durable. */
-enum flash_sync {
-	FLASH_SYNC_ORDERED, /* as the guest returns to array mode, or erases */
-	FLASH_SYNC_STRICT,  /* before the guest sees that a command is done */
-	FLASH_SYNC_NONE,    /* never: for what may be lost with the host */
-};
-
-/* One `--flash FILE[,opt...]`. */
-struct flash_config {
-	char path[4096];
-	char template[4096]; /* a new file is a copy of it; empty: of none */
-	char label[32]; /* the node's `label`; empty for the machine's own */
-	u64 size;	/* bytes of the bank; 0: as large as the file */
-	bool readonly;
-	bool create;
-	bool xip;      /* the guest executes from it */
-	bool snapshot; /* changes stay in memory, and end with the run */
-	enum flash_sync sync;
-	/* Commands of the run that go wrong, counted from 1; 0: none. */
-	u64 fail_program, fail_erase;
-	u64 cut; /* programs and erases counted together */
-};
+/* As users call them; NULL for IRQCHIP_AUTO. */
+extern const char *const irqchip_names[NR_IRQCHIPS];
 
 /* What the vCPUs are, and where they run. */
 struct cpu_config {
@@ -78,7 +60,7 @@ struct boot_config {
 	const char *firmware;
 	bool firmware_auto;   /* `firmware` is whatever is installed */
 	u64 firmware_address; /* 0: start of RAM */
-	char *order;	      /* see fw_cfg_boot.h; NULL: none; the caller's */
+	char *order;	      /* paths, a newline between them; NULL: none */
 	u32 wait;	      /* seconds, if has_wait */
 	bool has_wait;
 	u64 kaslr_seed; /* if has_kaslr_seed, else a random one */
@@ -92,9 +74,13 @@ struct debug_config {
 	bool no_batch;	   /* one exit for each access to a device */
 };
 
-/* Strings belong to the caller and outlive the machine. */
+/*
+ * Strings point into argv, or to memory of the configuration, and outlive the
+ * machine.
+ */
 struct vm_config {
 	const char *name; /* for statistics */
+	char default_name[24];
 	const char *kvm_dev;
 	enum machine_name machine;
 	enum irqchip irqchip;
@@ -107,8 +93,11 @@ struct vm_config {
 	struct flash_config flash[FLASH_MAX_BANKS];
 	unsigned int nr_flash;
 	unsigned int nr_fw_cfg;
-	struct fw_cfg_config *fw_cfg; /* nr_fw_cfg of them; the caller's */
+	struct fw_cfg_config *fw_cfg; /* nr_fw_cfg of them */
 	struct debug_config debug;
 };
+
+/* Frees what run_config_parse() has allocated. */
+void vm_config_free(struct vm_config *config);
 
 #endif
