@@ -36,7 +36,7 @@ static const struct machine_type *choose_type(const struct vm_config *config)
 static int check_boot(const struct vm_config *config,
 		      const struct machine_type *type)
 {
-	bool in_flash = type->starts_in_flash && config->nr_flash;
+	bool in_flash = type->starts_in_flash && config->flash.count;
 
 	if (config->boot.kernel && config->boot.firmware && !type->fw_cfg) {
 		pr_fatal("--kernel and --firmware exclude each other on "
@@ -62,7 +62,7 @@ static int check_fw_cfg(const struct vm_config *config,
 {
 	const char *option = NULL;
 
-	if (config->nr_fw_cfg)
+	if (config->fw_cfg.count)
 		option = "--fw-cfg";
 	else if (config->boot.order)
 		option = "--boot-order";

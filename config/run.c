@@ -10,7 +10,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "lkvm/config/fw_cfg.h"
+#include "lkvm/config/list.h"
 #include "lkvm/config/run.h"
 #include "lkvm/util/log.h"
 #include "lkvm/util/options.h"
@@ -20,6 +20,7 @@
 
 #define SYNOPSIS "lkvm run [OPTION]... [KERNEL]"
 
+/* MACHINE_DEFAULT, which is what there is without --machine, has no name. */
 static const char *const machine_names[] = {
 	[MACHINE_KVMTOOL] = "kvmtool",
 	[MACHINE_VIRT] = "virt",
@@ -51,16 +52,19 @@ static int parse_mem_option(const char *arg, void *opaque)
 	return ret;
 }
 
+/* A machine may have places for fewer banks, which it says itself. */
 static int parse_flash_option(const char *arg, void *opaque)
 {
-	struct vm_config *config = opaque;
+	struct flash_list *list = &((struct vm_config *)opaque)->flash;
+	struct flash_config *flash;
 
-	if (config->nr_flash == FLASH_MAX_BANKS) {
+	if (list->count == FLASH_MAX_BANKS) {
 		pr_fatal("--flash %s: there are %d banks already, no more fit",
 			 arg, FLASH_MAX_BANKS);
 		return -EINVAL;
 	}
-	return flash_config_parse(&config->flash[config->nr_flash++], arg);
+	flash = config_list_add(list);
+	return flash ? flash_config_parse(flash, arg) : -ENOMEM;
 }
 
 /* A file of this name can be had as ./auto. */
@@ -76,15 +80,9 @@ static int parse_firmware(const char *arg, void *opaque)
 static int parse_fw_cfg(const char *arg, void *opaque)
 {
 	struct vm_config *config = opaque;
-	struct fw_cfg_config *list;
+	struct fw_cfg_config *file = config_list_add(&config->fw_cfg);
 
-	list = realloc(config->fw_cfg, (config->nr_fw_cfg + 1) * sizeof(*list));
-	if (!list) {
-		pr_fatal("out of memory");
-		return -ENOMEM;
-	}
-	config->fw_cfg = list;
-	return fw_cfg_config_parse(&list[config->nr_fw_cfg++], arg);
+	return file ? fw_cfg_config_parse(file, arg) : -ENOMEM;
 }
 
 /*
@@ -112,6 +110,7 @@ static int parse_boot_order(const char *arg, void *opaque)
 	return 0;
 }
 
+/* 0 is a value of its own, hence has_wait. */
 static int parse_boot_wait(const char *arg, void *opaque)
 {
 	struct vm_config *config = opaque;
@@ -127,6 +126,7 @@ static int parse_boot_wait(const char *arg, void *opaque)
 	return 0;
 }
 
+/* The text is kept for the message that none of the CPUs can be used. */
 static int parse_affinity(const char *arg, void *opaque)
 {
 	struct vm_config *config = opaque;
@@ -141,6 +141,7 @@ static int parse_affinity(const char *arg, void *opaque)
 	return ret;
 }
 
+/* Any number is a seed, 0 too, hence has_kaslr_seed. */
 static int parse_kaslr_seed(const char *arg, void *opaque)
 {
 	struct vm_config *config = opaque;
@@ -180,6 +181,7 @@ static int parse_network(const char *arg, void *opaque)
 	return -EINVAL;
 }
 
+/* kvmtool's other consoles need virtio. */
 static int parse_console(const char *arg, void *opaque)
 {
 	(void)opaque;
@@ -197,6 +199,10 @@ static int ignore_option(const char *arg, void *opaque)
 	return 0;
 }
 
+/*
+ * The level is the process's. It is set at once: messages about the options
+ * behind it obey it, too.
+ */
 static int parse_loglevel(const char *arg, void *opaque)
 {
 	enum log_level level;
@@ -211,6 +217,8 @@ static int parse_loglevel(const char *arg, void *opaque)
 	log_set_level(level);
 	return 0;
 }
+
+/* ---- Tables: what --help shows, in this order ---------------------------- */
 
 static const struct option_def basic_options[] = {
 	OPT_STRING(0, "name", struct vm_config, name, "NAME",
@@ -238,6 +246,7 @@ static const struct option_def basic_options[] = {
 	OPT_END(),
 };
 
+/* What starts, and what it is told. */
 static const struct option_def boot_options[] = {
 	OPT_STRING('k', "kernel", struct vm_config, boot.kernel, "FILE",
 		   "Kernel: Image, gzip-compressed Image, EFI zboot image, or "
@@ -283,6 +292,7 @@ static const struct option_def device_options[] = {
 	OPT_END(),
 };
 
+/* What only guests for arm64 have; kvmtool has the same group. */
 static const struct option_def arm_options[] = {
 	OPT_ENUM(0, "irqchip", struct vm_config, irqchip, irqchip_names, "NAME",
 		 "Interrupt controller: gicv2, gicv2m, gicv3 or gicv3-its "
@@ -336,6 +346,7 @@ static const struct option_group groups[] = {
 	{ NULL, NULL },
 };
 
+/* What is not zero by default; the rest of the configuration is. */
 static void set_defaults(struct vm_config *config)
 {
 	memset(config, 0, sizeof(*config));
@@ -387,8 +398,14 @@ int run_config_parse(struct vm_config *config, int argc, char *const argv[])
 	return ret ? ret : check(config);
 }
 
+/* Also after a run_config_parse() that failed half way. */
 void vm_config_free(struct vm_config *config)
 {
-	free(config->fw_cfg);
+	for (unsigned int i = 0; i < config->flash.count; i++)
+		flash_config_free(&config->flash.items[i]);
+	for (unsigned int i = 0; i < config->fw_cfg.count; i++)
+		fw_cfg_config_free(&config->fw_cfg.items[i]);
+	free(config->flash.items);
+	free(config->fw_cfg.items);
 	free(config->boot.order);
 }

@@ -274,4 +274,6 @@ void boot_destroy(struct machine *machine)
 	boot_file_close(&machine->firmware);
 	free(machine->cmdline);
 	machine->cmdline = NULL;
+	free(machine->installed);
+	machine->installed = NULL;
 }

@@ -165,8 +165,9 @@ int boot_fill_fw_cfg(struct machine *machine)
 
 	if (machine->boot != BOOT_KERNEL && config->boot.kernel)
 		ret = add_linux(machine);
-	for (unsigned int i = 0; !ret && i < config->nr_fw_cfg; i++)
-		ret = fw_cfg_add_user_file(machine->fw_cfg, &config->fw_cfg[i]);
+	for (unsigned int i = 0; !ret && i < config->fw_cfg.count; i++)
+		ret = fw_cfg_add_user_file(machine->fw_cfg,
+					   &config->fw_cfg.items[i]);
 	if (ret || !machine->fw_cfg)
 		return ret;
 	ret = add_boot(machine->fw_cfg, config);

@@ -36,7 +36,7 @@ int fw_cfg_add_user_file(struct fw_cfg *fw, const struct fw_cfg_config *config)
 	struct fw_cfg_data data;
 	int ret;
 
-	if (*config->path) {
+	if (config->path) {
 		ret = read_file(config, &data);
 		if (ret)
 			return ret;

@@ -12,7 +12,6 @@
 
 #include <cmocka.h>
 
-#include "lkvm/config/fw_cfg.h"
 #include "lkvm/config/run.h"
 #include "lkvm/util/log.h"
 #include "lkvm/util/options.h"
@@ -286,6 +285,42 @@ static void cpus(void **state)
 	bad("--kaslr-seed=x", "--kaslr-seed x: want a number");
 }
 
+static void flashes(void **state)
+{
+	const struct vm_config *config = &t.config;
+
+	(void)state;
+	good("-F|a|--flash=b,ro|-Fc,,d|-F|e,size=1M,label=x");
+	assert_int_equal(config->flash.count, 4);
+	assert_string_equal(config->flash.items[0].path, "a");
+	assert_null(config->flash.items[0].label);
+	assert_string_equal(config->flash.items[1].path, "b");
+	assert_true(config->flash.items[1].readonly);
+	assert_string_equal(config->flash.items[2].path, "c,d");
+	assert_int_equal(config->flash.items[3].size, SZ_1M);
+	assert_string_equal(config->flash.items[3].label, "x");
+	bad("-Fa|-Fb|-Fc|-Fd|-Fe", "--flash e: there are 4 banks");
+	bad("-Fa|-Fb,rw", "--flash b,rw: unknown option \"rw\"");
+}
+
+static void fw_cfg_files(void **state)
+{
+	const struct vm_config *config = &t.config;
+
+	(void)state;
+	good("--fw-cfg=opt/a,file=b|--fw-cfg|name=opt/c,string=d,,e");
+	assert_int_equal(config->fw_cfg.count, 2);
+	assert_int_equal(t.nr_warnings, 0);
+	assert_string_equal(config->fw_cfg.items[0].name, "opt/a");
+	assert_string_equal(config->fw_cfg.items[0].path, "b");
+	assert_null(config->fw_cfg.items[0].text);
+	assert_string_equal(config->fw_cfg.items[1].name, "opt/c");
+	assert_string_equal(config->fw_cfg.items[1].text, "d,e");
+	bad("--fw-cfg=opt/a,file=b|--fw-cfg=opt/c", "--fw-cfg opt/c: want one");
+	good("--fw-cfg=etc/a,file=b");
+	assert_int_equal(t.nr_warnings, 1);
+}
+
 /* It counts for the messages of the options behind it, too. */
 static void loglevel(void **state)
 {
@@ -303,7 +338,8 @@ int main(void)
 		TEST(defaults), TEST(members),	  TEST(help),
 		TEST(kernel),	TEST(mem),	  TEST(firmware),
 		TEST(names),	TEST(boot_order), TEST(boot_wait),
-		TEST(cpus),	TEST(loglevel),
+		TEST(cpus),	TEST(flashes),	  TEST(fw_cfg_files),
+		TEST(loglevel),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -6,11 +6,10 @@
 #include <sched.h>
 
 #include "lkvm/config/flash.h"
+#include "lkvm/config/fw_cfg.h"
 #include "lkvm/util/util.h"
 
 #define BOOT_WAIT_MAX 65 /* seconds: fw_cfg has 16 bits of ms for it */
-
-struct fw_cfg_config;
 
 /* Which computer the guest finds itself in: see arm/machine-*.c. */
 enum machine_name {
@@ -90,10 +89,8 @@ struct vm_config {
 	struct cpu_config cpu;
 	struct ram_config ram;
 	struct boot_config boot;
-	struct flash_config flash[FLASH_MAX_BANKS];
-	unsigned int nr_flash;
-	unsigned int nr_fw_cfg;
-	struct fw_cfg_config *fw_cfg; /* nr_fw_cfg of them */
+	struct flash_list flash; /* FLASH_MAX_BANKS at most */
+	struct fw_cfg_list fw_cfg;
 	struct debug_config debug;
 };
 
