@@ -27,16 +27,16 @@ static int take_files(const struct string_list *list, const char **files,
 	return 0;
 }
 
-int flash_options(const struct option_def *table, const char *synopsis,
-		  int argc, char *const argv[], const char **files,
-		  size_t count)
+int flash_options(const struct option_def *table, void *opts,
+		  const char *synopsis, int argc, char *const argv[],
+		  const char **files, size_t count)
 {
 	const struct option_group groups[] = {
 		{ "Options", table },
 		{ NULL, NULL },
 	};
 	struct string_list list = { 0 };
-	int ret = options_parse(groups, argc, argv, &list);
+	int ret = options_parse(groups, opts, argc, argv, &list);
 
 	if (ret == OPTIONS_HELP)
 		options_usage(stdout, synopsis, groups);

@@ -32,11 +32,11 @@ static bool is_good_size(u64 size)
 	return is_power_of_2(size) && size >= BLOCK && size <= MAX_SIZE;
 }
 
-static int parse_size_option(const char *arg, void *opaque)
+static int parse_size_option(const char *arg, void *config)
 {
-	u64 *size = opaque;
+	struct options *opts = config;
 
-	if (!parse_size(arg, 0, size, NULL) && is_good_size(*size))
+	if (!parse_size(arg, 0, &opts->size, NULL) && is_good_size(opts->size))
 		return 0;
 	pr_fatal("--size %s: want a power of two from 64K to %luM", arg,
 		 MAX_SIZE / SZ_1M);
@@ -45,19 +45,19 @@ static int parse_size_option(const char *arg, void *opaque)
 
 static int parse(struct options *opts, int argc, char *const argv[])
 {
-	const struct option_def table[] = {
-		OPT_CALLBACK('s', "size", parse_size_option, &opts->size,
-			     "SIZE",
+	static const struct option_def table[] = {
+		OPT_CALLBACK('s', "size", parse_size_option, "SIZE",
 			     "Size of the flash, a power of two, at least "
 			     "64K; in bytes or with a suffix BKMGTP"),
-		OPT_STRING('t', "template", &opts->template, "FILE",
+		OPT_STRING('t', "template", struct options, template, "FILE",
 			   "Begin with what FILE holds; SIZE is then that of "
 			   "FILE unless given"),
-		OPT_FLAG(0, "force", &opts->force,
+		OPT_FLAG(0, "force", struct options, force,
 			 "Overwrite a file that is there already"),
 		OPT_END(),
 	};
-	int ret = flash_options(table, SYNOPSIS, argc, argv, &opts->path, 1);
+	int ret = flash_options(table, opts, SYNOPSIS, argc, argv, &opts->path,
+				1);
 
 	if (!ret && !opts->size && !opts->template) {
 		pr_fatal("create needs --size, such as --size 2M, or a "

@@ -34,12 +34,13 @@ struct info {
 	char *map; /* a character for each block, and a zero */
 };
 
-static int parse_block(const char *arg, void *opaque)
+static int parse_block(const char *arg, void *config)
 {
-	u64 *block = opaque;
+	struct options *opts = config;
 
-	if (!parse_size(arg, 0, block, NULL) && is_power_of_2(*block) &&
-	    *block >= MIN_BLOCK && *block <= MAX_BLOCK)
+	if (!parse_size(arg, 0, &opts->block, NULL) &&
+	    is_power_of_2(opts->block) && opts->block >= MIN_BLOCK &&
+	    opts->block <= MAX_BLOCK)
 		return 0;
 	pr_fatal("--block %s: want a power of two from 512 to 16M", arg);
 	return -EINVAL;
@@ -47,15 +48,15 @@ static int parse_block(const char *arg, void *opaque)
 
 static int parse(struct options *opts, int argc, char *const argv[])
 {
-	const struct option_def table[] = {
-		OPT_FLAG(0, "json", &opts->json, "Print JSON"),
-		OPT_CALLBACK('b', "block", parse_block, &opts->block, "SIZE",
+	static const struct option_def table[] = {
+		OPT_FLAG(0, "json", struct options, json, "Print JSON"),
+		OPT_CALLBACK('b', "block", parse_block, "SIZE",
 			     "Size of an erase block (default: 64K)"),
 		OPT_END(),
 	};
 
 	opts->block = SZ_64K;
-	return flash_options(table, SYNOPSIS, argc, argv, &opts->path, 1);
+	return flash_options(table, opts, SYNOPSIS, argc, argv, &opts->path, 1);
 }
 
 /*

@@ -25,12 +25,13 @@ int cmd_flash_vars(int argc, char *const argv[]);
 int cmd_flash_diff(int argc, char *const argv[]);
 
 /*
- * Parses the options of `table` and exactly `count` files into `files`. Prints
- * the help, or what is wrong. Returns what options_parse() does.
+ * Parses the options of `table` into *opts, and exactly `count` files into
+ * `files`. Prints the help, or what is wrong. Returns what options_parse()
+ * does.
  */
-int flash_options(const struct option_def *table, const char *synopsis,
-		  int argc, char *const argv[], const char **files,
-		  size_t count);
+int flash_options(const struct option_def *table, void *opts,
+		  const char *synopsis, int argc, char *const argv[],
+		  const char **files, size_t count);
 
 /* The exit status for what flash_options() returned, if that is not 0. */
 int flash_options_status(int ret);

@@ -141,7 +141,7 @@ static int limit_sve(struct machine *machine, struct vcpu *vcpu)
 		.id = KVM_REG_ARM64_SVE_VLS,
 		.addr = (uintptr_t)vls,
 	};
-	u32 max_vq = machine->config->sve_max_vl / SVE_VQ_BITS;
+	u32 max_vq = machine->config->cpu.sve_max_vl / SVE_VQ_BITS;
 
 	if (!max_vq)
 		return 0;
@@ -152,7 +152,7 @@ static int limit_sve(struct machine *machine, struct vcpu *vcpu)
 	if (!vcpu->id && !(vls[(max_vq - 1) / 64] & BIT((max_vq - 1) % 64)))
 		pr_warn("--sve-max-vl: this host has no vectors of %u bits, "
 			"the guest gets the next shorter ones",
-			machine->config->sve_max_vl);
+			machine->config->cpu.sve_max_vl);
 	return ioctl(vcpu->fd, KVM_SET_ONE_REG, &reg) < 0 ? -errno : 0;
 }
 

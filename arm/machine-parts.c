@@ -106,7 +106,7 @@ static void end_run(void *vm, bool failed)
 static const char *label_for(const struct machine *machine, unsigned int n,
 			     const char *name)
 {
-	if (machine->flash[n].label[0])
+	if (machine->flash[n].label)
 		return machine->flash[n].label;
 	return !n && machine->type->flash_label ? machine->type->flash_label
 						: name;

@@ -28,7 +28,7 @@ static const struct machine_type *choose_type(const struct vm_config *config)
 		[MACHINE_VIRT] = &machine_virt,
 	};
 
-	if (config->machine == MACHINE_DEFAULT && config->firmware_auto)
+	if (config->machine == MACHINE_DEFAULT && config->boot.firmware_auto)
 		return &machine_virt;
 	return types[config->machine];
 }
@@ -36,20 +36,20 @@ static const struct machine_type *choose_type(const struct vm_config *config)
 static int check_boot(const struct vm_config *config,
 		      const struct machine_type *type)
 {
-	bool in_flash = type->starts_in_flash && config->nr_flash;
+	bool in_flash = type->starts_in_flash && config->flash.count;
 
-	if (config->kernel && config->firmware && !type->fw_cfg) {
+	if (config->boot.kernel && config->boot.firmware && !type->fw_cfg) {
 		pr_fatal("--kernel and --firmware exclude each other on "
 			 "--machine %s; virt takes both",
 			 type->name);
 		return -EINVAL;
 	}
-	if (!config->kernel && !config->firmware && !in_flash) {
+	if (!config->boot.kernel && !config->boot.firmware && !in_flash) {
 		pr_fatal("nothing to boot: name a --kernel or a --firmware%s",
 			 type->starts_in_flash ? ", or --flash with code" : "");
 		return -EINVAL;
 	}
-	if (config->firmware_auto && !type->starts_in_flash) {
+	if (config->boot.firmware_auto && !type->starts_in_flash) {
 		pr_fatal("--firmware auto: what is installed is for --machine "
 			 "virt");
 		return -EINVAL;
@@ -62,11 +62,11 @@ static int check_fw_cfg(const struct vm_config *config,
 {
 	const char *option = NULL;
 
-	if (config->nr_fw_cfg)
+	if (config->fw_cfg.count)
 		option = "--fw-cfg";
-	else if (config->boot_order)
+	else if (config->boot.order)
 		option = "--boot-order";
-	else if (config->has_boot_wait)
+	else if (config->boot.has_wait)
 		option = "--boot-wait";
 	if (!option || type->fw_cfg)
 		return 0;
@@ -79,10 +79,6 @@ int machine_check_config(const struct vm_config *config)
 {
 	const struct machine_type *type = choose_type(config);
 
-	if (config->firmware_address && !config->firmware) {
-		pr_fatal("--firmware-address needs --firmware");
-		return -EINVAL;
-	}
 	if (check_fw_cfg(config, type))
 		return -EINVAL;
 	return check_boot(config, type);
@@ -151,15 +147,15 @@ static int check_affinity(const struct vm_config *config)
 {
 	cpu_set_t allowed, both;
 
-	if (!config->has_affinity ||
+	if (!config->cpu.has_affinity ||
 	    sched_getaffinity(0, sizeof(allowed), &allowed) < 0)
 		return 0;
-	CPU_AND(&both, &allowed, &config->affinity);
+	CPU_AND(&both, &allowed, &config->cpu.affinity);
 	if (CPU_COUNT(&both))
 		return 0;
 	pr_fatal("--vcpu-affinity %s: lkvm may use none of these CPUs of the "
 		 "host",
-		 config->affinity_list);
+		 config->cpu.affinity_list);
 	return -EINVAL;
 }
 
@@ -167,8 +163,8 @@ static unsigned int wanted_vcpus(const struct vm_config *config)
 {
 	long online = sysconf(_SC_NPROCESSORS_ONLN);
 
-	if (config->nr_cpus)
-		return config->nr_cpus;
+	if (config->cpu.nr)
+		return config->cpu.nr;
 	return online > 0 ? (unsigned int)online : 1;
 }
 
@@ -230,8 +226,8 @@ int machine_create(const struct vm_config *config, struct machine **out)
 	machine->vm.no_reboot = config->no_reboot;
 	machine->vm.arch_ops = &arm_vm_ops;
 	machine->vm.arch = machine;
-	if (config->has_affinity)
-		machine->vm.affinity = &config->affinity;
+	if (config->cpu.has_affinity)
+		machine->vm.affinity = &config->cpu.affinity;
 	ret = create(machine);
 	if (ret) {
 		machine_destroy(machine);

@@ -119,6 +119,7 @@ struct machine {
 	enum boot_from boot;
 	struct flash_config flash[FLASH_MAX_BANKS + 1]; /* firmware's, too */
 	unsigned int nr_flash;
+	struct firmware_files *installed; /* what `flash` points to, or NULL */
 
 	/* Of the devices, which the registry owns; NULL: there is none. */
 	struct cfi_flash *first_bank;

@@ -22,5 +22,6 @@ int machine_reset(struct vm *vm)
 		ret = ram_reset(machine);
 	if (ret)
 		return ret;
+	pvtime_reset(machine);
 	return boot_prepare(machine);
 }

@@ -45,7 +45,7 @@ static u64 ram_end(const struct machine *machine)
  */
 static int load_initrd(struct machine *machine, u64 low)
 {
-	const char *path = machine->config->initrd;
+	const char *path = machine->config->boot.initrd;
 	struct boot_file *file = &machine->initrd_file;
 	u64 end = machine->dtb.base;
 	u64 size;
@@ -107,7 +107,7 @@ static int load_kernel(struct machine *machine)
 	struct image img;
 	u64 loaded;
 	bool known;
-	int ret = boot_file_open(file, machine->config->kernel, "kernel",
+	int ret = boot_file_open(file, machine->config->boot.kernel, "kernel",
 				 machine->ram.size);
 
 	if (!ret)
@@ -137,7 +137,7 @@ out:
 static int load_firmware(struct machine *machine)
 {
 	const struct vm_config *config = machine->config;
-	u64 base = config->firmware_address ?: machine->ram.base;
+	u64 base = config->boot.firmware_address ?: machine->ram.base;
 	u64 size, footprint, room;
 	int ret;
 
@@ -149,13 +149,13 @@ static int load_firmware(struct machine *machine)
 		return -EINVAL;
 	}
 	room = ram_end(machine) - base;
-	ret = boot_file_open(&machine->firmware, config->firmware, "firmware",
-			     machine->ram.size);
+	ret = boot_file_open(&machine->firmware, config->boot.firmware,
+			     "firmware", machine->ram.size);
 	if (!ret)
 		ret = file_load(&machine->firmware, ram_ptr(machine, base),
 				room, &size);
 	if (!ret)
-		ret = image_check_firmware(config->firmware,
+		ret = image_check_firmware(config->boot.firmware,
 					   ram_ptr(machine, base), size, room,
 					   &footprint);
 	if (ret)
@@ -167,11 +167,11 @@ static int load_firmware(struct machine *machine)
 			  machine->ram.base, machine->ram.size)) {
 		pr_fatal("firmware %s: no RAM is left behind it for the "
 			 "device tree; see --mem and --firmware-address",
-			 config->firmware);
+			 config->boot.firmware);
 		return -ENOSPC;
 	}
 	/* With a kernel both go through fw_cfg. */
-	if (config->kernel)
+	if (config->boot.kernel)
 		return 0;
 	return load_initrd(machine, machine->dtb.base + machine->dtb.size);
 }
@@ -204,7 +204,7 @@ static int start_in_flash(struct machine *machine)
 
 	if (ret)
 		return ret;
-	if (config->initrd && !config->kernel) {
+	if (config->boot.initrd && !config->boot.kernel) {
 		pr_fatal("--initrd: firmware that runs from flash takes it "
 			 "with a --kernel only");
 		return -EINVAL;
@@ -222,8 +222,9 @@ static int start_in_flash(struct machine *machine)
 static int build_cmdline(struct machine *machine)
 {
 	const struct vm_config *config = machine->config;
-	bool defaults = !config->nodefaults && machine->boot == BOOT_KERNEL;
-	const char *params = config->params ? config->params : "";
+	bool defaults = !config->boot.nodefaults &&
+			machine->boot == BOOT_KERNEL;
+	const char *params = config->boot.params ? config->boot.params : "";
 	const char *console = machine->type->console;
 
 	if (machine->cmdline)
@@ -273,4 +274,6 @@ void boot_destroy(struct machine *machine)
 	boot_file_close(&machine->firmware);
 	free(machine->cmdline);
 	machine->cmdline = NULL;
+	free(machine->installed);
+	machine->installed = NULL;
 }

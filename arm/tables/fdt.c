@@ -35,13 +35,13 @@
 
 static void chosen_node(struct machine *machine, struct fdt_writer *fdt)
 {
-	u64 kaslr_seed = machine->config->kaslr_seed;
+	u64 kaslr_seed = machine->config->boot.kaslr_seed;
 	u8 rng_seed[RNG_SEED_SIZE];
 
 	fdt_node_begin(fdt, "chosen");
 	fdt_prop_string(fdt, "bootargs", machine->cmdline);
 	/* Without entropy no seed at all is better than a guessable one. */
-	if (!machine->config->has_kaslr_seed &&
+	if (!machine->config->boot.has_kaslr_seed &&
 	    getrandom(&kaslr_seed, sizeof(kaslr_seed), 0) != sizeof(kaslr_seed))
 		kaslr_seed = 0;
 	fdt_prop_u64(fdt, "kaslr-seed", kaslr_seed);
@@ -106,8 +106,9 @@ static void timer_node(struct machine *machine, struct fdt_writer *fdt)
 			 "arm,armv8-timer\0arm,armv7-timer\0");
 	fdt_prop_cells(fdt, "interrupts", cells, ARRAY_SIZE(cells));
 	fdt_prop_empty(fdt, "always-on");
-	if (machine->config->cntfrq)
-		fdt_prop_u32(fdt, "clock-frequency", machine->config->cntfrq);
+	if (machine->config->cpu.cntfrq)
+		fdt_prop_u32(fdt, "clock-frequency",
+			     machine->config->cpu.cntfrq);
 	fdt_node_end(fdt);
 }
 
@@ -224,8 +225,8 @@ int machine_write_fdt(struct machine *machine)
 			 size, machine->dtb.size);
 		ret = -ENOSPC;
 	}
-	if (!ret && machine->config->dump_dtb && !machine->again)
-		ret = dump(machine->config->dump_dtb, blob, size);
+	if (!ret && machine->config->debug.dump_dtb && !machine->again)
+		ret = dump(machine->config->debug.dump_dtb, blob, size);
 	if (!ret)
 		ret = gmem_write(&machine->vm.mem, machine->dtb.base, blob,
 				 size);

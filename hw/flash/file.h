@@ -7,7 +7,7 @@
 #ifndef HW_FLASH_FILE_H
 #define HW_FLASH_FILE_H
 
-#include "lkvm/config/vm_config.h"
+#include "lkvm/config/flash.h"
 #include "lkvm/util/gzip.h"
 #include "lkvm/util/util.h"
 

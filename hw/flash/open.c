@@ -51,7 +51,7 @@ static void explain_open_error(const struct opening *o, int err)
 	else if (err == EISDIR)
 		pr_fatal("flash %s: is a directory", path);
 	else if (err == ENOENT && is_written(o) && !o->config->create &&
-		 !*o->config->template)
+		 !o->config->template)
 		pr_fatal("flash %s: %s: add \",create,size=2M\" to make it",
 			 path, strerror(err));
 	else
@@ -64,7 +64,7 @@ static int open_file(struct opening *o, bool copy)
 	int flags = is_written(o) ? O_RDWR : O_RDONLY;
 	int ret = flash_file_open(&o->file, flags);
 
-	if (ret == -ENOENT && *o->config->template && copy) {
+	if (ret == -ENOENT && o->config->template && copy) {
 		ret = flash_template_copy(&o->file, o->config, o->limits,
 					  &o->temp);
 		o->copied = !ret;

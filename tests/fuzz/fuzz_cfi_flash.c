@@ -288,6 +288,7 @@ static void act(const u8 *data)
 static void setup(u8 how)
 {
 	struct flash_config config = { .readonly = !(how & 7), .size = SIZE };
+	char path[32];
 	struct cfi_flash_params params = {
 		.name = "flash",
 		.label = "label",
@@ -301,8 +302,8 @@ static void setup(u8 how)
 	for (size_t i = 0; i < len; i++)
 		bank->file[i] = (u8)(i * 37 | i >> 6);
 	require(write(bank->fd, bank->file, len) == (ssize_t)len);
-	snprintf(config.path, sizeof(config.path), "/proc/self/fd/%d",
-		 bank->fd);
+	config.path = path;
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", bank->fd);
 	require(!flash_store_open(&params.store, &config, BLOCK, SIZE));
 	mmio_bus_init(&bank->bus);
 	require(!cfi_flash_create((struct memslots *)bank, &bank->bus, &params,

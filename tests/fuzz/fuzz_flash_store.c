@@ -2,7 +2,7 @@
 /* clang-format off */
 /* SOURCES: hw/flash/store.c hw/flash/open.c hw/flash/file.c */
 /* SOURCES: hw/flash/template.c config/flash.c util/file.c util/gzip.c */
-/* SOURCES: util/parse.c */
+/* SOURCES: config/keyvalue.c util/names.c util/parse.c */
 /* clang-format on */
 /*
  * The argument of --flash, and a file of any size that it opens: what is not
@@ -69,13 +69,13 @@ static bool parse(const u8 *data, size_t size, struct flash_config *config)
 	require(nr_fatal == (ret ? 1 : 0));
 	if (ret)
 		return false;
-	require(*config->path && memchr(config->path, 0, sizeof(config->path)));
-	require(memchr(config->label, 0, sizeof(config->label)));
+	require(*config->path && config->strings);
+	require(!config->label || strlen(config->label) <= FLASH_MAX_LABEL);
 	require(!config->size || is_power_of_2(config->size));
 	require(config->readonly + config->create + config->snapshot +
-			(*config->template != 0) <=
+			(config->template != NULL) <=
 		1);
-	require(memchr(config->template, 0, sizeof(config->template)));
+	require(!config->template || *config->template);
 	require(config->sync <= FLASH_SYNC_NONE);
 	return true;
 }
@@ -187,6 +187,7 @@ static int copy_file(const u8 *data, size_t size)
 int LLVMFuzzerTestOneInput(const u8 *data, size_t size)
 {
 	struct flash_config config;
+	char path[32];
 	u64 bytes;
 	int fd;
 
@@ -197,8 +198,10 @@ int LLVMFuzzerTestOneInput(const u8 *data, size_t size)
 	else
 		fd = make_file(data, size);
 	bytes = (u64)lseek(fd, 0, SEEK_END);
-	snprintf(config.path, sizeof(config.path), "/proc/self/fd/%d", fd);
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	config.path = path;
 	check_open(&config, fd, bytes);
 	close(fd);
+	flash_config_free(&config);
 	return 0;
 }

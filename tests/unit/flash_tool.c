@@ -6,8 +6,7 @@
 /* SOURCES: efi/vars.c efi/ftw.c efi/guid.c efi/text.c */
 /* SOURCES: efi/value.c efi/devpath.c efi/cert.c efi/x509.c */
 /* SOURCES: util/file.c util/file_lock.c util/json.c util/log.c util/output.c */
-/* SOURCES: util/options.c */
-/* SOURCES: util/parse.c util/table.c */
+/* SOURCES: util/names.c util/options.c util/parse.c util/table.c */
 /* clang-format on */
 /* `lkvm flash` for this machine, for tests/unit/flash_tool.py. */
 #include "builtin.h"

@@ -5,6 +5,7 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
+#include <stdlib.h>
 #include <string.h>
 #include <cmocka.h>
 
@@ -18,6 +19,7 @@
 static struct {
 	struct machine machine;
 	struct vm_config config;
+	struct flash_config banks[FLASH_MAX_BANKS]; /* of `config` */
 	struct machine_type type;
 	int find; /* what firmware_desc_find() returns */
 	unsigned int messages;
@@ -68,19 +70,32 @@ static int setup(void **state)
 	t.type.starts_in_flash = true;
 	t.machine.type = &t.type;
 	t.machine.config = &t.config;
+	t.config.flash.items = t.banks;
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	(void)state;
+	free(t.machine.installed);
 	return 0;
 }
 
 /* Banks of --flash, named a, b, ... */
 static void give_flash(unsigned int n)
 {
+	static const char *const names[FLASH_MAX_BANKS] = { "a", "b", "c",
+							    "d" };
+
 	for (unsigned int i = 0; i < n; i++)
-		t.config.flash[i].path[0] = (char)('a' + i);
-	t.config.nr_flash = n;
+		t.banks[i].path = names[i];
+	t.config.flash.count = n;
 }
 
 static void choose(int ret, enum boot_from boot, unsigned int nr_flash)
 {
+	free(t.machine.installed);
+	t.machine.installed = NULL;
 	assert_int_equal(firmware_choose(&t.machine), ret);
 	if (ret)
 		return;
@@ -98,7 +113,7 @@ static void kernel(void **state)
 {
 	(void)state;
 	give_flash(1);
-	t.config.kernel = "Image";
+	t.config.boot.kernel = "Image";
 	choose(0, BOOT_KERNEL, 1);
 	assert_bank(0, "a", false);
 	assert_int_equal(t.messages, 0);
@@ -108,11 +123,11 @@ static void kernel(void **state)
 static void kernel_beside_firmware(void **state)
 {
 	(void)state;
-	strcpy(t.config.flash[0].path, FLASH_FILE);
-	t.config.nr_flash = 1;
+	t.banks[0].path = FLASH_FILE;
+	t.config.flash.count = 1;
 	choose(0, BOOT_FLASH, 1);
 	assert_int_equal(t.messages, 0);
-	t.config.kernel = "Image";
+	t.config.boot.kernel = "Image";
 	choose(0, BOOT_KERNEL, 1);
 	assert_int_equal(t.messages, 1);
 	t.type.starts_in_flash = false;
@@ -127,7 +142,7 @@ static void first_bank(void **state)
 	choose(0, BOOT_FLASH, 2);
 	assert_bank(0, "a", false);
 	assert_bank(1, "b", false);
-	t.config.firmware_address = SZ_1G;
+	t.config.boot.firmware_address = SZ_1G;
 	choose(-EINVAL, BOOT_FLASH, 2);
 }
 
@@ -135,12 +150,12 @@ static void firmware_in_ram(void **state)
 {
 	(void)state;
 	give_flash(1);
-	t.config.firmware = "KVMTOOL_EFI.fd";
+	t.config.boot.firmware = "KVMTOOL_EFI.fd";
 	choose(0, BOOT_RAM_FIRMWARE, 1);
 	assert_bank(0, "a", false);
-	t.config.kernel = "Image";
+	t.config.boot.kernel = "Image";
 	choose(0, BOOT_RAM_FIRMWARE, 1);
-	t.config.firmware_address = SZ_1G;
+	t.config.boot.firmware_address = SZ_1G;
 	choose(0, BOOT_RAM_FIRMWARE, 1);
 	assert_int_equal(t.messages, 0);
 }
@@ -149,7 +164,7 @@ static void firmware_in_flash(void **state)
 {
 	(void)state;
 	give_flash(FLASH_MAX_BANKS);
-	t.config.firmware = FLASH_FILE;
+	t.config.boot.firmware = FLASH_FILE;
 	choose(0, BOOT_FLASH, FLASH_MAX_BANKS + 1);
 	assert_bank(0, FLASH_FILE, true);
 	assert_bank(1, "a", false);
@@ -159,7 +174,7 @@ static void firmware_in_flash(void **state)
 	give_flash(0);
 	choose(0, BOOT_FLASH, 1);
 	assert_int_equal(t.messages, 1);
-	t.config.firmware_address = SZ_1G;
+	t.config.boot.firmware_address = SZ_1G;
 	choose(-EINVAL, BOOT_FLASH, 1);
 }
 
@@ -168,15 +183,15 @@ static void machine_that_starts_in_ram(void **state)
 {
 	(void)state;
 	t.type.starts_in_flash = false;
-	t.config.firmware = FLASH_FILE;
+	t.config.boot.firmware = FLASH_FILE;
 	choose(0, BOOT_RAM_FIRMWARE, 0);
 }
 
 static void installed(void **state)
 {
 	(void)state;
-	t.config.firmware = "auto";
-	t.config.firmware_auto = true;
+	t.config.boot.firmware = "auto";
+	t.config.boot.firmware_auto = true;
 	choose(0, BOOT_FLASH, 2);
 	assert_bank(0, "/installed/code", true);
 	assert_bank(1, "/installed/vars", false);
@@ -194,35 +209,38 @@ static void assert_template(const char *template)
 {
 	choose(0, BOOT_FLASH, 2);
 	assert_string_equal(t.machine.flash[1].path, "a");
-	assert_string_equal(t.machine.flash[1].template, template);
+	if (template)
+		assert_string_equal(t.machine.flash[1].template, template);
+	else
+		assert_null(t.machine.flash[1].template);
 }
 
 /* Whoever says where variables come from gets them from there. */
 static void installed_with_flash(void **state)
 {
-	struct flash_config *flash = &t.config.flash[0];
+	struct flash_config *flash = t.banks;
 
 	(void)state;
-	t.config.firmware = "auto";
-	t.config.firmware_auto = true;
+	t.config.boot.firmware = "auto";
+	t.config.boot.firmware_auto = true;
 	give_flash(1);
 	assert_template("/installed/vars");
 	assert_false(t.machine.flash[1].snapshot);
-	strcpy(flash->template, "mine");
+	flash->template = "mine";
 	assert_template("mine");
-	flash->template[0] = 0;
+	flash->template = NULL;
 	flash->create = true;
-	assert_template("");
+	assert_template(NULL);
 	flash->create = false;
 	flash->readonly = true;
-	assert_template("");
+	assert_template(NULL);
 	flash->readonly = false;
 	flash->snapshot = true;
-	assert_template("");
+	assert_template(NULL);
 	assert_int_equal(t.messages, 0);
 }
 
-#define TEST(f) cmocka_unit_test_setup(f, setup)
+#define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 int main(void)
 {

@@ -215,7 +215,7 @@ static struct flash_config config_with(const char *name, const char *options)
 {
 	struct flash_config config = config_of(name, options);
 
-	strcpy(config.template, path_of(TEMPLATE));
+	config.template = lasting_path_of(TEMPLATE);
 	return config;
 }
 

@@ -80,7 +80,7 @@ struct cfi_flash {
 	struct cfi_chip chips[2];
 	struct flash_store store;
 	struct memslot slot;
-	char label[32];
+	char label[FLASH_MAX_LABEL + 1];
 	bool off; /* power was lost: nothing is carried out any more */
 	void (*end_run)(void *opaque, bool failed);
 	void *opaque;

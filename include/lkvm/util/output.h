@@ -6,9 +6,9 @@
 #include "lkvm/util/util.h"
 
 /*
- * Writes `len` bytes to `fd`, and waits no longer than `ms` milliseconds for the
- * reader of a pipe, a socket or a terminal to take the next of them. The flags
- * of `fd`, which other processes may share, stay as they are. Any thread.
+ * Writes `len` bytes to `fd`, and waits no longer than `ms` milliseconds for
+ * the reader of a pipe, a socket or a terminal to take the next of them. The
+ * flags of `fd`, which other processes may share, stay as they are. Any thread.
  *
  * Returns 0; -EAGAIN if the reader did not take all of it; or the -errno of
  * write(2), -EPIPE if the reader is gone. *written, if it is not NULL, says how

@@ -10,7 +10,7 @@
 #ifndef LKVM_HW_FLASH_STORE_H
 #define LKVM_HW_FLASH_STORE_H
 
-#include "lkvm/config/vm_config.h"
+#include "lkvm/config/flash.h"
 #include "lkvm/hw/flash/fault.h"
 #include "lkvm/util/util.h"
 
@@ -117,11 +117,5 @@ int flash_store_restore(struct flash_store *store);
 
 /* Releases lock, file and memory. The array must not be mapped any more. */
 void flash_store_close(struct flash_store *store);
-
-/*
- * Parses the value of `--flash`: FILE[,OPT...], see README.md. A comma in FILE
- * or a value is written ",,". Returns 0, or -EINVAL after a message.
- */
-int flash_config_parse(struct flash_config *config, const char *arg);
 
 #endif
