@@ -152,26 +152,23 @@ static bool decode_hint(struct a64_insn *insn, u32 word)
 	}
 }
 
-/* An acquire or release of any kind. */
 static u64 dmb(struct a64_cpu *cpu, const struct a64_insn *insn)
 {
-	(void)cpu;
-	(void)insn;
-#ifdef __aarch64__
-	asm volatile("dmb sy" ::: "memory");
-#else
-	__atomic_thread_fence(__ATOMIC_SEQ_CST);
-#endif
-	return A64_NEXT;
+	a64_host_dmb();
+	return a64_nop(cpu, insn);
 }
 
 /* The real one also waits for a TLBI that the guest issued before. */
 static u64 dsb(struct a64_cpu *cpu, const struct a64_insn *insn)
 {
-#ifdef __aarch64__
-	asm volatile("dsb sy" ::: "memory");
-#endif
-	return dmb(cpu, insn);
+	a64_host_dsb();
+	return a64_nop(cpu, insn);
+}
+
+static u64 isb(struct a64_cpu *cpu, const struct a64_insn *insn)
+{
+	a64_host_isb();
+	return a64_nop(cpu, insn);
 }
 
 /* "Barriers": DSB but not SSBB and PSSBB, DMB, ISB */
@@ -185,7 +182,7 @@ static bool decode_barrier(struct a64_insn *insn, u32 word)
 		insn->run = dmb;
 		return true;
 	case 6:
-		insn->run = a64_nop;
+		insn->run = isb;
 		return true;
 	default:
 		return false;

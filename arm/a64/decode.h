@@ -31,6 +31,11 @@ extern const struct a64_class a64_loads_stores[];
 /* Does nothing. */
 u64 a64_nop(struct a64_cpu *cpu, const struct a64_insn *insn);
 
+/* The host's own barriers of these names: see barrier.c. */
+void a64_host_dmb(void);
+void a64_host_dsb(void);
+void a64_host_isb(void);
+
 /* The value for a64_insn.cond of a condition code. */
 u16 a64_condition(unsigned int cond);
 

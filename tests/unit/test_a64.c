@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* SOURCES: arm/a64/decode.c */
+/* SOURCES: arm/a64/decode.c arm/a64/barrier.c */
+/* WRAP: a64_host_dmb a64_host_dsb a64_host_isb */
 /* SOURCES: arm/a64/a64.c arm/a64/alu.c arm/a64/bits.c arm/a64/branch.c */
 /* SOURCES: arm/a64/mem.c tests/unit/a64_fixture.c */
 /* The A64 interpreter's loop: branches, hints, its budget, code that changes.
@@ -196,6 +197,53 @@ static void test_hints(void **state)
 	assert_int_equal(step(RET_X1, CODE + 8), 8);
 }
 
+/* The host's barriers that were carried out, in their order. */
+static char barriers[8];
+
+void __wrap_a64_host_dmb(void);
+void __wrap_a64_host_dsb(void);
+void __wrap_a64_host_isb(void);
+
+void __wrap_a64_host_dmb(void)
+{
+	strcat(barriers, "m");
+}
+
+void __wrap_a64_host_dsb(void)
+{
+	strcat(barriers, "s");
+}
+
+void __wrap_a64_host_isb(void)
+{
+	strcat(barriers, "i");
+}
+
+/* Each barrier of the guest, of any kind, is one of the host. */
+static void test_barriers(void **state)
+{
+	static const struct {
+		u32 word;
+		const char *barrier;
+	} words[] = {
+		{ 0xd5033fbf, "m" }, /* dmb sy */
+		{ 0xd50339bf, "m" }, /* dmb ishld */
+		{ 0xd5033abf, "m" }, /* dmb ishst */
+		{ 0xd5033f9f, "s" }, /* dsb sy */
+		{ 0xd503399f, "s" }, /* dsb ishld */
+		{ 0xd5033fdf, "i" }, /* isb */
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(words); i++) {
+		barriers[0] = '\0';
+		rig_set(words[i].word, 0, 0, 0);
+		assert_true(rig_step());
+		assert_int_equal(rig.cpu.pc, CODE + 4);
+		assert_string_equal(barriers, words[i].barrier);
+	}
+}
+
 /* Software step, illegal state, BTYPE, AArch32. */
 static void test_unfit_states(void **state)
 {
@@ -359,6 +407,7 @@ int main(void)
 		cmocka_unit_test(test_branch_to_self),
 		cmocka_unit_test(test_addresses),
 		cmocka_unit_test(test_hints),
+		cmocka_unit_test(test_barriers),
 		cmocka_unit_test(test_unfit_states),
 		cmocka_unit_test(test_budget),
 		cmocka_unit_test(test_budget_changed),
