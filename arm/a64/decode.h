@@ -14,10 +14,16 @@ struct a64_class {
 	u32 mask;
 	u32 value;
 	/*
-	 * Fills in `insn`, which is zero but for its word. False: the word is
-	 * reserved, unpredictable, or not to be carried out.
+	 * Fills in `insn`, which is zero but for its word and for registers,
+	 * which are the zero register. False: the word is reserved,
+	 * unpredictable, or not to be carried out.
 	 */
 	bool (*decode)(struct a64_insn *insn, u32 word);
+	/*
+	 * Each sets Rd as a whole, without a look at what was in it. If not
+	 * set, Rd is taken for one that is read.
+	 */
+	bool sets_rd;
 };
 
 /* The classes of the main groups (DDI 0487, C4.1); one without decode ends. */

@@ -368,6 +368,81 @@ static void test_code_changes(void **state)
 	assert_int_equal(a64_run(&rig.cpu), 10);
 }
 
+#define X(n) (1ULL << (n))
+
+/* Which registers are asked for, and which are set without. */
+static void test_registers_needed(void **state)
+{
+	static const struct {
+		u32 word;
+		u64 reads, sets;
+	} words[] = {
+		{ 0xb9400020, X(1), X(0) },	       /* ldr w0, [x1] */
+		{ 0xf8408c20, X(1), X(0) | X(1) },     /* ldr x0, [x1, #8]! */
+		{ 0xf8627820, X(1) | X(2), X(0) },     /* ldr x0, [x1, x2..] */
+		{ 0xb9000022, X(1) | X(2), 0 },	       /* str w2, [x1] */
+		{ 0xf800842a, X(1) | X(10), X(1) },    /* str x10, [x1], #8 */
+		{ 0xa9400821, X(1), X(1) | X(2) },     /* ldp x1, x2, [x1] */
+		{ 0xa9000c22, X(1) | X(2) | X(3), 0 }, /* stp x2, x3, [x1] */
+		{ 0xf9800020, X(1), 0 },	       /* prfm [x1] */
+		{ ADD_X0_X0_1, X(0), X(0) },	       /* */
+		{ 0x8b040060, X(3) | X(4), X(0) },     /* add x0, x3, x4 */
+		{ 0x910043ff, X(31), X(31) },	       /* add sp, sp, #16 */
+		{ 0xeb02003f, X(1) | X(2), 0 },	       /* cmp x1, x2 */
+		{ 0xfa410848, X(2), 0 },	       /* ccmp x2, #1, .. */
+		{ 0x9b030441, X(1) | X(2) | X(3),
+		  X(1) },			   /* madd x1, x2, x3, x1 */
+		{ 0xd2800020, 0, X(0) },	   /* movz x0, #1 */
+		{ 0xf2800020, X(0), X(0) },	   /* movk x0, #1 */
+		{ 0xd340fc20, X(1), X(0) },	   /* ubfm x0, x1, .. */
+		{ 0xb3400020, X(0) | X(1), X(0) }, /* bfm x0, x1, .. */
+		{ 0xdac01020, X(1), X(0) },	   /* clz x0, x1 */
+		{ 0xb5000041, X(1), 0 },	   /* cbnz x1, .+8 */
+		{ BL_8, 0, X(30) },		   /* */
+		{ BLR_X1, X(1), X(30) },	   /* */
+		{ BLR_X30, X(30), X(30) },	   /* */
+		{ NOP, 0, 0 },			   /* */
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(words); i++) {
+		rig_set(words[i].word, MEM, 8, 0);
+		rig.cpu.hints_are_nops = true;
+		rig.cpu.x[30] = CODE + 64;
+		if (words[i].word == BLR_X1)
+			rig.cpu.x[1] = CODE + 64;
+		rig_forget();
+		assert_true(rig_step());
+		if (rig.loaded != words[i].reads ||
+		    (rig.cpu.have & A64_X_ALL) !=
+			    (words[i].reads | words[i].sets))
+			fail_msg("%08x: asked for %llx, has %llx",
+				 words[i].word, (unsigned long long)rig.loaded,
+				 (unsigned long long)rig.cpu.have);
+		/* Once is enough. */
+		rig.loaded = 0;
+		rig.cpu.pc = CODE;
+		rig_step();
+		assert_int_equal(rig.loaded, 0);
+	}
+}
+
+static void test_registers_missing(void **state)
+{
+	(void)state;
+	rig_set(ADD_X0_X0_1, 0, 0, 0);
+	rig.code[0] = 0xd2800020; /* movz x0, #1 */
+	rig.code[1] = 0x91000400; /* add x0, x0, #1 */
+	rig.code[2] = 0x91000420; /* add x0, x1, #1 */
+	rig_forget();
+	rig.no_load = true;
+	rig.cpu.left = 10;
+	assert_int_equal(a64_run(&rig.cpu), 2);
+	assert_int_equal(rig.cpu.x[0], 2);
+	assert_int_equal(rig.cpu.pc, CODE + 8);
+	assert_int_equal(rig.cpu.have & A64_X_ALL, X(0));
+}
+
 static const void *code_in_mem(struct a64_cpu *cpu, u64 va)
 {
 	(void)cpu;
@@ -415,6 +490,8 @@ int main(void)
 		cmocka_unit_test(test_cache_conflict),
 		cmocka_unit_test(test_code_changes),
 		cmocka_unit_test(test_code_changes_itself),
+		cmocka_unit_test(test_registers_needed),
+		cmocka_unit_test(test_registers_missing),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
