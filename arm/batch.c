@@ -19,10 +19,10 @@
 
 #include "batch.h"
 #include "batch_account.h"
-#include "costs.h"
 #include "cpu.h"
 #include "lkvm/arm/a64/a64.h"
 #include "lkvm/arm/a64/stage1.h"
+#include "lkvm/arm/costs.h"
 #include "lkvm/util/json.h"
 #include "lkvm/util/log.h"
 #include "lkvm/vmm/pause.h"
@@ -409,7 +409,10 @@ static int attempt(struct batch *batch)
 
 /* ---- Whether it is worth it ---------------------------------------------- */
 
-/* Measures what things cost here, unless that is known. */
+/*
+ * Measures what things cost here, unless that is known. Not to be followed by
+ * an attempt at the same exit, which is completed then.
+ */
 static bool knows_costs(struct batch *batch)
 {
 	struct costs *costs = &batch->account.costs;
@@ -452,6 +455,11 @@ static struct batch *get_batch(struct vcpu *vcpu)
 
 void batch_release(struct vcpu *vcpu)
 {
+	const struct batch *batch = vcpu->arch;
+
+	if (batch && batch->account.costs.insn_ns)
+		pr_debug("vCPU %u: an exit cost %" PRIu64 " ns", vcpu->id,
+			 batch->account.costs.exit_ns);
 	free(vcpu->arch);
 	vcpu->arch = NULL;
 }

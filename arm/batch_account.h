@@ -6,7 +6,7 @@
 #ifndef ARM_BATCH_ACCOUNT_H
 #define ARM_BATCH_ACCOUNT_H
 
-#include "costs.h"
+#include "lkvm/arm/costs.h"
 
 #define BATCH_SLOTS 128
 

@@ -12,14 +12,14 @@
 #include <sys/ioctl.h>
 #include <time.h>
 
-#include "costs.h"
 #include "cpu.h"
 #include "lkvm/arm/a64/a64.h"
+#include "lkvm/arm/costs.h"
 #include "lkvm/vmm/pause.h"
 #include "lkvm/vmm/vm.h"
 
 #define ROUNDS	  4
-#define REGISTERS 8 /* read in a round */
+#define REGISTERS 4 /* read in a round */
 
 /* Exits whose time is taken at first, and of how many one is later. */
 #define FIRST_EXITS 16

@@ -15,9 +15,9 @@
 #include <cmocka.h>
 
 #include "arm/batch.h"
-#include "arm/costs.h"
 #include "arm/cpu.h"
 #include "arm/machine.h"
+#include "lkvm/arm/costs.h"
 #include "lkvm/vmm/pause.h"
 
 #define RAM	 0x80000000ULL

@@ -13,9 +13,9 @@
 
 #include <cmocka.h>
 
-#include "arm/costs.h"
 #include "arm/cpu.h"
 #include "lkvm/arm/a64/a64.h"
+#include "lkvm/arm/costs.h"
 #include "lkvm/vmm/pause.h"
 #include "lkvm/vmm/vm.h"
 

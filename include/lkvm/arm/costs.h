@@ -3,8 +3,8 @@
  * What things cost on this host, in nanoseconds: an exit, a register, an
  * instruction that is interpreted.
  */
-#ifndef ARM_COSTS_H
-#define ARM_COSTS_H
+#ifndef LKVM_ARM_COSTS_H
+#define LKVM_ARM_COSTS_H
 
 #include "lkvm/util/util.h"
 
@@ -22,7 +22,7 @@ struct costs {
  * Measures all but exits, whose cost is then taken for that of `return_ns`,
  * which is less: costs_exit_came() finds out. To be called by the vCPU's
  * thread, while it is not in the guest; KVM completes an MMIO exit meanwhile.
- * Takes some fifty system calls. `scratch` is written to. 0, or -errno without
+ * Takes some twenty system calls. `scratch` is written to. 0, or -errno without
  * a message.
  */
 int costs_measure(struct vcpu *vcpu, struct a64_cpu *scratch,
