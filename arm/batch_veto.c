@@ -37,11 +37,13 @@ static bool el2(const struct batch_facts *facts)
 	return facts->el2;
 }
 
+/* A load or store would be compared with the tags of its memory. */
 static bool mte(const struct batch_facts *facts)
 {
 	return facts->mte;
 }
 
+/* Instructions, cycles and memory accesses are what it counts. */
 static bool pmu(const struct batch_facts *facts)
 {
 	return facts->pmu;
@@ -52,11 +54,16 @@ static bool debugger(const struct batch_facts *facts)
 	return facts->debugger;
 }
 
+/* KVM notes a page when the guest writes to it, not when this process does. */
 static bool dirty_log(const struct batch_facts *facts)
 {
 	return facts->dirty_log;
 }
 
+/*
+ * EL0 has rights of its own, SP_EL0 is not read, and a step, an illegal state
+ * or BTYPE make an exception of the next instruction.
+ */
 static bool pstate(const struct batch_facts *facts)
 {
 	u64 mode = PSTATE_MODE | PSTATE_BTYPE | PSTATE_IL | PSTATE_SS;
@@ -64,6 +71,7 @@ static bool pstate(const struct batch_facts *facts)
 	return (facts->pstate & mode) != PSTATE_EL1H;
 }
 
+/* Watchpoints, too. */
 static bool breakpoint(const struct batch_facts *facts)
 {
 	return batch_needs_mdscr(facts->pstate) &&

@@ -46,6 +46,7 @@ static u64 per_item(u64 ns, unsigned int n)
 	return MAX(ns / n, (u64)1);
 }
 
+/* General-purpose registers are as good as any: KVM keeps all in memory. */
 static int measure_registers(struct vcpu *vcpu, u64 *reg_ns)
 {
 	u64 value, least = UINT64_MAX;
@@ -85,6 +86,7 @@ static int measure_return(struct vcpu *vcpu, u64 *return_ns)
 	return 0;
 }
 
+/* A page, as the interpreter fetches from pages. */
 static const u32 loop[A64_PAGE / sizeof(u32)] __attribute__((aligned(8))) = {
 	0xb9400023,
 	0xd1000442,
@@ -115,6 +117,7 @@ static int loop_device(struct a64_cpu *cpu, u64 va, unsigned int len,
 	return -EFAULT;
 }
 
+/* Once decoded, that is, with all its memory at hand: the least it can be. */
 static u64 measure_instructions(struct a64_cpu *cpu)
 {
 	static const struct a64_ops ops = {
@@ -176,6 +179,7 @@ bool costs_exit_known(const struct costs_clock *clock)
 	return clock->exits >= FIRST_EXITS / 2;
 }
 
+/* Completes the exit before, and goes on to the next. */
 static int run_to_exit(struct vcpu *vcpu)
 {
 	int ret;
