@@ -84,7 +84,9 @@ static u64 reg_id(unsigned int reg)
 		[CPU_MDSCR] = REG_MDSCR,
 	};
 
-	return reg < CPU_SP_EL1 ? CORE_REG_X(reg) : ids[reg];
+	if (reg < CPU_SP_EL1)
+		return CORE_REG_X(reg);
+	return reg < CPU_REGS ? ids[reg] : 0;
 }
 
 int cpu_read(struct vcpu *vcpu, unsigned int reg, u64 *value)
