@@ -481,15 +481,16 @@ static void tell_region(const struct batch *batch, struct mmio_region *region,
 		atomic_store(&region->in_batches, beats_ring);
 }
 
+/* What is done with an array does not depend on the place in it. */
 static bool is_worth_it(struct batch *batch, const struct mmio_region *region)
 {
 	const struct kvm_run *run = batch->vcpu->run;
+	bool is_array = region && region->slot;
+	u64 addr = is_array ? region->base : run->mmio.phys_addr;
 
 	costs_exit_came(&batch->clock, &batch->account.costs);
 	return knows_costs(batch) && costs_exit_known(&batch->clock) &&
-	       batch_account_exit(&batch->account, run->mmio.phys_addr,
-				  run->mmio.is_write,
-				  region && region->slot ? region->base : 0);
+	       batch_account_exit(&batch->account, addr, run->mmio.is_write);
 }
 
 int batch_continue(struct vcpu *vcpu)

@@ -37,12 +37,14 @@
 #define MEAN_OF	  8
 #define MEAN_MOST 32
 
+/* Devices begin at round addresses: all bits have to count (Fibonacci hashing).
+ */
 static struct batch_slot *slot_of(struct batch_account *account, u64 addr,
-				  bool write, u64 memory)
+				  bool write)
 {
-	u64 key = memory ? memory >> 12 : addr ^ addr >> 12;
+	u64 hash = (2 * addr + write) * 0x9e3779b97f4a7c15ULL;
 
-	return &account->slots[(2 * key + write) % BATCH_SLOTS];
+	return &account->slots[hash >> 32 & (BATCH_SLOTS - 1)];
 }
 
 /* With as many instructions as batch_account_between() allows. */
@@ -63,10 +65,9 @@ static bool has_its_turn(const struct batch_slot *slot)
 	return slot->exits >> MIN(slot->losses, 31U);
 }
 
-bool batch_account_exit(struct batch_account *account, u64 addr, bool write,
-			u64 memory)
+bool batch_account_exit(struct batch_account *account, u64 addr, bool write)
 {
-	struct batch_slot *slot = slot_of(account, addr, write, memory);
+	struct batch_slot *slot = slot_of(account, addr, write);
 	const struct costs *costs = &account->costs;
 	s64 vain = cost_in_vain(costs), share = (s64)(costs->exit_ns / SHARE);
 

@@ -8,7 +8,7 @@
 
 #include "lkvm/arm/costs.h"
 
-#define BATCH_SLOTS 128
+#define BATCH_SLOTS 128 /* a power of two */
 
 /* What an attempt has needed, and what for. */
 struct batch_bill {
@@ -35,12 +35,10 @@ struct batch_account {
 };
 
 /*
- * An exit has come for an access to `addr`, which counts as one address with
- * those of `memory`, if it has any: that is the start of an array, or 0. True
- * if an attempt is to be made, and then batch_account_settle() must follow.
+ * An exit has come for an access to `addr`. True if an attempt is to be made,
+ * and then batch_account_settle() must follow.
  */
-bool batch_account_exit(struct batch_account *account, u64 addr, bool write,
-			u64 memory);
+bool batch_account_exit(struct batch_account *account, u64 addr, bool write);
 
 /* The attempt has been made. Returns what it saved in ns, negative if it cost.
  */

@@ -140,6 +140,22 @@ static void vain_attempts_are_few(void **state)
 	assert_false(atomic_load(&t.region.in_batches));
 }
 
+/* Each place in an array has the account of all. */
+static void an_array_is_one_address(void **state)
+{
+	struct memslot slot = { .mapped = false };
+
+	(void)state;
+	SET_CODE(BRK);
+	t.region.slot = &slot;
+	for (unsigned int i = 0; i < 100; i++) {
+		t.run.mmio.phys_addr = DEVICE + 4 * i;
+		t.regs[CPU_PC] = CODE - 4;
+		assert_int_equal(batch_continue(&t.vcpu), 0);
+	}
+	assert_in_range(t.completions, 1, 10);
+}
+
 static void success_brings_it_back(void **state)
 {
 	unsigned int exits = 0;
@@ -169,10 +185,11 @@ static void success_brings_it_back(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(reads_what_it_needs),   TEST(writes_what_it_has_not_read),
-		TEST(reads_little_in_vain),  TEST(masked_breakpoints),
-		TEST(refusals_are_counted),  TEST(vetoes_of_the_vm),
-		TEST(vain_attempts_are_few), TEST(success_brings_it_back),
+		TEST(reads_what_it_needs),    TEST(writes_what_it_has_not_read),
+		TEST(reads_little_in_vain),   TEST(masked_breakpoints),
+		TEST(refusals_are_counted),   TEST(vetoes_of_the_vm),
+		TEST(vain_attempts_are_few),  TEST(an_array_is_one_address),
+		TEST(success_brings_it_back),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
