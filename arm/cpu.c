@@ -71,63 +71,34 @@ int cpu_get_pc(struct vcpu *vcpu, u64 *pc)
 	return cpu_get_reg(vcpu, CORE_REG(regs.pc), pc);
 }
 
-/* Registers that only newer CPUs or kernels have read as 0. */
-static int get_optional(struct vcpu *vcpu, u64 id, u64 *value)
+static u64 reg_id(unsigned int reg)
 {
-	int ret = cpu_get_reg(vcpu, id, value);
-
-	if (ret)
-		*value = 0;
-	return ret == -ENOENT ? 0 : ret;
-}
-
-int cpu_get_regs(struct vcpu *vcpu, struct cpu_regs *regs)
-{
-	const struct {
-		u64 id;
-		u64 *value;
-	} others[] = {
-		{ CORE_REG(sp_el1), &regs->x[31] },
-		{ CORE_REG(regs.pc), &regs->pc },
-		{ CORE_REG(regs.pstate), &regs->pstate },
-		{ REG_SCTLR, &regs->sctlr },
-		{ REG_TCR, &regs->tcr },
-		{ REG_TTBR0, &regs->ttbr[0] },
-		{ REG_TTBR1, &regs->ttbr[1] },
-		{ REG_MAIR, &regs->mair },
-		{ REG_MDSCR, &regs->mdscr },
+	static const u64 ids[CPU_REGS] = {
+		[CPU_SP_EL1] = CORE_REG(sp_el1),
+		[CPU_PC] = CORE_REG(regs.pc),
+		[CPU_PSTATE] = CORE_REG(regs.pstate),
+		[CPU_SCTLR] = REG_SCTLR,
+		[CPU_TCR] = REG_TCR,
+		[CPU_TCR2] = REG_TCR2,
+		[CPU_TTBR0] = REG_TTBR0,
+		[CPU_TTBR1] = REG_TTBR1,
+		[CPU_MAIR] = REG_MAIR,
+		[CPU_MDSCR] = REG_MDSCR,
 	};
-	int ret = get_optional(vcpu, REG_TCR2, &regs->tcr2);
 
-	for (unsigned int n = 0; !ret && n < 31; n++)
-		ret = cpu_get_reg(vcpu, CORE_REG_X(n), &regs->x[n]);
-	for (size_t i = 0; !ret && i < ARRAY_SIZE(others); i++)
-		ret = cpu_get_reg(vcpu, others[i].id, others[i].value);
-	return ret;
+	if (reg < CPU_SP_EL1)
+		return CORE_REG_X(reg);
+	return reg < CPU_REGS ? ids[reg] : 0;
 }
 
-static int put_changed(struct vcpu *vcpu, u64 id, u64 old, u64 value)
+int cpu_read(struct vcpu *vcpu, unsigned int reg, u64 *value)
 {
-	return old == value ? 0 : cpu_set_reg(vcpu, id, value);
+	return cpu_get_reg(vcpu, reg_id(reg), value);
 }
 
-int cpu_put_regs(struct vcpu *vcpu, const struct cpu_regs *old,
-		 const struct cpu_regs *regs)
+int cpu_write(struct vcpu *vcpu, unsigned int reg, u64 value)
 {
-	int ret = put_changed(vcpu, CORE_REG(regs.pc), old->pc, regs->pc);
-
-	if (!ret)
-		ret = put_changed(vcpu, CORE_REG(regs.pstate), old->pstate,
-				  regs->pstate);
-	if (!ret)
-		ret = put_changed(vcpu, CORE_REG(sp_el1), old->x[31],
-				  regs->x[31]);
-	for (unsigned int n = 0; !ret && n < 31; n++)
-		ret = put_changed(vcpu, CORE_REG_X(n), old->x[n], regs->x[n]);
-	if (ret)
-		pr_err("vCPU %u: unable to set its registers: %s", vcpu->id,
-		       strerror(-ret));
-	return ret;
+	return cpu_set_reg(vcpu, reg_id(reg), value);
 }
 
 /*

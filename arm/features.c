@@ -7,6 +7,7 @@
  */
 #include <errno.h>
 
+#include "batch.h"
 #include "lkvm/util/log.h"
 #include "machine.h"
 
@@ -108,19 +109,6 @@ static void choose_nisv(struct machine *machine)
 			"instruction without syndrome ends the run");
 }
 
-/*
- * What is interpreted is 64-bit code, checks no tags, and would be missing from
- * what a performance monitor counts.
- */
-static void choose_batch(struct machine *machine)
-{
-	const struct arm_features *features = &machine->features;
-
-	machine->features.batch = !machine->config->debug.no_batch &&
-				  !features->aarch32 && !features->mte &&
-				  !features->pmu;
-}
-
 int features_choose(struct machine *machine)
 {
 	int ret;
@@ -143,6 +131,6 @@ int features_choose(struct machine *machine)
 	machine->features.pvtime = !machine->config->cpu.no_pvtime &&
 				   has(machine, KVM_CAP_STEAL_TIME);
 	ret = choose_mte(machine);
-	choose_batch(machine);
+	batch_setup(machine);
 	return ret;
 }

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "batch.h"
 #include "boot.h"
 #include "cpu.h"
 #include "gic.h"
@@ -292,7 +293,10 @@ static void write_vm_stats(struct machine *machine, struct json_writer *json)
 	json_u64(json, "no_syndrome", totals.no_syndrome);
 	json_u64(json, "batched", totals.batched);
 	json_u64(json, "batches", totals.batches);
+	json_u64(json, "batch_attempts", totals.attempts);
 	json_u64(json, "batched_instructions", totals.instructions);
+	json_u64(json, "batch_registers", totals.registers);
+	batch_write_stats(machine, json);
 	json_u64(json, "unclaimed", atomic_load(&machine->vm.bus.unclaimed));
 	json_u64(json, "memslot_updates",
 		 atomic_load(&machine->vm.slots.updates));

@@ -3,6 +3,7 @@
 #ifndef ARM_MACHINE_H
 #define ARM_MACHINE_H
 
+#include "batch_veto.h"
 #include "lkvm/arm/boot/boot_file.h"
 #include "lkvm/arm/machine.h"
 #include "lkvm/arm/tables/acpi.h"
@@ -79,8 +80,7 @@ struct arm_features {
 	bool mte;
 	bool pvtime;
 	bool aarch32;
-	bool batch; /* see batch.h */
-	bool nisv;  /* accesses without syndrome come to lkvm */
+	bool nisv; /* accesses without syndrome come to lkvm */
 };
 
 /* Where vCPU 0 finds its first instruction. */
@@ -141,6 +141,11 @@ struct machine {
 	struct addr_range dtb;
 	struct addr_range initrd; /* size 0: none */
 	char *cmdline;
+
+	/* See batch.h. */
+	atomic_bool batch_allowed;
+	_Atomic(u32) batch_forbidden; /* bits of enum batch_veto */
+	_Atomic(u64) batch_refusals[BATCH_VETOES];
 
 	/* What the vCPU that is suspended goes on with. */
 	struct {

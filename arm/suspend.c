@@ -38,22 +38,23 @@ static bool others_are_off(struct vcpu *caller)
 static int suspend(struct vcpu *vcpu)
 {
 	struct machine *machine = vcpu->vm->arch;
-	struct cpu_regs regs;
-	int ret;
+	u64 x[3];
+	int ret = 0;
 
 	if (!others_are_off(vcpu))
 		return cpu_set_x(vcpu, 0, (u64)PSCI_RET_DENIED);
-	ret = cpu_get_regs(vcpu, &regs);
+	for (unsigned int n = 0; !ret && n < ARRAY_SIZE(x); n++)
+		ret = cpu_read(vcpu, n, &x[n]);
 	if (ret) {
 		pr_err("vCPU %u: unable to read its registers: %s", vcpu->id,
 		       strerror(-ret));
 		return ret;
 	}
-	machine->wake.entry = regs.x[1];
-	machine->wake.context = regs.x[2];
-	if ((u32)regs.x[0] == PSCI_1_0_FN_SYSTEM_SUSPEND) {
-		machine->wake.entry = (u32)regs.x[1];
-		machine->wake.context = (u32)regs.x[2];
+	machine->wake.entry = x[1];
+	machine->wake.context = x[2];
+	if ((u32)x[0] == PSCI_1_0_FN_SYSTEM_SUSPEND) {
+		machine->wake.entry = (u32)x[1];
+		machine->wake.context = (u32)x[2];
 	}
 	return cpu_set_mp_state(vcpu, KVM_MP_STATE_SUSPENDED);
 }

@@ -62,7 +62,7 @@ static int mmio_done(struct vcpu *vcpu)
 {
 	const struct machine *machine = vcpu->vm->arch;
 
-	return machine->features.batch ? batch_continue(vcpu) : 0;
+	return atomic_load(&machine->batch_allowed) ? batch_continue(vcpu) : 0;
 }
 
 const struct vm_arch_ops arm_vm_ops = {

@@ -269,6 +269,8 @@ void vm_vcpu_totals(const struct vm *vm, struct vcpu_totals *totals)
 		totals->kicks += atomic_load(&stats->kicks);
 		totals->batched += atomic_load(&stats->batched);
 		totals->batches += atomic_load(&stats->batches);
+		totals->attempts += atomic_load(&stats->attempts);
 		totals->instructions += atomic_load(&stats->instructions);
+		totals->registers += atomic_load(&stats->registers);
 	}
 }

@@ -112,10 +112,34 @@ static int device(struct a64_cpu *cpu, u64 va, unsigned int len, bool write,
 	return 0;
 }
 
+/* Registers come only when they are asked for; there is nonsense till then. */
+static bool load(struct a64_cpu *cpu, u64 missing)
+{
+	for (unsigned int n = 0; n < ARRAY_SIZE(t.before.x); n++)
+		if (missing >> n & 1)
+			cpu->x[n] = t.before.x[n];
+	cpu->have |= missing;
+	return true;
+}
+
+static void forget_registers(void)
+{
+	for (unsigned int n = 0; n < ARRAY_SIZE(t.before.x); n++)
+		t.cpu.x[n] = ~t.before.x[n];
+	t.cpu.have = 0;
+}
+
+/* Those that it did not need are as they were. */
+static void complete_registers(void)
+{
+	load(&t.cpu, A64_X_ALL & ~t.cpu.have);
+}
+
 static const struct a64_ops ops = {
 	.code = code_page,
 	.ram = ram,
 	.device = device,
+	.load = load,
 };
 
 /* ---- Instructions that do no harm ---------------------------------------- */
@@ -293,12 +317,13 @@ static void compare(bool fault, const struct state *real)
 	const size_t *class = t.slots[t.current].class;
 	u64 done;
 
-	memcpy(t.cpu.x, t.before.x, sizeof(t.before.x));
+	forget_registers();
 	t.cpu.pc = t.before.pc;
 	t.cpu.pstate = t.before.pstate;
 	t.cpu.left = length;
 	t.accessed = 0;
 	done = a64_run(&t.cpu);
+	complete_registers();
 	for (size_t i = 0; i < done; i++)
 		t.outcomes[class[i]].done++;
 	if (done < length && t.cpu.pc != real->pc) {

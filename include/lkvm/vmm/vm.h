@@ -83,7 +83,9 @@ struct vcpu_stats {
 	/* Accesses that needed no exit of their own: see arm/batch.h. */
 	_Atomic(u64) batched;
 	_Atomic(u64) batches;	   /* exits that went on with such */
+	_Atomic(u64) attempts;	   /* exits where that was tried */
 	_Atomic(u64) instructions; /* carried out for them */
+	_Atomic(u64) registers;	   /* read and written for them */
 };
 
 struct vcpu {
@@ -181,7 +183,7 @@ const char *vm_exit_name(enum vm_exit reason);
 /* Sum of one counter over all vCPUs. */
 struct vcpu_totals {
 	u64 exits, mmio_reads, mmio_writes, no_syndrome, kicks;
-	u64 batched, batches, instructions;
+	u64 batched, batches, attempts, instructions, registers;
 };
 void vm_vcpu_totals(const struct vm *vm, struct vcpu_totals *totals);
 
