@@ -116,7 +116,7 @@ static int read_plain(struct image_stream *s, u8 *dst, u64 len, u64 *got)
 }
 
 /* What was read to tell formats apart comes first, then the file's rest. */
-static ssize_t read_compressed(struct gzip_source *source, void *buf,
+static ssize_t read_compressed(struct byte_source *source, void *buf,
 			       size_t len)
 {
 	struct image_stream *s =

@@ -34,7 +34,7 @@ struct image_stream {
 	u64 left;		  /* bytes that may still be read from fd */
 	bool eof;		  /* nothing more will come from fd */
 	struct gzip_reader *gzip; /* NULL: it is not compressed */
-	struct gzip_source compressed; /* what it reads */
+	struct byte_source compressed; /* what it reads */
 	size_t buf_pos;		       /* bytes read from fd and not used yet */
 	size_t buf_len;
 	u8 buf[IMAGE_BUF_SIZE];
