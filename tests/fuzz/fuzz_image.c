@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* SOURCES: arm/boot/boot_file.c arm/boot/image.c arm/boot/image_file.c */
 /* SOURCES: util/file.c */
+/* SOURCES: arm/boot/pe.c util/zstd.c */
 /* SOURCES: util/gzip.c */
 /* Any bytes as a kernel, an initrd and firmware, into RAM of a bounded size. */
 #include <stdarg.h>
