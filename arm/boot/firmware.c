@@ -30,23 +30,17 @@ static int insert_code(struct machine *machine, const char *path)
 }
 
 /*
- * Where the user wants the variables, or, for who does not care, a throw-away
- * copy of those that new machines have.
+ * For who does not care where variables are: a copy of those that new machines
+ * have, or, where there is no template, erased flash; thrown away at the end.
  */
-static void choose_vars(struct machine *machine,
-			const struct firmware_files *files)
+static void add_volatile_vars(struct machine *machine, const char *template)
 {
-	struct flash_config *vars = machine->flash;
+	struct flash_config *vars = &machine->flash[machine->nr_flash++];
 
-	if (!machine->nr_flash) {
-		machine->nr_flash = 1;
-		memcpy(vars->path, files->vars, sizeof(vars->path));
-		vars->snapshot = true;
-		pr_info("firmware: without --flash its variables are not kept");
-	} else if (!*vars->template && !vars->create && !vars->readonly &&
-		   !vars->snapshot) {
-		memcpy(vars->template, files->vars, sizeof(vars->template));
-	}
+	memset(vars, 0, sizeof(*vars));
+	vars->snapshot = true;
+	vars->in_memory = !*template;
+	strcpy(vars->path, *template ? template : "in memory");
 }
 
 /*
@@ -63,6 +57,7 @@ static int choose_installed(struct machine *machine)
 		.modes = BIT(FIRMWARE_SPLIT),
 		.without = without,
 	};
+	struct flash_config *vars = machine->flash;
 	struct firmware_files files;
 	int ret = firmware_desc_find(&wish, &files);
 
@@ -71,25 +66,69 @@ static int choose_installed(struct machine *machine)
 	if (ret)
 		return ret;
 	pr_debug("firmware: %s, by %s", files.code, files.descriptor);
-	choose_vars(machine, &files);
+	if (!machine->nr_flash) {
+		add_volatile_vars(machine, files.vars);
+		pr_info("firmware: its variables are not kept; --flash vars.fd "
+			"does that");
+	} else if (!*vars->template && !vars->create && !vars->readonly &&
+		   !vars->snapshot) {
+		memcpy(vars->template, files.vars, sizeof(vars->template));
+	}
 	return insert_code(machine, files.code);
+}
+
+/* The template that comes with the firmware, if it is an installed one. */
+static int find_template(const struct machine *machine, char *template)
+{
+	const struct firmware_wish wish = {
+		.architecture = "aarch64",
+		.machine = machine->type->name,
+		.modes = BIT(FIRMWARE_SPLIT),
+		.code = machine->config->firmware,
+	};
+	struct firmware_files files;
+	int ret = firmware_desc_find(&wish, &files);
+
+	*template = '\0';
+	if (ret == -ENOENT)
+		return 0;
+	if (ret) {
+		pr_fatal("out of memory");
+		return ret;
+	}
+	pr_debug("firmware: %s by %s", files.vars, files.descriptor);
+	strcpy(template, files.vars);
+	return 0;
+}
+
+/* EDK2 does not start without a place for its variables. */
+static int choose_vars(struct machine *machine)
+{
+	char template[sizeof(machine->flash->path)];
+	int ret = find_template(machine, template);
+
+	if (ret)
+		return ret;
+	add_volatile_vars(machine, template);
+	pr_info("firmware %s: its variables are not kept; --flash vars.fd,%s%s "
+		"does that",
+		machine->config->firmware,
+		*template ? "template=" : "create,size=2M", template);
+	return 0;
 }
 
 static int choose_named(struct machine *machine)
 {
 	const struct vm_config *config = machine->config;
-	int ret;
+	int ret = 0;
 
 	machine->boot = BOOT_RAM_FIRMWARE;
 	if (!machine->type->starts_in_flash ||
 	    !image_runs_from_flash(config->firmware))
 		return 0;
-	ret = insert_code(machine, config->firmware);
-	if (!ret && machine->nr_flash == 1)
-		pr_info("firmware %s: without --flash it has no place for its "
-			"variables, and EDK2 does not start",
-			config->firmware);
-	return ret;
+	if (!machine->nr_flash)
+		ret = choose_vars(machine);
+	return ret ? ret : insert_code(machine, config->firmware);
 }
 
 /* Who thinks it is started, or checks the kernel's signature, has to know. */
