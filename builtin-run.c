@@ -272,7 +272,8 @@ static void boot_options(struct vm_config *config, struct option_def *out)
 	FILL(out,
 	     OPT_STRING('k', "kernel", &config->kernel, "FILE",
 			"Kernel: Image, also compressed with gzip or zstd, "
-			"EFI zboot image, or a flat binary"),
+			"EFI zboot image, unified kernel image, or a flat "
+			"binary"),
 	     OPT_STRING('i', "initrd", &config->initrd, "FILE",
 			"Initial RAM disk"),
 	     OPT_STRING('p', "params", &config->params, "STRING",

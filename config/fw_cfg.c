@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "lkvm/config/fw_cfg.h"
 #include "lkvm/util/file.h"
@@ -130,6 +131,16 @@ static int read_file(const struct fw_cfg_config *config,
 		.bytes = buf, .len = len, .release = free, .opaque = buf
 	};
 	return 0;
+}
+
+int fw_cfg_config_check(const struct fw_cfg_config *config)
+{
+	int ret = !*config->path || !access(config->path, R_OK) ? 0 : -errno;
+
+	if (ret)
+		pr_fatal("--fw-cfg %s: unable to read %s: %s", config->name,
+			 config->path, strerror(-ret));
+	return ret;
 }
 
 int fw_cfg_config_add(struct fw_cfg *fw, const struct fw_cfg_config *config)

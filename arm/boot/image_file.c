@@ -402,7 +402,7 @@ static int unpack(struct boot_file *file, u64 limit)
 	struct image_stream *s = NULL;
 	int fd = memfd_create(file->what, MFD_CLOEXEC);
 	int ret = fd < 0 ? -errno : 0;
-	u64 size;
+	u64 size = 0;
 
 	if (ret)
 		return image_error(file->what, file->path, ret, "%s",

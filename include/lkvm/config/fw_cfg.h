@@ -23,6 +23,12 @@ struct fw_cfg_config {
 int fw_cfg_config_parse(struct fw_cfg_config *config, const char *arg);
 
 /*
+ * Whether its path, if it has one, can be read; a pipe keeps its content.
+ * Returns 0, or -errno after a fatal message.
+ */
+int fw_cfg_config_check(const struct fw_cfg_config *config);
+
+/*
  * Adds the file to `fw`, with what its path, which may be a pipe, has now.
  * Returns 0, or -errno after a fatal message that names the file.
  */
