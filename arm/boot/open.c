@@ -48,13 +48,13 @@ static int open_images(struct machine *machine)
 	return ret;
 }
 
-static int check_output(const char *option, const char *path)
+/* `what` begins a message as that of whoever writes the file does. */
+static int check_output(const char *what, const char *path)
 {
 	int ret = path ? file_check_writable(path) : 0;
 
 	if (ret)
-		pr_fatal("%s: unable to write %s: %s", option, path,
-			 strerror(-ret));
+		pr_fatal("%s %s: %s", what, path, strerror(-ret));
 	return ret;
 }
 
@@ -68,9 +68,10 @@ static int check_others(const struct machine *machine)
 	for (unsigned int i = 0; !ret && i < config->nr_fw_cfg; i++)
 		ret = fw_cfg_config_check(&config->fw_cfg[i]);
 	if (!ret)
-		ret = check_output("--dump-dtb", config->dump_dtb);
+		ret = check_output("--dump-dtb: unable to write",
+				   config->dump_dtb);
 	if (!ret && config->stats && strcmp(config->stats, "-"))
-		ret = check_output("--stats", config->stats);
+		ret = check_output("--stats: unable to open", config->stats);
 	return ret;
 }
 

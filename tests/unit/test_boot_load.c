@@ -291,7 +291,7 @@ static void refused(void **state)
 	snprintf(path, sizeof(path), "%s.dtb", f->path);
 	t.config.dump_dtb = path;
 	t.config.stats = "/none/stats";
-	assert_refused(-ENOENT, "--stats: unable to write /none/stats");
+	assert_refused(-ENOENT, "--stats: unable to open /none/stats");
 	t.config.stats = "-";
 	assert_int_equal(open_all(), 0);
 	assert_int_equal(t.looked_at, 2);
