@@ -62,7 +62,8 @@ all: $(LKVM)
 
 # Says which package is missing instead of letting the compiler fail, and finds
 # out whether a static program can be linked: it starts in half the time, needs
-# less memory and runs in any container. STATIC=0 is for distributions.
+# less memory and runs in any container. STATIC=0 is for distributions. libzstd is
+# optional; ZSTD=0 leaves it out though it is there.
 DEPS := $(BUILD)/.deps-$(notdir $(firstword $(CC))).mk
 NO_DEPS := clean distclean help demo check check-deps check-lint deps guests
 ifneq ($(filter-out $(NO_DEPS),$(or $(MAKECMDGOALS),all)),)
@@ -72,7 +73,7 @@ endif
 PROBE = printf '\#include <%s>\nint main(void) { return 0; }\n' $$1 | \
 	$(CC) -xc $(LKVM_CPPFLAGS) -o /dev/null - $(LKVM_LDFLAGS)
 
-$(DEPS): Makefile | $(BUILD)
+$(DEPS): Makefile $(wildcard $(BUILD)/.fetch/sysroot) | $(BUILD)
 	$(Q)command -v $(firstword $(CC)) >/dev/null || { \
 	echo "No compiler for arm64 ($(CC)): install gcc-aarch64-linux-gnu" \
 	"and libc6-dev-arm64-cross, or set CROSS_COMPILE" >&2; exit 1; }
@@ -80,8 +81,21 @@ $(DEPS): Makefile | $(BUILD)
 	set -- $$lib; $(PROBE) $$2 2>/dev/null || { \
 	echo "No $$1 for arm64: install $$3 for arm64, or run 'make deps'," \
 	"which unpacks it under $(BUILD)" >&2; exit 1; }; done
-	$(Q)set -- zlib.h; if $(PROBE) -static-pie -lfdt -lz 2>/dev/null; then \
-	echo 'STATIC ?= 1' >$@; else echo 'STATIC ?= 0' >$@; fi
+	$(Q)set -- zstd.h; zstd=; if $(PROBE) -lzstd 2>/dev/null; then \
+	echo 'ZSTD ?= 1' >$@.new; zstd=-lzstd; else echo 'ZSTD ?= 0' >$@.new; \
+	echo "No zstd.h for arm64: this lkvm will not read kernels compressed" \
+	"with zstd; libzstd-dev for arm64, or 'make deps', brings it" >&2; fi; \
+	set -- zlib.h; if $(PROBE) -static-pie -lfdt -lz $$zstd 2>/dev/null; \
+	then echo 'STATIC ?= 1'; else echo 'STATIC ?= 0'; fi >>$@.new; \
+	mv $@.new $@
+
+ifeq ($(ZSTD),1)
+LKVM_CPPFLAGS += -DHAVE_ZSTD
+LKVM_LDLIBS += -lzstd
+endif
+
+# Its content depends on what was found.
+$(OBJDIR)/util/zstd.o: $(DEPS)
 
 $(BUILD):
 	$(Q)mkdir -p $@
@@ -111,9 +125,10 @@ $(OBJDIR)/%.o: %.c | $(DEPS)
 HOSTCC ?= gcc
 FUZZCC ?= clang
 TEST_CFLAGS := -std=gnu11 -g -O1 -fno-common -fno-omit-frame-pointer \
-	$(WARNINGS) -Iinclude -I. -D_GNU_SOURCE -DLKVM_VERSION='"$(VERSION)"'
+	$(WARNINGS) -Iinclude -I. -D_GNU_SOURCE -DLKVM_VERSION='"$(VERSION)"' \
+	-DHAVE_ZSTD
 SAN := -fsanitize=address,undefined -fno-sanitize-recover=all
-TEST_LDLIBS := -lfdt -lz -lpthread
+TEST_LDLIBS := -lfdt -lz -lzstd -lpthread
 
 UNIT_SRCS := $(wildcard tests/unit/test_*.c)
 UNIT_BINS := $(UNIT_SRCS:tests/unit/%.c=$(BUILD)/unit/%)
@@ -306,4 +321,4 @@ help:
 	@echo "  bench       counts and ratios, with QEMU beside it"
 	@echo "  install     PREFIX=$(PREFIX), DESTDIR"
 	@echo "  clean       what was built; distclean: what was fetched, too"
-	@echo "Variables: CROSS_COMPILE CC CFLAGS LDFLAGS STATIC=0 SANITIZE=1 V=1 BUILD"
+	@echo "Variables: CROSS_COMPILE CC CFLAGS LDFLAGS STATIC=0 ZSTD=0 SANITIZE=1 V=1 BUILD"

@@ -159,7 +159,10 @@ static int add_bank(struct machine *machine, unsigned int n,
 			 config->path, place->window->range.size);
 		return -ENOSPC;
 	}
-	ret = flash_store_open(&params.store, config, params.block, room);
+	ret = config->in_memory
+		      ? flash_store_make(&params.store, params.block, room)
+		      : flash_store_open(&params.store, config, params.block,
+					 room);
 	if (ret)
 		return ret;
 	params.base = ALIGN_UP(place->at, params.store.size);

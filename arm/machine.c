@@ -176,8 +176,6 @@ static int create(struct machine *machine)
 	int ret = check_affinity(machine->config);
 
 	if (!ret)
-		ret = ram_choose_size(machine, nr_vcpus);
-	if (!ret)
 		ret = choose_vm_type(machine, &machine->kvm_type);
 	if (!ret)
 		ret = vm_create(&machine->vm, machine->kvm_type);
@@ -219,8 +217,13 @@ int machine_create(const struct vm_config *config, struct machine **out)
 	machine->config = config;
 	machine->gic_fd = -1;
 	machine->its_fd = -1;
-	ret = vm_open(&machine->vm, config->kvm_dev);
+	ret = ram_choose_size(machine, wanted_vcpus(config));
+	if (!ret)
+		ret = boot_open(machine);
+	if (!ret)
+		ret = vm_open(&machine->vm, config->kvm_dev);
 	if (ret) {
+		boot_destroy(machine);
 		free(machine);
 		return ret;
 	}
@@ -254,10 +257,8 @@ static int add_devices(struct machine *machine,
 int machine_build(struct machine *machine,
 		  struct chardev *serial[MACHINE_MAX_SERIAL])
 {
-	int ret = firmware_choose(machine);
+	int ret = add_devices(machine, serial);
 
-	if (!ret)
-		ret = add_devices(machine, serial);
 	if (!ret)
 		ret = boot_prepare(machine);
 	return ret ? ret : boot_fill_fw_cfg(machine);

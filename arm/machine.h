@@ -5,6 +5,7 @@
 
 #include "batch_veto.h"
 #include "lkvm/arm/boot/boot_file.h"
+#include "lkvm/arm/boot/uki.h"
 #include "lkvm/arm/machine.h"
 #include "lkvm/arm/tables/acpi.h"
 #include "lkvm/vmm/fdt.h"
@@ -134,6 +135,7 @@ struct machine {
 
 	/* Open as long as the machine lives, to be loaded again. */
 	struct boot_file kernel, initrd_file, firmware;
+	struct uki uki; /* what is in the kernel's file, if it is one */
 	bool again; /* it is set up after a reset: all has been said before */
 
 	/* What the boot loader found out. */

@@ -249,8 +249,8 @@ static const struct option_def basic_options[] = {
 /* What starts, and what it is told. */
 static const struct option_def boot_options[] = {
 	OPT_STRING('k', "kernel", struct vm_config, boot.kernel, "FILE",
-		   "Kernel: Image, gzip-compressed Image, EFI zboot image, or "
-		   "a flat binary"),
+		   "Kernel: Image, also compressed with gzip or zstd, EFI "
+		   "zboot image, unified kernel image, or a flat binary"),
 	OPT_STRING('i', "initrd", struct vm_config, boot.initrd, "FILE",
 		   "Initial RAM disk"),
 	OPT_STRING('p', "params", struct vm_config, boot.params, "STRING",

@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -95,6 +96,34 @@ int file_read_all(const char *path, size_t max, void **buf, size_t *len)
 	*buf = content.data;
 	*len = content.len;
 	return 0;
+}
+
+/* The folder that the name is in: "dir/" of "dir/name". */
+static int check_folder(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+	char *folder;
+	int ret;
+
+	if (!slash)
+		return access(".", W_OK | X_OK) ? -errno : 0;
+	folder = strndup(path, (size_t)(slash - path) + 1);
+	if (!folder)
+		return -ENOMEM;
+	ret = access(folder, W_OK | X_OK) ? -errno : 0;
+	free(folder);
+	return ret;
+}
+
+int file_check_writable(const char *path)
+{
+	struct stat st;
+
+	if (!stat(path, &st) && S_ISDIR(st.st_mode))
+		return -EISDIR;
+	if (!access(path, W_OK))
+		return 0;
+	return errno == ENOENT ? check_folder(path) : -errno;
 }
 
 int pread_full(int fd, void *buf, size_t len, off_t off)

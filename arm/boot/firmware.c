@@ -22,23 +22,16 @@ static void insert_code(struct machine *machine, const char *path)
 }
 
 /*
- * Where the user wants the variables, or, for who does not care, a throw-away
- * copy of those that new machines have.
+ * For who does not care where variables are: a copy of those that new machines
+ * have, or, where there is no template, erased flash; thrown away at the end.
  */
-static void choose_vars(struct machine *machine,
-			const struct firmware_files *files)
+static void add_volatile_vars(struct machine *machine, const char *template)
 {
-	struct flash_config *vars = machine->flash;
-
-	if (!machine->nr_flash) {
-		machine->nr_flash = 1;
-		vars->path = files->vars;
-		vars->snapshot = true;
-		pr_info("firmware: without --flash its variables are not kept");
-	} else if (!vars->template && !vars->create && !vars->readonly &&
-		   !vars->snapshot) {
-		vars->template = files->vars;
-	}
+	machine->flash[machine->nr_flash++] = (struct flash_config) {
+		.path = template ? template : "in memory",
+		.snapshot = true,
+		.in_memory = !template,
+	};
 }
 
 /*
@@ -55,6 +48,7 @@ static int choose_installed(struct machine *machine)
 		.modes = BIT(FIRMWARE_SPLIT),
 		.without = without,
 	};
+	struct flash_config *vars = machine->flash;
 	struct firmware_files *files = malloc(sizeof(*files));
 	int ret = files ? firmware_desc_find(&wish, files) : -ENOMEM;
 
@@ -64,24 +58,74 @@ static int choose_installed(struct machine *machine)
 	if (ret)
 		return ret;
 	pr_debug("firmware: %s, by %s", files->code, files->descriptor);
-	choose_vars(machine, files);
+	if (!machine->nr_flash) {
+		add_volatile_vars(machine, files->vars);
+		pr_info("firmware: its variables are not kept; --flash vars.fd "
+			"does that");
+	} else if (!vars->template && !vars->create && !vars->readonly &&
+		   !vars->snapshot) {
+		vars->template = files->vars;
+	}
 	insert_code(machine, files->code);
 	return 0;
 }
 
-static void choose_named(struct machine *machine)
+/* The template that comes with the firmware, if it is an installed one. */
+static int find_template(struct machine *machine, const char **template)
+{
+	const struct firmware_wish wish = {
+		.architecture = "aarch64",
+		.machine = machine->type->name,
+		.modes = BIT(FIRMWARE_SPLIT),
+		.code = machine->config->boot.firmware,
+	};
+	struct firmware_files *files = malloc(sizeof(*files));
+	int ret = files ? firmware_desc_find(&wish, files) : -ENOMEM;
+
+	machine->installed = files;
+	*template = NULL;
+	if (ret == -ENOENT)
+		return 0;
+	if (ret) {
+		pr_fatal("out of memory");
+		return ret;
+	}
+	pr_debug("firmware: %s by %s", files->vars, files->descriptor);
+	*template = files->vars;
+	return 0;
+}
+
+/* EDK2 does not start without a place for its variables. */
+static int choose_vars(struct machine *machine)
+{
+	const char *template;
+	int ret = find_template(machine, &template);
+
+	if (ret)
+		return ret;
+	add_volatile_vars(machine, template);
+	pr_info("firmware %s: its variables are not kept; --flash vars.fd,%s%s "
+		"does that",
+		machine->config->boot.firmware,
+		template ? "template=" : "create,size=2M",
+		template ? template : "");
+	return 0;
+}
+
+static int choose_named(struct machine *machine)
 {
 	const struct vm_config *config = machine->config;
+	int ret = 0;
 
 	machine->boot = BOOT_RAM_FIRMWARE;
 	if (!machine->type->starts_in_flash ||
 	    !image_runs_from_flash(config->boot.firmware))
-		return;
-	insert_code(machine, config->boot.firmware);
-	if (machine->nr_flash == 1)
-		pr_info("firmware %s: without --flash it has no place for its "
-			"variables, and EDK2 does not start",
-			config->boot.firmware);
+		return 0;
+	if (!machine->nr_flash)
+		ret = choose_vars(machine);
+	if (!ret)
+		insert_code(machine, config->boot.firmware);
+	return ret;
 }
 
 /* Who thinks it is started, or checks the kernel's signature, has to know. */
@@ -110,7 +154,7 @@ int firmware_choose(struct machine *machine)
 	if (config->boot.firmware_auto)
 		ret = choose_installed(machine);
 	else if (config->boot.firmware)
-		choose_named(machine);
+		ret = choose_named(machine);
 	else
 		choose_none(machine);
 	if (!ret && config->boot.firmware_address &&

@@ -8,6 +8,7 @@
 
 #include "lkvm/arm/boot/image.h"
 #include "lkvm/arm/boot/image_file.h"
+#include "lkvm/arm/boot/pe.h"
 #include "lkvm/util/log.h"
 
 /* Linux Documentation/arch/arm64/booting.rst, "Call the kernel image" */
@@ -24,18 +25,6 @@
 #define ZIMAGE_END	   0x2c
 #define ZIMAGE_HEADER_SIZE 0x30
 #define ZIMAGE_TEXT_OFFSET 0x8000
-
-/* Microsoft PE/COFF: MS-DOS stub, COFF file header, section table */
-#define DOS_HEADER_SIZE	    0x40
-#define DOS_PE_POINTER	    0x3c
-#define PE_MACHINE	    0x04
-#define PE_ARM64	    0xaa64 /* "Machine Types" */
-#define PE_NR_SECTIONS	    0x06
-#define PE_OPTIONAL_SIZE    0x14
-#define PE_HEADERS_SIZE	    0x18
-#define PE_SECTION_SIZE	    0x28
-#define PE_SECTION_RAW_SIZE 0x10
-#define PE_SECTION_RAW_POS  0x14
 
 /* UEFI Platform Initialization spec., volume 3, EFI_FIRMWARE_VOLUME_HEADER */
 #define FV_SIGNATURE 0x28
@@ -98,8 +87,7 @@ static const struct foreign foreign_formats[] = {
 	FOREIGN(0, "QFI\xfb", "a qcow2 disk image", "a disk goes with --disk"),
 	FOREIGN(0, GZIP_MAGIC, "compressed with gzip", UNPACK("gzip -d")),
 	FOREIGN(0, "\xfd\x37zXZ\0", "compressed with xz", UNPACK("xz -d")),
-	FOREIGN(0, "\x28\xb5\x2f\xfd", "compressed with zstd",
-		UNPACK("zstd -d")),
+	FOREIGN(0, ZSTD_FRAME_MAGIC, "compressed with zstd", UNPACK("zstd -d")),
 	FOREIGN(4, "1AY&SY", "compressed with bzip2", UNPACK("bzip2 -d")),
 	FOREIGN(0, "\x04\x22\x4d\x18", "compressed with lz4", UNPACK("lz4 -d")),
 	FOREIGN(0, "\x02\x21\x4c\x18", "compressed with lz4", UNPACK("lz4 -d")),
@@ -123,53 +111,12 @@ static const struct foreign *find_foreign(const u8 *data, u64 size)
 	return NULL;
 }
 
-/* The PE header in [data, data + size), NULL if there is none. */
-static const u8 *find_pe(const u8 *data, u64 size)
-{
-	u32 offset;
-
-	if (size < DOS_HEADER_SIZE || !IMAGE_HAS(data, size, 0, "MZ"))
-		return NULL;
-	offset = image_le32(data + DOS_PE_POINTER);
-	if (!range_within(offset, PE_HEADERS_SIZE, 0, size) ||
-	    !IMAGE_HAS(data, size, offset, "PE\0\0"))
-		return NULL;
-	return data + offset;
-}
-
-static u32 pe_type(const u8 *pe)
-{
-	return image_le32(pe + PE_MACHINE) & 0xffff;
-}
-
-static const char *pe_machine(const u8 *pe)
-{
-	switch (pe_type(pe)) {
-	case PE_ARM64:
-		return "arm64";
-	case 0x8664:
-		return "x86-64";
-	case 0x014c:
-		return "x86";
-	case 0x01c0:
-	case 0x01c2:
-	case 0x01c4:
-		return "32-bit ARM";
-	case 0x5064:
-		return "RISC-V";
-	case 0x6264:
-		return "LoongArch";
-	default:
-		return "another machine";
-	}
-}
-
 /* -ENOEXEC after a message if `data` begins like something that cannot run. */
 static int reject_foreign(const char *what, const char *path,
 			  const char *subject, const u8 *data, u64 size)
 {
 	const struct foreign *f = find_foreign(data, size);
-	const u8 *pe = find_pe(data, size);
+	const u8 *pe = pe_find(data, size);
 
 	if (f)
 		return image_error(what, path, -ENOEXEC, "%s is %s; %s",
@@ -254,11 +201,11 @@ static int image_probe(struct image *img, bool aarch32)
 	if (IMAGE_HAS(head, len, ZIMAGE_MAGIC, "\x01\x6f\x28\x18"))
 		return probe_zimage(img, head, len, aarch32, get_be32);
 	ret = reject_foreign(img->what, img->path,
-			     s->gzip ? "what is compressed in it" : "it", head,
-			     len);
+			     s->compression ? "what is compressed in it" : "it",
+			     head, len);
 	if (ret)
 		return ret;
-	if (len < DOS_HEADER_SIZE && IMAGE_HAS(head, len, 0, "MZ"))
+	if (len < ARM64_HEADER_SIZE && IMAGE_HAS(head, len, 0, "MZ"))
 		return kernel_error(img, -EBADMSG, "its header is truncated");
 	if (!aarch32 && is_blank(head, len))
 		return kernel_error(img, -ENOEXEC, "it holds no code");
@@ -273,6 +220,7 @@ int image_open(struct image *img, struct boot_file *file, bool aarch32)
 
 	*img = (struct image) { .path = file->path,
 				.what = file->what,
+				.file = file,
 				.again = file->seen };
 	file->seen = true;
 	ret = image_stream_open(file, &img->stream);
@@ -282,29 +230,6 @@ int image_open(struct image *img, struct boot_file *file, bool aarch32)
 	if (ret)
 		image_close(img);
 	return ret;
-}
-
-/* Where the last section of the PE file in `head` ends, 0 if unknown. */
-static u64 pe_file_size(const u8 *head, u64 len)
-{
-	const u8 *pe = find_pe(head, len);
-	u64 table, count, size = 0;
-
-	if (!pe)
-		return 0;
-	count = image_le32(pe + PE_NR_SECTIONS) & 0xffff;
-	table = (u64)(pe - head) + PE_HEADERS_SIZE +
-		(image_le32(pe + PE_OPTIONAL_SIZE) & 0xffff);
-	if (!range_within(table, count * PE_SECTION_SIZE, 0, len))
-		return 0;
-	for (u64 i = 0; i < count; i++) {
-		const u8 *section = head + table + i * PE_SECTION_SIZE;
-
-		size = MAX(size,
-			   (u64)image_le32(section + PE_SECTION_RAW_POS) +
-				   image_le32(section + PE_SECTION_RAW_SIZE));
-	}
-	return size;
 }
 
 /* A kernel that was cut short would hang without a word. */
@@ -347,11 +272,13 @@ static int load_checked(struct image *img, u8 *base, u64 room, u64 *loaded)
 	if (!range_within(img->text_offset, img->image_size, 0, room))
 		return too_big(img, img->image_size, room);
 	capacity = room - img->text_offset;
-	if (!s->gzip && s->file_size > capacity)
+	if (!s->compression && s->file_size > capacity)
 		return too_big(img, s->file_size, room);
 	ret = image_stream_read(s, base + img->text_offset, capacity, &got);
 	if (!ret && got == capacity)
 		ret = image_stream_read(s, &byte, 1, &more);
+	if (!ret)
+		ret = boot_file_check(img->file);
 	if (ret)
 		return ret;
 	if (more)
@@ -393,7 +320,7 @@ void image_close(struct image *img)
 static void warn_not_efi(const struct boot_file *file, const u8 *head, u64 len)
 {
 	const struct foreign *f = find_foreign(head, len);
-	const u8 *pe = find_pe(head, len);
+	const u8 *pe = pe_find(head, len);
 
 	if (f)
 		efi_warn(file, "is %s; %s", f->what, f->advice);
@@ -417,7 +344,7 @@ int image_check_efi(struct boot_file *file, bool *is_linux)
 				   strerror(ENOMEM));
 	ret = boot_file_read(file, 0, head, len);
 	if (!ret) {
-		pe = find_pe(head, len);
+		pe = pe_find(head, len);
 		if (!pe || pe_type(pe) != PE_ARM64)
 			warn_not_efi(file, head, len);
 		*is_linux = IMAGE_HAS(head, len, ARM64_MAGIC, "ARM\x64") ||

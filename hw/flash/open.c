@@ -352,6 +352,25 @@ static int open_once(struct opening *o, bool copy)
 	return 0;
 }
 
+int flash_store_check(const struct flash_config *config)
+{
+	struct opening o = {
+		.config = config,
+		.file = { .what = "flash", .path = config->path, .fd = -1 },
+	};
+	int ret;
+
+	if (config->in_memory)
+		return 0;
+	ret = flash_file_open(&o.file, is_written(&o) ? O_RDWR : O_RDONLY);
+	flash_file_close(&o.file);
+	if (ret == -ENOENT && (config->create || config->template))
+		return 0;
+	if (ret)
+		explain_open_error(&o, -ret);
+	return ret;
+}
+
 int flash_store_open(struct flash_store *store,
 		     const struct flash_config *config, u64 block, u64 window)
 {

@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "lkvm/hw/fw_cfg/boot.h"
 #include "lkvm/util/file.h"
@@ -28,6 +29,16 @@ static int read_file(const struct fw_cfg_config *config,
 		.bytes = buf, .len = len, .release = free, .opaque = buf
 	};
 	return 0;
+}
+
+int fw_cfg_check_user_file(const struct fw_cfg_config *config)
+{
+	int ret = !config->path || !access(config->path, R_OK) ? 0 : -errno;
+
+	if (ret)
+		pr_fatal("--fw-cfg %s: unable to read %s: %s", config->name,
+			 config->path, strerror(-ret));
+	return ret;
 }
 
 /* A string is copied; what was read from a file belongs to the device. */

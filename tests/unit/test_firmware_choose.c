@@ -5,6 +5,7 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <cmocka.h>
@@ -21,14 +22,22 @@ static struct {
 	struct vm_config config;
 	struct flash_config banks[FLASH_MAX_BANKS]; /* of `config` */
 	struct machine_type type;
-	int find; /* what firmware_desc_find() returns */
+	int find;    /* what firmware_desc_find() returns */
+	int by_code; /* the same where the firmware has a name */
 	unsigned int messages;
+	char said[512]; /* the last */
 } t;
 
 void log_print(enum log_level level, const char *fmt, ...)
 {
-	(void)fmt;
-	t.messages += level <= LOG_LEVEL_INFO;
+	va_list args;
+
+	if (level > LOG_LEVEL_INFO)
+		return;
+	va_start(args, fmt);
+	vsnprintf(t.said, sizeof(t.said), fmt, args);
+	va_end(args);
+	t.messages++;
 }
 
 void pr_fatal(const char *fmt, ...)
@@ -55,10 +64,15 @@ int firmware_desc_find(const struct firmware_wish *wish,
 	assert_string_equal(wish->architecture, "aarch64");
 	assert_string_equal(wish->machine, "virt");
 	assert_int_equal(wish->modes, BIT(FIRMWARE_SPLIT));
-	assert_true(has(wish->without, "secure-boot"));
-	assert_true(has(wish->without, "enrolled-keys"));
 	strcpy(out->code, "/installed/code");
 	strcpy(out->vars, "/installed/vars");
+	if (wish->code) {
+		assert_string_equal(wish->code, FLASH_FILE);
+		assert_null(wish->without);
+		return t.by_code;
+	}
+	assert_true(has(wish->without, "secure-boot"));
+	assert_true(has(wish->without, "enrolled-keys"));
 	return t.find;
 }
 
@@ -170,12 +184,37 @@ static void firmware_in_flash(void **state)
 	assert_bank(1, "a", false);
 	assert_bank(FLASH_MAX_BANKS, "d", false);
 	assert_int_equal(t.messages, 0);
-	/* EDK2 would hang without a word. */
-	give_flash(0);
-	choose(0, BOOT_FLASH, 1);
-	assert_int_equal(t.messages, 1);
 	t.config.boot.firmware_address = SZ_1G;
-	choose(-EINVAL, BOOT_FLASH, 1);
+	choose(-EINVAL, BOOT_FLASH, FLASH_MAX_BANKS + 1);
+}
+
+static void assert_volatile(const char *path, bool in_memory)
+{
+	assert_bank(1, path, false);
+	assert_true(t.machine.flash[1].snapshot);
+	assert_int_equal(t.machine.flash[1].in_memory, in_memory);
+}
+
+/* EDK2 needs a place for its variables; who wants to keep them is told how. */
+static void firmware_without_flash(void **state)
+{
+	(void)state;
+	t.config.boot.firmware = FLASH_FILE;
+	t.by_code = -ENOENT;
+	choose(0, BOOT_FLASH, 2);
+	assert_bank(0, FLASH_FILE, true);
+	assert_volatile("in memory", true);
+	assert_int_equal(t.messages, 1);
+	assert_non_null(strstr(t.said, "--flash vars.fd,create,size=2M"));
+	t.by_code = 0;
+	choose(0, BOOT_FLASH, 2);
+	assert_bank(0, FLASH_FILE, true);
+	assert_volatile("/installed/vars", false);
+	assert_int_equal(t.messages, 2);
+	assert_non_null(strstr(t.said, "--flash vars.fd,template=/installed/"));
+	t.by_code = -ENOMEM;
+	choose(-ENOMEM, BOOT_FLASH, 0);
+	assert_int_equal(t.messages, 3);
 }
 
 /* There it gets the message that it would not run from RAM. */
@@ -195,8 +234,9 @@ static void installed(void **state)
 	choose(0, BOOT_FLASH, 2);
 	assert_bank(0, "/installed/code", true);
 	assert_bank(1, "/installed/vars", false);
-	assert_true(t.machine.flash[1].snapshot);
+	assert_volatile("/installed/vars", false);
 	assert_int_equal(t.messages, 1);
+	assert_non_null(strstr(t.said, "--flash vars.fd does"));
 	t.find = -ENOENT;
 	choose(-ENOENT, BOOT_FLASH, 0);
 	assert_int_equal(t.messages, 1);
@@ -250,6 +290,7 @@ int main(void)
 		TEST(first_bank),
 		TEST(firmware_in_ram),
 		TEST(firmware_in_flash),
+		TEST(firmware_without_flash),
 		TEST(machine_that_starts_in_ram),
 		TEST(installed),
 		TEST(installed_with_flash),

@@ -355,6 +355,29 @@ static void no_template(void **state)
 }
 
 /* Where it looks if nobody says where. */
+/* By whatever name; the features of a descriptor do not matter then. */
+static void by_code(void **state)
+{
+	char code[256], link[256];
+
+	(void)state;
+	install(etc, "10-other.json", "other");
+	describe(etc, "20-secure.json", "code", "vars", "\"secure-boot\"");
+	install(etc, "30-code.json", "code");
+	put(root, "code", "");
+	put(root, "vars", "");
+	make_path(code, sizeof(code), root, "code");
+	make_path(link, sizeof(link), root, "link");
+	assert_int_equal(symlink(code, link), 0);
+	wish.code = link;
+	assert_found(etc, "20-secure.json", "code");
+	make_path(link, sizeof(link), root, "vars");
+	assert_int_equal(firmware_desc_find(&wish, &files), -ENOENT);
+	wish.code = "/nonexistent";
+	assert_int_equal(firmware_desc_find(&wish, &files), -ENOENT);
+	assert_string_equal(messages, "");
+}
+
 static void environment(void **state)
 {
 	char dir[256], path[512];
@@ -402,10 +425,10 @@ static void environment(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(nothing),	   TEST(order),	      TEST(more_specific),
-		TEST(hidden),	   TEST(other_names), TEST(broken),
-		TEST(too_large),   TEST(debian),      TEST(no_template),
-		TEST(environment),
+		TEST(nothing),	 TEST(order),	    TEST(more_specific),
+		TEST(hidden),	 TEST(other_names), TEST(broken),
+		TEST(too_large), TEST(debian),	    TEST(no_template),
+		TEST(by_code),	 TEST(environment),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -155,6 +155,20 @@ static void add(struct rig *r, const char *arg, int err)
 	assert_int_equal(nr_fatal, err ? 1 : 0);
 }
 
+/* Before there is a device. */
+static void checked(void **state)
+{
+	(void)state;
+	assert_good("name=opt/b,string=hello", "");
+	assert_int_equal(fw_cfg_check_user_file(&config), 0);
+	assert_good("name=opt/b,file=/proc/self/status", "");
+	assert_int_equal(fw_cfg_check_user_file(&config), 0);
+	assert_int_equal(nr_fatal, 0);
+	assert_good("name=opt/b,file=/nonexistent", "");
+	assert_int_equal(fw_cfg_check_user_file(&config), -ENOENT);
+	assert_int_equal(nr_fatal, 1);
+}
+
 static void added_string(void **state)
 {
 	struct rig *r = *state;
@@ -218,6 +232,7 @@ int main(void)
 		cmocka_unit_test(bad_names),
 		cmocka_unit_test(bad_items),
 		cmocka_unit_test(lengths),
+		cmocka_unit_test(checked),
 		TEST(added_string),
 		TEST(added_file),
 		TEST(files_that_do_not_fit),

@@ -23,8 +23,9 @@ struct flash_config {
 	u64 size;	   /* bytes of the bank; 0: as large as the file */
 	bool readonly;
 	bool create;
-	bool xip;      /* the guest executes from it */
-	bool snapshot; /* changes stay in memory, and end with the run */
+	bool xip;	/* the guest executes from it */
+	bool snapshot;	/* changes stay in memory, and end with the run */
+	bool in_memory; /* there is no file: erased first, gone at the end */
 	enum flash_sync sync;
 	/* Commands of the run that go wrong, counted from 1; 0: none. */
 	u64 fail_program, fail_erase;

@@ -22,6 +22,13 @@
 int file_read_all(const char *path, size_t max, void **buf, size_t *len);
 
 /*
+ * Whether `path` can be opened for writing, or made: nothing is changed, so an
+ * error may come all the same when that is done. Returns 0, -EISDIR, or the
+ * error of access(2).
+ */
+int file_check_writable(const char *path);
+
+/*
  * Reads `len` bytes at offset `off` and does not move the file position.
  * Returns 0, -ENODATA if the file ends before, or the error of pread(2); on
  * failure the content of `buf` is unspecified.

@@ -24,6 +24,11 @@ struct firmware_wish {
 	/* Without a version: "virt" is what "virt-*" and "virt" stand for. */
 	const char *machine;
 	unsigned int modes; /* BIT(enum firmware_mode) of those that will do */
+	/*
+	 * NULL, or the one whose executable is this file, by whatever name.
+	 * Then it is no matter for messages if there is none.
+	 */
+	const char *code;
 	/* Features it has to have, or not; lists end in NULL; NULL: none. */
 	const char *const *with;
 	const char *const *without;
@@ -49,7 +54,7 @@ struct firmware_files {
  * cannot be read get a warning and are passed over.
  *
  * Returns 0 with *out, -ENOENT after a fatal message that says where it
- * looked, or -ENOMEM.
+ * looked (without one if wish->code is set), or -ENOMEM.
  */
 int firmware_desc_find(const struct firmware_wish *wish,
 		       struct firmware_files *out);

@@ -54,6 +54,20 @@ int flash_store_open(struct flash_store *store,
 		     const struct flash_config *config, u64 block, u64 window);
 
 /*
+ * The same for a bank without a file: `size` bytes, a power of two and a
+ * multiple of `block`, that are erased. Only what is written to takes memory of
+ * its own.
+ */
+int flash_store_make(struct flash_store *store, u64 block, u64 size);
+
+/*
+ * Whether the file of one `--flash` can be opened as it will be, or need not be
+ * there because it is to be made. Changes nothing. Returns 0, or -errno after a
+ * message of flash_store_open().
+ */
+int flash_store_check(const struct flash_config *config);
+
+/*
  * Replaces [offset, offset + len) by `data`, which lies within one piece (see
  * FLASH_STORE_PIECE). The array changes only if the file could be written.
  * Returns 0, -EROFS for a read-only store, -ENOSPC for a change beyond what

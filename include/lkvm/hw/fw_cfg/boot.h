@@ -14,6 +14,12 @@ int fw_cfg_add_boot_order(struct fw_cfg *fw, const char *order);
 int fw_cfg_add_boot_wait(struct fw_cfg *fw, u32 seconds);
 
 /*
+ * Whether the path of a --fw-cfg, if it has one, can be read; a pipe keeps its
+ * content. Returns 0, or -errno after a fatal message.
+ */
+int fw_cfg_check_user_file(const struct fw_cfg_config *config);
+
+/*
  * Adds the file of a --fw-cfg, with what its path, which may be a pipe, has
  * now. Returns 0, or -errno after a fatal message that names the file.
  */
