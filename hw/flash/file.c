@@ -17,16 +17,21 @@ int flash_file_open(struct flash_file *file, int flags)
 	/* Without O_NONBLOCK opening a FIFO would wait for its other end. */
 	file->fd = open(file->path, flags | O_CLOEXEC | O_NOCTTY | O_NONBLOCK,
 			0666);
+	file->format = NULL;
+	file->at = 0;
 	file->gzip = NULL;
+	file->qcow2 = NULL;
 	return file->fd < 0 ? -errno : 0;
 }
 
 void flash_file_close(struct flash_file *file)
 {
 	gzip_close(file->gzip);
+	qcow2_close(file->qcow2);
 	if (file->fd >= 0)
 		close(file->fd);
 	file->gzip = NULL;
+	file->qcow2 = NULL;
 	file->fd = -1;
 }
 
@@ -79,18 +84,6 @@ int flash_file_stat(struct flash_file *file)
 	return -EINVAL;
 }
 
-bool flash_file_is_gzip(const struct flash_file *file,
-			const struct flash_limits *limits)
-{
-	static const u8 magic[] = { 0x1f, 0x8b }; /* RFC 1952, 2.3.1 */
-	u8 start[sizeof(magic)];
-
-	if (is_power_of_2(file->bytes) && file->bytes >= limits->block)
-		return false;
-	return !pread_full(file->fd, start, sizeof(start), 0) &&
-	       !memcmp(start, magic, sizeof(magic));
-}
-
 static int unreadable(const struct flash_file *file, int err)
 {
 	pr_fatal("%s %s: unable to read it: %s", file->what, file->path,
@@ -98,32 +91,97 @@ static int unreadable(const struct flash_file *file, int err)
 	return err;
 }
 
-int flash_file_begin_gzip(struct flash_file *file)
+int flash_file_find_format(struct flash_file *file,
+			   const struct flash_limits *limits)
 {
-	int ret = gzip_open(file->fd, &file->gzip);
+	int ret = disk_format_read(file->fd, &file->format);
 
-	return ret ? unreadable(file, ret) : 0;
+	if (ret)
+		return unreadable(file, ret);
+	if (file->format && file->format->compressed &&
+	    is_power_of_2(file->bytes) && file->bytes >= limits->block)
+		file->format = NULL;
+	return 0;
+}
+
+int flash_file_refuse_format(const struct flash_file *file)
+{
+	pr_fatal("%s %s: " DISK_FORMAT_ADVICE, file->what, file->path,
+		 DISK_FORMAT_ARGS(file->format, file->path));
+	return -EINVAL;
+}
+
+static int begin_qcow2(struct flash_file *file)
+{
+	const char *problem = NULL;
+	int ret = qcow2_open(file->fd, &file->qcow2, &problem);
+
+	if (ret != -ENOTSUP)
+		return ret ? unreadable(file, ret) : 0;
+	pr_fatal("%s %s: unable to read it: a qcow2 image that %s", file->what,
+		 file->path, problem);
+	return -EINVAL;
+}
+
+int flash_file_begin(struct flash_file *file)
+{
+	int ret;
+
+	switch (file->format ? file->format->id : DISK_FORMAT_OTHER) {
+	case DISK_FORMAT_GZIP:
+		ret = gzip_open(file->fd, &file->gzip);
+		return ret ? unreadable(file, ret) : 0;
+	case DISK_FORMAT_QCOW2:
+		return begin_qcow2(file);
+	case DISK_FORMAT_OTHER:
+		break;
+	}
+	return file->format ? flash_file_refuse_format(file) : 0;
 }
 
 static int read_gzip(struct flash_file *file, u8 *buf, size_t len, size_t *got)
 {
+	const struct disk_format *inner;
 	int ret = gzip_read(file->gzip, buf, len, got);
 
-	if (ret != -ENODATA && ret != -EBADMSG)
-		return ret ? unreadable(file, ret) : 0;
-	pr_fatal("%s %s: unable to read it: its gzip data %s", file->what,
-		 file->path, ret == -ENODATA ? "ends early" : "is corrupt");
-	return -EBADMSG;
+	if (ret == -ENODATA || ret == -EBADMSG) {
+		pr_fatal("%s %s: unable to read it: its gzip data %s",
+			 file->what, file->path,
+			 ret == -ENODATA ? "ends early" : "is corrupt");
+		return -EBADMSG;
+	}
+	if (ret)
+		return unreadable(file, ret);
+	inner = file->at ? NULL : disk_format_of(buf, *got);
+	if (!inner || inner->compressed)
+		return 0;
+	pr_fatal("%s %s: is in %s format, not raw, once it is decompressed; "
+		 "gunzip it and convert it with \"%s\"",
+		 file->what, file->path, inner->name, inner->command);
+	return -EINVAL;
 }
 
-int flash_file_read(struct flash_file *file, u8 *buf, size_t len, size_t *got)
+static int read_qcow2(struct flash_file *file, u8 *buf, size_t len, size_t *got,
+		      bool *zeros)
 {
-	size_t done = 0;
+	int ret;
 
-	if (file->gzip)
-		return read_gzip(file, buf, len, got);
-	while (done < len) {
-		ssize_t n = read(file->fd, buf + done, len - done);
+	*got = MIN(len, qcow2_size(file->qcow2) - file->at);
+	ret = qcow2_read(file->qcow2, buf, *got, file->at, zeros);
+	if (ret != -EBADMSG)
+		return ret ? unreadable(file, ret) : 0;
+	pr_fatal("%s %s: unable to read it: its qcow2 image is corrupt, or not "
+		 "all of it is there",
+		 file->what, file->path);
+	return ret;
+}
+
+static int read_raw(const struct flash_file *file, u8 *buf, size_t len,
+		    size_t *got)
+{
+	*got = 0;
+	while (*got < len) {
+		ssize_t n = read(file->fd, buf + *got, len - *got);
 
 		if (n < 0 && errno == EINTR)
 			continue;
@@ -131,10 +189,35 @@ int flash_file_read(struct flash_file *file, u8 *buf, size_t len, size_t *got)
 			return unreadable(file, -errno);
 		if (!n)
 			break;
-		done += (size_t)n;
+		*got += (size_t)n;
 	}
-	*got = done;
 	return 0;
+}
+
+int flash_file_read(struct flash_file *file, u8 *buf, size_t len, size_t *got,
+		    bool *zeros)
+{
+	int ret;
+
+	*zeros = false;
+	if (file->gzip)
+		ret = read_gzip(file, buf, len, got);
+	else if (file->qcow2)
+		ret = read_qcow2(file, buf, len, got, zeros);
+	else
+		ret = read_raw(file, buf, len, got);
+	if (!ret)
+		file->at += *got;
+	return ret;
+}
+
+void flash_file_sync_name(const char *path)
+{
+	int ret = file_sync_folder(path);
+
+	if (ret)
+		pr_debug("unable to make the name of %s durable: %s", path,
+			 strerror(-ret));
 }
 
 int flash_file_erase(const struct flash_file *file, u64 from, u64 to)
@@ -229,8 +312,10 @@ int flash_file_bank_size(const struct flash_file *file, u64 bytes, bool more,
 
 	if (!bytes && !config->create) {
 		pr_fatal("%s %s: is empty%s", file->what, file->path,
-			 file->gzip ? " once decompressed"
-				    : "; \",create,size=2M\" makes a new one");
+			 file->gzip    ? " once decompressed"
+			 : file->qcow2 ? " (a disk of 0 bytes)"
+				       : "; \",create,size=2M\" makes a new "
+					 "one");
 		return -EINVAL;
 	}
 	if (!config->size)

@@ -33,7 +33,10 @@ struct disk_format {
 #define DISK_FORMAT_ADVICE \
 	"is in %s format, not raw; \"%s %s%s%s.raw\" converts it"
 #define DISK_FORMAT_ARGS(format, path) \
-	(format)->name, (format)->command, path, (format)->to, path
+	(format)->name, DISK_FORMAT_COMMAND(format, path)
+/* Of the command alone: "%s %s%s%s.raw". */
+#define DISK_FORMAT_COMMAND(format, path) \
+	(format)->command, path, (format)->to, path
 
 /*
  * The format of content that begins with the `len` bytes at `start`, NULL if
