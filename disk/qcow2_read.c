@@ -101,17 +101,22 @@ static unsigned int l2_bits(unsigned int cluster_bits)
 static const char *feature_problem(u64 features)
 {
 	static const char *const problems[] = {
-		"was not closed by the program that wrote it" REPAIR,
-		"is marked as corrupt" REPAIR,
-		"has its data in another file" CONVERT,
-		"is compressed with something else than zlib" CONVERT,
-		"has extended L2 entries, which are not supported" CONVERT,
+		"the qcow2 image was not closed by the program that wrote "
+		"it" REPAIR,
+		"the qcow2 image is marked as corrupt" REPAIR,
+		"the qcow2 image has its data in another file" CONVERT,
+		"the qcow2 image is compressed with something else than "
+		"zlib" CONVERT,
+		"the qcow2 image has extended L2 entries, which are not "
+		"supported" CONVERT,
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(problems); i++)
 		if (features & BIT(i))
 			return problems[i];
-	return features ? "has features that are not supported" CONVERT : NULL;
+	return features ? "the qcow2 image has features that are not "
+			  "supported" CONVERT
+			: NULL;
 }
 
 /* NULL, or why an image of this header is not read. */
@@ -124,20 +129,21 @@ static const char *header_problem(const struct header *h)
 	u64 reach;
 
 	if (version < 2 || version > 3)
-		return "is of an unknown version" CONVERT;
+		return "the qcow2 image is of an unknown version" CONVERT;
 	if (version == 3 && h->incompatible_features)
 		return feature_problem(be64toh(h->incompatible_features));
 	if (h->backing_file_offset)
-		return "needs its backing file, which is not read" CONVERT;
+		return "the qcow2 image needs its backing file, which is not "
+		       "read" CONVERT;
 	if (h->crypt_method)
-		return "is encrypted" CONVERT;
+		return "the qcow2 image is encrypted" CONVERT;
 	if (bits < MIN_CLUSTER_BITS || bits > MAX_CLUSTER_BITS ||
 	    size > INT64_MAX || l1_offset > INT64_MAX - (u64)UINT32_MAX * 8 ||
 	    (version == 3 && be32toh(h->header_length) < V3_HEADER_SIZE))
-		return "has a header that makes no sense";
+		return "the qcow2 image has a header that makes no sense";
 	reach = (u64)be32toh(h->l1_size) << l2_bits(bits);
 	if (reach < (size + BIT(bits) - 1) >> bits)
-		return "has too few L1 entries for its size";
+		return "the qcow2 image has too few L1 entries for its size";
 	return NULL;
 }
 
@@ -160,7 +166,8 @@ int qcow2_open(int fd, struct qcow2_reader **out, const char **problem)
 	_Static_assert(sizeof(h) == V3_HEADER_SIZE, "as in the file");
 	if (ret && ret != -ENODATA)
 		return ret;
-	*problem = ret ? "ends within its header" : header_problem(&h);
+	*problem = ret ? "the qcow2 image ends within its header"
+		       : header_problem(&h);
 	if (*problem)
 		return -ENOTSUP;
 	r = calloc(1, sizeof(*r));

@@ -18,20 +18,15 @@ int flash_file_open(struct flash_file *file, int flags)
 	file->fd = open(file->path, flags | O_CLOEXEC | O_NOCTTY | O_NONBLOCK,
 			0666);
 	file->format = NULL;
-	file->at = 0;
-	file->gzip = NULL;
-	file->qcow2 = NULL;
+	memset(&file->decoder, 0, sizeof(file->decoder));
 	return file->fd < 0 ? -errno : 0;
 }
 
 void flash_file_close(struct flash_file *file)
 {
-	gzip_close(file->gzip);
-	qcow2_close(file->qcow2);
+	disk_decoder_close(&file->decoder);
 	if (file->fd >= 0)
 		close(file->fd);
-	file->gzip = NULL;
-	file->qcow2 = NULL;
 	file->fd = -1;
 }
 
@@ -111,104 +106,29 @@ int flash_file_refuse_format(const struct flash_file *file)
 	return -EINVAL;
 }
 
-static int begin_qcow2(struct flash_file *file)
+static int undecodable(const struct flash_file *file, int err)
 {
-	const char *problem = NULL;
-	int ret = qcow2_open(file->fd, &file->qcow2, &problem);
-
-	if (ret != -ENOTSUP)
-		return ret ? unreadable(file, ret) : 0;
-	pr_fatal("%s %s: unable to read it: a qcow2 image that %s", file->what,
-		 file->path, problem);
-	return -EINVAL;
+	pr_fatal("%s %s: unable to read it: %s", file->what, file->path,
+		 disk_decoder_problem(&file->decoder, err));
+	return err;
 }
 
 int flash_file_begin(struct flash_file *file)
 {
 	int ret;
 
-	switch (file->format ? file->format->id : DISK_FORMAT_OTHER) {
-	case DISK_FORMAT_GZIP:
-		ret = gzip_open(file->fd, &file->gzip);
-		return ret ? unreadable(file, ret) : 0;
-	case DISK_FORMAT_QCOW2:
-		return begin_qcow2(file);
-	case DISK_FORMAT_OTHER:
-		break;
-	}
-	return file->format ? flash_file_refuse_format(file) : 0;
-}
-
-static int read_gzip(struct flash_file *file, u8 *buf, size_t len, size_t *got)
-{
-	const struct disk_format *inner;
-	int ret = gzip_read(file->gzip, buf, len, got);
-
-	if (ret == -ENODATA || ret == -EBADMSG) {
-		pr_fatal("%s %s: unable to read it: its gzip data %s",
-			 file->what, file->path,
-			 ret == -ENODATA ? "ends early" : "is corrupt");
-		return -EBADMSG;
-	}
-	if (ret)
-		return unreadable(file, ret);
-	inner = file->at ? NULL : disk_format_of(buf, *got);
-	if (!inner || inner->compressed)
-		return 0;
-	pr_fatal("%s %s: is in %s format, not raw, once it is decompressed; "
-		 "gunzip it and convert it with \"%s\"",
-		 file->what, file->path, inner->name, inner->command);
-	return -EINVAL;
-}
-
-static int read_qcow2(struct flash_file *file, u8 *buf, size_t len, size_t *got,
-		      bool *zeros)
-{
-	int ret;
-
-	*got = MIN(len, qcow2_size(file->qcow2) - file->at);
-	ret = qcow2_read(file->qcow2, buf, *got, file->at, zeros);
-	if (ret != -EBADMSG)
-		return ret ? unreadable(file, ret) : 0;
-	pr_fatal("%s %s: unable to read it: its qcow2 image is corrupt, or not "
-		 "all of it is there",
-		 file->what, file->path);
-	return ret;
-}
-
-static int read_raw(const struct flash_file *file, u8 *buf, size_t len,
-		    size_t *got)
-{
-	*got = 0;
-	while (*got < len) {
-		ssize_t n = read(file->fd, buf + *got, len - *got);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			return unreadable(file, -errno);
-		if (!n)
-			break;
-		*got += (size_t)n;
-	}
-	return 0;
+	if (file->format && file->format->id == DISK_FORMAT_OTHER)
+		return flash_file_refuse_format(file);
+	ret = disk_decoder_open(&file->decoder, file->fd, file->format);
+	return ret ? undecodable(file, ret) : 0;
 }
 
 int flash_file_read(struct flash_file *file, u8 *buf, size_t len, size_t *got,
 		    bool *zeros)
 {
-	int ret;
+	int ret = disk_decoder_read(&file->decoder, buf, len, got, zeros);
 
-	*zeros = false;
-	if (file->gzip)
-		ret = read_gzip(file, buf, len, got);
-	else if (file->qcow2)
-		ret = read_qcow2(file, buf, len, got, zeros);
-	else
-		ret = read_raw(file, buf, len, got);
-	if (!ret)
-		file->at += *got;
-	return ret;
+	return ret ? undecodable(file, ret) : 0;
 }
 
 void flash_file_sync_name(const char *path)
@@ -312,10 +232,9 @@ int flash_file_bank_size(const struct flash_file *file, u64 bytes, bool more,
 
 	if (!bytes && !config->create) {
 		pr_fatal("%s %s: is empty%s", file->what, file->path,
-			 file->gzip    ? " once decompressed"
-			 : file->qcow2 ? " (a disk of 0 bytes)"
-				       : "; \",create,size=2M\" makes a new "
-					 "one");
+			 file->format
+				 ? " once decoded"
+				 : "; \",create,size=2M\" makes a new one");
 		return -EINVAL;
 	}
 	if (!config->size)

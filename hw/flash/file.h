@@ -8,9 +8,7 @@
 #define HW_FLASH_FILE_H
 
 #include "lkvm/config/vm_config.h"
-#include "lkvm/disk/format.h"
-#include "lkvm/disk/qcow2_read.h"
-#include "lkvm/util/gzip.h"
+#include "lkvm/disk/decode.h"
 #include "lkvm/util/util.h"
 
 struct flash_file {
@@ -20,10 +18,7 @@ struct flash_file {
 	u64 bytes; /* what is in the file, whatever its format */
 	unsigned int mode;
 	const struct disk_format *format; /* NULL: raw */
-	/* Since flash_file_begin(): how much was read, and by which of them. */
-	u64 at;
-	struct gzip_reader *gzip;
-	struct qcow2_reader *qcow2;
+	struct disk_decoder decoder;	  /* since flash_file_begin() */
 };
 
 /* What a bank may be: at least an erase block, at most what there is room for.

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* SOURCES: disk/format.c disk/qcow2_read.c */
+/* SOURCES: disk/format.c disk/decode.c disk/qcow2_read.c */
 /* SOURCES: hw/flash/store.c hw/flash/open.c hw/flash/file.c */
 /* SOURCES: hw/flash/template.c util/file.c util/gzip.c */
 /* SOURCES: tests/unit/flash_fixture.c */
@@ -335,8 +335,8 @@ static void gzip_sizes(void **state)
 	assert_refused(",ro,size=2M", EFBIG, "there is room for 1048576");
 	assert_refused(",ro,size=4K", EINVAL, "size=4096");
 	make_gzip(0, 1, false);
-	assert_refused(",ro", EINVAL, "is empty once decompressed");
-	assert_refused(",ro,size=64K", EINVAL, "is empty once decompressed");
+	assert_refused(",ro", EINVAL, "is empty once decoded");
+	assert_refused(",ro,size=64K", EINVAL, "is empty once decoded");
 }
 
 /* gzip -c a b: several members are one content; what follows is none. */

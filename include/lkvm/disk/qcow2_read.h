@@ -15,8 +15,8 @@ struct qcow2_reader;
 /*
  * Begins to read the image in `fd`, which stays the caller's and open as long
  * as the reader is used; its position is neither used nor moved. Returns 0; or
- * -ENOTSUP with *problem, a text that goes on after "it" and says what to do,
- * for an image that this reader is not for (a backing file, encryption, other
+ * -ENOTSUP with *problem, a sentence of what is wrong and what to do, for an
+ * image that this reader is not for (a backing file, encryption, other
  * features) or that is damaged; or -ENOMEM or the -errno of pread(2), without.
  */
 int qcow2_open(int fd, struct qcow2_reader **out, const char **problem);
