@@ -152,7 +152,7 @@ $(FUZZ_OBJ)/%.o: %.c
 	$(Q)$(FUZZCC) $(TEST_CFLAGS) $(FUZZ_SAN) -MMD -MP -c -o $@ $<
 
 -include $(wildcard $(foreach o,$(UNIT_OBJ) $(FUZZ_OBJ),\
-	$(o)/*/*.d $(o)/*/*/*.d))
+	$(o)/*.d $(o)/*/*.d $(o)/*/*/*.d))
 
 # objects FOLDER,FILE: of a test and what it names, which may be patterns
 objects = $(patsubst %.c,$(1)/%.o,$(foreach f,$(2) $(call sources,$(2)),\

@@ -70,16 +70,18 @@ static int parse(struct options *opts, int argc, char *const argv[])
 /* Puts what the file is to hold into *content, `opts->size` bytes. */
 static int make_content(struct options *opts, u8 **content)
 {
-	void *template = NULL;
-	size_t len = 0;
+	struct flash_content template = { .what = "template",
+					  .path = opts->template,
+					  .max = MAX_SIZE };
+	size_t len;
 	int ret = 0;
 
 	*content = NULL;
 	if (opts->template)
-		ret = file_read_all(opts->template, MAX_SIZE, &template, &len);
+		ret = flash_content_read(&template);
+	len = template.size;
 	if (ret) {
-		pr_fatal("Unable to read template %s: %s", opts->template,
-			 strerror(-ret));
+		free(template.buf);
 		return ret;
 	}
 	if (!opts->size && !is_good_size(len)) {
@@ -99,17 +101,21 @@ static int make_content(struct options *opts, u8 **content)
 	if (*content) {
 		memset(*content, 0xff, opts->size);
 		if (len)
-			memcpy(*content, template, len);
+			memcpy(*content, template.buf, len);
 	} else if (!ret) {
 		pr_fatal("out of memory");
 		ret = -ENOMEM;
 	}
-	free(template);
+	free(template.buf);
 	return ret;
 }
 
+/* How often a file is opened that loses its name before it is locked. */
+#define MAX_TRIES 20
+
 static int open_file(const struct options *opts, bool *created)
 {
+	char target[256];
 	int flags = O_RDWR | O_CLOEXEC | O_NOCTTY;
 	int fd = open(opts->path, flags | O_CREAT | O_EXCL, 0666);
 
@@ -119,7 +125,11 @@ static int open_file(const struct options *opts, bool *created)
 	if (fd >= 0)
 		return fd;
 	fd = -errno;
-	if (fd == -EEXIST)
+	if (file_is_dangling(opts->path, target, sizeof(target)))
+		pr_fatal("flash %s: is a symbolic link to %s, which does not "
+			 "exist: name that instead, or remove the link",
+			 opts->path, target);
+	else if (fd == -EEXIST)
 		pr_fatal("flash %s: is there already; --force overwrites it",
 			 opts->path);
 	else
@@ -128,14 +138,17 @@ static int open_file(const struct options *opts, bool *created)
 	return fd;
 }
 
-/* Until the end of the process; what an lkvm uses is not overwritten. */
+/*
+ * Until the end of the process; what an lkvm uses is not overwritten. -ESTALE
+ * without a message if the name is another file's by now.
+ */
 static int lock_file(int fd, const char *path)
 {
 	struct flock lock = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
 
 	if (!fcntl(fd, F_OFD_SETLK, &lock) ||
 	    (errno != EAGAIN && errno != EACCES))
-		return 0;
+		return file_lost_name(fd, path) ? -ESTALE : 0;
 	pr_fatal("flash %s: is in use", path);
 	return -EBUSY;
 }
@@ -165,7 +178,18 @@ static int write_file(int fd, const struct options *opts, const u8 *content)
 	return ret;
 }
 
-static int create(const struct options *opts, const u8 *content)
+/* As far as that can be had: not every folder may be opened. */
+static void sync_name(const char *path)
+{
+	int ret = file_sync_folder(path);
+
+	if (ret)
+		pr_debug("unable to make the name of %s durable: %s", path,
+			 strerror(-ret));
+}
+
+/* -ESTALE without a message: to be done again. */
+static int create_once(const struct options *opts, const u8 *content)
 {
 	bool created;
 	int fd = open_file(opts, &created);
@@ -176,9 +200,24 @@ static int create(const struct options *opts, const u8 *content)
 	ret = lock_file(fd, opts->path);
 	if (!ret)
 		ret = write_file(fd, opts, content);
-	if (ret && ret != -EBUSY && created)
+	if (ret && ret != -EBUSY && ret != -ESTALE && created)
 		unlink(opts->path);
 	close(fd);
+	if (!ret && created)
+		sync_name(opts->path);
+	return ret;
+}
+
+static int create(const struct options *opts, const u8 *content)
+{
+	int ret = -ESTALE;
+
+	for (unsigned int i = 0; ret == -ESTALE && i < MAX_TRIES; i++)
+		ret = create_once(opts, content);
+	if (ret == -ESTALE)
+		pr_fatal("flash %s: is replaced by another file each time it "
+			 "is opened",
+			 opts->path);
 	return ret;
 }
 

@@ -134,7 +134,12 @@ static void print_geometry(const struct info *info)
 	u64 bank = bank_size(info);
 	char text[32];
 
+	const struct disk_format *format = info->file.content.format;
+
 	printf("%-18s %s\n", "file", info->file.path);
+	if (format)
+		printf("%-18s %s; what follows is of its content\n", "format",
+		       format->name);
 	print_size("size", size);
 	print_field("blocks");
 	printf("%zu of %s", strlen(info->map), short_size(info->block, text));
@@ -426,10 +431,12 @@ static void print_json(const struct info *info)
 	const struct flash_image *file = &info->file;
 	const char *problem = file->problem ? file->problem
 					    : file->list.problem;
+	const struct disk_format *format = file->content.format;
 	struct json_writer json = { .out = stdout };
 
 	json_begin_object(&json, NULL);
 	json_string(&json, "file", file->path);
+	json_string(&json, "file_format", format ? format->name : "raw");
 	json_u64(&json, "size", file->image.size);
 	json_u64(&json, "bank_size", bank_size(info));
 	json_u64(&json, "block_size", info->block);

@@ -123,7 +123,12 @@ static int check_text(const char *text, size_t len, const char *path,
 	free(root);
 	if (ret >= 0)
 		return ret;
-	warn(path, what);
+	if (ret == -ENOTSUP)
+		pr_warn("Firmware descriptor %s is passed over: it names a "
+			"file in %s format, where raw and qcow2 can be read",
+			path, out->format);
+	else
+		warn(path, what);
 	return 0;
 }
 

@@ -9,6 +9,7 @@
 #include "lkvm/arm/boot/image.h"
 #include "lkvm/arm/boot/image_file.h"
 #include "lkvm/arm/boot/pe.h"
+#include "lkvm/disk/decode.h"
 #include "lkvm/util/log.h"
 
 /* Linux Documentation/arch/arm64/booting.rst, "Call the kernel image" */
@@ -381,17 +382,35 @@ static bool is_flash_uboot(const u8 *data, u64 size)
 	       bss_start <= image_le64(data + UBOOT_BSS_END);
 }
 
+/* The start of what a bank of the file would hold; how much there is of it. */
+static size_t read_flash_head(int fd, u8 *head)
+{
+	const struct disk_format *format;
+	struct disk_decoder decoder;
+	size_t got;
+	bool zeros;
+	int ret = disk_format_read(fd, &format);
+
+	if (ret || (format && format->id == DISK_FORMAT_OTHER) ||
+	    disk_decoder_open(&decoder, fd, format))
+		return 0;
+	ret = disk_decoder_read(&decoder, head, FLASH_FIRMWARE_HEAD, &got,
+				&zeros);
+	disk_decoder_close(&decoder);
+	return ret || zeros ? 0 : got;
+}
+
 bool image_runs_from_flash(const char *path)
 {
 	u8 *head = calloc(1, FLASH_FIRMWARE_HEAD);
 	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
-	ssize_t n = -1;
+	size_t n = 0;
 	bool is;
 
 	if (head && fd >= 0)
-		n = pread(fd, head, FLASH_FIRMWARE_HEAD, 0);
-	is = n > 0 && !IMAGE_HAS(head, n, ARM64_MAGIC, "ARM\x64") &&
-	     (is_flash_firmware(head, (u64)n) || is_flash_uboot(head, (u64)n));
+		n = read_flash_head(fd, head);
+	is = n && !IMAGE_HAS(head, n, ARM64_MAGIC, "ARM\x64") &&
+	     (is_flash_firmware(head, n) || is_flash_uboot(head, n));
 	if (fd >= 0)
 		close(fd);
 	free(head);
@@ -402,6 +421,7 @@ int image_check_firmware(const char *path, const void *data, u64 size, u64 room,
 			 u64 *footprint)
 {
 	static const char what[] = "firmware";
+	const struct disk_format *format = disk_format_of(data, size);
 	const u8 *head = data;
 	u64 needed = size;
 	int ret;
@@ -409,12 +429,17 @@ int image_check_firmware(const char *path, const void *data, u64 size, u64 room,
 	if (size >= ARM64_HEADER_SIZE &&
 	    IMAGE_HAS(head, size, ARM64_MAGIC, "ARM\x64")) {
 		needed = MAX(size, image_le64(head + ARM64_IMAGE_SIZE));
-	} else if (is_flash_firmware(head, size)) {
+	} else if (is_flash_firmware(head, size) ||
+		   (format && image_runs_from_flash(path))) {
 		return image_error(what, path, -ENOEXEC,
 				   "it is made for QEMU's virt machine (AAVMF, "
 				   "QEMU_EFI.fd) and runs from flash; add "
 				   "--machine virt, or use one that runs from "
 				   "RAM, KVMTOOL_EFI.fd");
+	} else if (format && !format->compressed) {
+		return image_error(what, path, -ENOEXEC,
+				   "it " DISK_FORMAT_ADVICE,
+				   DISK_FORMAT_ARGS(format, path));
 	} else {
 		ret = reject_foreign(what, path, "it", head, size);
 		if (ret)

@@ -25,8 +25,9 @@ static void check(const struct json_value *root,
 
 	memset(&files, 0xa5, sizeof(files));
 	ret = firmware_desc_match(root, wish, &files, &what);
-	require(ret == 0 || ret == 1 || ret == -EINVAL);
+	require(ret == 0 || ret == 1 || ret == -EINVAL || ret == -ENOTSUP);
 	require(!what == (ret >= 0));
+	require(ret != -ENOTSUP || memchr(files.format, '\0', 32));
 	if (ret != 1)
 		return;
 	require(wish->modes & BIT(files.mode));

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* clang-format off */
+/* SOURCES: disk/format.c disk/decode.c disk/qcow2_read.c */
 /* SOURCES: hw/flash/store.c hw/flash/open.c hw/flash/file.c */
 /* SOURCES: hw/flash/template.c config/flash.c util/file.c util/gzip.c */
 /* SOURCES: config/keyvalue.c util/names.c util/parse.c */
@@ -17,6 +18,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "lkvm/disk/format.h"
 #include "lkvm/hw/flash/store.h"
 #include "lkvm/util/log.h"
 
@@ -80,21 +82,27 @@ static bool parse(const u8 *data, size_t size, struct flash_config *config)
 	return true;
 }
 
-static bool is_gzip(int fd, u64 bytes)
+/* NULL if the content is raw, or taken for that. */
+static const struct disk_format *format_of(int fd, u64 bytes)
 {
-	u8 magic[2] = { 0 };
+	const struct disk_format *format;
 
-	return pread(fd, magic, 2, 0) == 2 && magic[0] == 0x1f &&
-	       magic[1] == 0x8b && !(is_power_of_2(bytes) && bytes >= BLOCK);
+	require(!disk_format_read(fd, &format));
+	if (format && format->compressed && is_power_of_2(bytes) &&
+	    bytes >= BLOCK)
+		return NULL;
+	return format;
 }
 
 /* File and array are the same as far as there is file; the rest is erased. */
 static void check_content(const struct flash_store *store, int fd, u64 bytes)
 {
+	const struct disk_format *format = format_of(fd, bytes);
 	u8 *file = calloc(1, WINDOW);
 
 	require(file);
-	if (is_gzip(fd, bytes)) {
+	if (format) {
+		require(format->id != DISK_FORMAT_OTHER);
 		require(store->readonly || store->snapshot);
 	} else {
 		require(pread(fd, file, store->persistent, 0) ==

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+/* SOURCES: disk/format.c disk/decode.c disk/qcow2_read.c */
 /* SOURCES: arm/boot/fw_cfg_items.c arm/boot/boot_file.c arm/boot/image.c */
 /* SOURCES: arm/boot/image_file.c vmm/mmio.c vmm/gmem.c vmm/fdt.c util/file.c */
 /* SOURCES: arm/boot/pe.c util/zstd.c */

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+/* SOURCES: disk/?*.c */
 /* SOURCES: hw/flash/volatile.c hw/flash/store.c hw/flash/file.c */
 /* SOURCES: util/file.c util/gzip.c tests/unit/flash_fixture.c */
 /* WRAP: memfd_create mmap */

@@ -45,4 +45,23 @@ int pwrite_full(int fd, const void *buf, size_t len, off_t off);
 /* Like pwrite_full() at the file position, which moves; pipes and sockets. */
 int write_full(int fd, const void *buf, size_t len);
 
+/*
+ * True if `path` is no more the name of the file that `fd` is open for: of
+ * another one, or of none. False if that cannot be found out.
+ */
+bool file_lost_name(int fd, const char *path);
+
+/*
+ * True if `path` is a symbolic link to what does not exist: it can neither be
+ * opened nor created. What it says is put into target[size], which is cut if
+ * too small.
+ */
+bool file_is_dangling(const char *path, char *target, size_t size);
+
+/*
+ * Makes the folder of `path` durable, and with it that there is a file of this
+ * name. Returns 0 or -errno.
+ */
+int file_sync_folder(const char *path);
+
 #endif
