@@ -113,6 +113,7 @@ struct machine {
 
 	struct addr_range ram;
 	void *ram_hva;
+	void *ram_map; /* what RAM is part of */
 	size_t ram_map_size;
 	void *pvtime_hva;
 
@@ -155,6 +156,13 @@ struct machine {
 int ram_choose_size(struct machine *machine, unsigned int nr_cpus);
 int ram_create(struct machine *machine);
 int ram_reset(struct machine *machine);
+
+/*
+ * ram.c: whether the huge pages' worth of RAM around [gpa, gpa + size) is to
+ * come in small pages when it is first touched.
+ */
+void ram_use_small_pages(struct machine *machine, u64 gpa, u64 size,
+			 bool small);
 void ram_destroy(struct machine *machine);
 
 /* features.c: what the guest's CPUs can do. 0, or -errno after a message. */

@@ -85,30 +85,43 @@ int ram_choose_size(struct machine *machine, unsigned int nr_cpus)
 
 /*
  * Anonymous memory, aligned so that huge pages of guest and host fall
- * together. The slack on both sides is given back.
+ * together. The slack on both sides stays without access.
  */
 static int map_anonymous(struct machine *machine)
 {
 	size_t size = machine->ram.size;
-	uintptr_t start, end;
 	void *map = mmap(NULL, size + RAM_ALIGN, PROT_NONE,
 			 MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 
 	if (map == MAP_FAILED)
 		return -errno;
-	start = ALIGN_UP((uintptr_t)map, RAM_ALIGN);
-	end = (uintptr_t)map + size + RAM_ALIGN;
-	if (start > (uintptr_t)map)
-		munmap(map, start - (uintptr_t)map);
-	if (start + size < end)
-		munmap((void *)(start + size), end - (start + size));
-	machine->ram_hva = (void *)start;
-	machine->ram_map_size = size;
+	machine->ram_map = map;
+	machine->ram_map_size = size + RAM_ALIGN;
+	machine->ram_hva = (void *)ALIGN_UP((uintptr_t)map, RAM_ALIGN);
 	if (mprotect(machine->ram_hva, size, PROT_READ | PROT_WRITE) < 0)
 		return -errno;
 	/* Only an optimisation: a kernel without it says EINVAL. */
 	madvise(machine->ram_hva, size, MADV_HUGEPAGE);
 	return 0;
+}
+
+/*
+ * Where lkvm writes a few KiB, a huge page would be cleared, and on its way to
+ * the guest cleaned from the caches, for nothing. Once they are written, the
+ * kernel may still make one of it in the background.
+ */
+void ram_use_small_pages(struct machine *machine, u64 gpa, u64 size, bool small)
+{
+	u64 start = ALIGN_DOWN(gpa - machine->ram.base, RAM_ALIGN);
+	u64 end = ALIGN_UP(gpa - machine->ram.base + size, RAM_ALIGN);
+
+	if (machine->config->hugetlbfs ||
+	    !range_within(gpa, size, machine->ram.base, machine->ram.size))
+		return;
+	/* As with MADV_HUGEPAGE: a kernel without it says EINVAL. */
+	madvise((u8 *)machine->ram_hva + start,
+		MIN(end, machine->ram.size) - start,
+		small ? MADV_NOHUGEPAGE : MADV_HUGEPAGE);
 }
 
 static int open_hugetlbfs(const char *dir, u64 *page_size)
@@ -171,8 +184,9 @@ static int map_hugetlbfs(struct machine *machine)
 			 dir, size / SZ_1M, page_size / SZ_1K, strerror(-ret));
 		return ret;
 	}
-	machine->ram_hva = map;
+	machine->ram_map = map;
 	machine->ram_map_size = size;
+	machine->ram_hva = map;
 	return 0;
 }
 
@@ -231,7 +245,7 @@ int ram_reset(struct machine *machine)
 
 	if (machine->config->hugetlbfs && !machine->features.mte)
 		ret = clear_hugetlbfs(machine);
-	else if (madvise(machine->ram_hva, machine->ram_map_size,
+	else if (madvise(machine->ram_map, machine->ram_map_size,
 			 MADV_DONTNEED) < 0)
 		ret = -errno;
 	if (ret)
@@ -241,7 +255,7 @@ int ram_reset(struct machine *machine)
 
 void ram_destroy(struct machine *machine)
 {
-	if (machine->ram_hva)
-		munmap(machine->ram_hva, machine->ram_map_size);
-	machine->ram_hva = NULL;
+	if (machine->ram_map)
+		munmap(machine->ram_map, machine->ram_map_size);
+	machine->ram_map = NULL;
 }

@@ -29,6 +29,9 @@
 /* Left free behind a kernel that does not say how much it needs. */
 #define UNKNOWN_KERNEL_ROOM (64 * SZ_1M)
 
+/* Bare-metal programs: a huge page takes longer than their pages do. */
+#define SMALL_KERNEL (128 * SZ_1K)
+
 static u8 *ram_ptr(struct machine *machine, u64 gpa)
 {
 	return (u8 *)machine->ram_hva + (gpa - machine->ram.base);
@@ -101,6 +104,21 @@ static int place_dtb_high(struct machine *machine)
 	return 0;
 }
 
+static int load_image(struct machine *machine, struct image *img, u64 *loaded)
+{
+	u64 room = machine->dtb.base - machine->ram.base;
+	u64 start = machine->ram.base + img->text_offset;
+	u64 size = machine->kernel.size;
+	int ret;
+
+	if (size > SMALL_KERNEL)
+		return image_load(img, machine->ram_hva, room, loaded);
+	ram_use_small_pages(machine, start, size, true);
+	ret = image_load(img, machine->ram_hva, room, loaded);
+	ram_use_small_pages(machine, start, size, false);
+	return ret;
+}
+
 static int load_kernel(struct machine *machine)
 {
 	struct boot_file *file = &machine->kernel;
@@ -120,8 +138,7 @@ static int load_kernel(struct machine *machine)
 	if (img.kind != IMAGE_FLAT)
 		boot_check_cmdline(machine);
 	known = img.image_size && img.kind == IMAGE_ARM64;
-	ret = image_load(&img, machine->ram_hva,
-			 machine->dtb.base - machine->ram.base, &loaded);
+	ret = load_image(machine, &img, &loaded);
 	if (ret)
 		goto out;
 	machine->entry = machine->ram.base + img.text_offset;

@@ -210,6 +210,17 @@ static int dump(const char *path, const void *blob, size_t size)
 	return ret;
 }
 
+static int write_to_ram(struct machine *machine, const void *blob, size_t size)
+{
+	u64 base = machine->dtb.base;
+	int ret;
+
+	ram_use_small_pages(machine, base, size, true);
+	ret = gmem_write(&machine->vm.mem, base, blob, size);
+	ram_use_small_pages(machine, base, size, false);
+	return ret;
+}
+
 int machine_write_fdt(struct machine *machine)
 {
 	size_t size = 0;
@@ -227,8 +238,7 @@ int machine_write_fdt(struct machine *machine)
 	if (!ret && machine->config->dump_dtb && !machine->again)
 		ret = dump(machine->config->dump_dtb, blob, size);
 	if (!ret)
-		ret = gmem_write(&machine->vm.mem, machine->dtb.base, blob,
-				 size);
+		ret = write_to_ram(machine, blob, size);
 	free(blob);
 	return ret;
 }
