@@ -165,10 +165,12 @@ static int check_affinity(const struct vm_config *config)
 
 static unsigned int wanted_vcpus(const struct vm_config *config)
 {
-	long online = sysconf(_SC_NPROCESSORS_ONLN);
+	long online;
 
 	if (config->nr_cpus)
 		return config->nr_cpus;
+	/* A file of sysfs is read for it. */
+	online = sysconf(_SC_NPROCESSORS_ONLN);
 	return online > 0 ? (unsigned int)online : 1;
 }
 
@@ -201,8 +203,6 @@ static int create(struct machine *machine)
 		ret = cpu_init_all(machine);
 	if (!ret)
 		ret = gic_init(machine);
-	if (!ret)
-		gic_keep_power_on(machine);
 	for (unsigned int i = 0; !ret && i < machine->vm.nr_vcpus; i++)
 		ret = pmu_init_vcpu(machine, machine->vm.vcpus[i]);
 	return ret;

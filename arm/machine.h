@@ -95,7 +95,7 @@ enum boot_from {
 
 /* What gic_reset.c knows of the GIC at power-on: see there. */
 struct gic_power_on {
-	int error; /* -errno: nothing, because of this */
+	bool known;
 	u32 ctlr;
 	u32 spi[GIC_KEPT_BANKS];
 	u32 private[GIC_KEPT_BANKS];
