@@ -132,7 +132,7 @@ static unsigned int clamp_vcpus(struct machine *machine, unsigned int wanted)
 {
 	unsigned int max =
 		MIN(vm_max_vcpus(&machine->vm), gic_max_vcpus(machine));
-	unsigned int recommended = vm_recommended_vcpus(&machine->vm);
+	unsigned int recommended;
 
 	if (wanted > max) {
 		pr_info("%u vCPUs are too many for this KVM or machine, the "
@@ -140,6 +140,9 @@ static unsigned int clamp_vcpus(struct machine *machine, unsigned int wanted)
 			wanted, max);
 		return max;
 	}
+	if (!log_enabled(LOG_LEVEL_DEBUG))
+		return wanted;
+	recommended = vm_recommended_vcpus(&machine->vm);
 	if (wanted > recommended)
 		pr_debug("%u vCPUs are more than the %u that KVM recommends",
 			 wanted, recommended);
@@ -264,6 +267,11 @@ int machine_build(struct machine *machine,
 	if (!ret)
 		ret = boot_prepare(machine);
 	return ret ? ret : boot_fill_fw_cfg(machine);
+}
+
+void machine_close(struct machine *machine)
+{
+	device_destroy_all(&machine->vm.devices);
 }
 
 void machine_destroy(struct machine *machine)
