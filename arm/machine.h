@@ -90,6 +90,13 @@ enum boot_from {
 	BOOT_FLASH,	   /* in the first bank, which it executes in place */
 };
 
+/* What the kernel was asked to make RAM of. */
+enum ram_pages {
+	RAM_PAGES_DEFAULT,
+	RAM_PAGES_SMALL,
+	RAM_PAGES_HUGE,
+};
+
 #define GIC_KEPT_BANKS 5
 #define GIC_KEPT_CPU   14
 
@@ -115,6 +122,7 @@ struct machine {
 	void *ram_hva;
 	void *ram_map; /* what RAM is part of */
 	size_t ram_map_size;
+	enum ram_pages ram_pages;
 	void *pvtime_hva;
 
 	enum boot_from boot;
@@ -157,12 +165,8 @@ int ram_choose_size(struct machine *machine, unsigned int nr_cpus);
 int ram_create(struct machine *machine);
 int ram_reset(struct machine *machine);
 
-/*
- * ram.c: whether the huge pages' worth of RAM around [gpa, gpa + size) is to
- * come in small pages when it is first touched.
- */
-void ram_use_small_pages(struct machine *machine, u64 gpa, u64 size,
-			 bool small);
+/* ram.c: what RAM that is touched from now on for the first time comes in. */
+void ram_use_huge_pages(struct machine *machine, bool huge);
 void ram_destroy(struct machine *machine);
 
 /* features.c: what the guest's CPUs can do. 0, or -errno after a message. */

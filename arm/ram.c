@@ -100,28 +100,24 @@ static int map_anonymous(struct machine *machine)
 	machine->ram_hva = (void *)ALIGN_UP((uintptr_t)map, RAM_ALIGN);
 	if (mprotect(machine->ram_hva, size, PROT_READ | PROT_WRITE) < 0)
 		return -errno;
-	/* Only an optimisation: a kernel without it says EINVAL. */
-	madvise(machine->ram_hva, size, MADV_HUGEPAGE);
 	return 0;
 }
 
 /*
- * Where lkvm writes a few KiB, a huge page would be cleared, and on its way to
- * the guest cleaned from the caches, for nothing. Once they are written, the
- * kernel may still make one of it in the background.
+ * Huge pages are what a guest wants. But where lkvm itself writes a few KiB,
+ * one would be cleared, and on its way to the guest cleaned from the caches,
+ * for nothing; the kernel may still make one of what was written, later.
  */
-void ram_use_small_pages(struct machine *machine, u64 gpa, u64 size, bool small)
+void ram_use_huge_pages(struct machine *machine, bool huge)
 {
-	u64 start = ALIGN_DOWN(gpa - machine->ram.base, RAM_ALIGN);
-	u64 end = ALIGN_UP(gpa - machine->ram.base + size, RAM_ALIGN);
+	enum ram_pages pages = huge ? RAM_PAGES_HUGE : RAM_PAGES_SMALL;
 
-	if (machine->config->hugetlbfs ||
-	    !range_within(gpa, size, machine->ram.base, machine->ram.size))
+	if (machine->config->hugetlbfs || machine->ram_pages == pages)
 		return;
-	/* As with MADV_HUGEPAGE: a kernel without it says EINVAL. */
-	madvise((u8 *)machine->ram_hva + start,
-		MIN(end, machine->ram.size) - start,
-		small ? MADV_NOHUGEPAGE : MADV_HUGEPAGE);
+	machine->ram_pages = pages;
+	/* Only an optimisation: a kernel without it says EINVAL. */
+	madvise(machine->ram_hva, machine->ram.size,
+		huge ? MADV_HUGEPAGE : MADV_NOHUGEPAGE);
 }
 
 static int open_hugetlbfs(const char *dir, u64 *page_size)

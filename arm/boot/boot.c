@@ -29,7 +29,7 @@
 /* Left free behind a kernel that does not say how much it needs. */
 #define UNKNOWN_KERNEL_ROOM (64 * SZ_1M)
 
-/* Bare-metal programs: a huge page takes longer than their pages do. */
+/* Bare-metal programs, for which clearing a huge page takes too long. */
 #define SMALL_KERNEL (128 * SZ_1K)
 
 static u8 *ram_ptr(struct machine *machine, u64 gpa)
@@ -59,6 +59,7 @@ static int load_initrd(struct machine *machine, u64 low)
 	ret = boot_file_open(file, path, "initrd", machine->ram.size);
 	if (ret)
 		return ret;
+	ram_use_huge_pages(machine, true);
 	low = ALIGN_UP(low, SZ_64K);
 	if (low >= end || file->size > end - low) {
 		low = machine->dtb.base + machine->dtb.size;
@@ -104,21 +105,6 @@ static int place_dtb_high(struct machine *machine)
 	return 0;
 }
 
-static int load_image(struct machine *machine, struct image *img, u64 *loaded)
-{
-	u64 room = machine->dtb.base - machine->ram.base;
-	u64 start = machine->ram.base + img->text_offset;
-	u64 size = machine->kernel.size;
-	int ret;
-
-	if (size > SMALL_KERNEL)
-		return image_load(img, machine->ram_hva, room, loaded);
-	ram_use_small_pages(machine, start, size, true);
-	ret = image_load(img, machine->ram_hva, room, loaded);
-	ram_use_small_pages(machine, start, size, false);
-	return ret;
-}
-
 static int load_kernel(struct machine *machine)
 {
 	struct boot_file *file = &machine->kernel;
@@ -138,7 +124,9 @@ static int load_kernel(struct machine *machine)
 	if (img.kind != IMAGE_FLAT)
 		boot_check_cmdline(machine);
 	known = img.image_size && img.kind == IMAGE_ARM64;
-	ret = load_image(machine, &img, &loaded);
+	ram_use_huge_pages(machine, file->size > SMALL_KERNEL);
+	ret = image_load(&img, machine->ram_hva,
+			 machine->dtb.base - machine->ram.base, &loaded);
 	if (ret)
 		goto out;
 	machine->entry = machine->ram.base + img.text_offset;
@@ -165,6 +153,7 @@ static int load_firmware(struct machine *machine)
 			 base, machine->ram.base, ram_end(machine) - 1);
 		return -EINVAL;
 	}
+	ram_use_huge_pages(machine, true);
 	room = ram_end(machine) - base;
 	ret = boot_file_open(&machine->firmware, config->firmware, "firmware",
 			     machine->ram.size);
@@ -278,6 +267,7 @@ int boot_prepare(struct machine *machine)
 
 	if (!ret)
 		ret = machine_write_fdt(machine);
+	ram_use_huge_pages(machine, true);
 	if (!ret)
 		ret = cpu_set_boot_state(machine);
 	return ret;

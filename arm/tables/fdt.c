@@ -36,17 +36,18 @@
 static void chosen_node(struct machine *machine, struct fdt_writer *fdt)
 {
 	u64 kaslr_seed = machine->config->kaslr_seed;
-	u8 rng_seed[RNG_SEED_SIZE];
+	u8 seeds[sizeof(kaslr_seed) + RNG_SEED_SIZE];
+	bool random = getrandom(seeds, sizeof(seeds), 0) == sizeof(seeds);
 
 	fdt_node_begin(fdt, "chosen");
 	fdt_prop_string(fdt, "bootargs", machine->cmdline);
 	/* Without entropy no seed at all is better than a guessable one. */
-	if (!machine->config->has_kaslr_seed &&
-	    getrandom(&kaslr_seed, sizeof(kaslr_seed), 0) != sizeof(kaslr_seed))
-		kaslr_seed = 0;
+	if (!machine->config->has_kaslr_seed && random)
+		memcpy(&kaslr_seed, seeds, sizeof(kaslr_seed));
 	fdt_prop_u64(fdt, "kaslr-seed", kaslr_seed);
-	if (getrandom(rng_seed, sizeof(rng_seed), 0) == sizeof(rng_seed))
-		fdt_prop(fdt, "rng-seed", rng_seed, sizeof(rng_seed));
+	if (random)
+		fdt_prop(fdt, "rng-seed", seeds + sizeof(kaslr_seed),
+			 RNG_SEED_SIZE);
 	if (machine->initrd.size) {
 		fdt_prop_u64(fdt, "linux,initrd-start", machine->initrd.base);
 		fdt_prop_u64(fdt, "linux,initrd-end",
@@ -210,17 +211,6 @@ static int dump(const char *path, const void *blob, size_t size)
 	return ret;
 }
 
-static int write_to_ram(struct machine *machine, const void *blob, size_t size)
-{
-	u64 base = machine->dtb.base;
-	int ret;
-
-	ram_use_small_pages(machine, base, size, true);
-	ret = gmem_write(&machine->vm.mem, base, blob, size);
-	ram_use_small_pages(machine, base, size, false);
-	return ret;
-}
-
 int machine_write_fdt(struct machine *machine)
 {
 	size_t size = 0;
@@ -237,8 +227,10 @@ int machine_write_fdt(struct machine *machine)
 	}
 	if (!ret && machine->config->dump_dtb && !machine->again)
 		ret = dump(machine->config->dump_dtb, blob, size);
+	ram_use_huge_pages(machine, false);
 	if (!ret)
-		ret = write_to_ram(machine, blob, size);
+		ret = gmem_write(&machine->vm.mem, machine->dtb.base, blob,
+				 size);
 	free(blob);
 	return ret;
 }
