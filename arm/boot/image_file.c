@@ -302,7 +302,7 @@ int image_stream_open(struct boot_file *file, struct image_stream **out)
 	}
 	s->path = file->path;
 	s->what = file->what;
-	s->left = UINT64_MAX;
+	s->left = file->size;
 	s->fd = file->fd;
 	s->file_size = file->size;
 	ret = boot_file_rewind(file);
