@@ -34,6 +34,7 @@ LKVM_LDLIBS := -lfdt -lz -lpthread
 OBJDIR := $(BUILD)/obj
 ifeq ($(SANITIZE),1)
 OBJDIR := $(BUILD)/obj-sanitize
+LKVM_CPPFLAGS += -DLKVM_FREE_AT_EXIT=1
 LKVM_CFLAGS += -fsanitize=address,undefined -fno-omit-frame-pointer
 LKVM_LDFLAGS += -fsanitize=address,undefined
 endif

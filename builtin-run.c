@@ -19,6 +19,11 @@
 #include "lkvm/util/options.h"
 #include "lkvm/util/output.h"
 
+/* Builds that look for leaks free what the kernel would free anyway. */
+#ifndef LKVM_FREE_AT_EXIT
+#define LKVM_FREE_AT_EXIT 0
+#endif
+
 #define NS_PER_SECOND 1000000000ULL
 
 /* For the reader of --stats to take the next bytes. */
@@ -30,6 +35,7 @@ struct run {
 	struct machine *machine;
 	struct vm *vm;
 	struct terminal term;
+	bool has_term;
 	struct evloop_timer timer;
 	bool has_timer;
 	struct evloop_source signals;
@@ -229,31 +235,26 @@ static int with_terminal(struct run *run)
 	if (terminal_init(&run->term, &run->vm->loop, STDIN_FILENO,
 			  STDOUT_FILENO, &run->vm->stopping, quit))
 		return status;
+	run->has_term = true;
+	/* Without a terminal nobody is there to press a key. */
+	if (!run->term.is_tty)
+		run->config.boot.has_wait = true;
 	if (!machine_build(run->machine, serial) && !open_stats(run)) {
 		if (machine_has_power_key(run->machine))
 			run->term.power = press_power;
 		if (!add_sources(run) && !terminal_start(&run->term))
 			status = run_guest(run);
 	}
-	terminal_destroy(&run->term);
+	terminal_stop(&run->term);
 	if (run->stats > STDERR_FILENO)
 		close(run->stats);
 	return status;
 }
 
-static int run_config(struct run *run)
+static void free_all(struct run *run)
 {
-	int status;
-
-	ignore_signals();
-	/* Without a terminal nobody is there to press a key. */
-	if (!isatty(STDIN_FILENO))
-		run->config.boot.has_wait = true;
-	if (machine_create(&run->config, &run->machine))
-		return EXIT_STATUS_SETUP;
-	run->vm = machine_vm(run->machine);
-	run->signals.fd = -1;
-	status = with_terminal(run);
+	if (run->has_term)
+		terminal_destroy(&run->term);
 	if (run->has_timer)
 		evloop_timer_destroy(&run->vm->loop, &run->timer);
 	if (run->signals.fd >= 0) {
@@ -261,6 +262,23 @@ static int run_config(struct run *run)
 		close(run->signals.fd);
 	}
 	machine_destroy(run->machine);
+}
+
+static int run_config(struct run *run)
+{
+	int status;
+
+	ignore_signals();
+	if (machine_create(&run->config, &run->machine))
+		return EXIT_STATUS_SETUP;
+	run->vm = machine_vm(run->machine);
+	run->signals.fd = -1;
+	status = with_terminal(run);
+	/* The process ends now. */
+	if (LKVM_FREE_AT_EXIT)
+		free_all(run);
+	else
+		machine_close(run->machine);
 	return status;
 }
 

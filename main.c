@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Finds the subcommand, nothing else. */
 #include <fcntl.h>
+#include <poll.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -8,6 +9,7 @@
 #include "builtin.h"
 #include "lkvm/exit_status.h"
 #include "lkvm/util/log.h"
+#include "lkvm/util/util.h"
 
 static const char *command_name(const char *arg)
 {
@@ -24,8 +26,17 @@ static const char *command_name(const char *arg)
  */
 static void open_standard_fds(void)
 {
+	struct pollfd fds[] = { { .fd = STDIN_FILENO },
+				{ .fd = STDOUT_FILENO },
+				{ .fd = STDERR_FILENO } };
+	int closed = 0;
 	int fd;
 
+	poll(fds, ARRAY_SIZE(fds), 0);
+	for (size_t i = 0; i < ARRAY_SIZE(fds); i++)
+		closed |= fds[i].revents & POLLNVAL;
+	if (!closed)
+		return;
 	do {
 		fd = open("/dev/null", O_RDWR);
 	} while (fd >= 0 && fd <= STDERR_FILENO);

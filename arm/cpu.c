@@ -282,21 +282,18 @@ int cpu_set_x(struct vcpu *vcpu, unsigned int n, u64 value)
 	return ret;
 }
 
-/* Linux booting.rst (arm64) and booting (arm): x0, or r2, is the tree. */
+/*
+ * Linux booting.rst (arm64) and booting (arm): x0, or r2, is the tree. All
+ * others are 0 since KVM_ARM_VCPU_INIT.
+ */
 static int set_boot_regs(struct machine *machine, struct vcpu *vcpu)
 {
 	bool aarch32 = machine->features.aarch32;
-	int ret = cpu_set_reg(vcpu, CORE_REG(regs.regs[0]),
-			      aarch32 ? 0 : machine->dtb.base);
+	int ret = cpu_set_reg(vcpu, CORE_REG_X(aarch32 ? 2 : 0),
+			      machine->dtb.base);
 
-	if (!ret)
-		ret = cpu_set_reg(vcpu, CORE_REG(regs.regs[1]),
-				  aarch32 ? UINT32_MAX : 0);
-	if (!ret)
-		ret = cpu_set_reg(vcpu, CORE_REG(regs.regs[2]),
-				  aarch32 ? machine->dtb.base : 0);
-	if (!ret)
-		ret = cpu_set_reg(vcpu, CORE_REG(regs.regs[3]), 0);
+	if (!ret && aarch32)
+		ret = cpu_set_reg(vcpu, CORE_REG_X(1), UINT32_MAX);
 	if (!ret)
 		ret = cpu_set_reg(vcpu, CORE_REG(regs.pc), machine->entry);
 	return ret;

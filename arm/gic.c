@@ -41,57 +41,75 @@ static bool offered(struct machine *machine, enum irqchip irqchip)
 			      KVM_CREATE_DEVICE_TEST);
 }
 
+static const enum irqchip best_first[] = { IRQCHIP_GICV3_ITS, IRQCHIP_GICV3,
+					   IRQCHIP_GICV2M };
+
 static enum irqchip best(struct machine *machine)
 {
-	static const enum irqchip order[] = { IRQCHIP_GICV3_ITS, IRQCHIP_GICV3,
-					      IRQCHIP_GICV2M };
-
-	for (size_t i = 0; i < ARRAY_SIZE(order); i++)
-		if (offered(machine, order[i]))
-			return order[i];
+	for (size_t i = 0; i < ARRAY_SIZE(best_first); i++)
+		if (offered(machine, best_first[i]))
+			return best_first[i];
 	return IRQCHIP_AUTO;
 }
 
-static int choose(struct machine *machine)
+/* Both or none; -ENODEV if KVM has no such thing. */
+static int create(struct machine *machine, enum irqchip irqchip)
 {
-	enum irqchip wanted = machine->config->irqchip;
+	bool v3 = irqchip == IRQCHIP_GICV3 || irqchip == IRQCHIP_GICV3_ITS;
+	int ret;
 
-	machine->irqchip = wanted ? wanted : best(machine);
-	if (!machine->irqchip) {
+	machine->irqchip = irqchip;
+	if (machine->gic_fd < 0) {
+		ret = create_device(machine,
+				    v3 ? KVM_DEV_TYPE_ARM_VGIC_V3
+				       : KVM_DEV_TYPE_ARM_VGIC_V2,
+				    0);
+		if (ret < 0)
+			return ret;
+		machine->gic_fd = ret;
+	}
+	if (irqchip != IRQCHIP_GICV3_ITS)
+		return 0;
+	ret = create_device(machine, KVM_DEV_TYPE_ARM_VGIC_ITS, 0);
+	machine->its_fd = MAX(ret, -1);
+	return MIN(ret, 0);
+}
+
+static int create_best(struct machine *machine)
+{
+	int ret = -ENODEV;
+
+	/* A GICv3 that is there stays if there is no ITS to go with it. */
+	for (size_t i = 0; ret == -ENODEV && i < ARRAY_SIZE(best_first); i++)
+		ret = create(machine, best_first[i]);
+	if (ret == -ENODEV)
 		pr_fatal("this host's KVM offers no GIC for guests");
-		return -ENOTSUP;
-	}
-	if (wanted && !offered(machine, wanted)) {
-		enum irqchip other = best(machine);
+	return ret;
+}
 
-		pr_fatal("--irqchip %s: this host's KVM does not offer it%s%s",
-			 irqchip_names[wanted], other ? "; it has " : "",
-			 other ? irqchip_names[other] : "");
-		return -ENOTSUP;
-	}
-	return 0;
+static int create_wanted(struct machine *machine, enum irqchip wanted)
+{
+	int ret = create(machine, wanted);
+	enum irqchip other;
+
+	if (ret != -ENODEV)
+		return ret;
+	other = best(machine);
+	pr_fatal("--irqchip %s: this host's KVM does not offer it%s%s",
+		 irqchip_names[wanted], other ? "; it has " : "",
+		 other ? irqchip_names[other] : "");
+	return ret;
 }
 
 int gic_create(struct machine *machine)
 {
-	int ret = choose(machine);
+	enum irqchip wanted = machine->config->irqchip;
+	int ret = wanted ? create_wanted(machine, wanted)
+			 : create_best(machine);
 
-	if (ret)
-		return ret;
-	machine->gic_fd = create_device(machine,
-					gic_is_v3(machine)
-						? KVM_DEV_TYPE_ARM_VGIC_V3
-						: KVM_DEV_TYPE_ARM_VGIC_V2,
-					0);
-	if (machine->gic_fd >= 0 && machine->irqchip == IRQCHIP_GICV3_ITS)
-		machine->its_fd =
-			create_device(machine, KVM_DEV_TYPE_ARM_VGIC_ITS, 0);
-	if (machine->gic_fd >= 0 &&
-	    (machine->irqchip != IRQCHIP_GICV3_ITS || machine->its_fd >= 0))
-		return 0;
-	ret = machine->gic_fd < 0 ? machine->gic_fd : machine->its_fd;
-	pr_fatal("Unable to create the %s: %s", irqchip_names[machine->irqchip],
-		 strerror(-ret));
+	if (ret && ret != -ENODEV)
+		pr_fatal("Unable to create the %s: %s",
+			 irqchip_names[machine->irqchip], strerror(-ret));
 	return ret;
 }
 

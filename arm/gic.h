@@ -32,11 +32,9 @@ void gic_fdt_node(struct machine *machine, struct fdt_writer *fdt);
 struct acpi_gic gic_acpi(const struct machine *machine);
 
 /*
- * gic_reset.c: keeps what the GIC's registers are at power-on, which is now,
- * and makes them so again. The latter comes after the vCPUs and the devices
- * have been reset; 0, or -errno after a message.
+ * gic_reset.c: the GIC's registers as they are at power-on. After the vCPUs and
+ * the devices have been reset; 0, or -errno after a message.
  */
-void gic_keep_power_on(struct machine *machine);
 int gic_reset(struct machine *machine);
 
 /* The flags cell of a PPI: trigger, and for GICv2 the mask of CPUs. */

@@ -129,7 +129,7 @@ static unsigned int clamp_vcpus(struct machine *machine, unsigned int wanted)
 {
 	unsigned int max =
 		MIN(vm_max_vcpus(&machine->vm), gic_max_vcpus(machine));
-	unsigned int recommended = vm_recommended_vcpus(&machine->vm);
+	unsigned int recommended;
 
 	if (wanted > max) {
 		pr_info("%u vCPUs are too many for this KVM or machine, the "
@@ -137,6 +137,9 @@ static unsigned int clamp_vcpus(struct machine *machine, unsigned int wanted)
 			wanted, max);
 		return max;
 	}
+	if (!log_enabled(LOG_LEVEL_DEBUG))
+		return wanted;
+	recommended = vm_recommended_vcpus(&machine->vm);
 	if (wanted > recommended)
 		pr_debug("%u vCPUs are more than the %u that KVM recommends",
 			 wanted, recommended);
@@ -162,10 +165,12 @@ static int check_affinity(const struct vm_config *config)
 
 static unsigned int wanted_vcpus(const struct vm_config *config)
 {
-	long online = sysconf(_SC_NPROCESSORS_ONLN);
+	long online;
 
 	if (config->cpu.nr)
 		return config->cpu.nr;
+	/* A file of sysfs is read for it. */
+	online = sysconf(_SC_NPROCESSORS_ONLN);
 	return online > 0 ? (unsigned int)online : 1;
 }
 
@@ -196,8 +201,6 @@ static int create(struct machine *machine)
 		ret = cpu_init_all(machine);
 	if (!ret)
 		ret = gic_init(machine);
-	if (!ret)
-		gic_keep_power_on(machine);
 	for (unsigned int i = 0; !ret && i < machine->vm.nr_vcpus; i++)
 		ret = pmu_init_vcpu(machine, machine->vm.vcpus[i]);
 	return ret;
@@ -262,6 +265,11 @@ int machine_build(struct machine *machine,
 	if (!ret)
 		ret = boot_prepare(machine);
 	return ret ? ret : boot_fill_fw_cfg(machine);
+}
+
+void machine_close(struct machine *machine)
+{
+	device_destroy_all(&machine->vm.devices);
 }
 
 void machine_destroy(struct machine *machine)

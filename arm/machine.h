@@ -91,12 +91,19 @@ enum boot_from {
 	BOOT_FLASH,	   /* in the first bank, which it executes in place */
 };
 
+/* What the kernel was asked to make RAM of. */
+enum ram_pages {
+	RAM_PAGES_DEFAULT,
+	RAM_PAGES_SMALL,
+	RAM_PAGES_HUGE,
+};
+
 #define GIC_KEPT_BANKS 5
 #define GIC_KEPT_CPU   14
 
 /* What gic_reset.c knows of the GIC at power-on: see there. */
 struct gic_power_on {
-	int error; /* -errno: nothing, because of this */
+	bool known;
 	u32 ctlr;
 	u32 spi[GIC_KEPT_BANKS];
 	u32 private[GIC_KEPT_BANKS];
@@ -114,7 +121,9 @@ struct machine {
 
 	struct addr_range ram;
 	void *ram_hva;
+	void *ram_map; /* what RAM is part of */
 	size_t ram_map_size;
+	enum ram_pages ram_pages;
 	void *pvtime_hva;
 
 	enum boot_from boot;
@@ -163,6 +172,9 @@ struct machine {
 int ram_choose_size(struct machine *machine, unsigned int nr_cpus);
 int ram_create(struct machine *machine);
 int ram_reset(struct machine *machine);
+
+/* ram.c: what RAM that is touched from now on for the first time comes in. */
+void ram_use_huge_pages(struct machine *machine, bool huge);
 void ram_destroy(struct machine *machine);
 
 /* features.c: what the guest's CPUs can do. 0, or -errno after a message. */

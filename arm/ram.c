@@ -85,30 +85,39 @@ int ram_choose_size(struct machine *machine, unsigned int nr_cpus)
 
 /*
  * Anonymous memory, aligned so that huge pages of guest and host fall
- * together. The slack on both sides is given back.
+ * together. The slack on both sides stays without access.
  */
 static int map_anonymous(struct machine *machine)
 {
 	size_t size = machine->ram.size;
-	uintptr_t start, end;
 	void *map = mmap(NULL, size + RAM_ALIGN, PROT_NONE,
 			 MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 
 	if (map == MAP_FAILED)
 		return -errno;
-	start = ALIGN_UP((uintptr_t)map, RAM_ALIGN);
-	end = (uintptr_t)map + size + RAM_ALIGN;
-	if (start > (uintptr_t)map)
-		munmap(map, start - (uintptr_t)map);
-	if (start + size < end)
-		munmap((void *)(start + size), end - (start + size));
-	machine->ram_hva = (void *)start;
-	machine->ram_map_size = size;
+	machine->ram_map = map;
+	machine->ram_map_size = size + RAM_ALIGN;
+	machine->ram_hva = (void *)ALIGN_UP((uintptr_t)map, RAM_ALIGN);
 	if (mprotect(machine->ram_hva, size, PROT_READ | PROT_WRITE) < 0)
 		return -errno;
-	/* Only an optimisation: a kernel without it says EINVAL. */
-	madvise(machine->ram_hva, size, MADV_HUGEPAGE);
 	return 0;
+}
+
+/*
+ * Huge pages are what a guest wants. But where lkvm itself writes a few KiB,
+ * one would be cleared, and on its way to the guest cleaned from the caches,
+ * for nothing; the kernel may still make one of what was written, later.
+ */
+void ram_use_huge_pages(struct machine *machine, bool huge)
+{
+	enum ram_pages pages = huge ? RAM_PAGES_HUGE : RAM_PAGES_SMALL;
+
+	if (machine->config->ram.hugetlbfs || machine->ram_pages == pages)
+		return;
+	machine->ram_pages = pages;
+	/* Only an optimisation: a kernel without it says EINVAL. */
+	madvise(machine->ram_hva, machine->ram.size,
+		huge ? MADV_HUGEPAGE : MADV_NOHUGEPAGE);
 }
 
 static int open_hugetlbfs(const char *dir, u64 *page_size)
@@ -171,8 +180,9 @@ static int map_hugetlbfs(struct machine *machine)
 			 dir, size / SZ_1M, page_size / SZ_1K, strerror(-ret));
 		return ret;
 	}
-	machine->ram_hva = map;
+	machine->ram_map = map;
 	machine->ram_map_size = size;
+	machine->ram_hva = map;
 	return 0;
 }
 
@@ -231,7 +241,7 @@ int ram_reset(struct machine *machine)
 
 	if (machine->config->ram.hugetlbfs && !machine->features.mte)
 		ret = clear_hugetlbfs(machine);
-	else if (madvise(machine->ram_hva, machine->ram_map_size,
+	else if (madvise(machine->ram_map, machine->ram_map_size,
 			 MADV_DONTNEED) < 0)
 		ret = -errno;
 	if (ret)
@@ -241,7 +251,7 @@ int ram_reset(struct machine *machine)
 
 void ram_destroy(struct machine *machine)
 {
-	if (machine->ram_hva)
-		munmap(machine->ram_hva, machine->ram_map_size);
-	machine->ram_hva = NULL;
+	if (machine->ram_map)
+		munmap(machine->ram_map, machine->ram_map_size);
+	machine->ram_map = NULL;
 }

@@ -425,10 +425,15 @@ int terminal_start(struct terminal *term)
 	return ret;
 }
 
-void terminal_destroy(struct terminal *term)
+void terminal_stop(struct terminal *term)
 {
 	if (term->owns_tty)
 		restore_tty();
+}
+
+void terminal_destroy(struct terminal *term)
+{
+	terminal_stop(term);
 	if (term->input_on)
 		evloop_del(term->loop, &term->input);
 	if (term->again.fd >= 0) {

@@ -152,6 +152,21 @@ static void put_time(struct mc146818 *rtc, s64 seconds)
 	rtc->reg[RTC_CENTURY] = to_bcd(year / 100);
 }
 
+/*
+ * 1970, a Thursday: the first access makes it the time of the host, which has
+ * the C library read the time zone's file.
+ */
+static void set_epoch(struct mc146818 *rtc)
+{
+	put(rtc, RTC_WEEKDAY, 5);
+	put(rtc, RTC_DAY, 1);
+	put(rtc, RTC_MONTH, 1);
+	put(rtc, RTC_YEAR, 70);
+	rtc->reg[RTC_CENTURY] = 0x19;
+	rtc->base = 0;
+	memset(rtc->was_read, true, sizeof(rtc->was_read));
+}
+
 /* Brings the time registers up to date, unless SET holds them. */
 static void advance(struct mc146818 *rtc)
 {
@@ -334,8 +349,7 @@ int mc146818_create(const struct mc146818_params *params, struct mmio_bus *bus,
 	rtc->reg[RTC_A] = A_POWER_ON;
 	rtc->reg[RTC_B] = B_24H;
 	rtc->reg[RTC_D] = D_VRT;
-	rtc->base = host_seconds(rtc);
-	put_time(rtc, rtc->base);
+	set_epoch(rtc);
 	ret = mmio_bus_add(bus, &rtc->region);
 	if (ret) {
 		rtc_destroy(&rtc->dev);

@@ -56,21 +56,31 @@ int fdt_writer_init(struct fdt_writer *fdt)
 	fdt->buf = calloc(1, fdt->size);
 	if (!fdt->buf)
 		return -ENOMEM;
-	fdt->err = fdt_create(fdt->buf, (int)fdt->size);
+	/*
+	 * Searching for each name among all earlier ones takes four times as
+	 * long as all else, and saves 300 bytes of 2500.
+	 */
+	fdt->err = fdt_create_with_flags(fdt->buf, (int)fdt->size,
+					 FDT_CREATE_FLAG_NO_NAME_DEDUP);
 	WRITE(fdt, fdt_finish_reservemap(fdt->buf));
 	fdt_node_begin(fdt, "");
 	return 0;
+}
+
+static void end_node(struct fdt_writer *fdt)
+{
+	WRITE(fdt, fdt_end_node(fdt->buf));
+	fdt->depth--;
 }
 
 int fdt_writer_finish(struct fdt_writer *fdt, void **blob, size_t *size)
 {
 	int err;
 
-	fdt_node_end(fdt);
+	end_node(fdt);
+	if (!fdt->err && fdt->depth)
+		fdt->err = -FDT_ERR_BADSTRUCTURE;
 	WRITE(fdt, fdt_finish(fdt->buf));
-	/* libfdt does not count the nodes that are opened and closed. */
-	if (!fdt->err)
-		fdt->err = fdt_check_full(fdt->buf, fdt->size);
 	err = fdt->err;
 	if (err) {
 		pr_err("Unable to build the device tree: %s",
@@ -88,6 +98,7 @@ int fdt_writer_finish(struct fdt_writer *fdt, void **blob, size_t *size)
 void fdt_node_begin(struct fdt_writer *fdt, const char *name)
 {
 	WRITE(fdt, fdt_begin_node(fdt->buf, name));
+	fdt->depth++;
 }
 
 void fdt_node_begin_unit(struct fdt_writer *fdt, const char *name, u64 unit)
@@ -98,9 +109,12 @@ void fdt_node_begin_unit(struct fdt_writer *fdt, const char *name, u64 unit)
 	fdt_node_begin(fdt, full);
 }
 
+/* libfdt does not count nodes; the root's end is fdt_writer_finish()'s. */
 void fdt_node_end(struct fdt_writer *fdt)
 {
-	WRITE(fdt, fdt_end_node(fdt->buf));
+	if (!fdt->err && fdt->depth <= 1)
+		fdt->err = -FDT_ERR_BADSTRUCTURE;
+	end_node(fdt);
 }
 
 void fdt_prop(struct fdt_writer *fdt, const char *name, const void *data,

@@ -17,7 +17,6 @@ void vm_destroy(struct vm *vm)
 	vcpus_destroy(vm);
 	mmio_bus_destroy(&vm->bus);
 	evloop_destroy(&vm->loop);
-	pthread_mutex_destroy(&vm->start_lock);
 	pthread_mutex_destroy(&vm->pauser_lock);
 	pthread_mutex_destroy(&vm->pause_lock);
 	pthread_cond_destroy(&vm->pause_changed);

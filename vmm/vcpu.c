@@ -67,9 +67,6 @@ static void *vcpu_thread(void *arg)
 	snprintf(name, sizeof(name), "kvm-vcpu-%u", vcpu->id);
 	pthread_setname_np(pthread_self(), name);
 	vcpu_set_this(vcpu);
-	/* Waits until vcpus_start() has created every thread. */
-	pthread_mutex_lock(&vcpu->vm->start_lock);
-	pthread_mutex_unlock(&vcpu->vm->start_lock);
 	while (!should_stop(vcpu))
 		run_once(vcpu);
 	/* Completes what is pending, such as an MMIO read. */
@@ -99,7 +96,7 @@ static int start_thread(struct vcpu *vcpu)
 {
 	const cpu_set_t *affinity = vcpu->vm->affinity;
 	pthread_attr_t attr;
-	sigset_t mask, old;
+	sigset_t mask;
 	int ret;
 
 	/* Left there by the last thread of this vCPU, if there was one. */
@@ -107,23 +104,26 @@ static int start_thread(struct vcpu *vcpu)
 	vcpu_sigmask(&mask);
 	pthread_attr_init(&attr);
 	pthread_attr_setstacksize(&attr, STACK_SIZE);
+	pthread_attr_setsigmask_np(&attr, &mask);
 	if (affinity)
 		pthread_attr_setaffinity_np(&attr, sizeof(*affinity), affinity);
-	pthread_sigmask(SIG_SETMASK, &mask, &old);
 	ret = pthread_create(&vcpu->thread, &attr, vcpu_thread, vcpu);
-	pthread_sigmask(SIG_SETMASK, &old, NULL);
 	pthread_attr_destroy(&attr);
 	vcpu->started = !ret;
 	return -ret;
 }
 
+/*
+ * vCPU 0 comes last: it is the one that runs, the others wait in the kernel
+ * until the guest switches them on. So all threads are there, or none runs
+ * guest code.
+ */
 int vcpus_start(struct vm *vm)
 {
 	int ret = 0;
 
 	vcpu_kick_install();
-	pthread_mutex_lock(&vm->start_lock);
-	for (unsigned int i = 0; i < vm->nr_vcpus && !ret; i++)
+	for (unsigned int i = vm->nr_vcpus; i-- > 0 && !ret;)
 		ret = start_thread(vm->vcpus[i]);
 	if (ret) {
 		pr_fatal("Unable to start a vCPU thread%s: %s",
@@ -131,29 +131,28 @@ int vcpus_start(struct vm *vm)
 			 strerror(-ret));
 		atomic_store(&vm->stopping, true);
 	}
-	pthread_mutex_unlock(&vm->start_lock);
 	return ret;
 }
 
 /*
  * A kick cannot be missed by KVM_RUN, but it can by a system call that a
  * device model is just about to enter, such as a write to a full pipe: hence
- * it is repeated.
+ * it is repeated. The first was vcpus_stop()'s.
  */
 static void join(struct vcpu *vcpu)
 {
 	struct timespec until;
-	int ret;
 
-	do {
-		vcpu_kick(vcpu);
+	for (;;) {
 		clock_gettime(CLOCK_MONOTONIC, &until);
 		until.tv_nsec += KICK_REPEAT_NS;
 		until.tv_sec += until.tv_nsec / 1000000000;
 		until.tv_nsec %= 1000000000;
-		ret = pthread_clockjoin_np(vcpu->thread, NULL, CLOCK_MONOTONIC,
-					   &until);
-	} while (ret == ETIMEDOUT);
+		if (pthread_clockjoin_np(vcpu->thread, NULL, CLOCK_MONOTONIC,
+					 &until) != ETIMEDOUT)
+			break;
+		vcpu_kick(vcpu);
+	}
 	vcpu->started = false;
 }
 

@@ -93,7 +93,6 @@ int vm_open(struct vm *vm, const char *dev)
 	memslots_init(&vm->slots);
 	mmio_bus_init(&vm->bus);
 	device_list_init(&vm->devices);
-	pthread_mutex_init(&vm->start_lock, NULL);
 	pthread_mutex_init(&vm->pauser_lock, NULL);
 	pthread_mutex_init(&vm->pause_lock, NULL);
 	pthread_cond_init(&vm->pause_changed, NULL);

@@ -29,6 +29,9 @@
 /* Left free behind a kernel that does not say how much it needs. */
 #define UNKNOWN_KERNEL_ROOM (64 * SZ_1M)
 
+/* Bare-metal programs, for which clearing a huge page takes too long. */
+#define SMALL_KERNEL (128 * SZ_1K)
+
 static u8 *ram_ptr(struct machine *machine, u64 gpa)
 {
 	return (u8 *)machine->ram_hva + (gpa - machine->ram.base);
@@ -84,6 +87,7 @@ static int load_initrd(struct machine *machine, u64 low)
 		   : 0;
 	if (ret)
 		return ret;
+	ram_use_huge_pages(machine, true);
 	low = ALIGN_UP(low, SZ_64K);
 	if (low >= end || inner + file->size > end - low) {
 		low = machine->dtb.base + machine->dtb.size;
@@ -145,6 +149,7 @@ static int load_kernel(struct machine *machine)
 	if (img.kind != IMAGE_FLAT)
 		boot_check_cmdline(machine);
 	known = img.image_size && img.kind == IMAGE_ARM64;
+	ram_use_huge_pages(machine, file->size > SMALL_KERNEL);
 	ret = image_load(&img, machine->ram_hva,
 			 machine->dtb.base - machine->ram.base, &loaded);
 	if (ret)
@@ -173,6 +178,7 @@ static int load_firmware(struct machine *machine)
 			 base, machine->ram.base, ram_end(machine) - 1);
 		return -EINVAL;
 	}
+	ram_use_huge_pages(machine, true);
 	room = ram_end(machine) - base;
 	ret = boot_file_open(&machine->firmware, config->boot.firmware,
 			     "firmware", machine->ram.size);
@@ -299,6 +305,7 @@ int boot_prepare(struct machine *machine)
 
 	if (!ret)
 		ret = machine_write_fdt(machine);
+	ram_use_huge_pages(machine, true);
 	if (!ret)
 		ret = cpu_set_boot_state(machine);
 	return ret;

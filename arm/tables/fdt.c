@@ -36,17 +36,18 @@
 static void chosen_node(struct machine *machine, struct fdt_writer *fdt)
 {
 	u64 kaslr_seed = machine->config->boot.kaslr_seed;
-	u8 rng_seed[RNG_SEED_SIZE];
+	u8 seeds[sizeof(kaslr_seed) + RNG_SEED_SIZE];
+	bool random = getrandom(seeds, sizeof(seeds), 0) == sizeof(seeds);
 
 	fdt_node_begin(fdt, "chosen");
 	fdt_prop_string(fdt, "bootargs", machine->cmdline);
 	/* Without entropy no seed at all is better than a guessable one. */
-	if (!machine->config->boot.has_kaslr_seed &&
-	    getrandom(&kaslr_seed, sizeof(kaslr_seed), 0) != sizeof(kaslr_seed))
-		kaslr_seed = 0;
+	if (!machine->config->boot.has_kaslr_seed && random)
+		memcpy(&kaslr_seed, seeds, sizeof(kaslr_seed));
 	fdt_prop_u64(fdt, "kaslr-seed", kaslr_seed);
-	if (getrandom(rng_seed, sizeof(rng_seed), 0) == sizeof(rng_seed))
-		fdt_prop(fdt, "rng-seed", rng_seed, sizeof(rng_seed));
+	if (random)
+		fdt_prop(fdt, "rng-seed", seeds + sizeof(kaslr_seed),
+			 RNG_SEED_SIZE);
 	if (machine->initrd.size) {
 		fdt_prop_u64(fdt, "linux,initrd-start", machine->initrd.base);
 		fdt_prop_u64(fdt, "linux,initrd-end",
@@ -227,6 +228,7 @@ int machine_write_fdt(struct machine *machine)
 	}
 	if (!ret && machine->config->debug.dump_dtb && !machine->again)
 		ret = dump(machine->config->debug.dump_dtb, blob, size);
+	ram_use_huge_pages(machine, false);
 	if (!ret)
 		ret = gmem_write(&machine->vm.mem, machine->dtb.base, blob,
 				 size);

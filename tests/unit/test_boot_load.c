@@ -45,6 +45,12 @@ int flash_store_check(const struct flash_config *config)
 	return t.looked_at == 2 ? t.flash : 0;
 }
 
+void ram_use_huge_pages(struct machine *machine, bool use)
+{
+	assert_ptr_equal(machine, &t.machine);
+	(void)use;
+}
+
 int fw_cfg_check_user_file(const struct fw_cfg_config *config)
 {
 	assert_ptr_equal(config, &t.fw_cfg);

@@ -280,6 +280,23 @@ static void one_end_too_many(void **state)
 	expect_failure(t, -EINVAL);
 }
 
+static void one_end_missing(void **state)
+{
+	struct tree *t = *state;
+
+	fdt_node_begin(&t->fdt, "open");
+	expect_failure(t, -EINVAL);
+}
+
+static void second_root(void **state)
+{
+	struct tree *t = *state;
+
+	fdt_node_end(&t->fdt);
+	fdt_node_begin(&t->fdt, "second");
+	expect_failure(t, -EINVAL);
+}
+
 static void property_after_a_node(void **state)
 {
 	struct tree *t = *state;
@@ -338,6 +355,8 @@ int main(void)
 		TREE_TEST(too_large),
 		TREE_TEST(too_many_pairs),
 		TREE_TEST(one_end_too_many),
+		TREE_TEST(one_end_missing),
+		TREE_TEST(second_root),
 		TREE_TEST(property_after_a_node),
 		TREE_TEST(out_of_memory),
 	};

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* SOURCES: hw/mc146818.c vmm/mmio.c vmm/fdt.c util/log.c util/output.c */
+/* WRAP: gmtime_r */
 /* MC146818: formats, consistent sets of reads, setting, what drivers do. */
 #include <errno.h>
 #include <setjmp.h>
@@ -54,6 +55,18 @@ static int fake_gettime(clockid_t id, struct timespec *ts)
 		*ts = (struct timespec) { .tv_sec = host_ms / 1000,
 					  .tv_nsec = host_ms % 1000 * 1000000 };
 	return 0;
+}
+
+/* The C library reads the time zone's file for it. */
+static unsigned int conversions;
+
+struct tm *__real_gmtime_r(const time_t *time, struct tm *tm);
+struct tm *__wrap_gmtime_r(const time_t *time, struct tm *tm);
+
+struct tm *__wrap_gmtime_r(const time_t *time, struct tm *tm)
+{
+	conversions++;
+	return __real_gmtime_r(time, tm);
 }
 
 static void pass(s64 seconds)
@@ -465,9 +478,14 @@ static void creation(void **state)
 	assert_int_equal(mc146818_create(&params, &c->bus, &rtc), -EEXIST);
 	/* Without a clock of the caller's it is the host's. */
 	params.base += 0x1000;
-	clock_gettime(CLOCK_REALTIME, &before);
+	conversions = 0;
 	assert_int_equal(mc146818_create(&params, &c->bus, &rtc), 0);
+	/* A guest that has no use for the time is started without. */
+	assert_int_equal(conversions, 0);
+	clock_gettime(CLOCK_REALTIME, &before);
+	mmio_bus_read(&c->bus, params.base + 1, 1);
 	clock_gettime(CLOCK_REALTIME, &after);
+	assert_int_equal(conversions, 1);
 	assert_in_range(rtc->base, before.tv_sec, after.tv_sec);
 	rtc->dev.ops->destroy(&rtc->dev);
 }

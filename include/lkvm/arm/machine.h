@@ -50,6 +50,12 @@ void machine_press_power(struct machine *machine);
  */
 int machine_write_stats(struct machine *machine, FILE *out);
 
+/*
+ * Destroys the devices, which closes their files, last one first. All else is
+ * left to the kernel: the process has to end next.
+ */
+void machine_close(struct machine *machine);
+
 /* Frees everything. NULL is allowed. */
 void machine_destroy(struct machine *machine);
 

@@ -57,7 +57,10 @@ int terminal_init(struct terminal *term, struct evloop *loop, int in_fd,
  */
 int terminal_start(struct terminal *term);
 
-/* Restores a terminal's settings and stops using both descriptors. */
+/* Restores a terminal's settings. */
+void terminal_stop(struct terminal *term);
+
+/* The same, and stops using both descriptors. */
 void terminal_destroy(struct terminal *term);
 
 #endif

@@ -21,7 +21,8 @@ enum fdt_phandle {
 struct fdt_writer {
 	void *buf;
 	size_t size;
-	int err; /* a negative FDT_ERR_* of libfdt, or 0 */
+	int depth; /* of the open node; 0: none is */
+	int err;   /* a negative FDT_ERR_* of libfdt, or 0 */
 };
 
 /* Starts a tree: its root node is open. Returns 0 or -ENOMEM. */

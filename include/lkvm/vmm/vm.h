@@ -115,7 +115,6 @@ struct vm {
 	size_t vcpu_map_size;
 	struct vcpu **vcpus;
 	unsigned int nr_vcpus;
-	pthread_mutex_t start_lock; /* held until all vCPU threads exist */
 	/* See vm_pause(). */
 	pthread_mutex_t pauser_lock, pause_lock;
 	pthread_cond_t pause_changed;

@@ -15,7 +15,7 @@
 
 /* Enough to tell all formats apart: PE headers lie in the first kilobyte. */
 #define IMAGE_HEAD_SIZE SZ_4K
-#define IMAGE_BUF_SIZE	(256 * SZ_1K)
+#define IMAGE_BUF_SIZE	SZ_4K
 
 /*
  * A kernel file, taken out of what it is wrapped in: nothing, gzip, zstd, or
@@ -24,7 +24,7 @@
 struct image_stream {
 	const char *path;
 	const char *what;
-	u64 file_size; /* of a regular file, else 0 */
+	u64 file_size;
 	bool zboot;
 	const char *compression;  /* "gzip" or "zstd"; NULL: none */
 	size_t head_len;	  /* up to IMAGE_HEAD_SIZE, at least 1 */
