@@ -147,6 +147,7 @@ static int add_bank(struct machine *machine, unsigned int n,
 		.plain_memory = is_plain_memory(machine, n),
 		.ring = ring_for(machine, n),
 		.loop = &machine->vm.loop,
+		.worker = &machine->vm.worker,
 		.end_run = end_run,
 		.opaque = &machine->vm,
 	};

@@ -16,6 +16,7 @@ void vm_destroy(struct vm *vm)
 	device_destroy_all(&vm->devices);
 	vcpus_destroy(vm);
 	mmio_bus_destroy(&vm->bus);
+	worker_destroy(&vm->worker);
 	evloop_destroy(&vm->loop);
 	pthread_mutex_destroy(&vm->pauser_lock);
 	pthread_mutex_destroy(&vm->pause_lock);

@@ -67,12 +67,12 @@ int __wrap_fdatasync(int fd)
 {
 	struct cfi_flash *bank = bank_of_fd(fd);
 
-	if (bank)
+	if (fake.idle_sync && !pthread_equal(pthread_self(), fake.main))
+		fake.idle_sync();
+	else if (bank)
 		assert_int_equal(pthread_mutex_trylock(bank->lock), EBUSY);
 	fake.nr_syncs++;
 	note('s');
-	if (fake.idle)
-		evloop_stop(&vm.loop);
 	if (!fake.fdatasync)
 		return 0;
 	errno = fake.fdatasync;
@@ -224,8 +224,11 @@ int make_bank(const char *options)
 		params.ring = &vm.ring;
 	}
 	params.code = params.plain_memory = fake.plain;
-	if (fake.idle)
+	if (fake.idle_sync) {
+		fake.main = pthread_self();
 		params.loop = &vm.loop;
+		params.worker = &vm.worker;
+	}
 	ret = cfi_flash_create(&vm.slots, &bus, &params, &made);
 	flash = made;
 	if (ret)

@@ -24,7 +24,12 @@ extern struct fakes {
 	 */
 	bool coalesce;
 	bool plain; /* it has code, and is plain memory */
-	bool idle;  /* and a timer in vm.loop, which a sync ends */
+	/*
+	 * The next bank has a timer in vm.loop, and vm.worker, which calls this
+	 * in a sync, without the bank's lock.
+	 */
+	void (*idle_sync)(void);
+	pthread_t main;
 	void (*late)(void);
 	int zone; /* errno of registering one */
 	unsigned int nr_zones, nr_pauses;

@@ -17,6 +17,7 @@
 #include "lkvm/vmm/memslot.h"
 #include "lkvm/vmm/mmio.h"
 #include "lkvm/vmm/mmio_ring.h"
+#include "lkvm/vmm/worker.h"
 
 /*
  * Why a run ended. The first reason that is given counts, but a reset that does
@@ -111,6 +112,7 @@ struct vm {
 	struct mmio_ring ring;
 	struct device_list devices;
 	struct evloop loop;
+	struct worker worker; /* for what would hold the loop up */
 	const cpu_set_t *affinity; /* of the vCPU threads, or NULL; not owned */
 	size_t vcpu_map_size;
 	struct vcpu **vcpus;
