@@ -219,8 +219,9 @@ $(KVM_TEST): tests/kvm/test_kvm.c $(filter-out $(OBJDIR)/main.o \
 	-o $@ $^ $(LKVM_LDLIBS)
 
 # The A64 interpreter against the CPU, for the guest arch as well.
-$(A64_TEST): tests/kvm/test_a64.c tests/kvm/a64_words.c \
-		$(filter $(OBJDIR)/arm/a64/%,$(OBJS)) $(OBJDIR)/vmm/gmem.o tests/kvm/a64_words.h
+$(A64_TEST): tests/kvm/test_a64.c $(OBJDIR)/arm/selftest/a64_compare.o \
+		$(OBJDIR)/arm/selftest/a64_words.o $(OBJDIR)/vmm/gmem.o \
+		$(filter $(OBJDIR)/arm/a64/%,$(OBJS)) arm/selftest/a64_compare.h
 	$(call say,CC,$@)
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(LKVM_CPPFLAGS) $(LKVM_CFLAGS) $(CFLAGS) $(LKVM_LDFLAGS) \

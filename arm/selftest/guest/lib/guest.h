@@ -11,16 +11,7 @@
 #ifndef GUEST_H
 #define GUEST_H
 
-#include <stdbool.h>
-#include <stddef.h>
-#include <stdint.h>
-
-typedef uint8_t u8;
-typedef uint16_t u16;
-typedef uint32_t u32;
-typedef uint64_t u64;
-
-#define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
+#include "lkvm/util/util.h"
 
 #define UART_BASE(n) (0x01000000UL + (n)*0x1000UL)
 #define RTC_BASE     0x01010000UL
