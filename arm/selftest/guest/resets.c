@@ -50,15 +50,6 @@ static u64 read_timers(void)
 	return (virt | phys) & 3;
 }
 
-static u32 count_starts(void)
-{
-	u32 n = 0;
-
-	while (flash_read(&flash, STARTS_AT + 4 * n) != ~0U)
-		n++;
-	return n;
-}
-
 static u64 ram_word(u32 n)
 {
 	return ram_base() + ram_words[n];
@@ -284,7 +275,7 @@ void test_resets(void)
 	flash_word = read32((on_virt() ? 0 : KVMTOOL_FLASH) + DIGEST_AT + 4);
 	if (!flash_find(&flash, 0) || !gic_find(&gic))
 		return;
-	start = count_starts();
+	start = flash_count_words(&flash, STARTS_AT);
 	check_all(start);
 	if (wait && (start == wait || start == resets))
 		wait_for_byte();

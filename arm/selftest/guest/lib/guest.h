@@ -47,6 +47,12 @@ bool check(bool good, const char *fmt, ...)
 bool check_eq(u64 got, u64 want, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
 
+/* Something for the result, beside the checks: a line `note FMT`. */
+void note(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+
+/* Prints a dot: who waits for the program sees that it goes on. */
+void alive(void);
+
 /* True while no check has failed. */
 bool checks_good(void);
 
