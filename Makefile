@@ -46,7 +46,7 @@ endif
 
 ROOMS := control sandbox arm hw virtio pci disk net chardev vmm config efi util
 SRCS := $(wildcard *.c $(ROOMS:%=%/*.c) $(ROOMS:%=%/*/*.c))
-OBJS := $(SRCS:%.c=$(OBJDIR)/%.o)
+OBJS := $(SRCS:%.c=$(OBJDIR)/%.o) $(OBJDIR)/arm/selftest/image.o
 ifeq ($(SANITIZE),1)
 LKVM := $(BUILD)/lkvm-sanitize
 else
@@ -118,6 +118,36 @@ $(OBJDIR)/%.o: %.c | $(DEPS)
 	-MMD -MP -c -o $@ $<
 
 -include $(OBJS:.o=.d)
+
+# ---- The guest of `lkvm selftest` ------------------------------------------
+
+# One flat program, without sanitizers, that is part of lkvm.
+TOP :=
+GUEST_CC := $(CC)
+include arm/selftest/guest/guest.mk
+GUEST_OBJDIR := $(BUILD)/obj-guest
+GUEST_SRCS := $(wildcard arm/selftest/guest/*.[cS] arm/selftest/guest/lib/*.[cS]) \
+	arm/selftest/a64_words.c
+GUEST_OBJS := $(addsuffix .o,$(GUEST_SRCS:%=$(GUEST_OBJDIR)/%))
+SELFTEST_IMAGE := $(GUEST_OBJDIR)/selftest.bin
+
+$(GUEST_OBJDIR)/%.o: % arm/selftest/guest/guest.mk | $(DEPS)
+	$(call say,GUESTCC,$<)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(GUEST_CC) $(GUEST_CFLAGS) -MMD -MP -c -o $@ $<
+
+$(SELFTEST_IMAGE): $(GUEST_OBJS) arm/selftest/guest/lib/guest.lds
+	$(call say,GUESTLD,$@)
+	$(Q)$(GUEST_CC) $(GUEST_LDFLAGS) -o $(@:.bin=.elf) $(GUEST_OBJS)
+	$(Q)$(CROSS_COMPILE)objcopy -O binary $(@:.bin=.elf) $@
+
+$(OBJDIR)/arm/selftest/image.o: arm/selftest/image.S $(SELFTEST_IMAGE)
+	$(call say,CC,$<)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(LKVM_CPPFLAGS) $(LKVM_CFLAGS) \
+	-DIMAGE='"$(SELFTEST_IMAGE)"' -c -o $@ $<
+
+-include $(GUEST_OBJS:.o=.d)
 
 # ---- Tests -----------------------------------------------------------------
 
@@ -197,6 +227,7 @@ UNIT_DRIVERS := $(BUILD)/unit/chip_driver $(BUILD)/unit/flash_tool \
 KVM_TEST := $(BUILD)/tests/test_kvm
 A64_TEST := $(BUILD)/tests/test_a64
 RECORD := $(BUILD)/tests/lkvm-record
+BROKEN := $(BUILD)/tests/lkvm-broken
 BOOT_TESTS := $(sort $(wildcard tests/boot/*.test))
 # Each scenario boots its host: one continued from a saved state was once seen
 # to lose its timer interrupts.
@@ -213,7 +244,7 @@ check-fuzz: $(FUZZ_BINS)
 check-lint: all
 	$(Q)tests/run tests/lint
 
-check-boot: all guests $(KVM_TEST) $(A64_TEST) $(RECORD)
+check-boot: all guests $(KVM_TEST) $(A64_TEST) $(RECORD) $(BROKEN)
 	$(Q)tests/run --jobs 2 $(BOOT_TESTS)
 
 # Packages and everything that is fetched or built once.
@@ -235,8 +266,9 @@ $(KVM_TEST): tests/kvm/test_kvm.c $(filter-out $(OBJDIR)/main.o \
 	-o $@ $^ $(LKVM_LDLIBS)
 
 # The A64 interpreter against the CPU, for the guest arch as well.
-$(A64_TEST): tests/kvm/test_a64.c tests/kvm/a64_words.c \
-		$(filter $(OBJDIR)/arm/a64/%,$(OBJS)) $(OBJDIR)/vmm/gmem.o tests/kvm/a64_words.h
+$(A64_TEST): tests/kvm/test_a64.c $(OBJDIR)/arm/selftest/a64_compare.o \
+		$(OBJDIR)/arm/selftest/a64_words.o $(OBJDIR)/vmm/gmem.o \
+		$(filter $(OBJDIR)/arm/a64/%,$(OBJS)) arm/selftest/a64_compare.h
 	$(call say,CC,$@)
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(LKVM_CPPFLAGS) $(LKVM_CFLAGS) $(CFLAGS) $(LKVM_LDFLAGS) \
@@ -250,6 +282,15 @@ $(RECORD): tests/boot/lib/record.c $(OBJS)
 	$(Q)$(CC) $(LKVM_CPPFLAGS) $(LKVM_CFLAGS) $(CFLAGS) $(LKVM_LDFLAGS) \
 	$(STATIC_FLAGS) $(RECORDED:%=-Wl,--wrap=%) -o $@ $^ $(LKVM_LDLIBS)
 
+# lkvm with one thing broken, for `lkvm selftest` to notice.
+BREAKABLE := flash_store_write mmio_ring_flush ram_reset a64_run \
+	mmio_region_read evloop_timer_set
+$(BROKEN): tests/boot/lib/broken.c $(OBJS)
+	$(call say,CC,$@)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(LKVM_CPPFLAGS) $(LKVM_CFLAGS) $(CFLAGS) $(LKVM_LDFLAGS) \
+	$(STATIC_FLAGS) $(BREAKABLE:%=-Wl,--wrap=%) -o $@ $^ $(LKVM_LDLIBS)
+
 # One test command for everything; the packages have to be there before make
 # looks for compilers, hence a second make.
 check:
@@ -257,8 +298,8 @@ check:
 	$(Q)$(MAKE) --no-print-directory check-all
 
 .PHONY: check-all
-check-all: all guests $(KVM_TEST) $(A64_TEST) $(RECORD) $(UNIT_BINS) \
-		$(FUZZ_BINS) $(UNIT_DRIVERS)
+check-all: all guests $(KVM_TEST) $(A64_TEST) $(RECORD) $(BROKEN) \
+		$(UNIT_BINS) $(FUZZ_BINS) $(UNIT_DRIVERS)
 	$(Q)tests/run --jobs 2 tests/lint $(UNIT_TESTS) \
 	"tests/fuzz/run $(FUZZ_SECONDS) $(FUZZ_BINS)" $(BOOT_TESTS)
 
@@ -302,7 +343,7 @@ install: all
 # What was fetched stays; `make distclean` removes that as well.
 .PHONY: clean distclean
 clean:
-	rm -rf $(BUILD)/obj $(BUILD)/obj-sanitize $(BUILD)/lkvm \
+	rm -rf $(BUILD)/obj $(BUILD)/obj-guest $(BUILD)/obj-sanitize $(BUILD)/lkvm \
 	$(BUILD)/lkvm-sanitize $(BUILD)/.deps-* $(BUILD)/unit $(BUILD)/fuzz \
 	$(BUILD)/tests $(BUILD)/log/tests
 

@@ -112,7 +112,7 @@ struct vm {
 	struct mmio_ring ring;
 	struct device_list devices;
 	struct evloop loop;
-	struct worker worker; /* for what would hold the loop up */
+	struct worker worker;	   /* for what would hold the loop up */
 	const cpu_set_t *affinity; /* of the vCPU threads, or NULL; not owned */
 	size_t vcpu_map_size;
 	struct vcpu **vcpus;

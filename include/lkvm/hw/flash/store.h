@@ -108,11 +108,11 @@ int flash_store_sync(struct flash_store *store);
 bool flash_store_needs_sync(const struct flash_store *store);
 
 /*
- * flash_store_sync() in two steps, of which the second may take its time on another
- * thread, without the bank's lock. flash_store_sync_begin(), with the lock,
- * returns true if there is something to do: then flash_store_sync_run() has to
- * be called, once. What is written in between is for the next sync. Functions
- * that have to know the result wait for it: flash_store_sync(),
+ * flash_store_sync() in two steps, of which the second may take its time on
+ * another thread, without the bank's lock. flash_store_sync_begin(), with the
+ * lock, returns true if there is something to do: then flash_store_sync_run()
+ * has to be called, once. What is written in between is for the next sync.
+ * Functions that have to know the result wait for it: flash_store_sync(),
  * flash_store_order(), flash_store_complete(), flash_store_finish() and
  * flash_store_close().
  */

@@ -11,16 +11,7 @@
 #ifndef GUEST_H
 #define GUEST_H
 
-#include <stdbool.h>
-#include <stddef.h>
-#include <stdint.h>
-
-typedef uint8_t u8;
-typedef uint16_t u16;
-typedef uint32_t u32;
-typedef uint64_t u64;
-
-#define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
+#include "lkvm/util/util.h"
 
 #define UART_BASE(n) (0x01000000UL + (n)*0x1000UL)
 #define RTC_BASE     0x01010000UL
@@ -55,6 +46,12 @@ bool check(bool good, const char *fmt, ...)
 	__attribute__((format(printf, 2, 3)));
 bool check_eq(u64 got, u64 want, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
+
+/* Something for the result, beside the checks: a line `note FMT`. */
+void note(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+
+/* Prints a dot: who waits for the program sees that it goes on. */
+void alive(void);
 
 /* True while no check has failed. */
 bool checks_good(void);

@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Random A64 instructions for tests/kvm/test_a64.c. */
-#ifndef A64_WORDS_H
-#define A64_WORDS_H
+/*
+ * Random A64 instructions: for a64_compare.c, and for the guest, which links
+ * a64_words.c as well.
+ */
+#ifndef ARM_SELFTEST_A64_WORDS_H
+#define ARM_SELFTEST_A64_WORDS_H
 
 #include "lkvm/util/util.h"
 

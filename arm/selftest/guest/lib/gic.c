@@ -4,6 +4,7 @@
 
 #define ICC_PMR	    "s3_0_c4_c6_0"
 #define ICC_IAR1    "s3_0_c12_c12_0"
+#define ICC_EOIR1   "s3_0_c12_c12_1"
 #define ICC_BPR1    "s3_0_c12_c12_3"
 #define ICC_CTLR    "s3_0_c12_c12_4"
 #define ICC_IGRPEN1 "s3_0_c12_c12_7"
@@ -77,6 +78,14 @@ u32 gic_acknowledge(const struct gic *gic, u64 ms)
 			     : read32(gic->cpu + GICC_IAR) & 0x3ff;
 	} while (id == INTID_NONE && time_now() < end);
 	return id;
+}
+
+void gic_end(const struct gic *gic, u32 id)
+{
+	if (gic->v3)
+		WRITE_ICC(ICC_EOIR1, id);
+	else
+		write32(gic->cpu + GICC_EOIR, id);
 }
 
 /* FNV-1a, a word at a time. */

@@ -22,6 +22,7 @@
 #define GICC_PMR  0x04
 #define GICC_BPR  0x08
 #define GICC_IAR  0x0c
+#define GICC_EOIR 0x10
 #define GICC_APR  0xd0
 
 #define GICR_CTLR      0x00
@@ -34,6 +35,7 @@
 #define GITS_BASER  0x100
 
 #define INTID_VIRT_TIMER 27
+#define INTID_PHYS_TIMER 30
 #define INTID_NONE	 1023
 
 struct gic {
@@ -61,6 +63,9 @@ void gic_enable_irq(const struct gic *gic, u32 id);
  * none within `ms`. Interrupts are masked.
  */
 u32 gic_acknowledge(const struct gic *gic, u64 ms);
+
+/* Ends what gic_acknowledge() returned. */
+void gic_end(const struct gic *gic, u32 id);
 
 /* Parts of the state, and their names. */
 #define GIC_PARTS 13

@@ -138,6 +138,22 @@ bool check_eq(u64 got, u64 want, const char *fmt, ...)
 	return got == want;
 }
 
+void note(const char *fmt, ...)
+{
+	va_list args;
+
+	print_string("note ");
+	va_start(args, fmt);
+	print_list(fmt, &args);
+	va_end(args);
+	print_char('\n');
+}
+
+void alive(void)
+{
+	print_char('.');
+}
+
 bool checks_good(void)
 {
 	return !failed;

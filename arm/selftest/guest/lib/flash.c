@@ -78,6 +78,15 @@ u32 flash_lock_bits(const struct flash *flash, u32 offset)
 	return bits;
 }
 
+u32 flash_count_words(const struct flash *flash, u32 offset)
+{
+	u32 n = 0;
+
+	while (flash_read(flash, offset + 4 * n) != ~0U)
+		n++;
+	return n;
+}
+
 static u32 query_byte(const struct flash *flash, u32 index)
 {
 	return flash_read(flash, index * 4) & 0xff;

@@ -80,6 +80,9 @@ u32 flash_program_buffer(const struct flash *flash, u32 offset, const u32 *data,
 u32 flash_erase(const struct flash *flash, u32 offset);
 u32 flash_lock(const struct flash *flash, u32 offset, u8 command);
 
+/* How many words from `offset` on are not erased, until the first that is. */
+u32 flash_count_words(const struct flash *flash, u32 offset);
+
 /* The lock bits of both chips for the block of `offset`. */
 u32 flash_lock_bits(const struct flash *flash, u32 offset);
 
