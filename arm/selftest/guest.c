@@ -13,7 +13,6 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/mman.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "judge.h"
@@ -49,14 +48,6 @@ struct watch {
 	bool silent;  /* ended because of that */
 	bool flooded; /* it has printed more than a test does */
 };
-
-u64 selftest_now(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (u64)t.tv_sec * 1000000000 + (u64)t.tv_nsec;
-}
 
 /* A file without a name, of these bytes, or all ones. 0 or -errno in *fd. */
 static int memory_file(const char *name, const void *data, size_t len)

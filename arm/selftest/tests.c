@@ -5,7 +5,6 @@
  */
 #include <errno.h>
 #include <inttypes.h>
-#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -15,17 +14,6 @@
 #include "selftest.h"
 
 #define NS_PER_MS 1000000
-
-bool selftest_stopped(const struct selftest *st, struct test_result *result)
-{
-	struct pollfd pollfd = { .fd = st->config->stop_fd, .events = POLLIN };
-
-	if (st->config->stop_fd < 0 || poll(&pollfd, 1, 0) <= 0)
-		return false;
-	if (result->verdict == TEST_PASSED)
-		result->verdict = TEST_STOPPED;
-	return true;
-}
 
 /* The guest's share of a test, for a quick run and for a whole one. */
 static void run_guest(struct selftest *st, struct test_result *result,
