@@ -114,15 +114,37 @@ static void sync_if_idle(struct worker_job *job)
 }
 
 /*
- * The loop does not wait for the bank's lock either: who holds it may be
- * waiting for the medium. The timer counts as armed until the job looks.
+ * Whether the loop can do without the worker: most of the time the bank is not
+ * idle, or all is durable. It does not wait for the bank's lock, as who holds
+ * that may be waiting for the medium, and what is in the ring may have to.
  */
+static bool no_sync_is_due(struct cfi_flash *flash)
+{
+	bool idle, due;
+
+	if (pthread_mutex_trylock(flash->lock))
+		return false;
+	due = flash->ring && !mmio_ring_is_empty(flash->ring);
+	idle = accesses(flash) == flash->idle_since;
+	due |= idle && flash_store_needs_sync(&flash->store);
+	if (!due)
+		flash->idle_armed = false;
+	if (!due && !idle)
+		arm_idle(flash);
+	unlock(flash);
+	return !due;
+}
+
+/* The timer counts as armed until the job looks. */
 static void idle_expired(struct evloop_timer *timer)
 {
 	struct cfi_flash *flash = container_of(timer, struct cfi_flash, idle);
-	int ret = flash->worker ? worker_submit(flash->worker, &flash->idle_job)
-				: -ENOTSUP;
+	int ret = -ENOTSUP;
 
+	if (no_sync_is_due(flash))
+		return;
+	if (flash->worker)
+		ret = worker_submit(flash->worker, &flash->idle_job);
 	/* The sync before this one takes its time. */
 	if (ret == -EBUSY)
 		evloop_timer_set(&flash->idle, IDLE_NS);

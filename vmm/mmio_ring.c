@@ -176,7 +176,7 @@ void mmio_ring_close(struct mmio_ring *ring)
 }
 
 /* A vCPU that has written before is sure to see its write here. */
-static bool is_empty(const struct mmio_ring *ring)
+bool mmio_ring_is_empty(const struct mmio_ring *ring)
 {
 	return !ring->ring || !__atomic_load_n(&ring->open, __ATOMIC_ACQUIRE) ||
 	       load_last(ring) ==
@@ -185,7 +185,7 @@ static bool is_empty(const struct mmio_ring *ring)
 
 void mmio_ring_flush(struct mmio_ring *ring)
 {
-	if (is_empty(ring))
+	if (mmio_ring_is_empty(ring))
 		return;
 	pthread_mutex_lock(&ring->lock);
 	mmio_ring_drain(ring);

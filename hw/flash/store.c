@@ -158,13 +158,18 @@ static void count_sync(struct flash_store *store, int ret, u64 ns)
 		store->sync_error = ret;
 }
 
+bool flash_store_needs_sync(const struct flash_store *store)
+{
+	return store->dirty && !store->sync_error &&
+	       store->sync != FLASH_SYNC_NONE;
+}
+
 /* True if there is something to sync, and a file to have it. */
-static bool needs_sync(struct flash_store *store)
+static bool can_sync(struct flash_store *store)
 {
 	int ret;
 
-	if (store->sync_error || !store->dirty ||
-	    store->sync == FLASH_SYNC_NONE)
+	if (!flash_store_needs_sync(store))
 		return false;
 	ret = check_length(store);
 	if (!ret)
@@ -182,7 +187,7 @@ bool flash_store_sync_begin(struct flash_store *store)
 	struct flash_background *bg = &store->background;
 
 	flash_store_sync_look(store);
-	if (bg->under_way || !needs_sync(store))
+	if (bg->under_way || !can_sync(store))
 		return false;
 	/* Not before: the store is copied until it is in use. */
 	if (!bg->ready) {
@@ -248,7 +253,7 @@ int flash_store_sync(struct flash_store *store)
 	int ret;
 
 	take_over(store, true);
-	if (!needs_sync(store))
+	if (!can_sync(store))
 		return store->sync_error;
 	ret = timed_sync(store, &ns);
 	count_sync(store, ret, ns);

@@ -181,6 +181,45 @@ static void no_thread_at_first(void **state)
 	assert_int_equal(vm.worker.nr_threads, 1);
 }
 
+/* Nor is one made for nothing to do. */
+static void no_thread_for_nothing(void **state)
+{
+	(void)state;
+	cmd(0, 0x70);
+	be_idle();
+	expire();
+	assert_false(flash->idle_armed);
+	program_next();
+	be_idle();
+	cmd(0, 0xff);
+	assert_calls("ws");
+	be_idle();
+	expire();
+	assert_false(flash->idle_armed);
+	assert_int_equal(vm.worker.nr_threads, 0);
+}
+
+/* What KVM has taken is carried out before. */
+static void what_is_in_the_ring(void **state)
+{
+	(void)state;
+	drop_bank();
+	fake.coalesce = true;
+	assert_int_equal(make_bank(""), 0);
+	erase(ERASED);
+	assert_int_equal(settle(), 0);
+	memset(fake.calls, 0, sizeof(fake.calls));
+	assert_true(kvm_wr(t.next, 0x400040));
+	assert_true(kvm_wr(t.next, 0));
+	expire();
+	worker_drain(&vm.worker, &flash->idle_job);
+	assert_calls("w");
+	expire();
+	assert_int_equal(sem_wait(&t.begun), 0);
+	end_sync();
+	assert_calls("s");
+}
+
 /* Other sources of the loop have their turn, and the guest its flash. */
 static void loop_and_guest_go_on(void **state)
 {
@@ -220,11 +259,11 @@ static void one_at_a_time(void **state)
 	begin_sync();
 	program_next();
 	assert_true(flash->idle_armed);
-	expire();
+	expire(); /* not idle */
+	expire(); /* but busy */
 	assert_true(flash->idle_armed);
 	end_sync();
 	assert_calls("ws");
-	be_idle();
 	expire();
 	assert_int_equal(sem_wait(&t.begun), 0);
 	end_sync();
@@ -371,6 +410,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		IDLE_TEST(no_thread_at_first),
+		IDLE_TEST(no_thread_for_nothing),
+		IDLE_TEST(what_is_in_the_ring),
 		IDLE_TEST(loop_and_guest_go_on),
 		IDLE_TEST(loop_waits_for_no_lock),
 		IDLE_TEST(one_at_a_time),

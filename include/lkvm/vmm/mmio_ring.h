@@ -101,4 +101,7 @@ void mmio_ring_drain(struct mmio_ring *ring);
 /* The same for callers that do not hold it; cheap if the ring is empty. */
 void mmio_ring_flush(struct mmio_ring *ring);
 
+/* True if there is nothing to carry out. With or without the lock. */
+bool mmio_ring_is_empty(const struct mmio_ring *ring);
+
 #endif

@@ -90,8 +90,11 @@ int flash_store_write(struct flash_store *store, u64 offset, const u8 *data,
  */
 int flash_store_sync(struct flash_store *store);
 
+/* True if flash_store_sync() would have something to do. */
+bool flash_store_needs_sync(const struct flash_store *store);
+
 /*
- * The same in two steps, of which the second may take its time on another
+ * flash_store_sync() in two steps, of which the second may take its time on another
  * thread, without the bank's lock. flash_store_sync_begin(), with the lock,
  * returns true if there is something to do: then flash_store_sync_run() has to
  * be called, once. What is written in between is for the next sync. Functions
