@@ -56,6 +56,7 @@ static int read_all(struct flash_content *c, struct disk_decoder *d)
 	return ret;
 }
 
+/* One message for whatever goes wrong. */
 static int read_decoded(struct flash_content *c, int fd)
 {
 	struct disk_decoder d;

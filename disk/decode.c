@@ -11,6 +11,7 @@
 #include "lkvm/disk/qcow2_read.h"
 #include "lkvm/util/gzip.h"
 
+/* At most one of gzip and qcow2 is set; without both the content is raw. */
 int disk_decoder_open(struct disk_decoder *d, int fd,
 		      const struct disk_format *format)
 {
@@ -35,7 +36,10 @@ void disk_decoder_close(struct disk_decoder *d)
 	d->qcow2 = NULL;
 }
 
-/* Firmware is shipped as a compressed image, too; that is not looked into. */
+/*
+ * gzip has no index, so its content is only read in order. If that is an image
+ * in turn, it is not raw content either: known by its first bytes.
+ */
 static int read_gzip(struct disk_decoder *d, void *buf, size_t len, size_t *got)
 {
 	const struct disk_format *inner;
@@ -55,6 +59,7 @@ static int read_gzip(struct disk_decoder *d, void *buf, size_t len, size_t *got)
 	return -ENOTSUP;
 }
 
+/* A corrupt image is an error at the first cluster that is, not before. */
 static int read_qcow2(struct disk_decoder *d, void *buf, size_t len,
 		      size_t *got, bool *zeros)
 {
@@ -68,6 +73,7 @@ static int read_qcow2(struct disk_decoder *d, void *buf, size_t len,
 	return ret;
 }
 
+/* From the file position on, in full: a short read is the end. */
 static int read_raw(const struct disk_decoder *d, void *buf, size_t len,
 		    size_t *got)
 {

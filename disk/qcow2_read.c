@@ -87,9 +87,10 @@ static size_t cluster_size(const struct qcow2_reader *r)
 	return BIT(r->cluster_bits);
 }
 
+/* log2 of the entries in a table of level 2, each of them 8 bytes. */
 static unsigned int l2_bits(unsigned int cluster_bits)
 {
-	return cluster_bits - 3; /* log2(sizeof(u64)) */
+	return cluster_bits - 3;
 }
 
 /* ---- The header ---------------------------------------------------------- */
@@ -119,7 +120,11 @@ static const char *feature_problem(u64 features)
 			: NULL;
 }
 
-/* NULL, or why an image of this header is not read. */
+/*
+ * NULL, or why an image of this header is not read. What later code relies on
+ * is checked here: shifts by cluster_bits, sums with l1_table_offset, and that
+ * each cluster of the content has an entry in level 1.
+ */
 static const char *header_problem(const struct header *h)
 {
 	unsigned int bits = be32toh(h->cluster_bits);
@@ -333,6 +338,7 @@ static int inflate_cluster(struct qcow2_reader *r, size_t len)
 		       : -EBADMSG;
 }
 
+/* Only images that have compressed clusters need the memory. */
 static int alloc_buffers(struct qcow2_reader *r)
 {
 	if (!r->cluster)
@@ -369,6 +375,7 @@ static int decompress(struct qcow2_reader *r, u64 entry)
 
 /* -------------------------------------------------------------------------- */
 
+/* `len` bytes of content that is all in one extent. */
 static int read_extent(struct qcow2_reader *r, const struct extent *e, u8 *buf,
 		       size_t len)
 {

@@ -32,6 +32,7 @@ void worker_init(struct worker *w, struct evloop *loop, const char *name,
 	STAILQ_INIT(&w->finished);
 }
 
+/* A thread that is idle wakes up to see that it is over. */
 void worker_destroy(struct worker *w)
 {
 	pthread_mutex_lock(&w->lock);
@@ -66,6 +67,7 @@ static struct worker_job *take_finished(struct worker *w)
 	return job;
 }
 
+/* On the loop's thread; `done` may submit the job again. */
 static void handle_finished(struct evloop_source *source, u32 events)
 {
 	struct worker *w = container_of(source, struct worker, source);
@@ -80,6 +82,7 @@ static void handle_finished(struct evloop_source *source, u32 events)
 		job->done(job);
 }
 
+/* Only for jobs that have a `done`; once for the worker's life. */
 static int watch(struct worker *w)
 {
 	int ret;
@@ -115,6 +118,7 @@ static void finish(struct worker *w, struct worker_job *job)
 		return;
 }
 
+/* The lock is held but for while a job runs. */
 static void *worker_thread(void *arg)
 {
 	struct worker *w = arg;
@@ -156,6 +160,7 @@ static void worker_sigmask(sigset_t *set)
 		sigdelset(set, faults[i]);
 }
 
+/* The mask is inherited: no signal comes before the thread could block it. */
 static int start_thread(struct worker *w)
 {
 	pthread_attr_t attr;
@@ -190,6 +195,7 @@ static int prepare(struct worker *w, const struct worker_job *job)
 	return ret;
 }
 
+/* Whoever is idle takes the job; if nobody is, who is done first. */
 int worker_submit(struct worker *w, struct worker_job *job)
 {
 	int ret = -EBUSY;
@@ -221,6 +227,7 @@ static bool wait_for(struct worker *w, struct worker_job *job)
 	return finished;
 }
 
+/* `done` may be called here: this is the thread of the loop. */
 void worker_drain(struct worker *w, struct worker_job *job)
 {
 	bool finished;
@@ -232,6 +239,7 @@ void worker_drain(struct worker *w, struct worker_job *job)
 		job->done(job);
 }
 
+/* A queued job is removed, one that runs is waited for. */
 void worker_cancel(struct worker *w, struct worker_job *job)
 {
 	pthread_mutex_lock(&w->lock);

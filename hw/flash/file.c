@@ -1,4 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * What banks and templates have in common: opening, locking, the format and how
+ * it is read, and how large a bank a content makes. hw/flash/open.c and
+ * hw/flash/template.c put these steps in their orders.
+ */
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -106,6 +111,7 @@ int flash_file_refuse_format(const struct flash_file *file)
 	return -EINVAL;
 }
 
+/* The decoder knows better than errno what is wrong with an image. */
 static int undecodable(const struct flash_file *file, int err)
 {
 	pr_fatal("%s %s: unable to read it: %s", file->what, file->path,
@@ -159,6 +165,7 @@ int flash_file_erase(const struct flash_file *file, u64 from, u64 to)
 	return 0;
 }
 
+/* The size that the user asks for has to be one that a bank can have. */
 static int check_size(const struct flash_file *file, u64 size,
 		      const struct flash_limits *limits)
 {
@@ -193,6 +200,10 @@ static int too_large(const struct flash_file *file, u64 bytes, bool more,
 	return -EFBIG;
 }
 
+/*
+ * Without a size= the content decides. It is rounded up where nothing is
+ * written to the file, so that nothing of it is missing; else down.
+ */
 static int size_of_content(const struct flash_file *file, u64 bytes, bool more,
 			   bool up, const struct flash_limits *limits,
 			   u64 *size)

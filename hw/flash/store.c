@@ -1,5 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Writing to the file of a bank, and making it durable. */
+/*
+ * Writing to the file of a bank, and making it durable.
+ *
+ * `dirty` says that something was written since the last sync began. A sync may
+ * be done by the caller, under the bank's lock, or in the background, without:
+ * then `dirty` is cleared as it begins, so that what is written meanwhile sets
+ * it again, and its result counts when somebody takes it over, under the lock.
+ */
 #include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
