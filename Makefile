@@ -283,7 +283,7 @@ $(RECORD): tests/boot/lib/record.c $(OBJS)
 	$(STATIC_FLAGS) $(RECORDED:%=-Wl,--wrap=%) -o $@ $^ $(LKVM_LDLIBS)
 
 # lkvm with one thing broken, for `lkvm selftest` to notice.
-BREAKABLE := flash_store_write mmio_ring_flush ram_reset a64_run \
+BREAKABLE := flash_store_write mmio_ring_flush mmio_ring_drain ram_reset a64_run \
 	mmio_region_read evloop_timer_set
 $(BROKEN): tests/boot/lib/broken.c $(OBJS)
 	$(call say,CC,$@)

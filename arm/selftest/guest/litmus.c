@@ -15,7 +15,7 @@
 #include "flash.h"
 #include "tests.h"
 
-#define CELLS 64 /* between two looks at the clock */
+#define CELLS 32 /* between two looks at the clock */
 
 /* Each location has a cache line of its own. */
 struct cell {
@@ -358,7 +358,7 @@ static void run_litmus(const struct litmus *litmus, u32 n, u64 ms)
 
 	for (u32 i = 0; i < n && (!i || time_now() < end); i += CELLS) {
 		one_chunk(litmus, counts);
-		if (i % (16 * CELLS) == 0)
+		if (i % (32 * CELLS) == 0)
 			alive();
 	}
 	print("litmus %s %lu %lu %lu %lu\n", litmus->name, counts[0], counts[1],

@@ -28,6 +28,8 @@ int __wrap_flash_store_write(struct flash_store *store, u64 offset,
 			     const u8 *data, size_t len);
 void __real_mmio_ring_flush(struct mmio_ring *ring);
 void __wrap_mmio_ring_flush(struct mmio_ring *ring);
+void __real_mmio_ring_drain(struct mmio_ring *ring);
+void __wrap_mmio_ring_drain(struct mmio_ring *ring);
 int __real_ram_reset(struct machine *machine);
 int __wrap_ram_reset(struct machine *machine);
 u64 __real_a64_run(struct a64_cpu *cpu);
@@ -48,11 +50,17 @@ int __wrap_flash_store_write(struct flash_store *store, u64 offset,
 	return __real_flash_store_write(store, offset, data, len);
 }
 
-/* "ring": an exit does not care for writes that KVM took before. */
+/* "ring": neither an exit nor a bank cares for writes that KVM took before. */
 void __wrap_mmio_ring_flush(struct mmio_ring *ring)
 {
 	if (!breaks("ring"))
 		__real_mmio_ring_flush(ring);
+}
+
+void __wrap_mmio_ring_drain(struct mmio_ring *ring)
+{
+	if (!breaks("ring"))
+		__real_mmio_ring_drain(ring);
 }
 
 /* "ram": a reset leaves RAM as it is. */
