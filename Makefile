@@ -217,6 +217,7 @@ $(foreach t,$(FUZZ_BINS),$(eval $(call fuzz_rule,$(notdir $(t)))))
 
 UNIT_TESTS := $(UNIT_BINS) \
 	"python3 tests/unit/coalesce_model.py" \
+	"python3 tests/unit/output_model.py" \
 	"python3 tests/unit/cfi_model.py --self-test" \
 	"python3 tests/unit/cfi_model.py $(BUILD)/unit/chip_driver" \
 	"python3 tests/unit/flash_tool.py $(BUILD)/unit/flash_tool" \

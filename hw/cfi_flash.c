@@ -168,16 +168,15 @@ static void open_ring(struct cfi_flash *flash)
 	int ret;
 
 	/* Then KVM would only be in the way: a write it takes costs more. */
-	if (atomic_load(&flash->region.in_batches))
+	if (mmio_region_in_batches(&flash->region))
 		return;
-	if (flash->zone_state == ZONE_NOT_YET) {
+	if (!flash->zone.added && !flash->zone.refused) {
 		ret = mmio_ring_add_zone(ring, &flash->zone);
-		flash->zone_state = ret ? ZONE_REFUSED : ZONE_ADDED;
 		if (ret)
 			pr_debug("%s: KVM takes no writes for it: %s",
 				 flash->dev.name, strerror(-ret));
 	}
-	if (flash->zone_state == ZONE_ADDED)
+	if (flash->zone.added)
 		mmio_ring_open(ring);
 }
 
@@ -190,7 +189,7 @@ static void map(struct cfi_flash *flash)
 {
 	int ret;
 
-	if (flash->zone_state == ZONE_ADDED)
+	if (flash->zone.added)
 		mmio_ring_close(flash->ring);
 	if (in_array_mode(flash)) {
 		ret = memslot_map(&flash->slot);
@@ -417,7 +416,7 @@ static void flash_write(struct mmio_region *region, u64 offset, u64 value,
 
 	lock(flash);
 	flash->stats.writes++;
-	if (flash->ring && atomic_load(&region->in_batches))
+	if (flash->zone.added && mmio_region_in_batches(region))
 		mmio_ring_close(flash->ring);
 	write_locked(flash, offset, value, len);
 	unlock(flash);
@@ -540,7 +539,7 @@ static void flash_destroy(struct device *dev)
 		evloop_timer_destroy(flash->loop, &flash->idle);
 	if (flash->worker)
 		worker_cancel(flash->worker, &flash->idle_job);
-	if (flash->zone_state == ZONE_ADDED)
+	if (flash->ring)
 		mmio_ring_remove_zone(flash->ring, &flash->zone);
 	memslot_release(&flash->slot);
 	cfi_chip_destroy(&flash->chips[0]);
@@ -581,6 +580,8 @@ static void init(struct cfi_flash *flash, const struct cfi_flash_params *params)
 {
 	pthread_mutex_init(&flash->own_lock, NULL);
 	flash->ring = params->ring;
+	flash->zone.base = params->base;
+	flash->zone.size = params->store.size;
 	flash->zone.slot = &flash->slot;
 	flash->lock = flash->ring ? &flash->ring->lock : &flash->own_lock;
 	flash->dev.name = params->name;

@@ -47,6 +47,16 @@ void vcpu_kick(struct vcpu *vcpu)
 	pthread_kill(vcpu->thread, VCPU_KICK_SIGNAL);
 }
 
+void vm_kick_any(struct vm *vm)
+{
+	for (unsigned int i = 0; i < vm->nr_vcpus; i++) {
+		if (!atomic_load(&vm->vcpus[i]->in_guest))
+			continue;
+		vcpu_kick(vm->vcpus[i]);
+		return;
+	}
+}
+
 static void wait_for_resume(struct vm *vm)
 {
 	pthread_mutex_lock(&vm->pause_lock);

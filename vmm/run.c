@@ -51,7 +51,6 @@ static void run_once(struct vm *vm)
 	if (ret)
 		vm_request_exit(vm, VM_EXIT_FAILURE);
 	vcpus_stop(vm);
-	mmio_ring_flush(&vm->ring);
 	if (atomic_load(&vm->exit_reason) == VM_EXIT_TIMEOUT)
 		describe_vcpus(vm);
 	/* Whatever the guest said: not all of it could be done. */

@@ -43,6 +43,8 @@ static void run_once(struct vcpu *vcpu)
 		vcpu->run->immediate_exit = 0;
 		atomic_fetch_add_explicit(&vcpu->stats.kicks, 1,
 					  memory_order_relaxed);
+		/* It may be why: see vm_kick_any(). */
+		mmio_ring_flush(&vcpu->vm->ring);
 		return;
 	}
 	if (ret) {
@@ -72,6 +74,11 @@ static void *vcpu_thread(void *arg)
 	/* Completes what is pending, such as an MMIO read. */
 	vcpu->run->immediate_exit = 1;
 	ioctl(vcpu->fd, KVM_RUN, 0);
+	/*
+	 * The last that it wrote. Here, where a kick ends a write to a backend
+	 * that blocks.
+	 */
+	mmio_ring_flush(&vcpu->vm->ring);
 	vcpu_set_this(NULL);
 	return NULL;
 }

@@ -101,6 +101,11 @@ void vm_resume(struct vm *vm)
 	(void)vm;
 }
 
+void vm_kick_any(struct vm *vm)
+{
+	(void)vm;
+}
+
 static void end_run(void *opaque, bool failed)
 {
 	(void)opaque;

@@ -32,7 +32,7 @@ extern struct fakes {
 	pthread_t main;
 	void (*late)(void);
 	int zone; /* errno of registering one */
-	unsigned int nr_zones, nr_pauses;
+	unsigned int nr_zones, nr_removals, nr_pauses;
 	unsigned int nr_ends; /* calls of end_run() */
 	bool failed;	      /* what the last was given */
 	/* Since the bank was made, a letter each: w pwrite, s fdatasync. */

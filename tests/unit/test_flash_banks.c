@@ -71,10 +71,8 @@ static bool is_mapped(u64 offset)
 /* What has to hold whenever the guest can run. */
 static void check_rule(void)
 {
-	assert_false(vm.ring.open && flash->zone_state == ZONE_ADDED &&
-		     flash->slot.mapped);
-	assert_false(vm.ring.open && flash2->zone_state == ZONE_ADDED &&
-		     flash2->slot.mapped);
+	assert_false(vm.ring.open && flash->zone.added && flash->slot.mapped);
+	assert_false(vm.ring.open && flash2->zone.added && flash2->slot.mapped);
 	assert_true(fake.order_kept);
 }
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* SOURCES: hw/serial/uart16550.c hw/serial/input.c vmm/mmio.c vmm/fdt.c */
+/* SOURCES: hw/serial/output.c */
 /* SOURCES: util/json.c util/log.c util/output.c */
 /* 16550A: registers, interrupts, what drivers probe. */
 #include <libfdt.h>

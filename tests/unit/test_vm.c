@@ -94,6 +94,11 @@ void vm_resume(struct vm *vm)
 	(void)vm;
 }
 
+void vm_kick_any(struct vm *vm)
+{
+	(void)vm;
+}
+
 static int arch_reset(struct vm *vm)
 {
 	struct fixture *f = container_of(vm, struct fixture, vm);

@@ -77,11 +77,6 @@ struct cfi_flash {
 	bool idle_armed;
 	u64 idle_since; /* accesses when it was armed */
 	struct mmio_zone zone;
-	enum {
-		ZONE_NOT_YET,
-		ZONE_ADDED,
-		ZONE_REFUSED
-	} zone_state;
 	struct cfi_chip chips[2];
 	struct flash_store store;
 	struct memslot slot;

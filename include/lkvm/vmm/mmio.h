@@ -62,6 +62,12 @@ struct mmio_region {
 	atomic_bool in_batches;
 };
 
+/* True while accesses to the region need no exit of their own. */
+static inline bool mmio_region_in_batches(struct mmio_region *region)
+{
+	return atomic_load(&region->in_batches);
+}
+
 #define MMIO_LOGGED_PAGES 64
 
 /*
