@@ -54,8 +54,9 @@ int flash_store_open(struct flash_store *store,
 		     const struct flash_config *config, u64 block, u64 window);
 
 /*
- * The same for a bank without a file: `size` bytes, a power of two and a multiple
- * of `block`, that are erased. Only what is written to takes memory of its own.
+ * The same for a bank without a file: `size` bytes, a power of two and a
+ * multiple of `block`, that are erased. Only what is written to takes memory of
+ * its own.
  */
 int flash_store_make(struct flash_store *store, u64 block, u64 size);
 
