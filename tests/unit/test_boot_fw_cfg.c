@@ -2,9 +2,8 @@
 /* SOURCES: disk/format.c disk/decode.c disk/qcow2_read.c */
 /* SOURCES: arm/boot/fw_cfg_items.c arm/boot/boot_file.c arm/boot/image.c */
 /* SOURCES: arm/boot/image_file.c vmm/mmio.c vmm/gmem.c vmm/fdt.c util/file.c */
-/* SOURCES: arm/boot/pe.c util/zstd.c */
 /* SOURCES: util/gzip.c util/json.c tests/unit/fw_cfg_rig.c */
-/* SOURCES: arm/boot/cmdline.c hw/fw_cfg/?*.c */
+/* SOURCES: arm/boot/cmdline.c hw/fw_cfg/?*.c arm/boot/pe.c util/zstd.c */
 /* Kernel, initrd and command line, as firmware finds them in fw_cfg. */
 #include <endian.h>
 #include <errno.h>
