@@ -46,7 +46,7 @@ endif
 
 ROOMS := control sandbox arm hw virtio pci disk net chardev vmm config efi util
 SRCS := $(wildcard *.c $(ROOMS:%=%/*.c) $(ROOMS:%=%/*/*.c))
-OBJS := $(SRCS:%.c=$(OBJDIR)/%.o)
+OBJS := $(SRCS:%.c=$(OBJDIR)/%.o) $(OBJDIR)/arm/selftest/image.o
 ifeq ($(SANITIZE),1)
 LKVM := $(BUILD)/lkvm-sanitize
 else
@@ -63,7 +63,8 @@ all: $(LKVM)
 
 # Says which package is missing instead of letting the compiler fail, and finds
 # out whether a static program can be linked: it starts in half the time, needs
-# less memory and runs in any container. STATIC=0 is for distributions.
+# less memory and runs in any container. STATIC=0 is for distributions. libzstd is
+# optional; ZSTD=0 leaves it out though it is there.
 DEPS := $(BUILD)/.deps-$(notdir $(firstword $(CC))).mk
 NO_DEPS := clean distclean help demo check check-deps check-lint deps guests
 ifneq ($(filter-out $(NO_DEPS),$(or $(MAKECMDGOALS),all)),)
@@ -73,7 +74,7 @@ endif
 PROBE = printf '\#include <%s>\nint main(void) { return 0; }\n' $$1 | \
 	$(CC) -xc $(LKVM_CPPFLAGS) -o /dev/null - $(LKVM_LDFLAGS)
 
-$(DEPS): Makefile | $(BUILD)
+$(DEPS): Makefile $(wildcard $(BUILD)/.fetch/sysroot) | $(BUILD)
 	$(Q)command -v $(firstword $(CC)) >/dev/null || { \
 	echo "No compiler for arm64 ($(CC)): install gcc-aarch64-linux-gnu" \
 	"and libc6-dev-arm64-cross, or set CROSS_COMPILE" >&2; exit 1; }
@@ -81,8 +82,21 @@ $(DEPS): Makefile | $(BUILD)
 	set -- $$lib; $(PROBE) $$2 2>/dev/null || { \
 	echo "No $$1 for arm64: install $$3 for arm64, or run 'make deps'," \
 	"which unpacks it under $(BUILD)" >&2; exit 1; }; done
-	$(Q)set -- zlib.h; if $(PROBE) -static-pie -lfdt -lz 2>/dev/null; then \
-	echo 'STATIC ?= 1' >$@; else echo 'STATIC ?= 0' >$@; fi
+	$(Q)set -- zstd.h; zstd=; if $(PROBE) -lzstd 2>/dev/null; then \
+	echo 'ZSTD ?= 1' >$@.new; zstd=-lzstd; else echo 'ZSTD ?= 0' >$@.new; \
+	echo "No zstd.h for arm64: this lkvm will not read kernels compressed" \
+	"with zstd; libzstd-dev for arm64, or 'make deps', brings it" >&2; fi; \
+	set -- zlib.h; if $(PROBE) -static-pie -lfdt -lz $$zstd 2>/dev/null; \
+	then echo 'STATIC ?= 1'; else echo 'STATIC ?= 0'; fi >>$@.new; \
+	mv $@.new $@
+
+ifeq ($(ZSTD),1)
+LKVM_CPPFLAGS += -DHAVE_ZSTD
+LKVM_LDLIBS += -lzstd
+endif
+
+# Its content depends on what was found.
+$(OBJDIR)/util/zstd.o: $(DEPS)
 
 $(BUILD):
 	$(Q)mkdir -p $@
@@ -105,6 +119,36 @@ $(OBJDIR)/%.o: %.c | $(DEPS)
 
 -include $(OBJS:.o=.d)
 
+# ---- The guest of `lkvm selftest` ------------------------------------------
+
+# One flat program, without sanitizers, that is part of lkvm.
+TOP :=
+GUEST_CC := $(CC)
+include arm/selftest/guest/guest.mk
+GUEST_OBJDIR := $(BUILD)/obj-guest
+GUEST_SRCS := $(wildcard arm/selftest/guest/*.[cS] arm/selftest/guest/lib/*.[cS]) \
+	arm/selftest/a64_words.c
+GUEST_OBJS := $(addsuffix .o,$(GUEST_SRCS:%=$(GUEST_OBJDIR)/%))
+SELFTEST_IMAGE := $(GUEST_OBJDIR)/selftest.bin
+
+$(GUEST_OBJDIR)/%.o: % arm/selftest/guest/guest.mk | $(DEPS)
+	$(call say,GUESTCC,$<)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(GUEST_CC) $(GUEST_CFLAGS) -MMD -MP -c -o $@ $<
+
+$(SELFTEST_IMAGE): $(GUEST_OBJS) arm/selftest/guest/lib/guest.lds
+	$(call say,GUESTLD,$@)
+	$(Q)$(GUEST_CC) $(GUEST_LDFLAGS) -o $(@:.bin=.elf) $(GUEST_OBJS)
+	$(Q)$(CROSS_COMPILE)objcopy -O binary $(@:.bin=.elf) $@
+
+$(OBJDIR)/arm/selftest/image.o: arm/selftest/image.S $(SELFTEST_IMAGE)
+	$(call say,CC,$<)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(LKVM_CPPFLAGS) $(LKVM_CFLAGS) \
+	-DIMAGE='"$(SELFTEST_IMAGE)"' -c -o $@ $<
+
+-include $(GUEST_OBJS:.o=.d)
+
 # ---- Tests -----------------------------------------------------------------
 
 # Unit tests and fuzzers run on the machine that builds, whatever it is. Each
@@ -112,9 +156,10 @@ $(OBJDIR)/%.o: %.c | $(DEPS)
 HOSTCC ?= gcc
 FUZZCC ?= clang
 TEST_CFLAGS := -std=gnu11 -g -O1 -fno-common -fno-omit-frame-pointer \
-	$(WARNINGS) -Iinclude -I. -D_GNU_SOURCE -DLKVM_VERSION='"$(VERSION)"'
+	$(WARNINGS) -Iinclude -I. -D_GNU_SOURCE -DLKVM_VERSION='"$(VERSION)"' \
+	-DHAVE_ZSTD
 SAN := -fsanitize=address,undefined -fno-sanitize-recover=all
-TEST_LDLIBS := -lfdt -lz -lpthread
+TEST_LDLIBS := -lfdt -lz -lzstd -lpthread
 
 UNIT_SRCS := $(wildcard tests/unit/test_*.c)
 UNIT_BINS := $(UNIT_SRCS:tests/unit/%.c=$(BUILD)/unit/%)
@@ -138,7 +183,7 @@ $(FUZZ_OBJ)/%.o: %.c
 	$(Q)$(FUZZCC) $(TEST_CFLAGS) $(FUZZ_SAN) -MMD -MP -c -o $@ $<
 
 -include $(wildcard $(foreach o,$(UNIT_OBJ) $(FUZZ_OBJ),\
-	$(o)/*/*.d $(o)/*/*/*.d))
+	$(o)/*.d $(o)/*/*.d $(o)/*/*/*.d))
 
 # objects FOLDER,FILE: of a test and what it names, which may be patterns
 objects = $(patsubst %.c,$(1)/%.o,$(foreach f,$(2) $(call sources,$(2)),\
@@ -172,6 +217,7 @@ $(foreach t,$(FUZZ_BINS),$(eval $(call fuzz_rule,$(notdir $(t)))))
 
 UNIT_TESTS := $(UNIT_BINS) \
 	"python3 tests/unit/coalesce_model.py" \
+	"python3 tests/unit/output_model.py" \
 	"python3 tests/unit/cfi_model.py --self-test" \
 	"python3 tests/unit/cfi_model.py $(BUILD)/unit/chip_driver" \
 	"python3 tests/unit/flash_tool.py $(BUILD)/unit/flash_tool" \
@@ -182,6 +228,7 @@ UNIT_DRIVERS := $(BUILD)/unit/chip_driver $(BUILD)/unit/flash_tool \
 KVM_TEST := $(BUILD)/tests/test_kvm
 A64_TEST := $(BUILD)/tests/test_a64
 RECORD := $(BUILD)/tests/lkvm-record
+BROKEN := $(BUILD)/tests/lkvm-broken
 BOOT_TESTS := $(sort $(wildcard tests/boot/*.test))
 # Each scenario boots its host: one continued from a saved state was once seen
 # to lose its timer interrupts.
@@ -198,7 +245,7 @@ check-fuzz: $(FUZZ_BINS)
 check-lint: all
 	$(Q)tests/run tests/lint
 
-check-boot: all guests $(KVM_TEST) $(A64_TEST) $(RECORD)
+check-boot: all guests $(KVM_TEST) $(A64_TEST) $(RECORD) $(BROKEN)
 	$(Q)tests/run --jobs 2 $(BOOT_TESTS)
 
 # Packages and everything that is fetched or built once.
@@ -220,8 +267,9 @@ $(KVM_TEST): tests/kvm/test_kvm.c $(filter-out $(OBJDIR)/main.o \
 	-o $@ $^ $(LKVM_LDLIBS)
 
 # The A64 interpreter against the CPU, for the guest arch as well.
-$(A64_TEST): tests/kvm/test_a64.c tests/kvm/a64_words.c \
-		$(filter $(OBJDIR)/arm/a64/%,$(OBJS)) $(OBJDIR)/vmm/gmem.o tests/kvm/a64_words.h
+$(A64_TEST): tests/kvm/test_a64.c $(OBJDIR)/arm/selftest/a64_compare.o \
+		$(OBJDIR)/arm/selftest/a64_words.o $(OBJDIR)/vmm/gmem.o \
+		$(filter $(OBJDIR)/arm/a64/%,$(OBJS)) arm/selftest/a64_compare.h
 	$(call say,CC,$@)
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(LKVM_CPPFLAGS) $(LKVM_CFLAGS) $(CFLAGS) $(LKVM_LDFLAGS) \
@@ -235,6 +283,15 @@ $(RECORD): tests/boot/lib/record.c $(OBJS)
 	$(Q)$(CC) $(LKVM_CPPFLAGS) $(LKVM_CFLAGS) $(CFLAGS) $(LKVM_LDFLAGS) \
 	$(STATIC_FLAGS) $(RECORDED:%=-Wl,--wrap=%) -o $@ $^ $(LKVM_LDLIBS)
 
+# lkvm with one thing broken, for `lkvm selftest` to notice.
+BREAKABLE := flash_store_write mmio_ring_flush mmio_ring_drain ram_reset a64_run \
+	mmio_region_read evloop_timer_set
+$(BROKEN): tests/boot/lib/broken.c $(OBJS)
+	$(call say,CC,$@)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(LKVM_CPPFLAGS) $(LKVM_CFLAGS) $(CFLAGS) $(LKVM_LDFLAGS) \
+	$(STATIC_FLAGS) $(BREAKABLE:%=-Wl,--wrap=%) -o $@ $^ $(LKVM_LDLIBS)
+
 # One test command for everything; the packages have to be there before make
 # looks for compilers, hence a second make.
 check:
@@ -242,8 +299,8 @@ check:
 	$(Q)$(MAKE) --no-print-directory check-all
 
 .PHONY: check-all
-check-all: all guests $(KVM_TEST) $(A64_TEST) $(RECORD) $(UNIT_BINS) \
-		$(FUZZ_BINS) $(UNIT_DRIVERS)
+check-all: all guests $(KVM_TEST) $(A64_TEST) $(RECORD) $(BROKEN) \
+		$(UNIT_BINS) $(FUZZ_BINS) $(UNIT_DRIVERS)
 	$(Q)tests/run --jobs 2 tests/lint $(UNIT_TESTS) \
 	"tests/fuzz/run $(FUZZ_SECONDS) $(FUZZ_BINS)" $(BOOT_TESTS)
 
@@ -287,7 +344,7 @@ install: all
 # What was fetched stays; `make distclean` removes that as well.
 .PHONY: clean distclean
 clean:
-	rm -rf $(BUILD)/obj $(BUILD)/obj-sanitize $(BUILD)/lkvm \
+	rm -rf $(BUILD)/obj $(BUILD)/obj-guest $(BUILD)/obj-sanitize $(BUILD)/lkvm \
 	$(BUILD)/lkvm-sanitize $(BUILD)/.deps-* $(BUILD)/unit $(BUILD)/fuzz \
 	$(BUILD)/tests $(BUILD)/log/tests
 
@@ -307,4 +364,4 @@ help:
 	@echo "  bench       counts and ratios, with QEMU beside it"
 	@echo "  install     PREFIX=$(PREFIX), DESTDIR"
 	@echo "  clean       what was built; distclean: what was fetched, too"
-	@echo "Variables: CROSS_COMPILE CC CFLAGS LDFLAGS STATIC=0 SANITIZE=1 V=1 BUILD"
+	@echo "Variables: CROSS_COMPILE CC CFLAGS LDFLAGS STATIC=0 ZSTD=0 SANITIZE=1 V=1 BUILD"

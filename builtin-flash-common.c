@@ -9,7 +9,6 @@
 #include "lkvm/efi/text.h"
 #include "lkvm/efi/value.h"
 #include "lkvm/exit_status.h"
-#include "lkvm/util/file.h"
 #include "lkvm/util/log.h"
 
 /* More than any bank; files are read as a whole. */
@@ -27,16 +26,16 @@ static int take_files(const struct string_list *list, const char **files,
 	return 0;
 }
 
-int flash_options(const struct option_def *table, const char *synopsis,
-		  int argc, char *const argv[], const char **files,
-		  size_t count)
+int flash_options(const struct option_def *table, void *opts,
+		  const char *synopsis, int argc, char *const argv[],
+		  const char **files, size_t count)
 {
 	const struct option_group groups[] = {
 		{ "Options", table },
 		{ NULL, NULL },
 	};
 	struct string_list list = { 0 };
-	int ret = options_parse(groups, argc, argv, &list);
+	int ret = options_parse(groups, opts, argc, argv, &list);
 
 	if (ret == OPTIONS_HELP)
 		options_usage(stdout, synopsis, groups);
@@ -53,22 +52,18 @@ int flash_options_status(int ret)
 
 int flash_image_read(struct flash_image *file, const char *path)
 {
-	size_t size = 0;
+	struct flash_content *content = &file->content;
 	int ret;
 
 	memset(file, 0, sizeof(*file));
 	file->path = path;
-	ret = file_read_all(path, MAX_FILE, &file->buf, &size);
-	if (ret == -EFBIG) {
-		pr_fatal("flash %s: has more than %lu MiB", path,
-			 MAX_FILE / SZ_1M);
+	*content = (struct flash_content) { .what = "flash",
+					    .path = path,
+					    .max = MAX_FILE };
+	ret = flash_content_read(content);
+	if (ret)
 		return ret;
-	}
-	if (ret) {
-		pr_fatal("Unable to read flash %s: %s", path, strerror(-ret));
-		return ret;
-	}
-	file->image = (struct efi_image) { file->buf, size };
+	file->image = (struct efi_image) { content->buf, content->size };
 	file->problem =
 		efi_store_find(&file->image, &file->volume, &file->store);
 	if (!file->problem)
@@ -98,8 +93,8 @@ bool flash_image_check(const struct flash_image *file)
 void flash_image_free(struct flash_image *file)
 {
 	efi_var_list_free(&file->list);
-	free(file->buf);
-	file->buf = NULL;
+	free(file->content.buf);
+	file->content.buf = NULL;
 }
 
 void flash_var_print_guid(FILE *out, const struct efi_var *var)

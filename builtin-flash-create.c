@@ -32,11 +32,11 @@ static bool is_good_size(u64 size)
 	return is_power_of_2(size) && size >= BLOCK && size <= MAX_SIZE;
 }
 
-static int parse_size_option(const char *arg, void *opaque)
+static int parse_size_option(const char *arg, void *config)
 {
-	u64 *size = opaque;
+	struct options *opts = config;
 
-	if (!parse_size(arg, 0, size, NULL) && is_good_size(*size))
+	if (!parse_size(arg, 0, &opts->size, NULL) && is_good_size(opts->size))
 		return 0;
 	pr_fatal("--size %s: want a power of two from 64K to %luM", arg,
 		 MAX_SIZE / SZ_1M);
@@ -45,19 +45,19 @@ static int parse_size_option(const char *arg, void *opaque)
 
 static int parse(struct options *opts, int argc, char *const argv[])
 {
-	const struct option_def table[] = {
-		OPT_CALLBACK('s', "size", parse_size_option, &opts->size,
-			     "SIZE",
+	static const struct option_def table[] = {
+		OPT_CALLBACK('s', "size", parse_size_option, "SIZE",
 			     "Size of the flash, a power of two, at least "
 			     "64K; in bytes or with a suffix BKMGTP"),
-		OPT_STRING('t', "template", &opts->template, "FILE",
+		OPT_STRING('t', "template", struct options, template, "FILE",
 			   "Begin with what FILE holds; SIZE is then that of "
 			   "FILE unless given"),
-		OPT_FLAG(0, "force", &opts->force,
+		OPT_FLAG(0, "force", struct options, force,
 			 "Overwrite a file that is there already"),
 		OPT_END(),
 	};
-	int ret = flash_options(table, SYNOPSIS, argc, argv, &opts->path, 1);
+	int ret = flash_options(table, opts, SYNOPSIS, argc, argv, &opts->path,
+				1);
 
 	if (!ret && !opts->size && !opts->template) {
 		pr_fatal("create needs --size, such as --size 2M, or a "
@@ -70,16 +70,18 @@ static int parse(struct options *opts, int argc, char *const argv[])
 /* Puts what the file is to hold into *content, `opts->size` bytes. */
 static int make_content(struct options *opts, u8 **content)
 {
-	void *template = NULL;
-	size_t len = 0;
+	struct flash_content template = { .what = "template",
+					  .path = opts->template,
+					  .max = MAX_SIZE };
+	size_t len;
 	int ret = 0;
 
 	*content = NULL;
 	if (opts->template)
-		ret = file_read_all(opts->template, MAX_SIZE, &template, &len);
+		ret = flash_content_read(&template);
+	len = template.size;
 	if (ret) {
-		pr_fatal("Unable to read template %s: %s", opts->template,
-			 strerror(-ret));
+		free(template.buf);
 		return ret;
 	}
 	if (!opts->size && !is_good_size(len)) {
@@ -99,17 +101,21 @@ static int make_content(struct options *opts, u8 **content)
 	if (*content) {
 		memset(*content, 0xff, opts->size);
 		if (len)
-			memcpy(*content, template, len);
+			memcpy(*content, template.buf, len);
 	} else if (!ret) {
 		pr_fatal("out of memory");
 		ret = -ENOMEM;
 	}
-	free(template);
+	free(template.buf);
 	return ret;
 }
 
+/* How often a file is opened that loses its name before it is locked. */
+#define MAX_TRIES 20
+
 static int open_file(const struct options *opts, bool *created)
 {
+	char target[256];
 	int flags = O_RDWR | O_CLOEXEC | O_NOCTTY;
 	int fd = open(opts->path, flags | O_CREAT | O_EXCL, 0666);
 
@@ -119,7 +125,11 @@ static int open_file(const struct options *opts, bool *created)
 	if (fd >= 0)
 		return fd;
 	fd = -errno;
-	if (fd == -EEXIST)
+	if (file_is_dangling(opts->path, target, sizeof(target)))
+		pr_fatal("flash %s: is a symbolic link to %s, which does not "
+			 "exist: name that instead, or remove the link",
+			 opts->path, target);
+	else if (fd == -EEXIST)
 		pr_fatal("flash %s: is there already; --force overwrites it",
 			 opts->path);
 	else
@@ -128,14 +138,17 @@ static int open_file(const struct options *opts, bool *created)
 	return fd;
 }
 
-/* Until the end of the process; what an lkvm uses is not overwritten. */
+/*
+ * Until the end of the process; what an lkvm uses is not overwritten. -ESTALE
+ * without a message if the name is another file's by now.
+ */
 static int lock_file(int fd, const char *path)
 {
 	struct flock lock = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
 
 	if (!fcntl(fd, F_OFD_SETLK, &lock) ||
 	    (errno != EAGAIN && errno != EACCES))
-		return 0;
+		return file_lost_name(fd, path) ? -ESTALE : 0;
 	pr_fatal("flash %s: is in use", path);
 	return -EBUSY;
 }
@@ -165,7 +178,18 @@ static int write_file(int fd, const struct options *opts, const u8 *content)
 	return ret;
 }
 
-static int create(const struct options *opts, const u8 *content)
+/* As far as that can be had: not every folder may be opened. */
+static void sync_name(const char *path)
+{
+	int ret = file_sync_folder(path);
+
+	if (ret)
+		pr_debug("unable to make the name of %s durable: %s", path,
+			 strerror(-ret));
+}
+
+/* -ESTALE without a message: to be done again. */
+static int create_once(const struct options *opts, const u8 *content)
 {
 	bool created;
 	int fd = open_file(opts, &created);
@@ -176,9 +200,24 @@ static int create(const struct options *opts, const u8 *content)
 	ret = lock_file(fd, opts->path);
 	if (!ret)
 		ret = write_file(fd, opts, content);
-	if (ret && ret != -EBUSY && created)
+	if (ret && ret != -EBUSY && ret != -ESTALE && created)
 		unlink(opts->path);
 	close(fd);
+	if (!ret && created)
+		sync_name(opts->path);
+	return ret;
+}
+
+static int create(const struct options *opts, const u8 *content)
+{
+	int ret = -ESTALE;
+
+	for (unsigned int i = 0; ret == -ESTALE && i < MAX_TRIES; i++)
+		ret = create_once(opts, content);
+	if (ret == -ESTALE)
+		pr_fatal("flash %s: is replaced by another file each time it "
+			 "is opened",
+			 opts->path);
 	return ret;
 }
 

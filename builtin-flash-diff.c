@@ -180,22 +180,26 @@ static bool read_good(struct flash_image *file, const char *path)
 	return !flash_image_read(file, path) && flash_image_check(file);
 }
 
+struct options {
+	bool json;
+};
+
 int cmd_flash_diff(int argc, char *const argv[])
 {
-	bool json = false;
-	const struct option_def table[] = {
-		OPT_FLAG(0, "json", &json, "Print JSON"),
+	static const struct option_def table[] = {
+		OPT_FLAG(0, "json", struct options, json, "Print JSON"),
 		OPT_END(),
 	};
+	struct options opts = { 0 };
 	struct flash_image files[2] = { 0 };
 	const char *paths[2];
 	int status = DIFF_TROUBLE;
-	int ret = flash_options(table, SYNOPSIS, argc, argv, paths, 2);
+	int ret = flash_options(table, &opts, SYNOPSIS, argc, argv, paths, 2);
 
 	if (ret)
 		return flash_options_status(ret);
 	if (read_good(&files[0], paths[0]) && read_good(&files[1], paths[1]))
-		status = diff_files(files, json);
+		status = diff_files(files, opts.json);
 	flash_image_free(&files[0]);
 	flash_image_free(&files[1]);
 	return status;

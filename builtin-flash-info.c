@@ -34,12 +34,13 @@ struct info {
 	char *map; /* a character for each block, and a zero */
 };
 
-static int parse_block(const char *arg, void *opaque)
+static int parse_block(const char *arg, void *config)
 {
-	u64 *block = opaque;
+	struct options *opts = config;
 
-	if (!parse_size(arg, 0, block, NULL) && is_power_of_2(*block) &&
-	    *block >= MIN_BLOCK && *block <= MAX_BLOCK)
+	if (!parse_size(arg, 0, &opts->block, NULL) &&
+	    is_power_of_2(opts->block) && opts->block >= MIN_BLOCK &&
+	    opts->block <= MAX_BLOCK)
 		return 0;
 	pr_fatal("--block %s: want a power of two from 512 to 16M", arg);
 	return -EINVAL;
@@ -47,15 +48,15 @@ static int parse_block(const char *arg, void *opaque)
 
 static int parse(struct options *opts, int argc, char *const argv[])
 {
-	const struct option_def table[] = {
-		OPT_FLAG(0, "json", &opts->json, "Print JSON"),
-		OPT_CALLBACK('b', "block", parse_block, &opts->block, "SIZE",
+	static const struct option_def table[] = {
+		OPT_FLAG(0, "json", struct options, json, "Print JSON"),
+		OPT_CALLBACK('b', "block", parse_block, "SIZE",
 			     "Size of an erase block (default: 64K)"),
 		OPT_END(),
 	};
 
 	opts->block = SZ_64K;
-	return flash_options(table, SYNOPSIS, argc, argv, &opts->path, 1);
+	return flash_options(table, opts, SYNOPSIS, argc, argv, &opts->path, 1);
 }
 
 /*
@@ -133,7 +134,12 @@ static void print_geometry(const struct info *info)
 	u64 bank = bank_size(info);
 	char text[32];
 
+	const struct disk_format *format = info->file.content.format;
+
 	printf("%-18s %s\n", "file", info->file.path);
+	if (format)
+		printf("%-18s %s; what follows is of its content\n", "format",
+		       format->name);
 	print_size("size", size);
 	print_field("blocks");
 	printf("%zu of %s", strlen(info->map), short_size(info->block, text));
@@ -425,10 +431,12 @@ static void print_json(const struct info *info)
 	const struct flash_image *file = &info->file;
 	const char *problem = file->problem ? file->problem
 					    : file->list.problem;
+	const struct disk_format *format = file->content.format;
 	struct json_writer json = { .out = stdout };
 
 	json_begin_object(&json, NULL);
 	json_string(&json, "file", file->path);
+	json_string(&json, "file_format", format ? format->name : "raw");
 	json_u64(&json, "size", file->image.size);
 	json_u64(&json, "bank_size", bank_size(info));
 	json_u64(&json, "block_size", info->block);

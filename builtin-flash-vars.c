@@ -23,19 +23,19 @@ struct options {
 static int parse(struct options *opts, int argc, char *const argv[],
 		 const char **path)
 {
-	const struct option_def table[] = {
-		OPT_FLAG(0, "json", &opts->json, "Print JSON"),
-		OPT_FLAG('a', "all", &opts->all,
+	static const struct option_def table[] = {
+		OPT_FLAG(0, "json", struct options, json, "Print JSON"),
+		OPT_FLAG('a', "all", struct options, all,
 			 "List deleted, replaced and half-written variables, "
 			 "too, and each one's state"),
-		OPT_STRING('g', "get", &opts->get, "NAME[:GUID]",
+		OPT_STRING('g', "get", struct options, get, "NAME[:GUID]",
 			   "Print the value of this variable; GUID may be a "
 			   "short name such as global"),
-		OPT_FLAG(0, "raw", &opts->raw,
+		OPT_FLAG(0, "raw", struct options, raw,
 			 "With --get: write the value's bytes"),
 		OPT_END(),
 	};
-	int ret = flash_options(table, SYNOPSIS, argc, argv, path, 1);
+	int ret = flash_options(table, opts, SYNOPSIS, argc, argv, path, 1);
 
 	if (ret)
 		return ret;

@@ -3,14 +3,25 @@
 #ifndef BUILTIN_FLASH_H
 #define BUILTIN_FLASH_H
 
+#include "lkvm/disk/format.h"
 #include "lkvm/efi/vars.h"
 #include "lkvm/util/json.h"
 #include "lkvm/util/options.h"
 
+/* What a bank of a file would hold. */
+struct flash_content {
+	const char *what; /* "flash" or "template", for messages */
+	const char *path;
+	size_t max; /* bytes that there may be, at most */
+	void *buf;  /* `size` bytes, to be freed in any case */
+	size_t size;
+	const struct disk_format *format; /* of the file; NULL: raw */
+};
+
 /* A file in memory, with what is known of it. */
 struct flash_image {
 	const char *path;
-	void *buf; /* to be freed */
+	struct flash_content content;
 	struct efi_image image;
 	struct efi_volume volume;
 	struct efi_store store;
@@ -25,15 +36,22 @@ int cmd_flash_vars(int argc, char *const argv[]);
 int cmd_flash_diff(int argc, char *const argv[]);
 
 /*
- * Parses the options of `table` and exactly `count` files into `files`. Prints
- * the help, or what is wrong. Returns what options_parse() does.
+ * Parses the options of `table` into *opts, and exactly `count` files into
+ * `files`. Prints the help, or what is wrong. Returns what options_parse()
+ * does.
  */
-int flash_options(const struct option_def *table, const char *synopsis,
-		  int argc, char *const argv[], const char **files,
-		  size_t count);
+int flash_options(const struct option_def *table, void *opts,
+		  const char *synopsis, int argc, char *const argv[],
+		  const char **files, size_t count);
 
 /* The exit status for what flash_options() returned, if that is not 0. */
 int flash_options_status(int ret);
+
+/*
+ * Reads the file of content->path, and decodes it if it is not raw. Returns 0,
+ * or -errno after a message.
+ */
+int flash_content_read(struct flash_content *content);
 
 /*
  * Reads a file and what is in it. Returns 0, also if there is a `problem` in

@@ -10,6 +10,8 @@
 static const struct command commands[] = {
 	{ "run", cmd_run, "Start a virtual machine" },
 	{ "flash", cmd_flash, "Make, look into and compare flash files" },
+	{ "selftest", cmd_selftest,
+	  "Check whether lkvm works on this machine" },
 	{ "version", cmd_version, "Print the version" },
 	{ "help", cmd_help, "Print help about lkvm or a command" },
 };

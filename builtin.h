@@ -19,6 +19,7 @@ const struct command *find_command(const char *name);
  */
 int cmd_run(int argc, char *const argv[]);
 int cmd_flash(int argc, char *const argv[]);
+int cmd_selftest(int argc, char *const argv[]);
 int cmd_version(int argc, char *const argv[]);
 int cmd_help(int argc, char *const argv[]);
 

@@ -1,54 +1,47 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * One attempt after an MMIO exit: KVM completes the access, the registers that
+ * say whether and how it may go on are read, and instructions are carried out
+ * until one cannot be, or it is enough. Other registers are read when an
+ * instruction first uses them, and those that changed are written back.
+ *
+ * Nothing that was read is kept for the next attempt but what cannot change:
+ * the guest runs by itself in between, and may write to any system register.
+ *
+ * Whether an attempt is made is decided by arm/batch_account.c, whether it may
+ * be by arm/batch_veto.c.
+ */
 #include <errno.h>
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 
 #include "batch.h"
+#include "batch_account.h"
 #include "cpu.h"
 #include "lkvm/arm/a64/a64.h"
 #include "lkvm/arm/a64/stage1.h"
+#include "lkvm/arm/costs.h"
+#include "lkvm/util/json.h"
 #include "lkvm/util/log.h"
 #include "lkvm/vmm/pause.h"
 #include "machine.h"
 
 #define PAGE_MASK (~(u64)(SZ_4K - 1))
 
-/*
- * How many instructions may pass until the next access, and in all. The first
- * keeps us from running what has nothing to do with devices, which the CPU
- * does faster; the second is for how long an interrupt has to wait.
- */
-#define MAX_BETWEEN 320
-#define MAX_TOTAL   32768
+/* How many instructions in all: for so long an interrupt may have to wait. */
+#define MAX_TOTAL 32768
 
 /*
- * Translations are looked up anew after so many accesses: another vCPU may
- * have changed the tables.
+ * Translations, that of the code as well, are looked up anew after so many
+ * instructions: another vCPU may have changed the tables.
  */
-#define TLB_ACCESSES 8
-#define TLB_ENTRIES  16
+#define TLB_INSTRUCTIONS 64
+#define TLB_ENTRIES	 16
 
-/* Accesses that pay for reading and writing the registers. */
-#define WORTHWHILE 3
-
-/* Exits at one address are left alone for a while after vain attempts. */
-#define HISTORY	 64
-#define SKIP_MAX 255
-
-/* So many in a row, at any address of a device, for it to lose its fame. */
-#define CONFIDENCE 16
-
-/* Arm ARM, C5.2.18 and D1.4: SPSR_ELx, exceptions from AArch64. */
-#define PSTATE_MODE  0x1fU
-#define PSTATE_EL1H  0x05U
-#define PSTATE_BTYPE (3U << 10)
-#define PSTATE_IL    BIT(20)
-#define PSTATE_SS    BIT(21)
-
-/* Arm ARM, D23.3, MDSCR_EL1: software step, breakpoints and watchpoints. */
-#define MDSCR_SS  BIT(0)
-#define MDSCR_MDE BIT(15)
+/* KVM_ARM_VCPU_HAS_EL2, since Linux 6.16. */
+#define VCPU_HAS_EL2 7
 
 /* Arm ARM, D23.2, SCTLR_EL1: pointer authentication by any of the four keys. */
 #define SCTLR_PAUTH (BIT(31) | BIT(30) | BIT(27) | BIT(13))
@@ -60,27 +53,90 @@ struct tlb_entry {
 	unsigned int flags;
 };
 
-/* What trying was worth at one guest physical address. */
-struct history {
-	u8 penalty;
-	u8 skip;
-};
-
 struct batch {
 	struct vcpu *vcpu;
 	struct a64_cpu cpu;
-	struct cpu_regs regs; /* as KVM has them */
+	u64 x[32];	  /* as KVM has them, where `loaded` has their bit */
+	u64 loaded;	  /* of cpu.x, those that were read from KVM */
+	u64 pc, pstate;	  /* as KVM has them */
+	bool has_ttbr[2]; /* in `mmu` */
+	bool no_tcr2;	  /* this vCPU has no such register */
+	bool no_costs;	  /* they cannot be measured */
+	bool stop;	  /* behind the instruction under way */
 	struct stage1 mmu;
 	struct tlb_entry tlb[TLB_ENTRIES];
-	struct history history[HISTORY];
-	u64 given; /* `cpu.left` when it was last set */
-	u64 total; /* what is left of MAX_TOTAL, less `given` */
-	u64 accesses;
+	struct batch_bill bill; /* of this attempt */
+	struct batch_account account;
+	struct costs_clock clock;
 };
+
+/* ---- Registers ----------------------------------------------------------- */
+
+static int read_reg(struct batch *batch, unsigned int reg, u64 *value)
+{
+	batch->bill.registers++;
+	return cpu_read(batch->vcpu, reg, value);
+}
+
+static int write_reg(struct batch *batch, unsigned int reg, u64 value)
+{
+	batch->bill.registers++;
+	return cpu_write(batch->vcpu, reg, value);
+}
+
+static bool batch_load(struct a64_cpu *cpu, u64 missing)
+{
+	struct batch *batch = cpu->opaque;
+
+	for (unsigned int n = 0; n < ARRAY_SIZE(batch->x); n++) {
+		if (!(missing >> n & 1))
+			continue;
+		if (read_reg(batch, n, &batch->x[n]))
+			return false;
+		cpu->x[n] = batch->x[n];
+		batch->loaded |= 1ULL << n;
+		cpu->have |= 1ULL << n;
+	}
+	return true;
+}
+
+/* What was set without having been read differs for all we know. */
+static bool x_differs(const struct batch *batch, unsigned int n)
+{
+	if (!(batch->cpu.have >> n & 1))
+		return false;
+	return !(batch->loaded >> n & 1) || batch->x[n] != batch->cpu.x[n];
+}
+
+static int store(struct batch *batch)
+{
+	int ret = write_reg(batch, CPU_PC, batch->cpu.pc);
+
+	if (!ret && batch->cpu.pstate != batch->pstate)
+		ret = write_reg(batch, CPU_PSTATE, batch->cpu.pstate);
+	for (unsigned int n = 0; !ret && n < ARRAY_SIZE(batch->x); n++)
+		if (x_differs(batch, n))
+			ret = write_reg(batch, n, batch->cpu.x[n]);
+	if (ret)
+		pr_err("vCPU %u: unable to set its registers: %s",
+		       batch->vcpu->id, strerror(-ret));
+	return ret;
+}
+
+/* ---- Memory -------------------------------------------------------------- */
 
 static void tlb_flush(struct batch *batch)
 {
 	memset(batch->tlb, 0, sizeof(batch->tlb));
+}
+
+/* Most code needs one of both: the kernel's half, or firmware's. */
+static bool has_ttbr(struct batch *batch, unsigned int half)
+{
+	if (!batch->has_ttbr[half])
+		batch->has_ttbr[half] = !read_reg(batch, CPU_TTBR0 + half,
+						  &batch->mmu.ttbr[half]);
+	return batch->has_ttbr[half];
 }
 
 static struct tlb_entry *translate(struct batch *batch, u64 va)
@@ -92,7 +148,8 @@ static struct tlb_entry *translate(struct batch *batch, u64 va)
 	if (entry->page == (page | 1))
 		return entry;
 	entry->page = 0;
-	if (stage1_walk(&batch->mmu, va, &entry->ipa, &entry->flags))
+	if (!has_ttbr(batch, va >> 63) ||
+	    stage1_walk(&batch->mmu, va, &entry->ipa, &entry->flags))
 		return NULL;
 	entry->ram = gmem_ptr(batch->mmu.mem, entry->ipa, SZ_4K);
 	entry->page = page | 1;
@@ -131,26 +188,19 @@ static bool is_wanted(const struct vcpu *vcpu)
 	       atomic_load(&vcpu->vm->exit_reason) != VM_EXIT_NONE;
 }
 
-/* Sets how far the interpreter may go until the next access. */
-static void give(struct batch *batch, u64 unused)
+static void stop(struct batch *batch)
 {
-	batch->total += unused;
-	batch->given = MIN(batch->total, (u64)MAX_BETWEEN);
-	batch->total -= batch->given;
-	batch->cpu.left = batch->given;
+	batch->stop = true;
+	batch->cpu.left = 0;
 }
 
-static void account(struct batch *batch, struct mmio_region *region, bool write)
+static void count(struct batch *batch, struct mmio_region *region, bool write)
 {
 	_Atomic(u64) *counter = write ? &region->batched_writes
 				      : &region->batched_reads;
 
 	atomic_fetch_add_explicit(counter, 1, memory_order_relaxed);
-	if (++batch->accesses % TLB_ACCESSES == 0)
-		tlb_flush(batch);
-	give(batch, batch->cpu.left);
-	if (is_wanted(batch->vcpu))
-		batch->cpu.left = 0;
+	batch->bill.accesses++;
 }
 
 /* What no device claims may be the interrupt controller, which KVM has. */
@@ -194,10 +244,10 @@ static int batch_device(struct a64_cpu *cpu, u64 va, unsigned int len,
 		mmio_region_write(&vm->bus, region, ipa, *value, len);
 	else
 		*value = mmio_region_read(&vm->bus, region, ipa, len);
-	account(batch, region, write);
+	count(batch, region, write);
 	/* What is left of the instruction changes nothing but its registers. */
-	if (!vcpu_try_enter(batch->vcpu))
-		cpu->left = 0;
+	if (!vcpu_try_enter(batch->vcpu) || is_wanted(batch->vcpu))
+		stop(batch);
 	return 0;
 }
 
@@ -205,7 +255,188 @@ static const struct a64_ops batch_ops = {
 	.code = batch_code,
 	.ram = batch_ram,
 	.device = batch_device,
+	.load = batch_load,
 };
+
+/* ---- One attempt --------------------------------------------------------- */
+
+/* Why not, counted; said in the log once. */
+static bool is_vetoed(struct batch *batch, const struct batch_facts *facts)
+{
+	struct machine *machine = batch->vcpu->vm->arch;
+	enum batch_veto veto = batch_veto(facts);
+
+	if (veto == BATCH_ALLOWED)
+		return false;
+	if (!atomic_fetch_add(&machine->batch_refusals[veto], 1))
+		pr_debug("vCPU %u: no batches because of %s", batch->vcpu->id,
+			 batch_veto_text(veto));
+	return true;
+}
+
+/*
+ * KVM completes the access it exited for at the next KVM_RUN; one that returns
+ * at once does no more than that. True if it did: if the vCPU is behind the
+ * instruction, that is, and not at a vector because an exception was pending.
+ */
+static bool complete(struct batch *batch)
+{
+	struct vcpu *vcpu = batch->vcpu;
+	u64 before;
+	int ret;
+
+	if (read_reg(batch, CPU_PC, &before))
+		return false;
+	vcpu->run->immediate_exit = 1;
+	ret = ioctl(vcpu->fd, KVM_RUN, 0) < 0 ? -errno : 0;
+	/* A kick that came before has its reason, which is looked at below. */
+	vcpu->run->immediate_exit = 0;
+	return ret == -EINTR && !read_reg(batch, CPU_PC, &batch->pc) &&
+	       batch->pc == before + sizeof(u32) && !is_wanted(vcpu);
+}
+
+/* Only a vCPU without it says so, and will always do so. */
+static int read_tcr2(struct batch *batch, u64 *tcr2)
+{
+	int ret = batch->no_tcr2 ? -ENOENT : read_reg(batch, CPU_TCR2, tcr2);
+
+	if (ret != -ENOENT)
+		return ret;
+	batch->no_tcr2 = true;
+	*tcr2 = 0;
+	return 0;
+}
+
+/* Each group is read only if there is no veto by those before it. */
+static bool may_go_on(struct batch *batch, struct batch_facts *facts)
+{
+	facts->known = BATCH_KNOWS_PSTATE;
+	if (read_reg(batch, CPU_PSTATE, &facts->pstate) ||
+	    is_vetoed(batch, facts))
+		return false;
+	facts->known = BATCH_KNOWS_DEBUG;
+	if (batch_needs_mdscr(facts->pstate) &&
+	    read_reg(batch, CPU_MDSCR, &facts->mdscr))
+		return false;
+	if (is_vetoed(batch, facts))
+		return false;
+	facts->known = BATCH_KNOWS_REGISTERS;
+	return !read_tcr2(batch, &facts->tcr2) &&
+	       !read_reg(batch, CPU_SCTLR, &facts->sctlr) &&
+	       !is_vetoed(batch, facts);
+}
+
+/* True if instructions can be carried out from `pc` on. */
+static bool load(struct batch *batch)
+{
+	struct batch_facts facts = { 0 };
+	struct a64_cpu *cpu = &batch->cpu;
+	struct stage1 *mmu = &batch->mmu;
+
+	if (!may_go_on(batch, &facts) || read_reg(batch, CPU_TCR, &mmu->tcr) ||
+	    read_reg(batch, CPU_MAIR, &mmu->mair))
+		return false;
+	batch->pstate = facts.pstate;
+	batch->loaded = 0;
+	cpu->have = 0;
+	cpu->pc = batch->pc;
+	cpu->pstate = facts.pstate;
+	cpu->hints_are_nops = !(facts.sctlr & SCTLR_PAUTH);
+	mmu->sctlr = facts.sctlr;
+	mmu->pstate = facts.pstate;
+	batch->has_ttbr[0] = batch->has_ttbr[1] = false;
+	return true;
+}
+
+/* Returns once there was no access for as long as is worth it, if not before.
+ */
+static void interpret(struct batch *batch)
+{
+	u64 most = batch_account_between(&batch->account);
+	u64 between = 0, total = 0, done = TLB_INSTRUCTIONS;
+
+	batch->stop = false;
+	while (done == TLB_INSTRUCTIONS && between < most &&
+	       total < MAX_TOTAL && !batch->stop && !is_wanted(batch->vcpu)) {
+		u64 accesses = batch->bill.accesses;
+
+		tlb_flush(batch);
+		batch->cpu.left = TLB_INSTRUCTIONS;
+		done = a64_run(&batch->cpu);
+		total += done;
+		between = accesses == batch->bill.accesses ? between + done : 0;
+	}
+	batch->bill.instructions = total;
+}
+
+static int run(struct batch *batch)
+{
+	if (!vcpu_try_enter(batch->vcpu))
+		return 0;
+	interpret(batch);
+	vcpu_leave(batch->vcpu);
+	return batch->bill.instructions ? store(batch) : 0;
+}
+
+static void add_stats(struct vcpu_stats *stats, const struct batch_bill *bill)
+{
+	const struct {
+		_Atomic(u64) *counter;
+		u64 n;
+	} sums[] = {
+		{ &stats->attempts, 1 },
+		{ &stats->batched, bill->accesses },
+		{ &stats->batches, !!bill->accesses },
+		{ &stats->instructions, bill->instructions },
+		{ &stats->registers, bill->registers },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(sums); i++)
+		atomic_fetch_add_explicit(sums[i].counter, sums[i].n,
+					  memory_order_relaxed);
+}
+
+static int attempt(struct batch *batch)
+{
+	int ret = 0;
+
+	memset(&batch->bill, 0, sizeof(batch->bill));
+	if (complete(batch) && load(batch))
+		ret = run(batch);
+	add_stats(&batch->vcpu->stats, &batch->bill);
+	return ret;
+}
+
+/* ---- Whether it is worth it ---------------------------------------------- */
+
+/*
+ * Measures what things cost here, unless that is known. Not to be followed by
+ * an attempt at the same exit, which is completed then.
+ */
+static bool knows_costs(struct batch *batch)
+{
+	struct costs *costs = &batch->account.costs;
+	int ret;
+
+	if (costs->insn_ns)
+		return true;
+	if (batch->no_costs)
+		return false;
+	ret = costs_measure(batch->vcpu, &batch->cpu, costs);
+	a64_init(&batch->cpu, &batch_ops, batch);
+	if (ret) {
+		batch->no_costs = true;
+		costs->insn_ns = 0;
+		pr_debug("vCPU %u: unable to measure costs: %s",
+			 batch->vcpu->id, strerror(-ret));
+		return false;
+	}
+	pr_debug("vCPU %u: ns for a register: %" PRIu64
+		 ", a return from KVM: %" PRIu64 ", an instruction: %" PRIu64,
+		 batch->vcpu->id, costs->reg_ns, costs->return_ns,
+		 costs->insn_ns);
+	return true;
+}
 
 static struct batch *get_batch(struct vcpu *vcpu)
 {
@@ -218,148 +449,115 @@ static struct batch *get_batch(struct vcpu *vcpu)
 		return NULL;
 	batch->vcpu = vcpu;
 	batch->mmu.mem = &vcpu->vm->mem;
-	a64_init(&batch->cpu, &batch_ops, batch);
 	vcpu->arch = batch;
 	return batch;
 }
 
 void batch_release(struct vcpu *vcpu)
 {
+	const struct batch *batch = vcpu->arch;
+
+	if (batch && batch->account.costs.insn_ns)
+		pr_debug("vCPU %u: an exit cost %" PRIu64 " ns", vcpu->id,
+			 batch->account.costs.exit_ns);
 	free(vcpu->arch);
 	vcpu->arch = NULL;
 }
 
-static struct history *history_of(struct batch *batch)
+/* vCPUs that do so at once may lose one's part, which does no harm. */
+static void tell_region(const struct batch *batch, struct mmio_region *region,
+			s64 saved)
 {
-	u64 addr = batch->vcpu->run->mmio.phys_addr;
+	const struct batch_account *account = &batch->account;
+	s64 mean = atomic_load_explicit(&region->batch_saving,
+					memory_order_relaxed);
+	bool beats_ring;
 
-	return &batch->history[(addr ^ addr >> 12) % HISTORY];
+	mean = batch_account_mean(account, mean, saved);
+	atomic_store_explicit(&region->batch_saving, mean,
+			      memory_order_relaxed);
+	beats_ring = batch_account_beats_ring(account, mean);
+	if (atomic_load(&region->in_batches) != beats_ring)
+		atomic_store(&region->in_batches, beats_ring);
 }
 
-/* Of vCPUs that doubt at once only one counts, so that it never wraps. */
-static void doubt(struct mmio_region *region)
+/* What is done with an array does not depend on the place in it. */
+static bool is_worth_it(struct batch *batch, const struct mmio_region *region)
 {
-	u32 old = atomic_load(&region->in_batches);
+	const struct kvm_run *run = batch->vcpu->run;
+	bool is_array = region && region->slot;
+	u64 addr = is_array ? region->base : run->mmio.phys_addr;
 
-	if (old)
-		atomic_compare_exchange_strong(&region->in_batches, &old,
-					       old - 1);
-}
-
-static void learn(struct batch *batch, struct history *history)
-{
-	struct vcpu *vcpu = batch->vcpu;
-	struct mmio_region *region =
-		mmio_bus_find(&vcpu->vm->bus, vcpu->run->mmio.phys_addr);
-	bool worthwhile = batch->accesses >= WORTHWHILE;
-
-	history->penalty = worthwhile ? 0
-				      : MIN(2 * history->penalty + 1, SKIP_MAX);
-	history->skip = history->penalty;
-	if (region && worthwhile)
-		atomic_store(&region->in_batches, CONFIDENCE);
-	else if (region)
-		doubt(region);
-}
-
-/*
- * KVM completes the access it exited for at the next KVM_RUN; one that returns
- * at once does no more than that. True if it did.
- */
-static bool complete(struct vcpu *vcpu)
-{
-	u64 before, after;
-	int ret;
-
-	if (cpu_get_pc(vcpu, &before))
-		return false;
-	vcpu->run->immediate_exit = 1;
-	ret = ioctl(vcpu->fd, KVM_RUN, 0) < 0 ? -errno : 0;
-	/* A kick that came before has its reason, which is looked at below. */
-	vcpu->run->immediate_exit = 0;
-	return ret == -EINTR && !cpu_get_pc(vcpu, &after) &&
-	       after == before + sizeof(u32) && !is_wanted(vcpu);
-}
-
-/* Debuggers, tagged memory and what else changes instructions are left alone.
- */
-static bool may_interpret(const struct cpu_regs *regs)
-{
-	u32 mode = PSTATE_MODE | PSTATE_BTYPE | PSTATE_IL | PSTATE_SS;
-
-	return (regs->pstate & mode) == PSTATE_EL1H &&
-	       !(regs->mdscr & (MDSCR_SS | MDSCR_MDE)) && !regs->tcr2;
-}
-
-static void load(struct batch *batch)
-{
-	const struct cpu_regs *regs = &batch->regs;
-	struct a64_cpu *cpu = &batch->cpu;
-	struct stage1 *mmu = &batch->mmu;
-
-	memcpy(cpu->x, regs->x, sizeof(regs->x));
-	cpu->pc = regs->pc;
-	cpu->pstate = regs->pstate;
-	cpu->hints_are_nops = !(regs->sctlr & SCTLR_PAUTH);
-	mmu->sctlr = regs->sctlr;
-	mmu->tcr = regs->tcr;
-	mmu->ttbr[0] = regs->ttbr[0];
-	mmu->ttbr[1] = regs->ttbr[1];
-	mmu->mair = regs->mair;
-	mmu->pstate = regs->pstate;
-	tlb_flush(batch);
-}
-
-static int store(struct batch *batch)
-{
-	struct cpu_regs regs = batch->regs;
-
-	memcpy(regs.x, batch->cpu.x, sizeof(regs.x));
-	regs.pc = batch->cpu.pc;
-	regs.pstate = batch->cpu.pstate;
-	return cpu_put_regs(batch->vcpu, &batch->regs, &regs);
-}
-
-static int run(struct batch *batch)
-{
-	struct vcpu_stats *stats = &batch->vcpu->stats;
-	u64 done;
-
-	batch->accesses = 0;
-	batch->total = MAX_TOTAL;
-	give(batch, 0);
-	if (!vcpu_try_enter(batch->vcpu))
-		return 0;
-	done = a64_run(&batch->cpu);
-	vcpu_leave(batch->vcpu);
-	atomic_fetch_add_explicit(&stats->batched, batch->accesses,
-				  memory_order_relaxed);
-	atomic_fetch_add_explicit(&stats->batches, !!batch->accesses,
-				  memory_order_relaxed);
-	atomic_fetch_add_explicit(&stats->instructions, done,
-				  memory_order_relaxed);
-	return done ? store(batch) : 0;
+	costs_exit_came(&batch->clock, &batch->account.costs);
+	return knows_costs(batch) && costs_exit_known(&batch->clock) &&
+	       batch_account_exit(&batch->account, addr, run->mmio.is_write);
 }
 
 int batch_continue(struct vcpu *vcpu)
 {
+	struct mmio_region *region =
+		mmio_bus_find(&vcpu->vm->bus, vcpu->run->mmio.phys_addr);
 	struct batch *batch = get_batch(vcpu);
-	struct history *history;
+	s64 saved = 0;
 	int ret = 0;
 
 	if (!batch)
 		return 0;
-	history = history_of(batch);
-	if (history->skip) {
-		history->skip--;
-		return 0;
+	if (is_worth_it(batch, region)) {
+		ret = attempt(batch);
+		saved = batch_account_settle(&batch->account, &batch->bill);
 	}
-	batch->accesses = 0;
-	if (complete(vcpu) && !cpu_get_regs(vcpu, &batch->regs) &&
-	    may_interpret(&batch->regs)) {
-		load(batch);
-		ret = run(batch);
-	}
-	learn(batch, history);
+	if (region)
+		tell_region(batch, region, saved);
+	costs_exit_done(&batch->clock);
 	return ret;
+}
+
+/* ---- The VM's part ------------------------------------------------------- */
+
+enum batch_veto batch_vm_veto(const struct machine *machine)
+{
+	const struct arm_features *features = &machine->features;
+	u32 forbidden = atomic_load(&machine->batch_forbidden);
+	const struct batch_facts facts = {
+		.known = BATCH_KNOWS_VM,
+		.off = machine->config->debug.no_batch,
+		.aarch32 = features->aarch32,
+		.el2 = features->vcpu_init & BIT(VCPU_HAS_EL2),
+		.mte = features->mte,
+		.pmu = features->pmu,
+		.debugger = forbidden & BIT(BATCH_DEBUGGER),
+		.dirty_log = forbidden & BIT(BATCH_DIRTY_LOG),
+	};
+
+	return batch_veto(&facts);
+}
+
+void batch_setup(struct machine *machine)
+{
+	enum batch_veto veto = batch_vm_veto(machine);
+
+	if (veto != BATCH_ALLOWED)
+		pr_debug("no batches because of %s", batch_veto_text(veto));
+	atomic_store(&machine->batch_allowed, veto == BATCH_ALLOWED);
+}
+
+void batch_forbid(struct machine *machine, enum batch_veto veto, bool forbid)
+{
+	if (forbid)
+		atomic_fetch_or(&machine->batch_forbidden, (u32)BIT(veto));
+	else
+		atomic_fetch_and(&machine->batch_forbidden, ~(u32)BIT(veto));
+	batch_setup(machine);
+}
+
+void batch_write_stats(const struct machine *machine, struct json_writer *json)
+{
+	json_string(json, "batches_off",
+		    batch_veto_key(batch_vm_veto(machine)));
+	json_begin_object(json, "batch_refusals");
+	for (unsigned int i = BATCH_PSTATE; i < BATCH_VETOES; i++)
+		json_u64(json, batch_veto_key(i),
+			 atomic_load(&machine->batch_refusals[i]));
+	json_end_object(json);
 }

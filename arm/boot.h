@@ -6,6 +6,14 @@
 struct machine;
 
 /*
+ * open.c: opens kernel, initrd and firmware, with the choice of
+ * firmware_choose(), and looks at all other files that are named. RAM has its
+ * size, there need be no VM. 0, or -errno after a message; boot_destroy()
+ * closes what is open in both cases.
+ */
+int boot_open(struct machine *machine);
+
+/*
  * firmware.c: where the guest starts, and which banks of flash it has. 0, or
  * -errno after a message.
  */

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* The arm64 side of vCPUs: features, registers, exits that only arm64 has. */
 #include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
 
@@ -69,63 +71,34 @@ int cpu_get_pc(struct vcpu *vcpu, u64 *pc)
 	return cpu_get_reg(vcpu, CORE_REG(regs.pc), pc);
 }
 
-/* Registers that only newer CPUs or kernels have read as 0. */
-static int get_optional(struct vcpu *vcpu, u64 id, u64 *value)
+static u64 reg_id(unsigned int reg)
 {
-	int ret = cpu_get_reg(vcpu, id, value);
-
-	if (ret)
-		*value = 0;
-	return ret == -ENOENT ? 0 : ret;
-}
-
-int cpu_get_regs(struct vcpu *vcpu, struct cpu_regs *regs)
-{
-	const struct {
-		u64 id;
-		u64 *value;
-	} others[] = {
-		{ CORE_REG(sp_el1), &regs->x[31] },
-		{ CORE_REG(regs.pc), &regs->pc },
-		{ CORE_REG(regs.pstate), &regs->pstate },
-		{ REG_SCTLR, &regs->sctlr },
-		{ REG_TCR, &regs->tcr },
-		{ REG_TTBR0, &regs->ttbr[0] },
-		{ REG_TTBR1, &regs->ttbr[1] },
-		{ REG_MAIR, &regs->mair },
-		{ REG_MDSCR, &regs->mdscr },
+	static const u64 ids[CPU_REGS] = {
+		[CPU_SP_EL1] = CORE_REG(sp_el1),
+		[CPU_PC] = CORE_REG(regs.pc),
+		[CPU_PSTATE] = CORE_REG(regs.pstate),
+		[CPU_SCTLR] = REG_SCTLR,
+		[CPU_TCR] = REG_TCR,
+		[CPU_TCR2] = REG_TCR2,
+		[CPU_TTBR0] = REG_TTBR0,
+		[CPU_TTBR1] = REG_TTBR1,
+		[CPU_MAIR] = REG_MAIR,
+		[CPU_MDSCR] = REG_MDSCR,
 	};
-	int ret = get_optional(vcpu, REG_TCR2, &regs->tcr2);
 
-	for (unsigned int n = 0; !ret && n < 31; n++)
-		ret = cpu_get_reg(vcpu, CORE_REG_X(n), &regs->x[n]);
-	for (size_t i = 0; !ret && i < ARRAY_SIZE(others); i++)
-		ret = cpu_get_reg(vcpu, others[i].id, others[i].value);
-	return ret;
+	if (reg < CPU_SP_EL1)
+		return CORE_REG_X(reg);
+	return reg < CPU_REGS ? ids[reg] : 0;
 }
 
-static int put_changed(struct vcpu *vcpu, u64 id, u64 old, u64 value)
+int cpu_read(struct vcpu *vcpu, unsigned int reg, u64 *value)
 {
-	return old == value ? 0 : cpu_set_reg(vcpu, id, value);
+	return cpu_get_reg(vcpu, reg_id(reg), value);
 }
 
-int cpu_put_regs(struct vcpu *vcpu, const struct cpu_regs *old,
-		 const struct cpu_regs *regs)
+int cpu_write(struct vcpu *vcpu, unsigned int reg, u64 value)
 {
-	int ret = put_changed(vcpu, CORE_REG(regs.pc), old->pc, regs->pc);
-
-	if (!ret)
-		ret = put_changed(vcpu, CORE_REG(regs.pstate), old->pstate,
-				  regs->pstate);
-	if (!ret)
-		ret = put_changed(vcpu, CORE_REG(sp_el1), old->x[31],
-				  regs->x[31]);
-	for (unsigned int n = 0; !ret && n < 31; n++)
-		ret = put_changed(vcpu, CORE_REG_X(n), old->x[n], regs->x[n]);
-	if (ret)
-		pr_err("vCPU %u: unable to set its registers: %s", vcpu->id,
-		       strerror(-ret));
-	return ret;
+	return cpu_set_reg(vcpu, reg_id(reg), value);
 }
 
 /*
@@ -139,7 +112,7 @@ static int limit_sve(struct machine *machine, struct vcpu *vcpu)
 		.id = KVM_REG_ARM64_SVE_VLS,
 		.addr = (uintptr_t)vls,
 	};
-	u32 max_vq = machine->config->sve_max_vl / SVE_VQ_BITS;
+	u32 max_vq = machine->config->cpu.sve_max_vl / SVE_VQ_BITS;
 
 	if (!max_vq)
 		return 0;
@@ -150,7 +123,7 @@ static int limit_sve(struct machine *machine, struct vcpu *vcpu)
 	if (!vcpu->id && !(vls[(max_vq - 1) / 64] & BIT((max_vq - 1) % 64)))
 		pr_warn("--sve-max-vl: this host has no vectors of %u bits, "
 			"the guest gets the next shorter ones",
-			machine->config->sve_max_vl);
+			machine->config->cpu.sve_max_vl);
 	return ioctl(vcpu->fd, KVM_SET_ONE_REG, &reg) < 0 ? -errno : 0;
 }
 
@@ -170,8 +143,12 @@ static int finalize_sve(struct machine *machine, struct vcpu *vcpu)
 	return ret;
 }
 
-/* Once more it is a reset. `on`: it runs, and does not wait for PSCI CPU_ON. */
-static int init(struct machine *machine, struct vcpu *vcpu, bool on)
+/*
+ * Once more it is a reset. All but vCPU 0 wait for PSCI CPU_ON then: KVM before
+ * Linux 6.2 refuses features that differ from the first time, and counts
+ * POWER_OFF among them.
+ */
+static int init(struct machine *machine, struct vcpu *vcpu)
 {
 	struct kvm_vcpu_init args = { 0 };
 	int ret = 0;
@@ -182,7 +159,7 @@ static int init(struct machine *machine, struct vcpu *vcpu, bool on)
 		return ret;
 	}
 	args.features[0] = machine->features.vcpu_init;
-	if (!on)
+	if (vcpu->id)
 		args.features[0] |= BIT(KVM_ARM_VCPU_POWER_OFF);
 	if (ioctl(vcpu->fd, KVM_ARM_VCPU_INIT, &args) < 0) {
 		ret = -errno;
@@ -197,7 +174,7 @@ int cpu_init_all(struct machine *machine)
 {
 	for (unsigned int i = 0; i < machine->vm.nr_vcpus; i++) {
 		struct vcpu *vcpu = machine->vm.vcpus[i];
-		int ret = init(machine, vcpu, !i);
+		int ret = init(machine, vcpu);
 
 		if (!ret)
 			ret = finalize_sve(machine, vcpu);
@@ -219,12 +196,23 @@ int cpu_reset_all(struct machine *machine)
 	int ret = 0;
 
 	for (unsigned int i = 0; !ret && i < machine->vm.nr_vcpus; i++)
-		ret = init(machine, machine->vm.vcpus[i], !i);
+		ret = init(machine, machine->vm.vcpus[i]);
 	if (ret)
 		return ret;
 	ret = cpu_set_reg(machine->vm.vcpus[0], KVM_REG_ARM_TIMER_CNT, 0);
 	if (ret)
 		pr_err("Unable to reset the counter: %s", strerror(-ret));
+	return ret;
+}
+
+int cpu_set_mp_state(struct vcpu *vcpu, u32 state)
+{
+	struct kvm_mp_state args = { .mp_state = state };
+	int ret = ioctl(vcpu->fd, KVM_SET_MP_STATE, &args) < 0 ? -errno : 0;
+
+	if (ret)
+		pr_err("vCPU %u: unable to set its state to %u: %s", vcpu->id,
+		       state, strerror(-ret));
 	return ret;
 }
 
@@ -247,7 +235,9 @@ static int init_but_timers(struct machine *machine, struct vcpu *vcpu)
 
 	for (size_t i = 0; i < ARRAY_SIZE(ids); i++)
 		has[i] = !cpu_get_reg(vcpu, ids[i], &values[i]);
-	ret = init(machine, vcpu, true);
+	ret = init(machine, vcpu);
+	if (!ret)
+		ret = cpu_set_mp_state(vcpu, KVM_MP_STATE_RUNNABLE);
 	for (size_t i = 0; !ret && i < ARRAY_SIZE(ids); i++)
 		if (has[i])
 			ret = cpu_set_reg(vcpu, ids[i], values[i]);
@@ -317,4 +307,52 @@ int cpu_set_boot_state(struct machine *machine)
 	if (ret)
 		pr_fatal("vCPU 0: unable to set registers: %s", strerror(-ret));
 	return ret;
+}
+
+int cpu_inject_external_abort(struct vcpu *vcpu)
+{
+	struct kvm_vcpu_events events = { 0 };
+	int ret;
+
+	if (ioctl(vcpu->fd, KVM_GET_VCPU_EVENTS, &events) < 0)
+		goto err;
+	events.exception.ext_dabt_pending = 1;
+	if (ioctl(vcpu->fd, KVM_SET_VCPU_EVENTS, &events) < 0)
+		goto err;
+	return 0;
+
+err:
+	ret = -errno;
+	pr_err("vCPU %u: unable to inject an external abort: %s", vcpu->id,
+	       strerror(-ret));
+	return ret;
+}
+
+/* All that is skipped is one word: A64, or a coprocessor access of A32 and T32.
+ */
+int cpu_skip_instruction(struct vcpu *vcpu)
+{
+	u64 pc = 0;
+	int ret = cpu_get_pc(vcpu, &pc);
+
+	if (!ret)
+		ret = cpu_set_reg(vcpu, CORE_REG(regs.pc), pc + sizeof(u32));
+	if (ret)
+		pr_err("vCPU %u: unable to skip an instruction: %s", vcpu->id,
+		       strerror(-ret));
+	return ret;
+}
+
+void cpu_describe(struct vcpu *vcpu, char *buf, size_t size)
+{
+	u64 pc = 0, pstate = 0, sp = 0, lr = 0;
+
+	cpu_get_reg(vcpu, CORE_REG(regs.pc), &pc);
+	cpu_get_reg(vcpu, CORE_REG(regs.pstate), &pstate);
+	cpu_get_reg(vcpu, CORE_REG(sp_el1), &sp);
+	cpu_get_reg(vcpu, CORE_REG(regs.regs[30]), &lr);
+	snprintf(buf, size,
+		 "PC 0x%" PRIx64 ", LR 0x%" PRIx64 ", SP_EL1 0x%" PRIx64
+		 ", PSTATE 0x%" PRIx64,
+		 pc, lr, sp, pstate);
 }

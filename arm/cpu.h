@@ -30,21 +30,31 @@ int cpu_set_reg(struct vcpu *vcpu, u64 id, u64 value);
 u64 cpu_mpidr(struct vcpu *vcpu);
 u64 cpu_clidr(struct vcpu *vcpu); /* CLIDR_EL1, or 0 if KVM does not tell */
 
-/* What it takes to go on with a vCPU's instructions. */
-struct cpu_regs {
-	u64 x[32]; /* [31] is SP_EL1 */
-	u64 pc, pstate;
-	u64 sctlr, tcr, tcr2, ttbr[2], mair, mdscr; /* of EL1 */
+/* What it takes to go on with a vCPU's instructions; X0 to X30 are 0 to 30. */
+enum cpu_reg {
+	CPU_SP_EL1 = 31,
+	CPU_PC,
+	CPU_PSTATE,
+	CPU_SCTLR, /* this and all that follow: of EL1 */
+	CPU_TCR,
+	CPU_TCR2,
+	CPU_TTBR0,
+	CPU_TTBR1,
+	CPU_MAIR,
+	CPU_MDSCR,
+	CPU_REGS, /* their number */
 };
 
 /*
- * Reads them, or writes those X, PC and PSTATE of `regs` that differ from
- * `old`. 0, or -errno; if they could not be written there was a message.
+ * Reads or writes one register of a vCPU that is not in the guest. Returns 0,
+ * -ENOENT if the vCPU has none of that name, or another -errno; no message.
  */
-int cpu_get_regs(struct vcpu *vcpu, struct cpu_regs *regs);
-int cpu_put_regs(struct vcpu *vcpu, const struct cpu_regs *old,
-		 const struct cpu_regs *regs);
+int cpu_read(struct vcpu *vcpu, unsigned int reg, u64 *value);
+int cpu_write(struct vcpu *vcpu, unsigned int reg, u64 value);
 int cpu_get_pc(struct vcpu *vcpu, u64 *pc);
+
+/* KVM_SET_MP_STATE. 0, or -errno after a message. */
+int cpu_set_mp_state(struct vcpu *vcpu, u32 state);
 
 /*
  * How a vCPU goes on after PSCI turned it off: at `entry`, all else as after a
@@ -52,6 +62,16 @@ int cpu_get_pc(struct vcpu *vcpu, u64 *pc);
  */
 int cpu_wake(struct machine *machine, struct vcpu *vcpu, u64 entry,
 	     u64 context);
+
+/*
+ * For an exit that comes before its instruction is done: the guest goes on
+ * behind it, or sees an external abort. 0, or -errno after a message.
+ */
+int cpu_skip_instruction(struct vcpu *vcpu);
+int cpu_inject_external_abort(struct vcpu *vcpu);
+
+/* Writes where the vCPU stands, for a message, into buf[size]. */
+void cpu_describe(struct vcpu *vcpu, char *buf, size_t size);
 
 /* Sets an X register. 0, or -errno after a message. */
 int cpu_set_x(struct vcpu *vcpu, unsigned int n, u64 value);

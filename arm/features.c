@@ -7,6 +7,7 @@
  */
 #include <errno.h>
 
+#include "batch.h"
 #include "lkvm/util/log.h"
 #include "machine.h"
 
@@ -25,12 +26,12 @@ static int choose_aarch32(struct machine *machine)
 {
 	const struct vm_config *config = machine->config;
 
-	if (!config->aarch32)
+	if (!config->cpu.aarch32)
 		return 0;
 	if (!has(machine, KVM_CAP_ARM_EL1_32BIT))
 		return refuse("--aarch32", "this host's CPUs or KVM cannot run "
 					   "32-bit guests");
-	if (config->sve_max_vl)
+	if (config->cpu.sve_max_vl)
 		return refuse("--aarch32", "a 32-bit guest has no SVE: leave "
 					   "out --sve-max-vl");
 	machine->features.aarch32 = true;
@@ -40,7 +41,7 @@ static int choose_aarch32(struct machine *machine)
 
 static int choose_pmu(struct machine *machine)
 {
-	if (!machine->config->pmu)
+	if (!machine->config->cpu.pmu)
 		return 0;
 	if (!has(machine, KVM_CAP_ARM_PMU_V3))
 		return refuse("--pmu", "this host's CPUs or KVM have no PMUv3 "
@@ -54,7 +55,7 @@ static int choose_sve(struct machine *machine)
 {
 	bool sve = has(machine, KVM_CAP_ARM_SVE);
 
-	if (machine->config->sve_max_vl && !sve)
+	if (machine->config->cpu.sve_max_vl && !sve)
 		return refuse("--sve-max-vl", "this host's CPUs or KVM have no "
 					      "SVE for guests");
 	if (!sve || machine->features.aarch32)
@@ -80,7 +81,7 @@ static int choose_mte(struct machine *machine)
 {
 	int ret;
 
-	if (machine->config->disable_mte || machine->features.aarch32 ||
+	if (machine->config->cpu.disable_mte || machine->features.aarch32 ||
 	    !has(machine, KVM_CAP_ARM_MTE))
 		return 0;
 	ret = vm_enable_cap(&machine->vm, KVM_CAP_ARM_MTE, 0);
@@ -108,19 +109,6 @@ static void choose_nisv(struct machine *machine)
 			"instruction without syndrome ends the run");
 }
 
-/*
- * What is interpreted is 64-bit code, checks no tags, and would be missing from
- * what a performance monitor counts.
- */
-static void choose_batch(struct machine *machine)
-{
-	const struct arm_features *features = &machine->features;
-
-	machine->features.batch = !machine->config->no_batch &&
-				  !features->aarch32 && !features->mte &&
-				  !features->pmu;
-}
-
 int features_choose(struct machine *machine)
 {
 	int ret;
@@ -140,9 +128,9 @@ int features_choose(struct machine *machine)
 		return ret;
 	choose_ptrauth(machine);
 	choose_nisv(machine);
-	machine->features.pvtime = !machine->config->no_pvtime &&
+	machine->features.pvtime = !machine->config->cpu.no_pvtime &&
 				   has(machine, KVM_CAP_STEAL_TIME);
 	ret = choose_mte(machine);
-	choose_batch(machine);
+	batch_setup(machine);
 	return ret;
 }

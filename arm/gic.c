@@ -13,12 +13,6 @@
 #define GIC_PPI_CPU_SHIFT 8
 #define GICV2_MAX_CPUS	  8U
 
-static const char *const irqchip_names[] = {
-	[IRQCHIP_AUTO] = "auto",	   [IRQCHIP_GICV2] = "gicv2",
-	[IRQCHIP_GICV2M] = "gicv2m",	   [IRQCHIP_GICV3] = "gicv3",
-	[IRQCHIP_GICV3_ITS] = "gicv3-its",
-};
-
 bool gic_is_v3(const struct machine *machine)
 {
 	return machine->irqchip == IRQCHIP_GICV3 ||

@@ -17,6 +17,7 @@ static int add_uart(struct machine *machine, const struct device_place *place,
 		.irq = machine_spi(machine, place->spi, IRQ_LEVEL_HIGH),
 		.clock = UART16550_CLOCK,
 		.chr = chr,
+		.ring = &machine->vm.ring,
 	};
 	struct uart16550 *uart;
 	int ret = uart16550_create(&params, &machine->vm.bus, &uart);

@@ -106,7 +106,7 @@ static void end_run(void *vm, bool failed)
 static const char *label_for(const struct machine *machine, unsigned int n,
 			     const char *name)
 {
-	if (machine->flash[n].label[0])
+	if (machine->flash[n].label)
 		return machine->flash[n].label;
 	return !n && machine->type->flash_label ? machine->type->flash_label
 						: name;
@@ -147,6 +147,7 @@ static int add_bank(struct machine *machine, unsigned int n,
 		.plain_memory = is_plain_memory(machine, n),
 		.ring = ring_for(machine, n),
 		.loop = &machine->vm.loop,
+		.worker = &machine->vm.worker,
 		.end_run = end_run,
 		.opaque = &machine->vm,
 	};
@@ -159,7 +160,10 @@ static int add_bank(struct machine *machine, unsigned int n,
 			 config->path, place->window->range.size);
 		return -ENOSPC;
 	}
-	ret = flash_store_open(&params.store, config, params.block, room);
+	ret = config->in_memory
+		      ? flash_store_make(&params.store, params.block, room)
+		      : flash_store_open(&params.store, config, params.block,
+					 room);
 	if (ret)
 		return ret;
 	params.base = ALIGN_UP(place->at, params.store.size);

@@ -21,6 +21,7 @@ static int add_uart(struct machine *machine, struct chardev *chr)
 		.irq = machine_spi(machine, place->spi, IRQ_LEVEL_HIGH),
 		.clock = FDT_PHANDLE_CLOCK,
 		.chr = chr,
+		.ring = &machine->vm.ring,
 	};
 	struct pl011 *uart;
 	int ret = pl011_create(&params, &machine->vm.bus, &uart);

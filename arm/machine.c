@@ -7,6 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "batch.h"
 #include "boot.h"
 #include "cpu.h"
 #include "gic.h"
@@ -28,7 +29,7 @@ static const struct machine_type *choose_type(const struct vm_config *config)
 		[MACHINE_VIRT] = &machine_virt,
 	};
 
-	if (config->machine == MACHINE_DEFAULT && config->firmware_auto)
+	if (config->machine == MACHINE_DEFAULT && config->boot.firmware_auto)
 		return &machine_virt;
 	return types[config->machine];
 }
@@ -36,20 +37,20 @@ static const struct machine_type *choose_type(const struct vm_config *config)
 static int check_boot(const struct vm_config *config,
 		      const struct machine_type *type)
 {
-	bool in_flash = type->starts_in_flash && config->nr_flash;
+	bool in_flash = type->starts_in_flash && config->flash.count;
 
-	if (config->kernel && config->firmware && !type->fw_cfg) {
+	if (config->boot.kernel && config->boot.firmware && !type->fw_cfg) {
 		pr_fatal("--kernel and --firmware exclude each other on "
 			 "--machine %s; virt takes both",
 			 type->name);
 		return -EINVAL;
 	}
-	if (!config->kernel && !config->firmware && !in_flash) {
+	if (!config->boot.kernel && !config->boot.firmware && !in_flash) {
 		pr_fatal("nothing to boot: name a --kernel or a --firmware%s",
 			 type->starts_in_flash ? ", or --flash with code" : "");
 		return -EINVAL;
 	}
-	if (config->firmware_auto && !type->starts_in_flash) {
+	if (config->boot.firmware_auto && !type->starts_in_flash) {
 		pr_fatal("--firmware auto: what is installed is for --machine "
 			 "virt");
 		return -EINVAL;
@@ -62,11 +63,11 @@ static int check_fw_cfg(const struct vm_config *config,
 {
 	const char *option = NULL;
 
-	if (config->nr_fw_cfg)
+	if (config->fw_cfg.count)
 		option = "--fw-cfg";
-	else if (config->boot_order)
+	else if (config->boot.order)
 		option = "--boot-order";
-	else if (config->has_boot_wait)
+	else if (config->boot.has_wait)
 		option = "--boot-wait";
 	if (!option || type->fw_cfg)
 		return 0;
@@ -79,10 +80,6 @@ int machine_check_config(const struct vm_config *config)
 {
 	const struct machine_type *type = choose_type(config);
 
-	if (config->firmware_address && !config->firmware) {
-		pr_fatal("--firmware-address needs --firmware");
-		return -EINVAL;
-	}
 	if (check_fw_cfg(config, type))
 		return -EINVAL;
 	return check_boot(config, type);
@@ -154,15 +151,15 @@ static int check_affinity(const struct vm_config *config)
 {
 	cpu_set_t allowed, both;
 
-	if (!config->has_affinity ||
+	if (!config->cpu.has_affinity ||
 	    sched_getaffinity(0, sizeof(allowed), &allowed) < 0)
 		return 0;
-	CPU_AND(&both, &allowed, &config->affinity);
+	CPU_AND(&both, &allowed, &config->cpu.affinity);
 	if (CPU_COUNT(&both))
 		return 0;
 	pr_fatal("--vcpu-affinity %s: lkvm may use none of these CPUs of the "
 		 "host",
-		 config->affinity_list);
+		 config->cpu.affinity_list);
 	return -EINVAL;
 }
 
@@ -170,8 +167,8 @@ static unsigned int wanted_vcpus(const struct vm_config *config)
 {
 	long online;
 
-	if (config->nr_cpus)
-		return config->nr_cpus;
+	if (config->cpu.nr)
+		return config->cpu.nr;
 	/* A file of sysfs is read for it. */
 	online = sysconf(_SC_NPROCESSORS_ONLN);
 	return online > 0 ? (unsigned int)online : 1;
@@ -183,8 +180,6 @@ static int create(struct machine *machine)
 	unsigned int nr_vcpus = wanted_vcpus(machine->config);
 	int ret = check_affinity(machine->config);
 
-	if (!ret)
-		ret = ram_choose_size(machine, nr_vcpus);
 	if (!ret)
 		ret = choose_vm_type(machine, &machine->kvm_type);
 	if (!ret)
@@ -225,16 +220,21 @@ int machine_create(const struct vm_config *config, struct machine **out)
 	machine->config = config;
 	machine->gic_fd = -1;
 	machine->its_fd = -1;
-	ret = vm_open(&machine->vm, config->kvm_dev);
+	ret = ram_choose_size(machine, wanted_vcpus(config));
+	if (!ret)
+		ret = boot_open(machine);
+	if (!ret)
+		ret = vm_open(&machine->vm, config->kvm_dev);
 	if (ret) {
+		boot_destroy(machine);
 		free(machine);
 		return ret;
 	}
 	machine->vm.no_reboot = config->no_reboot;
 	machine->vm.arch_ops = &arm_vm_ops;
 	machine->vm.arch = machine;
-	if (config->has_affinity)
-		machine->vm.affinity = &config->affinity;
+	if (config->cpu.has_affinity)
+		machine->vm.affinity = &config->cpu.affinity;
 	ret = create(machine);
 	if (ret) {
 		machine_destroy(machine);
@@ -260,10 +260,8 @@ static int add_devices(struct machine *machine,
 int machine_build(struct machine *machine,
 		  struct chardev *serial[MACHINE_MAX_SERIAL])
 {
-	int ret = firmware_choose(machine);
+	int ret = add_devices(machine, serial);
 
-	if (!ret)
-		ret = add_devices(machine, serial);
 	if (!ret)
 		ret = boot_prepare(machine);
 	return ret ? ret : boot_fill_fw_cfg(machine);
@@ -306,7 +304,10 @@ static void write_vm_stats(struct machine *machine, struct json_writer *json)
 	json_u64(json, "no_syndrome", totals.no_syndrome);
 	json_u64(json, "batched", totals.batched);
 	json_u64(json, "batches", totals.batches);
+	json_u64(json, "batch_attempts", totals.attempts);
 	json_u64(json, "batched_instructions", totals.instructions);
+	json_u64(json, "batch_registers", totals.registers);
+	batch_write_stats(machine, json);
 	json_u64(json, "unclaimed", atomic_load(&machine->vm.bus.unclaimed));
 	json_u64(json, "memslot_updates",
 		 atomic_load(&machine->vm.slots.updates));

@@ -3,7 +3,9 @@
 #ifndef ARM_MACHINE_H
 #define ARM_MACHINE_H
 
+#include "batch_veto.h"
 #include "lkvm/arm/boot/boot_file.h"
+#include "lkvm/arm/boot/uki.h"
 #include "lkvm/arm/machine.h"
 #include "lkvm/arm/tables/acpi.h"
 #include "lkvm/vmm/fdt.h"
@@ -79,8 +81,7 @@ struct arm_features {
 	bool mte;
 	bool pvtime;
 	bool aarch32;
-	bool batch; /* see batch.h */
-	bool nisv;  /* accesses without syndrome come to lkvm */
+	bool nisv; /* accesses without syndrome come to lkvm */
 };
 
 /* Where vCPU 0 finds its first instruction. */
@@ -128,6 +129,7 @@ struct machine {
 	enum boot_from boot;
 	struct flash_config flash[FLASH_MAX_BANKS + 1]; /* firmware's, too */
 	unsigned int nr_flash;
+	struct firmware_files *installed; /* what `flash` points to, or NULL */
 
 	/* Of the devices, which the registry owns; NULL: there is none. */
 	struct cfi_flash *first_bank;
@@ -142,6 +144,7 @@ struct machine {
 
 	/* Open as long as the machine lives, to be loaded again. */
 	struct boot_file kernel, initrd_file, firmware;
+	struct uki uki; /* what is in the kernel's file, if it is one */
 	bool again; /* it is set up after a reset: all has been said before */
 
 	/* What the boot loader found out. */
@@ -149,6 +152,11 @@ struct machine {
 	struct addr_range dtb;
 	struct addr_range initrd; /* size 0: none */
 	char *cmdline;
+
+	/* See batch.h. */
+	atomic_bool batch_allowed;
+	_Atomic(u32) batch_forbidden; /* bits of enum batch_veto */
+	_Atomic(u64) batch_refusals[BATCH_VETOES];
 
 	/* What the vCPU that is suspended goes on with. */
 	struct {

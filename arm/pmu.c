@@ -85,10 +85,10 @@ static int choose_pmu(struct machine *machine, struct vcpu *vcpu)
 	};
 	int type;
 
-	if (!machine->config->has_affinity ||
+	if (!machine->config->cpu.has_affinity ||
 	    ioctl(vcpu->fd, KVM_HAS_DEVICE_ATTR, &has) < 0)
 		return 0;
-	type = find_pmu(&machine->config->affinity);
+	type = find_pmu(&machine->config->cpu.affinity);
 	if (type < 0)
 		return -ENODEV;
 	return set_attr(vcpu, KVM_ARM_VCPU_PMU_V3_SET_PMU, &type);

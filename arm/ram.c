@@ -48,7 +48,7 @@ static int check_place(const struct machine *machine)
 			 ram->size, ram->base);
 		return -EINVAL;
 	}
-	if (machine->config->aarch32 && ram->base + ram->size > SZ_4G) {
+	if (machine->config->cpu.aarch32 && ram->base + ram->size > SZ_4G) {
 		pr_fatal("--mem: RAM of a 32-bit guest has to end below 4 GiB; "
 			 "there is room for %" PRIu64 " MiB",
 			 (SZ_4G - MIN(ram->base, SZ_4G)) / SZ_1M);
@@ -62,8 +62,8 @@ int ram_choose_size(struct machine *machine, unsigned int nr_cpus)
 	const struct vm_config *config = machine->config;
 	u64 page = (u64)sysconf(_SC_PAGESIZE);
 
-	machine->ram.base = config->ram_base ?: machine->type->ram_base;
-	machine->ram.size = config->ram_size ?: default_size(nr_cpus);
+	machine->ram.base = config->ram.base ?: machine->type->ram_base;
+	machine->ram.size = config->ram.size ?: default_size(nr_cpus);
 	if (machine->ram.size < SZ_2M) {
 		pr_fatal("--mem: %" PRIu64 " bytes are too few, the least is "
 			 "2 MiB",
@@ -112,7 +112,7 @@ void ram_use_huge_pages(struct machine *machine, bool huge)
 {
 	enum ram_pages pages = huge ? RAM_PAGES_HUGE : RAM_PAGES_SMALL;
 
-	if (machine->config->hugetlbfs || machine->ram_pages == pages)
+	if (machine->config->ram.hugetlbfs || machine->ram_pages == pages)
 		return;
 	machine->ram_pages = pages;
 	/* Only an optimisation: a kernel without it says EINVAL. */
@@ -156,7 +156,7 @@ static int open_hugetlbfs(const char *dir, u64 *page_size)
  */
 static int map_hugetlbfs(struct machine *machine)
 {
-	const char *dir = machine->config->hugetlbfs;
+	const char *dir = machine->config->ram.hugetlbfs;
 	u64 page_size = 0;
 	int fd = open_hugetlbfs(dir, &page_size);
 	size_t size;
@@ -190,7 +190,7 @@ int ram_create(struct machine *machine)
 {
 	int ret;
 
-	if (machine->config->hugetlbfs) {
+	if (machine->config->ram.hugetlbfs) {
 		ret = map_hugetlbfs(machine);
 		if (ret)
 			return ret;
@@ -205,7 +205,7 @@ int ram_create(struct machine *machine)
 	}
 	ret = vm_add_ram(&machine->vm, machine->ram.base, machine->ram.size,
 			 machine->ram_hva);
-	if (ret && machine->config->hugetlbfs && machine->features.mte)
+	if (ret && machine->config->ram.hugetlbfs && machine->features.mte)
 		pr_info("some kernels have no tags for huge pages of "
 			"hugetlbfs: --disable-mte does without");
 	return ret;
@@ -239,7 +239,7 @@ int ram_reset(struct machine *machine)
 {
 	int ret = 0;
 
-	if (machine->config->hugetlbfs && !machine->features.mte)
+	if (machine->config->ram.hugetlbfs && !machine->features.mte)
 		ret = clear_hugetlbfs(machine);
 	else if (madvise(machine->ram_map, machine->ram_map_size,
 			 MADV_DONTNEED) < 0)

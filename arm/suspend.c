@@ -13,17 +13,6 @@
 #include "lkvm/vmm/pause.h"
 #include "machine.h"
 
-static int set_mp_state(struct vcpu *vcpu, u32 state)
-{
-	struct kvm_mp_state args = { .mp_state = state };
-	int ret = ioctl(vcpu->fd, KVM_SET_MP_STATE, &args) < 0 ? -errno : 0;
-
-	if (ret)
-		pr_err("vCPU %u: unable to set its state to %u: %s", vcpu->id,
-		       state, strerror(-ret));
-	return ret;
-}
-
 static bool is_off(struct vcpu *vcpu)
 {
 	struct kvm_mp_state args = { 0 };
@@ -49,34 +38,33 @@ static bool others_are_off(struct vcpu *caller)
 static int suspend(struct vcpu *vcpu)
 {
 	struct machine *machine = vcpu->vm->arch;
-	struct cpu_regs regs;
-	int ret;
+	u64 x[3];
+	int ret = 0;
 
 	if (!others_are_off(vcpu))
 		return cpu_set_x(vcpu, 0, (u64)PSCI_RET_DENIED);
-	ret = cpu_get_regs(vcpu, &regs);
+	for (unsigned int n = 0; !ret && n < ARRAY_SIZE(x); n++)
+		ret = cpu_read(vcpu, n, &x[n]);
 	if (ret) {
 		pr_err("vCPU %u: unable to read its registers: %s", vcpu->id,
 		       strerror(-ret));
 		return ret;
 	}
-	machine->wake.entry = regs.x[1];
-	machine->wake.context = regs.x[2];
-	if ((u32)regs.x[0] == PSCI_1_0_FN_SYSTEM_SUSPEND) {
-		machine->wake.entry = (u32)regs.x[1];
-		machine->wake.context = (u32)regs.x[2];
+	machine->wake.entry = x[1];
+	machine->wake.context = x[2];
+	if ((u32)x[0] == PSCI_1_0_FN_SYSTEM_SUSPEND) {
+		machine->wake.entry = (u32)x[1];
+		machine->wake.context = (u32)x[2];
 	}
-	return set_mp_state(vcpu, KVM_MP_STATE_SUSPENDED);
+	return cpu_set_mp_state(vcpu, KVM_MP_STATE_SUSPENDED);
 }
 
 static int wake(struct vcpu *vcpu)
 {
 	struct machine *machine = vcpu->vm->arch;
-	int ret = set_mp_state(vcpu, KVM_MP_STATE_RUNNABLE);
 
-	return ret ? ret
-		   : cpu_wake(machine, vcpu, machine->wake.entry,
-			      machine->wake.context);
+	return cpu_wake(machine, vcpu, machine->wake.entry,
+			machine->wake.context);
 }
 
 int suspend_system_event(struct vcpu *vcpu)

@@ -4,56 +4,40 @@
  * resets, suspension and batches are.
  */
 #include <errno.h>
-#include <inttypes.h>
-#include <stdio.h>
-#include <string.h>
-#include <sys/ioctl.h>
 
 #include "batch.h"
 #include "cpu.h"
-#include "lkvm/util/log.h"
 #include "machine.h"
 
 /* Arm ARM, ISS encoding for an exception from a Data Abort: WnR. */
 #define ESR_ISS_WNR BIT(6)
-
-static int inject_external_abort(struct vcpu *vcpu)
-{
-	struct kvm_vcpu_events events = { 0 };
-	int ret;
-
-	if (ioctl(vcpu->fd, KVM_GET_VCPU_EVENTS, &events) < 0)
-		goto err;
-	events.exception.ext_dabt_pending = 1;
-	if (ioctl(vcpu->fd, KVM_SET_VCPU_EVENTS, &events) < 0)
-		goto err;
-	return 0;
-
-err:
-	ret = -errno;
-	pr_err("vCPU %u: unable to inject an external abort: %s", vcpu->id,
-	       strerror(-ret));
-	return ret;
-}
+/* The same: CM, a cache maintenance instruction. */
+#define ESR_ISS_CM BIT(8)
 
 /*
  * LDP, SIMD, write-back and the like: the syndrome does not say which register
  * is meant. Either there is memory at the address by now and the instruction
- * is run again, or the guest sees what a bus error is on hardware.
+ * is run again, or the guest sees what a bus error is on hardware. Cache
+ * maintenance by address in a read-only slot comes here as well (Arm ARM,
+ * D8.17: DC IVAC wants to write, so KVM takes it for a write to the slot):
+ * there is no cache to be looked after, and a device takes no notice of it.
  */
 static int exit_nisv(struct vcpu *vcpu)
 {
 	struct kvm_run *run = vcpu->run;
 	u64 addr = run->arm_nisv.fault_ipa;
-	bool is_write = run->arm_nisv.esr_iss & ESR_ISS_WNR;
+	u64 iss = run->arm_nisv.esr_iss;
+	bool is_write = iss & ESR_ISS_WNR;
 	struct mmio_region *region = mmio_bus_find(&vcpu->vm->bus, addr);
 
 	atomic_fetch_add_explicit(&vcpu->stats.no_syndrome, 1,
 				  memory_order_relaxed);
+	if (iss & ESR_ISS_CM)
+		return cpu_skip_instruction(vcpu);
 	if (region && region->ops->no_syndrome &&
 	    region->ops->no_syndrome(region, addr - region->base, is_write))
 		return 0;
-	return inject_external_abort(vcpu);
+	return cpu_inject_external_abort(vcpu);
 }
 
 static int handle_exit(struct vcpu *vcpu)
@@ -61,20 +45,6 @@ static int handle_exit(struct vcpu *vcpu)
 	if (vcpu->run->exit_reason == KVM_EXIT_ARM_NISV)
 		return exit_nisv(vcpu);
 	return -ENOTSUP;
-}
-
-static void describe(struct vcpu *vcpu, char *buf, size_t size)
-{
-	u64 pc = 0, pstate = 0, sp = 0, lr = 0;
-
-	cpu_get_reg(vcpu, CORE_REG(regs.pc), &pc);
-	cpu_get_reg(vcpu, CORE_REG(regs.pstate), &pstate);
-	cpu_get_reg(vcpu, CORE_REG(sp_el1), &sp);
-	cpu_get_reg(vcpu, CORE_REG(regs.regs[30]), &lr);
-	snprintf(buf, size,
-		 "PC 0x%" PRIx64 ", LR 0x%" PRIx64 ", SP_EL1 0x%" PRIx64
-		 ", PSTATE 0x%" PRIx64,
-		 pc, lr, sp, pstate);
 }
 
 /*
@@ -92,7 +62,7 @@ static int mmio_done(struct vcpu *vcpu)
 {
 	const struct machine *machine = vcpu->vm->arch;
 
-	return machine->features.batch ? batch_continue(vcpu) : 0;
+	return atomic_load(&machine->batch_allowed) ? batch_continue(vcpu) : 0;
 }
 
 const struct vm_arch_ops arm_vm_ops = {
@@ -102,5 +72,5 @@ const struct vm_arch_ops arm_vm_ops = {
 	.system_event = suspend_system_event,
 	.reset = machine_reset,
 	.release_vcpu = batch_release,
-	.describe = describe,
+	.describe = cpu_describe,
 };

@@ -118,6 +118,14 @@ static void write_failed(struct terminal *term, int err)
 		strerror(err));
 }
 
+/* At the end nobody waits for a reader: what does not go at once is lost. */
+static bool gives_up(const struct terminal *term)
+{
+	struct pollfd pfd = { .fd = term->out_fd, .events = POLLOUT };
+
+	return atomic_load(term->stopping) && poll(&pfd, 1, 0) <= 0;
+}
+
 /*
  * Blocks as long as the reader on the other end does: the guest waits, as it
  * would for a slow line. Whoever is gone gets nothing more.
@@ -126,7 +134,7 @@ static void term_write(struct chardev *chr, const u8 *buf, size_t len)
 {
 	struct terminal *term = from_chardev(chr);
 
-	while (len) {
+	while (len && !gives_up(term)) {
 		ssize_t n = write(term->out_fd, buf, len);
 
 		if (n > 0) {

@@ -1,155 +1,88 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The argument of --fw-cfg. */
+/*
+ * The argument of --fw-cfg: the name of a file and what it holds. The content
+ * of a path is read when the device is made, by hw/fw_cfg/user_file.c.
+ */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "lkvm/config/fw_cfg.h"
-#include "lkvm/util/file.h"
+#include "lkvm/config/keyvalue.h"
 #include "lkvm/util/log.h"
-#include "lkvm/util/parse.h"
-
-/* Room for keys and for commas that are written twice. */
-#define OTHER_ITEMS 1024
 
 /* QEMU, docs/specs/fw_cfg, "Externally Provided Items": what is the user's. */
 #define USER_PREFIX "opt/"
 
-struct parser {
-	struct fw_cfg_config *config;
-	const char *arg;
+/* Indices of the keys. */
+enum {
+	FW_CFG_NAME,
+	FW_CFG_FILE,
+	FW_CFG_STRING,
 };
 
-static int copy(const struct parser *p, char *to, size_t size, const char *from)
+/* The device's directory limits the name, nothing the content. */
+static const struct key_def keys[] = {
+	[FW_CFG_NAME] =
+		KEY_STRING("name", struct fw_cfg_config, name, FW_CFG_MAX_NAME),
+	[FW_CFG_FILE] = KEY_STRING("file", struct fw_cfg_config, path, 0),
+	[FW_CFG_STRING] = KEY_STRING("string", struct fw_cfg_config, text, 0),
+};
+
+static const struct key_conflict conflicts[] = {
+	{ FW_CFG_FILE, FW_CFG_STRING, "the content comes from one of them" },
+};
+
+static const struct key_table table = {
+	.option = "--fw-cfg",
+	.form = "name=NAME,file=PATH or name=NAME,string=TEXT",
+	.keys = keys,
+	.nr_keys = ARRAY_SIZE(keys),
+	.bare = true,
+	.conflicts = conflicts,
+	.nr_conflicts = ARRAY_SIZE(conflicts),
+};
+
+/* What is missing, and what the name may be. */
+static int check(const struct fw_cfg_config *config, const char *arg)
 {
-	if (strlen(from) < size) {
-		memcpy(to, from, strlen(from) + 1);
-		return 0;
-	}
-	pr_fatal("--fw-cfg %s: \"%s\" is longer than %zu characters", p->arg,
-		 from, size - 1);
-	return -EINVAL;
-}
+	const char *problem = NULL;
 
-static int take_item(struct parser *p, const char *key, const char *value)
-{
-	struct fw_cfg_config *config = p->config;
-
-	if (!value || !*value) {
-		pr_fatal("--fw-cfg %s: \"%s\" takes a value", p->arg, key);
-		return -EINVAL;
-	}
-	if (!strcmp(key, "name"))
-		return copy(p, config->name, sizeof(config->name), value);
-	if (!strcmp(key, "file"))
-		return copy(p, config->path, sizeof(config->path), value);
-	if (!strcmp(key, "string"))
-		return copy(p, config->text, sizeof(config->text), value);
-	pr_fatal("--fw-cfg %s: unknown option \"%s\"; there are name=, file= "
-		 "and string=",
-		 p->arg, key);
-	return -EINVAL;
-}
-
-static int parse_items(struct parser *p, struct subopts *opts)
-{
-	const char *key, *value;
-	bool first = true;
-	int ret;
-
-	while ((ret = subopts_next(opts, &key, &value)) > 0) {
-		if (first && !value)
-			ret = take_item(p, "name", key);
-		else
-			ret = take_item(p, key, value);
-		if (ret)
-			return ret;
-		first = false;
-	}
-	if (ret)
-		pr_fatal("--fw-cfg %s: an option is empty", p->arg);
-	return ret;
-}
-
-static int check(const struct parser *p)
-{
-	const struct fw_cfg_config *config = p->config;
-
-	if (!*config->name) {
-		pr_fatal("--fw-cfg %s: no name= is given", p->arg);
-		return -EINVAL;
-	}
-	if (fw_cfg_check_name(config->name)) {
-		pr_fatal("--fw-cfg %s: a name has printable ASCII characters "
-			 "and no space",
-			 p->arg);
-		return -EINVAL;
-	}
-	if (!*config->path == !*config->text) {
-		pr_fatal("--fw-cfg %s: want one of file= and string=", p->arg);
+	if (!config->name)
+		problem = "no name= is given";
+	else if (fw_cfg_check_name(config->name))
+		problem = "a name has printable ASCII characters and no space";
+	else if (!config->path && !config->text)
+		problem = "want one of file= and string=";
+	if (problem) {
+		pr_fatal("--fw-cfg %.256s: %s", arg, problem);
 		return -EINVAL;
 	}
 	if (strncmp(config->name, USER_PREFIX, strlen(USER_PREFIX)))
-		pr_warn("--fw-cfg %s: names that do not begin with " USER_PREFIX
-			" are lkvm's and the firmware's",
-			p->arg);
+		pr_warn("--fw-cfg %.256s: names that do not begin "
+			"with " USER_PREFIX
+			" are reserved for lkvm and the firmware",
+			arg);
 	return 0;
 }
 
+/* A foreign name has a warning only: overriding the firmware's is a use, too.
+ */
 int fw_cfg_config_parse(struct fw_cfg_config *config, const char *arg)
 {
-	char buf[sizeof(*config) + OTHER_ITEMS];
-	struct parser p = { .config = config, .arg = arg };
-	struct subopts opts;
 	int ret;
 
 	memset(config, 0, sizeof(*config));
-	if (!*arg || subopts_init(&opts, arg, buf, sizeof(buf))) {
-		pr_fatal("--fw-cfg %.64s: want name=NAME,file=PATH or "
-			 "name=NAME,string=TEXT, of %zu characters at most",
-			 arg, sizeof(buf) - 1);
-		return -EINVAL;
-	}
-	ret = parse_items(&p, &opts);
-	return ret ? ret : check(&p);
-}
-
-static int read_file(const struct fw_cfg_config *config,
-		     struct fw_cfg_data *data)
-{
-	void *buf;
-	size_t len;
-	int ret = file_read_all(config->path, FW_CFG_CONFIG_MAX, &buf, &len);
-
-	if (ret) {
-		pr_fatal("--fw-cfg %s: unable to read %s: %s", config->name,
-			 config->path, strerror(-ret));
-		return ret;
-	}
-	*data = (struct fw_cfg_data) {
-		.bytes = buf, .len = len, .release = free, .opaque = buf
-	};
-	return 0;
-}
-
-int fw_cfg_config_add(struct fw_cfg *fw, const struct fw_cfg_config *config)
-{
-	struct fw_cfg_data data;
-	int ret;
-
-	if (*config->path) {
-		ret = read_file(config, &data);
-		if (ret)
-			return ret;
-		ret = fw_cfg_add_file(fw, config->name, &data);
-	} else {
-		ret = fw_cfg_add_file_bytes(fw, config->name, config->text,
-					    strlen(config->text));
-	}
+	ret = keyvalue_parse(&table, arg, config, &config->strings);
+	if (!ret)
+		ret = check(config, arg);
 	if (ret)
-		pr_fatal("--fw-cfg %s: %s", config->name,
-			 ret == -EEXIST	  ? "there is a file of this name"
-			 : ret == -ENOSPC ? "there are too many files"
-					  : strerror(-ret));
+		fw_cfg_config_free(config);
 	return ret;
+}
+
+void fw_cfg_config_free(struct fw_cfg_config *config)
+{
+	free(config->strings);
+	config->strings = NULL;
 }

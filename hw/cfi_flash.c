@@ -94,19 +94,62 @@ static void arm_idle(struct cfi_flash *flash)
 
 /*
  * A driver may leave the bank in status mode for good, and what it wrote last
- * may still be in the ring.
+ * may still be in the ring. Nobody waits for the sync: the guest may go on
+ * meanwhile, up to where it needs one itself.
  */
-static void idle_expired(struct evloop_timer *timer)
+static void sync_if_idle(struct worker_job *job)
 {
-	struct cfi_flash *flash = container_of(timer, struct cfi_flash, idle);
+	struct cfi_flash *flash = container_of(job, struct cfi_flash, idle_job);
+	bool begun = false;
 
 	lock(flash);
 	flash->idle_armed = false;
 	if (accesses(flash) == flash->idle_since)
-		flash_store_sync(&flash->store);
+		begun = flash_store_sync_begin(&flash->store);
 	else
 		arm_idle(flash);
 	unlock(flash);
+	if (begun)
+		flash_store_sync_run(&flash->store);
+}
+
+/*
+ * Whether the loop can do without the worker: most of the time the bank is not
+ * idle, or all is durable. It does not wait for the bank's lock, as who holds
+ * that may be waiting for the medium, and what is in the ring may have to.
+ */
+static bool no_sync_is_due(struct cfi_flash *flash)
+{
+	bool idle, due;
+
+	if (pthread_mutex_trylock(flash->lock))
+		return false;
+	due = flash->ring && !mmio_ring_is_empty(flash->ring);
+	idle = accesses(flash) == flash->idle_since;
+	due |= idle && flash_store_needs_sync(&flash->store);
+	if (!due)
+		flash->idle_armed = false;
+	if (!due && !idle)
+		arm_idle(flash);
+	unlock(flash);
+	return !due;
+}
+
+/* The timer counts as armed until the job looks. */
+static void idle_expired(struct evloop_timer *timer)
+{
+	struct cfi_flash *flash = container_of(timer, struct cfi_flash, idle);
+	int ret = -ENOTSUP;
+
+	if (no_sync_is_due(flash))
+		return;
+	if (flash->worker)
+		ret = worker_submit(flash->worker, &flash->idle_job);
+	/* The sync before this one takes its time. */
+	if (ret == -EBUSY)
+		evloop_timer_set(&flash->idle, IDLE_NS);
+	else if (ret)
+		sync_if_idle(&flash->idle_job);
 }
 
 static void mapping_failed(struct cfi_flash *flash, const char *what, int err)
@@ -125,16 +168,15 @@ static void open_ring(struct cfi_flash *flash)
 	int ret;
 
 	/* Then KVM would only be in the way: a write it takes costs more. */
-	if (atomic_load(&flash->region.in_batches))
+	if (mmio_region_in_batches(&flash->region))
 		return;
-	if (flash->zone_state == ZONE_NOT_YET) {
+	if (!flash->zone.added && !flash->zone.refused) {
 		ret = mmio_ring_add_zone(ring, &flash->zone);
-		flash->zone_state = ret ? ZONE_REFUSED : ZONE_ADDED;
 		if (ret)
 			pr_debug("%s: KVM takes no writes for it: %s",
 				 flash->dev.name, strerror(-ret));
 	}
-	if (flash->zone_state == ZONE_ADDED)
+	if (flash->zone.added)
 		mmio_ring_open(ring);
 }
 
@@ -147,7 +189,7 @@ static void map(struct cfi_flash *flash)
 {
 	int ret;
 
-	if (flash->zone_state == ZONE_ADDED)
+	if (flash->zone.added)
 		mmio_ring_close(flash->ring);
 	if (in_array_mode(flash)) {
 		ret = memslot_map(&flash->slot);
@@ -374,7 +416,7 @@ static void flash_write(struct mmio_region *region, u64 offset, u64 value,
 
 	lock(flash);
 	flash->stats.writes++;
-	if (flash->ring && atomic_load(&region->in_batches))
+	if (flash->zone.added && mmio_region_in_batches(region))
 		mmio_ring_close(flash->ring);
 	write_locked(flash, offset, value, len);
 	unlock(flash);
@@ -450,6 +492,8 @@ static int flash_quiesce(struct device *dev)
 	struct cfi_flash *flash = from_device(dev);
 	int ret;
 
+	if (flash->worker)
+		worker_drain(flash->worker, &flash->idle_job);
 	lock(flash);
 	ret = flash_store_finish(&flash->store);
 	unlock(flash);
@@ -463,6 +507,7 @@ static void flash_stats(struct device *dev, struct json_writer *json)
 	u64 batched_reads, batched_writes;
 
 	lock(flash);
+	flash_store_sync_look(&flash->store);
 	batched_reads = atomic_load(&flash->region.batched_reads);
 	batched_writes = atomic_load(&flash->region.batched_writes);
 	json_string(json, "file", flash->store.path);
@@ -490,10 +535,12 @@ static void flash_destroy(struct device *dev)
 {
 	struct cfi_flash *flash = from_device(dev);
 
-	if (flash->zone_state == ZONE_ADDED)
-		mmio_ring_remove_zone(flash->ring, &flash->zone);
 	if (flash->loop)
 		evloop_timer_destroy(flash->loop, &flash->idle);
+	if (flash->worker)
+		worker_cancel(flash->worker, &flash->idle_job);
+	if (flash->ring)
+		mmio_ring_remove_zone(flash->ring, &flash->zone);
 	memslot_release(&flash->slot);
 	cfi_chip_destroy(&flash->chips[0]);
 	cfi_chip_destroy(&flash->chips[1]);
@@ -533,11 +580,15 @@ static void init(struct cfi_flash *flash, const struct cfi_flash_params *params)
 {
 	pthread_mutex_init(&flash->own_lock, NULL);
 	flash->ring = params->ring;
+	flash->zone.base = params->base;
+	flash->zone.size = params->store.size;
 	flash->zone.slot = &flash->slot;
 	flash->lock = flash->ring ? &flash->ring->lock : &flash->own_lock;
 	flash->dev.name = params->name;
 	flash->dev.ops = &flash_device_ops;
 	flash->store = params->store;
+	flash->worker = params->worker;
+	flash->idle_job.run = sync_if_idle;
 	flash->end_run = params->end_run;
 	flash->opaque = params->opaque;
 	flash->region = (struct mmio_region) {

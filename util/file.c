@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -97,6 +99,34 @@ int file_read_all(const char *path, size_t max, void **buf, size_t *len)
 	return 0;
 }
 
+/* The folder that the name is in: "dir/" of "dir/name". */
+static int check_folder(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+	char *folder;
+	int ret;
+
+	if (!slash)
+		return access(".", W_OK | X_OK) ? -errno : 0;
+	folder = strndup(path, (size_t)(slash - path) + 1);
+	if (!folder)
+		return -ENOMEM;
+	ret = access(folder, W_OK | X_OK) ? -errno : 0;
+	free(folder);
+	return ret;
+}
+
+int file_check_writable(const char *path)
+{
+	struct stat st;
+
+	if (!stat(path, &st) && S_ISDIR(st.st_mode))
+		return -EISDIR;
+	if (!access(path, W_OK))
+		return 0;
+	return errno == ENOENT ? check_folder(path) : -errno;
+}
+
 int pread_full(int fd, void *buf, size_t len, off_t off)
 {
 	char *pos = buf;
@@ -154,4 +184,43 @@ int write_full(int fd, const void *buf, size_t len)
 		len -= (size_t)n;
 	}
 	return 0;
+}
+
+bool file_lost_name(int fd, const char *path)
+{
+	struct stat own, named;
+
+	if (fstat(fd, &own) < 0)
+		return false;
+	if (stat(path, &named) < 0)
+		return errno == ENOENT || errno == ENOTDIR;
+	return own.st_ino != named.st_ino || own.st_dev != named.st_dev;
+}
+
+bool file_is_dangling(const char *path, char *target, size_t size)
+{
+	ssize_t len = readlink(path, target, size - 1);
+	struct stat st;
+
+	if (len < 0 || !stat(path, &st) || errno != ENOENT)
+		return false;
+	target[len] = '\0';
+	return true;
+}
+
+int file_sync_folder(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+	char *folder = NULL;
+	int fd, ret;
+
+	if (asprintf(&folder, "%.*s.", slash ? (int)(slash - path) + 1 : 0,
+		     path) < 0)
+		return -ENOMEM;
+	fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	ret = fd < 0 || fsync(fd) < 0 ? -errno : 0;
+	if (fd >= 0)
+		close(fd);
+	free(folder);
+	return ret;
 }

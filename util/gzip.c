@@ -13,15 +13,15 @@
 #define MAX_CHUNK SZ_1G
 
 struct gzip_reader {
-	struct gzip_source *source;
-	struct gzip_source file; /* the source if it is `fd` */
+	struct byte_source *source;
+	struct byte_source file; /* the source if it is `fd` */
 	int fd;
 	bool done;
 	z_stream z;
 	u8 buf[BUF_SIZE];
 };
 
-static ssize_t read_file(struct gzip_source *source, void *buf, size_t len)
+static ssize_t read_file(struct byte_source *source, void *buf, size_t len)
 {
 	const struct gzip_reader *reader =
 		container_of(source, struct gzip_reader, file);
@@ -42,7 +42,7 @@ int gzip_open(int fd, struct gzip_reader **out)
 	return 0;
 }
 
-int gzip_open_source(struct gzip_source *source, struct gzip_reader **out)
+int gzip_open_source(struct byte_source *source, struct gzip_reader **out)
 {
 	struct gzip_reader *reader = calloc(1, sizeof(*reader));
 

@@ -1,4 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Messages to the user, on stderr. Whoever prints one may be the event loop, or
+ * a vCPU that holds a device's lock, so a reader that has stopped must not hold
+ * it up: a message waits WAIT_MS for it, and those after a lost one do not wait
+ * until one goes out again, which is preceded by how many were lost.
+ */
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -7,8 +13,10 @@
 #include <unistd.h>
 
 #include "lkvm/util/log.h"
+#include "lkvm/util/output.h"
 
 #define LINE_SIZE 1024
+#define WAIT_MS	  100
 
 static const struct {
 	const char *name;
@@ -22,6 +30,9 @@ static const struct {
 
 /* stderr is the process's, so is what may be written to it. */
 static _Atomic(int) max_level = LOG_LEVEL_INFO;
+
+/* Messages that could not be written since the last one that could. */
+static _Atomic(u32) nr_lost;
 
 void log_set_level(enum log_level level)
 {
@@ -44,10 +55,31 @@ int log_level_parse(const char *name, enum log_level *level)
 	return -EINVAL;
 }
 
+/* Says how many messages are missing before the one that comes. */
+static int put_lost(u32 lost)
+{
+	char line[80];
+	int len = snprintf(line, sizeof(line),
+			   " Warning: %u messages were lost here: stderr could "
+			   "not be written\n",
+			   lost);
+
+	return output_write(STDERR_FILENO, line, (size_t)len, 0, NULL);
+}
+
 /*
  * One write for the whole line: lines of several threads, and of lkvm and its
  * children, then never mix.
  */
+static void put_line(const char *line, size_t len)
+{
+	u32 lost = atomic_exchange(&nr_lost, 0);
+
+	if ((lost && put_lost(lost)) ||
+	    output_write(STDERR_FILENO, line, len, lost ? 0 : WAIT_MS, NULL))
+		atomic_fetch_add(&nr_lost, lost + 1);
+}
+
 static __printf(2, 0) void write_line(const char *prefix, const char *fmt,
 				      va_list args)
 {
@@ -59,9 +91,7 @@ static __printf(2, 0) void write_line(const char *prefix, const char *fmt,
 	if (n > 0)
 		len = MIN(len + (size_t)n, sizeof(line) - 2);
 	line[len++] = '\n';
-	/* There is nowhere left to report a stderr that cannot be written. */
-	if (write(STDERR_FILENO, line, len) < 0)
-		errno = saved_errno;
+	put_line(line, len);
 	errno = saved_errno;
 }
 

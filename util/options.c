@@ -1,10 +1,19 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Options from the command line. A table is constant; it says by offsets where
+ * in a configuration the values go, so that one table serves all of them.
+ *
+ * Each argument is looked up in all groups, long names first as they are, then
+ * as negations of flags; a name that is not found is compared with all there
+ * are, to suggest one. Values are stored at once, so later options override.
+ */
 #include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "lkvm/util/log.h"
+#include "lkvm/util/names.h"
 #include "lkvm/util/options.h"
 #include "lkvm/util/parse.h"
 
@@ -30,6 +39,7 @@ struct option_iter {
 
 struct parser {
 	const struct option_group *groups;
+	void *config;
 	char *const *argv;
 	int argc;
 	int next; /* index of the first argument not yet looked at */
@@ -66,6 +76,7 @@ void string_list_free(struct string_list *list)
 	memset(list, 0, sizeof(*list));
 }
 
+/* string_list_add() with a message. */
 static int add_string(struct string_list *list, const char *s)
 {
 	int err = string_list_add(list, s);
@@ -75,6 +86,7 @@ static int add_string(struct string_list *list, const char *s)
 	return err;
 }
 
+/* The next option of any group, in the order of the tables; NULL at the end. */
 static const struct option_def *next_option(struct option_iter *it)
 {
 	for (; it->group->heading; it->group++, it->def = NULL) {
@@ -93,6 +105,7 @@ static const char *skip_prefix(const char *s, const char *prefix)
 	return strncmp(s, prefix, len) ? NULL : s + len;
 }
 
+/* False if one of them is missing: an option need not have both names. */
 static bool same_name(const char *a, const char *b)
 {
 	return a && b && !strcmp(a, b);
@@ -111,6 +124,10 @@ static bool negates(const char *name, const char *flag)
 	return same_name(skip_prefix(name, "no-"), flag);
 }
 
+/*
+ * Names come before negations: an option called no-x of its own is not the
+ * negation of another one called x.
+ */
 static const struct option_def *find_long(const struct option_group *groups,
 					  const char *name, bool *negated)
 {
@@ -210,6 +227,7 @@ static const char *suggest(const struct option_group *groups, const char *name)
 	return best;
 }
 
+/* `suggestion` is what the user may have meant, or NULL. */
 static int unknown_option(const char *text, int len, const char *suggestion)
 {
 	if (suggestion)
@@ -221,6 +239,7 @@ static int unknown_option(const char *text, int len, const char *suggestion)
 	return -EINVAL;
 }
 
+/* Decides whether the next word of the command line belongs to the option. */
 static bool takes_argument(const struct option_use *use)
 {
 	if (!use->def || use->def->type == OPTION_FLAG)
@@ -251,7 +270,8 @@ static int take_argument(struct parser *parser, struct option_use *use)
 	return 0;
 }
 
-static int store_number(const struct option_use *use)
+/* A range that is larger than the type does not let a larger number in. */
+static int store_number(const struct option_use *use, void *to)
 {
 	const struct option_def *def = use->def;
 	u64 max = def->type == OPTION_U32 ? MIN(def->max, (u64)UINT32_MAX)
@@ -267,30 +287,51 @@ static int store_number(const struct option_use *use)
 		return -EINVAL;
 	}
 	if (def->type == OPTION_U32)
-		*(u32 *)def->value = (u32)value;
+		*(u32 *)to = (u32)value;
 	else
-		*(u64 *)def->value = value;
+		*(u64 *)to = value;
 	return 0;
 }
 
-static int store(const struct option_use *use)
+/* A name that is not known is answered with all that are. */
+static int store_enum(const struct option_use *use, unsigned int *to)
 {
 	const struct option_def *def = use->def;
+	char known[256];
+
+	if (!names_find(def->names, def->nr_names, use->arg, to))
+		return 0;
+	names_list(def->names, def->nr_names, known, sizeof(known));
+	pr_fatal("%.*s %.*s: there are %s", use->len, use->text, SHOWN,
+		 use->arg, known);
+	return -EINVAL;
+}
+
+/*
+ * Puts the value into the configuration. The type decides on what is written;
+ * OPTION_OFFSET() has made sure that the member is of this type.
+ */
+static int store(const struct option_use *use, void *config)
+{
+	const struct option_def *def = use->def;
+	void *to = (char *)config + def->offset;
 
 	switch (def->type) {
 	case OPTION_FLAG:
-		*(bool *)def->value = !use->negated;
+		*(bool *)to = !use->negated;
 		return 0;
 	case OPTION_STRING:
-		*(const char **)def->value = use->arg;
+		*(const char **)to = use->arg;
 		return 0;
 	case OPTION_LIST:
-		return add_string(def->value, use->arg);
+		return add_string(to, use->arg);
 	case OPTION_U32:
 	case OPTION_U64:
-		return store_number(use);
+		return store_number(use, to);
+	case OPTION_ENUM:
+		return store_enum(use, to);
 	case OPTION_CALLBACK:
-		return def->callback(use->arg, def->value);
+		return def->callback(use->arg, config);
 	case OPTION_END:
 		break;
 	}
@@ -332,6 +373,7 @@ static int read_short(const struct option_group *groups, const char *text,
 	return 0;
 }
 
+/* `text` begins with '-' and is neither "-" nor "--". */
 static int parse_option(struct parser *parser, const char *text)
 {
 	struct option_use use;
@@ -346,13 +388,15 @@ static int parse_option(struct parser *parser, const char *text)
 	err = take_argument(parser, &use);
 	if (err)
 		return err;
-	return use.def ? store(&use) : OPTIONS_HELP;
+	return use.def ? store(&use, parser->config) : OPTIONS_HELP;
 }
 
-int options_parse(const struct option_group *groups, int argc,
+int options_parse(const struct option_group *groups, void *config, int argc,
 		  char *const argv[], struct string_list *positional)
 {
-	struct parser parser = { .groups = groups, .argv = argv, .argc = argc };
+	struct parser parser = {
+		.groups = groups, .config = config, .argv = argv, .argc = argc
+	};
 	bool options = true;
 	int err = 0;
 
@@ -391,6 +435,7 @@ static void print_help(FILE *out, const char *text)
 	putc('\n', out);
 }
 
+/* Help starts on a line of its own where the option is too long. */
 static void print_option(FILE *out, const struct option_def *def)
 {
 	int len;
@@ -427,7 +472,7 @@ void options_usage(FILE *out, const char *synopsis,
 		   const struct option_group *groups)
 {
 	static const struct option_def general[] = {
-		OPT_CALLBACK('h', "help", NULL, NULL, NULL, "Print this text"),
+		OPT_CALLBACK('h', "help", NULL, NULL, "Print this text"),
 		OPT_END(),
 	};
 	static const struct option_group last = { "General options", general };

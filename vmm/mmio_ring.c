@@ -1,4 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * KVM's ring of coalesced MMIO: when it is open and for whom, and how what is
+ * in it gets to the devices. See mmio_ring.h and docs/hacking.md.
+ */
 #include <errno.h>
 #include <stdatomic.h>
 #include <string.h>
@@ -14,6 +18,25 @@
  * about what it costs to unmap an array and map it again.
  */
 #define MAX_MISSED 32
+
+/*
+ * For a zone of registers it is cheaper to take the zones of mapped slots away
+ * from KVM, and to add them again when their banks are programmed: four exits
+ * on Linux 6.1, many more on kernels that wait for a long grace period. That is
+ * not known here; so each time it happens, twice as many writes have to exit
+ * before the next.
+ */
+#define MAX_TOLERANCE 4096
+
+/*
+ * The timer's period, after how many such without any write the ring is closed,
+ * and how soon it looks again at what it has found in the ring. That is usually
+ * gone by then, because the guest has exited. So a write stays there for 10 ms
+ * at most.
+ */
+#define PERIOD_NS      8000000ULL
+#define MAX_IDLE       25
+#define SECOND_LOOK_NS 2000000ULL
 
 /*
  * Where the indices stand when the ring is closed or just opened. Linux 6.1,
@@ -37,11 +60,16 @@ static u32 load_last(const struct mmio_ring *ring)
  * `last` at the end, such a kernel would take the full ring for one with room,
  * go on to 0 as well, and so make it an empty one.
  */
-static void set_head(struct mmio_ring *ring, u32 head)
+static void set_first(struct mmio_ring *ring, u32 head)
 {
-	__atomic_store_n(&ring->head, head, __ATOMIC_RELAXED);
 	__atomic_store_n(&ring->ring->first, head ?: ring->entries - 1,
 			 __ATOMIC_RELEASE);
+}
+
+/* Whoever sees it finds the writes before it carried out. */
+static void set_done(struct mmio_ring *ring, u32 head)
+{
+	__atomic_store_n(&ring->head, head, __ATOMIC_RELEASE);
 }
 
 /*
@@ -51,17 +79,21 @@ static void set_head(struct mmio_ring *ring, u32 head)
 static void set_closed(struct mmio_ring *ring)
 {
 	ring->ring->last = top(ring);
-	set_head(ring, top(ring) + 1);
+	set_done(ring, top(ring) + 1);
+	set_first(ring, top(ring) + 1);
 	__atomic_store_n(&ring->open, false, __ATOMIC_RELEASE);
-	ring->missed = 0;
+	ring->missed = ring->missed_registers = 0;
 }
 
 void mmio_ring_init(struct mmio_ring *ring, struct vm *vm)
 {
 	memset(ring, 0, sizeof(*ring));
+	pthread_mutex_init(&ring->flush_lock, NULL);
 	pthread_mutex_init(&ring->lock, NULL);
 	STAILQ_INIT(&ring->zones);
+	STAILQ_INIT(&ring->deferred);
 	ring->vm = vm;
+	ring->tolerance = MAX_MISSED;
 }
 
 void mmio_ring_set_page(struct mmio_ring *ring, void *page, size_t size)
@@ -74,27 +106,47 @@ void mmio_ring_set_page(struct mmio_ring *ring, void *page, size_t size)
 
 void mmio_ring_destroy(struct mmio_ring *ring)
 {
+	if (ring->has_timer)
+		evloop_timer_destroy(&ring->vm->loop, &ring->timer);
 	pthread_mutex_destroy(&ring->lock);
+	pthread_mutex_destroy(&ring->flush_lock);
+}
+
+/* KVM_REGISTER_COALESCED_MMIO, or the opposite. */
+static int tell_kvm(const struct mmio_ring *ring, const struct mmio_zone *zone,
+		    unsigned long request)
+{
+	struct kvm_coalesced_mmio_zone kvm_zone = {
+		.addr = zone->base,
+		.size = (u32)zone->size,
+	};
+
+	return ioctl(ring->vm->fd, request, &kvm_zone) < 0 ? -errno : 0;
 }
 
 int mmio_ring_add_zone(struct mmio_ring *ring, struct mmio_zone *zone)
 {
-	struct kvm_coalesced_mmio_zone kvm_zone = {
-		.addr = zone->slot->gpa,
-		.size = (u32)zone->slot->size,
-	};
+	int ret;
 
-	if (!ring->ring)
+	if (zone->added)
+		return 0;
+	if (!ring->ring || zone->refused)
 		return -ENOTSUP;
-	if (ioctl(ring->vm->fd, KVM_REGISTER_COALESCED_MMIO, &kvm_zone) < 0)
-		return -errno;
-	STAILQ_INSERT_TAIL(&ring->zones, zone, next);
-	return 0;
+	ret = tell_kvm(ring, zone, KVM_REGISTER_COALESCED_MMIO);
+	zone->added = !ret;
+	zone->refused = ret;
+	if (zone->added)
+		STAILQ_INSERT_TAIL(&ring->zones, zone, next);
+	return ret;
 }
 
 void mmio_ring_remove_zone(struct mmio_ring *ring, struct mmio_zone *zone)
 {
-	STAILQ_REMOVE(&ring->zones, zone, mmio_zone, next);
+	if (zone->deferred)
+		STAILQ_REMOVE(&ring->deferred, zone, mmio_zone, next_deferred);
+	if (zone->added)
+		STAILQ_REMOVE(&ring->zones, zone, mmio_zone, next);
+	zone->added = zone->deferred = false;
 }
 
 static bool is_blocked(const struct mmio_ring *ring)
@@ -102,7 +154,7 @@ static bool is_blocked(const struct mmio_ring *ring)
 	const struct mmio_zone *zone;
 
 	STAILQ_FOREACH (zone, &ring->zones, next)
-		if (zone->slot->mapped)
+		if (zone->slot && zone->slot->mapped)
 			return true;
 	return false;
 }
@@ -112,7 +164,7 @@ static void unmap_zones(struct mmio_ring *ring)
 	struct mmio_zone *zone;
 
 	STAILQ_FOREACH (zone, &ring->zones, next) {
-		int ret = memslot_unmap(zone->slot);
+		int ret = zone->slot ? memslot_unmap(zone->slot) : 0;
 
 		if (!ret)
 			continue;
@@ -122,17 +174,143 @@ static void unmap_zones(struct mmio_ring *ring)
 	}
 }
 
+/*
+ * Takes the zones of mapped slots away from KVM. The ring is closed. A zone
+ * that cannot be taken away stays in the way.
+ */
+static void take_mapped_zones(struct mmio_ring *ring)
+{
+	struct mmio_zone *zone, *after;
+
+	for (zone = STAILQ_FIRST(&ring->zones); zone; zone = after) {
+		after = STAILQ_NEXT(zone, next);
+		if (zone->slot && zone->slot->mapped &&
+		    !tell_kvm(ring, zone, KVM_UNREGISTER_COALESCED_MMIO))
+			mmio_ring_remove_zone(ring, zone);
+	}
+	ring->tolerance = MIN(2 * ring->tolerance, (unsigned int)MAX_TOLERANCE);
+	ring->missed_registers = 0;
+}
+
+static bool has_registers(const struct mmio_ring *ring)
+{
+	const struct mmio_zone *zone;
+
+	STAILQ_FOREACH (zone, &ring->zones, next)
+		if (!zone->slot)
+			return true;
+	return false;
+}
+
+/* Has the timer look at the ring, if it is of use to registers. */
+static void watch(struct mmio_ring *ring)
+{
+	if (ring->armed || !has_registers(ring))
+		return;
+	ring->idle = 0;
+	ring->seen = ring->drained;
+	ring->second_look = false;
+	ring->armed = !evloop_timer_set(&ring->timer, PERIOD_NS);
+}
+
+/* Nothing is in the way. */
+static void set_open(struct mmio_ring *ring)
+{
+	/* Not `last`: another vCPU may be looking at it this moment. */
+	set_done(ring, top(ring));
+	__atomic_store_n(&ring->open, true, __ATOMIC_RELEASE);
+	set_first(ring, top(ring));
+	watch(ring);
+}
+
 void mmio_ring_open(struct mmio_ring *ring)
 {
 	if (ring->open || !ring->ring)
 		return;
 	if (is_blocked(ring) && ++ring->missed >= MAX_MISSED)
 		unmap_zones(ring);
-	if (is_blocked(ring))
+	if (!is_blocked(ring))
+		set_open(ring);
+}
+
+/* A vCPU that has written before is sure to see its write here. */
+bool mmio_ring_is_empty(const struct mmio_ring *ring)
+{
+	if (ring->ring && __atomic_load_n(&ring->open, __ATOMIC_ACQUIRE) &&
+	    load_last(ring) != __atomic_load_n(&ring->head, __ATOMIC_ACQUIRE))
+		return false;
+	return !atomic_load(&ring->nr_deferred);
+}
+
+static bool is_idle(struct mmio_ring *ring)
+{
+	ring->idle = ring->seen == ring->drained ? ring->idle + 1 : 0;
+	ring->seen = ring->drained;
+	return ring->idle >= MAX_IDLE;
+}
+
+/* Whether what is in the ring has been there since the first of two looks. */
+static bool look(struct mmio_ring *ring)
+{
+	bool stays = ring->second_look && ring->suspect == ring->drained;
+
+	if (!ring->second_look && (is_idle(ring) || ring->closing)) {
+		mmio_ring_close(ring);
+		ring->closing = false;
+	}
+	ring->late = stays && !mmio_ring_is_empty(ring);
+	ring->second_look = !stays && !mmio_ring_is_empty(ring);
+	ring->suspect = ring->drained;
+	return ring->late;
+}
+
+/*
+ * On the event loop's thread, which must not wait for a backend: so what is in
+ * the ring is left to a vCPU. One that is not in the guest carries out its own
+ * writes anyway, before all else.
+ */
+static void expired(struct evloop_timer *timer)
+{
+	struct mmio_ring *ring = container_of(timer, struct mmio_ring, timer);
+	bool late;
+
+	pthread_mutex_lock(&ring->lock);
+	late = look(ring);
+	ring->armed = (ring->open || !mmio_ring_is_empty(ring)) &&
+		      !evloop_timer_set(timer, ring->second_look
+						       ? SECOND_LOOK_NS
+						       : PERIOD_NS);
+	pthread_mutex_unlock(&ring->lock);
+	if (late)
+		vm_kick_any(ring->vm);
+}
+
+/* Without the timer KVM must not have the zone. */
+static int add_registers(struct mmio_ring *ring, struct mmio_zone *zone)
+{
+	int ret = 0;
+
+	if (!ring->ring || zone->refused)
+		return -ENOTSUP;
+	if (!ring->has_timer)
+		ret = evloop_timer_init(&ring->vm->loop, &ring->timer, expired);
+	ring->has_timer = !ret;
+	zone->refused = ret;
+	return ret ?: mmio_ring_add_zone(ring, zone);
+}
+
+void mmio_ring_open_registers(struct mmio_ring *ring, struct mmio_zone *zone)
+{
+	if (add_registers(ring, zone))
 		return;
-	/* Not `last`: another vCPU may be looking at it this moment. */
-	__atomic_store_n(&ring->open, true, __ATOMIC_RELEASE);
-	set_head(ring, top(ring));
+	if (ring->open) {
+		watch(ring);
+		return;
+	}
+	if (is_blocked(ring) && ++ring->missed_registers >= ring->tolerance)
+		take_mapped_zones(ring);
+	if (!is_blocked(ring))
+		set_open(ring);
 }
 
 static void carry_out(struct mmio_ring *ring,
@@ -159,9 +337,11 @@ void mmio_ring_drain(struct mmio_ring *ring)
 		struct kvm_coalesced_mmio entry =
 			ring->ring->coalesced_mmio[ring->head];
 
-		set_head(ring, (ring->head + 1) % ring->entries);
+		set_first(ring, (ring->head + 1) % ring->entries);
 		carry_out(ring, &entry);
+		set_done(ring, (ring->head + 1) % ring->entries);
 	}
+	ring->late = false;
 	ring->draining = false;
 }
 
@@ -175,19 +355,51 @@ void mmio_ring_close(struct mmio_ring *ring)
 	vm_resume(ring->vm);
 }
 
-/* A vCPU that has written before is sure to see its write here. */
-static bool is_empty(const struct mmio_ring *ring)
+void mmio_ring_defer(struct mmio_ring *ring, struct mmio_zone *zone)
 {
-	return !ring->ring || !__atomic_load_n(&ring->open, __ATOMIC_ACQUIRE) ||
-	       load_last(ring) ==
-		       __atomic_load_n(&ring->head, __ATOMIC_RELAXED);
+	if (zone->deferred)
+		return;
+	zone->deferred = true;
+	STAILQ_INSERT_TAIL(&ring->deferred, zone, next_deferred);
+	atomic_fetch_add(&ring->nr_deferred, 1);
 }
 
+bool mmio_ring_awaited(struct mmio_ring *ring)
+{
+	ring->closing |= ring->late;
+	return ring->late;
+}
+
+/* Drains the ring; then the next zone that is to be finished, or NULL. */
+static struct mmio_zone *next_deferred(struct mmio_ring *ring, bool drain)
+{
+	struct mmio_zone *zone;
+
+	pthread_mutex_lock(&ring->lock);
+	if (drain)
+		mmio_ring_drain(ring);
+	zone = STAILQ_FIRST(&ring->deferred);
+	if (zone) {
+		STAILQ_REMOVE_HEAD(&ring->deferred, next_deferred);
+		zone->deferred = false;
+	}
+	pthread_mutex_unlock(&ring->lock);
+	return zone;
+}
+
+/* One that is being finished counts until it is: others have to wait for it. */
 void mmio_ring_flush(struct mmio_ring *ring)
 {
-	if (is_empty(ring))
+	struct mmio_zone *zone;
+
+	if (mmio_ring_is_empty(ring))
 		return;
-	pthread_mutex_lock(&ring->lock);
-	mmio_ring_drain(ring);
-	pthread_mutex_unlock(&ring->lock);
+	pthread_mutex_lock(&ring->flush_lock);
+	zone = next_deferred(ring, true);
+	while (zone) {
+		zone->finish(zone);
+		atomic_fetch_sub(&ring->nr_deferred, 1);
+		zone = next_deferred(ring, false);
+	}
+	pthread_mutex_unlock(&ring->flush_lock);
 }

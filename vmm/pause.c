@@ -47,6 +47,16 @@ void vcpu_kick(struct vcpu *vcpu)
 	pthread_kill(vcpu->thread, VCPU_KICK_SIGNAL);
 }
 
+void vm_kick_any(struct vm *vm)
+{
+	for (unsigned int i = 0; i < vm->nr_vcpus; i++) {
+		if (!atomic_load(&vm->vcpus[i]->in_guest))
+			continue;
+		vcpu_kick(vm->vcpus[i]);
+		return;
+	}
+}
+
 static void wait_for_resume(struct vm *vm)
 {
 	pthread_mutex_lock(&vm->pause_lock);
@@ -86,20 +96,23 @@ void vcpu_enter(struct vcpu *vcpu)
 		wait_for_resume(vcpu->vm);
 }
 
+static bool must_leave(const struct vcpu *vcpu)
+{
+	return vcpu != this_vcpu && atomic_load(&vcpu->in_guest);
+}
+
+/* All are kicked before the first is waited for: they leave side by side. */
 void vm_pause(struct vm *vm)
 {
 	pthread_mutex_lock(&vm->pauser_lock);
 	pthread_mutex_lock(&vm->pause_lock);
 	atomic_store(&vm->paused, true);
-	for (unsigned int i = 0; i < vm->nr_vcpus; i++) {
-		struct vcpu *vcpu = vm->vcpus[i];
-
-		if (vcpu == this_vcpu || !atomic_load(&vcpu->in_guest))
-			continue;
-		vcpu_kick(vcpu);
-		while (atomic_load(&vcpu->in_guest))
+	for (unsigned int i = 0; i < vm->nr_vcpus; i++)
+		if (must_leave(vm->vcpus[i]))
+			vcpu_kick(vm->vcpus[i]);
+	for (unsigned int i = 0; i < vm->nr_vcpus; i++)
+		while (must_leave(vm->vcpus[i]))
 			pthread_cond_wait(&vm->pause_changed, &vm->pause_lock);
-	}
 	pthread_mutex_unlock(&vm->pause_lock);
 }
 

@@ -27,6 +27,7 @@ void vm_destroy(struct vm *vm)
 	device_destroy_all(&vm->devices);
 	vcpus_destroy(vm);
 	mmio_bus_destroy(&vm->bus);
+	worker_destroy(&vm->worker);
 	evloop_destroy(&vm->loop);
 	pthread_mutex_destroy(&vm->pauser_lock);
 	pthread_mutex_destroy(&vm->pause_lock);
@@ -61,7 +62,6 @@ static void run_once(struct vm *vm)
 	if (ret)
 		vm_request_exit(vm, VM_EXIT_FAILURE);
 	vcpus_stop(vm);
-	mmio_ring_flush(&vm->ring);
 	if (atomic_load(&vm->exit_reason) == VM_EXIT_TIMEOUT)
 		describe_vcpus(vm);
 	/* Whatever the guest said: not all of it could be done. */

@@ -43,6 +43,8 @@ static void run_once(struct vcpu *vcpu)
 		vcpu->run->immediate_exit = 0;
 		atomic_fetch_add_explicit(&vcpu->stats.kicks, 1,
 					  memory_order_relaxed);
+		/* It may be why: see vm_kick_any(). */
+		mmio_ring_flush(&vcpu->vm->ring);
 		return;
 	}
 	if (ret) {
@@ -73,6 +75,11 @@ static void *vcpu_thread(void *arg)
 	/* Completes what is pending, such as an MMIO read. */
 	vcpu->run->immediate_exit = 1;
 	ioctl(vcpu->fd, KVM_RUN, 0);
+	/*
+	 * The last that it wrote. Here, where a kick ends a write to a backend
+	 * that blocks.
+	 */
+	mmio_ring_flush(&vcpu->vm->ring);
 	vcpu_set_this(NULL);
 	return NULL;
 }
@@ -288,6 +295,8 @@ void vm_vcpu_totals(const struct vm *vm, struct vcpu_totals *totals)
 		totals->kicks += atomic_load(&stats->kicks);
 		totals->batched += atomic_load(&stats->batched);
 		totals->batches += atomic_load(&stats->batches);
+		totals->attempts += atomic_load(&stats->attempts);
 		totals->instructions += atomic_load(&stats->instructions);
+		totals->registers += atomic_load(&stats->registers);
 	}
 }

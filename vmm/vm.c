@@ -16,6 +16,9 @@
 #include "lkvm/vmm/vm.h"
 #include "vcpu.h"
 
+/* Of all devices; none is there before there is work for it. */
+#define NR_WORKERS 4
+
 static const char *const exit_names[] = {
 	[VM_EXIT_NONE] = "still running",
 	[VM_EXIT_POWEROFF] = "guest powered off",
@@ -90,6 +93,7 @@ int vm_open(struct vm *vm, const char *dev)
 		pr_fatal("Unable to create the event loop: %s", strerror(-ret));
 		goto err_close;
 	}
+	worker_init(&vm->worker, &vm->loop, "lkvm-worker", NR_WORKERS);
 	memslots_init(&vm->slots);
 	mmio_bus_init(&vm->bus);
 	device_list_init(&vm->devices);

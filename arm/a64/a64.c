@@ -46,13 +46,37 @@ static const struct a64_class *find_class(u32 word)
 	return NULL;
 }
 
+/*
+ * What it reads may be more than it does; what it writes must not, or a
+ * register would be valid that is not. Decoders of loads have set `writes`.
+ */
+static void set_registers(struct a64_insn *insn, const struct a64_class *class)
+{
+	u64 data = (1ULL << insn->rd | 1ULL << insn->ra) & ~insn->writes;
+
+	if (class->sets_rd) {
+		insn->writes = 1ULL << insn->rd;
+		data = 1ULL << insn->ra;
+	}
+	insn->reads = 1ULL << insn->rn | 1ULL << insn->rm | data;
+}
+
 static __attribute__((noinline)) void decode(struct a64_insn *insn, u32 word)
 {
 	const struct a64_class *class = find_class(word);
 
-	*insn = (struct a64_insn) { .word = word };
-	if (!class || !class->decode(insn, word))
-		insn->run = stop;
+	*insn = (struct a64_insn) {
+		.word = word,
+		.rd = A64_SINK,
+		.rn = A64_ZR,
+		.rm = A64_ZR,
+		.ra = A64_ZR,
+	};
+	if (!class || !class->decode(insn, word)) {
+		*insn = (struct a64_insn) { .word = word, .run = stop };
+		return;
+	}
+	set_registers(insn, class);
 }
 
 static __attribute__((noinline)) bool turn_page(struct a64_cpu *cpu)
@@ -78,9 +102,18 @@ static inline const struct a64_insn *fetch(struct a64_cpu *cpu)
 	return insn;
 }
 
+static inline bool has_registers(struct a64_cpu *cpu,
+				 const struct a64_insn *insn)
+{
+	u64 missing = insn->reads & ~cpu->have;
+
+	return !missing || cpu->ops->load(cpu, missing);
+}
+
 void a64_init(struct a64_cpu *cpu, const struct a64_ops *ops, void *opaque)
 {
 	memset(cpu, 0, sizeof(*cpu));
+	cpu->have = ~0ULL;
 	cpu->ops = ops;
 	cpu->opaque = opaque;
 	for (size_t i = 0; i < A64_CACHE; i++)
@@ -94,12 +127,16 @@ u64 a64_run(struct a64_cpu *cpu)
 	if (cpu->pstate & PSTATE_UNFIT || cpu->pc % 4)
 		return 0;
 	cpu->page_va = NO_PAGE;
+	cpu->have |= 1ULL << A64_ZR | 1ULL << A64_SINK;
 	while (cpu->left) {
 		const struct a64_insn *insn = fetch(cpu);
-		u64 step = insn ? insn->run(cpu, insn) : A64_STOP;
+		u64 step = insn && has_registers(cpu, insn)
+				   ? insn->run(cpu, insn)
+				   : A64_STOP;
 
 		if (step == A64_STOP)
 			break;
+		cpu->have |= insn->writes;
 		cpu->pc += step;
 		cpu->left -= cpu->left != 0;
 		done++;

@@ -389,6 +389,7 @@ static void registers_or_sp(struct a64_insn *insn, u32 word)
 static bool decode_add_imm(struct a64_insn *insn, u32 word)
 {
 	registers_or_sp(insn, word);
+	insn->rm = A64_ZR;
 	insn->imm = a64_bits(word, 21, 10) << (a64_bit(word, 22) ? 12 : 0);
 	insn->run = additions[a64_bits(word, 31, 29)].imm;
 	return true;
@@ -482,6 +483,7 @@ static bool decode_logic_imm(struct a64_insn *insn, u32 word)
 	unsigned int opc = a64_bits(word, 30, 29);
 
 	a64_registers(insn, word);
+	insn->rm = A64_ZR;
 	if (opc != 3)
 		insn->rd = a64_or_sp(word, 0);
 	insn->imm = bit_mask(word);
@@ -514,6 +516,9 @@ static bool decode_ccmp(struct a64_insn *insn, u32 word)
 	const struct handlers *h = &compares[a64_bits(word, 31, 30)];
 
 	a64_registers(insn, word);
+	insn->rd = A64_SINK;
+	if (a64_bit(word, 11))
+		insn->rm = A64_ZR;
 	insn->imm = a64_bits(word, 20, 16);
 	insn->cond = a64_condition(a64_bits(word, 15, 12));
 	insn->mask = (u64)a64_bits(word, 3, 0) << 28;
@@ -538,17 +543,17 @@ static bool decode_csel(struct a64_insn *insn, u32 word)
 }
 
 const struct a64_class a64_alu_reg[] = {
-	{ 0x1f200000, 0x0b000000, decode_add_shifted },
-	{ 0x1fe00000, 0x0b200000, decode_add_extended },
-	{ 0x1f000000, 0x0a000000, decode_logic_shifted },
-	{ 0x1fe0fc00, 0x1a000000, decode_add_carry },
-	{ 0x3fe00410, 0x3a400000, decode_ccmp },
-	{ 0x3fe00800, 0x1a800000, decode_csel },
-	{ 0, 0, NULL },
+	{ 0x1f200000, 0x0b000000, decode_add_shifted, true },
+	{ 0x1fe00000, 0x0b200000, decode_add_extended, true },
+	{ 0x1f000000, 0x0a000000, decode_logic_shifted, true },
+	{ 0x1fe0fc00, 0x1a000000, decode_add_carry, true },
+	{ 0x3fe00410, 0x3a400000, decode_ccmp, false },
+	{ 0x3fe00800, 0x1a800000, decode_csel, true },
+	{ 0, 0, NULL, false },
 };
 
 const struct a64_class a64_alu_imm[] = {
-	{ 0x1f800000, 0x11000000, decode_add_imm },
-	{ 0x1f800000, 0x12000000, decode_logic_imm },
-	{ 0, 0, NULL },
+	{ 0x1f800000, 0x11000000, decode_add_imm, true },
+	{ 0x1f800000, 0x12000000, decode_logic_imm, true },
+	{ 0, 0, NULL, false },
 };

@@ -49,8 +49,10 @@ static bool decode_mov(struct a64_insn *insn, u32 word)
 {
 	unsigned int opc = a64_bits(word, 30, 29);
 
-	a64_registers(insn, word);
-	insn->rn = a64_source(word, 0);
+	insn->rd = a64_result(word, 0);
+	insn->mask = a64_width_mask(a64_is64(word));
+	if (opc == 3)
+		insn->rn = a64_source(word, 0);
 	insn->left = 16 * a64_bits(word, 22, 21);
 	insn->imm = (u64)a64_bits(word, 20, 5) << insn->left;
 	if (opc == 0)
@@ -110,7 +112,7 @@ static bool decode_bitfield(struct a64_insn *insn, u32 word)
 	    imms >= size)
 		return false;
 	a64_registers(insn, word);
-	insn->rm = a64_source(word, 0);
+	insn->rm = opc == 1 ? a64_source(word, 0) : A64_ZR;
 	set_field(insn, size, immr, imms);
 	insn->run = run[opc];
 	return true;
@@ -326,6 +328,7 @@ static bool decode_one(struct a64_insn *insn, u32 word)
 	if (opcode >= ARRAY_SIZE(run))
 		return false;
 	a64_registers(insn, word);
+	insn->rm = A64_ZR;
 	insn->run = run[opcode][a64_is64(word)];
 	return insn->run;
 }
@@ -418,16 +421,16 @@ static bool decode_three(struct a64_insn *insn, u32 word)
 }
 
 const struct a64_class a64_bits_imm[] = {
-	{ 0x1f000000, 0x10000000, decode_adr },
-	{ 0x1f800000, 0x12800000, decode_mov },
-	{ 0x1f800000, 0x13000000, decode_bitfield },
-	{ 0x7fa00000, 0x13800000, decode_extract },
-	{ 0, 0, NULL },
+	{ 0x1f000000, 0x10000000, decode_adr, true },
+	{ 0x1f800000, 0x12800000, decode_mov, true },
+	{ 0x1f800000, 0x13000000, decode_bitfield, true },
+	{ 0x7fa00000, 0x13800000, decode_extract, true },
+	{ 0, 0, NULL, false },
 };
 
 const struct a64_class a64_bits_reg[] = {
-	{ 0x7fe00000, 0x1ac00000, decode_two },
-	{ 0x7fff0000, 0x5ac00000, decode_one },
-	{ 0x7f000000, 0x1b000000, decode_three },
-	{ 0, 0, NULL },
+	{ 0x7fe00000, 0x1ac00000, decode_two, true },
+	{ 0x7fff0000, 0x5ac00000, decode_one, true },
+	{ 0x7f000000, 0x1b000000, decode_three, true },
+	{ 0, 0, NULL, false },
 };

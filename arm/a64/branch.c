@@ -70,6 +70,8 @@ static bool decode_branch(struct a64_insn *insn, u32 word)
 {
 	insn->imm = a64_signed_bits(word, 25, 0) * 4;
 	insn->run = a64_bit(word, 31) ? branch_link : branch;
+	if (a64_bit(word, 31))
+		insn->writes = 1ULL << A64_LR;
 	return true;
 }
 
@@ -113,6 +115,8 @@ static bool decode_branch_reg(struct a64_insn *insn, u32 word)
 
 	insn->rn = a64_source(word, 5);
 	insn->run = run[a64_bits(word, 22, 21)];
+	if (insn->run == branch_reg_link)
+		insn->writes = 1ULL << A64_LR;
 	return true;
 }
 
@@ -152,26 +156,23 @@ static bool decode_hint(struct a64_insn *insn, u32 word)
 	}
 }
 
-/* An acquire or release of any kind. */
 static u64 dmb(struct a64_cpu *cpu, const struct a64_insn *insn)
 {
-	(void)cpu;
-	(void)insn;
-#ifdef __aarch64__
-	asm volatile("dmb sy" ::: "memory");
-#else
-	__atomic_thread_fence(__ATOMIC_SEQ_CST);
-#endif
-	return A64_NEXT;
+	a64_host_dmb();
+	return a64_nop(cpu, insn);
 }
 
 /* The real one also waits for a TLBI that the guest issued before. */
 static u64 dsb(struct a64_cpu *cpu, const struct a64_insn *insn)
 {
-#ifdef __aarch64__
-	asm volatile("dsb sy" ::: "memory");
-#endif
-	return dmb(cpu, insn);
+	a64_host_dsb();
+	return a64_nop(cpu, insn);
+}
+
+static u64 isb(struct a64_cpu *cpu, const struct a64_insn *insn)
+{
+	a64_host_isb();
+	return a64_nop(cpu, insn);
 }
 
 /* "Barriers": DSB but not SSBB and PSSBB, DMB, ISB */
@@ -185,7 +186,7 @@ static bool decode_barrier(struct a64_insn *insn, u32 word)
 		insn->run = dmb;
 		return true;
 	case 6:
-		insn->run = a64_nop;
+		insn->run = isb;
 		return true;
 	default:
 		return false;
@@ -216,15 +217,15 @@ static bool decode_flags(struct a64_insn *insn, u32 word)
 }
 
 const struct a64_class a64_branches[] = {
-	{ 0x7c000000, 0x14000000, decode_branch },
-	{ 0xff000010, 0x54000000, decode_branch_cond },
-	{ 0x7e000000, 0x34000000, decode_compare },
-	{ 0x7e000000, 0x36000000, decode_test },
-	{ 0xfffffc1f, 0xd61f0000, decode_branch_reg }, /* BR */
-	{ 0xfffffc1f, 0xd63f0000, decode_branch_reg }, /* BLR */
-	{ 0xfffffc1f, 0xd65f0000, decode_branch_reg }, /* RET */
-	{ 0xfffff01f, 0xd503201f, decode_hint },
-	{ 0xfffff01f, 0xd503301f, decode_barrier },
-	{ 0xffdfffe0, 0xd51b4200, decode_flags },
-	{ 0, 0, NULL },
+	{ 0x7c000000, 0x14000000, decode_branch, false },
+	{ 0xff000010, 0x54000000, decode_branch_cond, false },
+	{ 0x7e000000, 0x34000000, decode_compare, false },
+	{ 0x7e000000, 0x36000000, decode_test, false },
+	{ 0xfffffc1f, 0xd61f0000, decode_branch_reg, false }, /* BR */
+	{ 0xfffffc1f, 0xd63f0000, decode_branch_reg, false }, /* BLR */
+	{ 0xfffffc1f, 0xd65f0000, decode_branch_reg, false }, /* RET */
+	{ 0xfffff01f, 0xd503201f, decode_hint, false },
+	{ 0xfffff01f, 0xd503301f, decode_barrier, false },
+	{ 0xffdfffe0, 0xd51b4200, decode_flags, false },
+	{ 0, 0, NULL, false },
 };

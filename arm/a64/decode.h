@@ -14,10 +14,16 @@ struct a64_class {
 	u32 mask;
 	u32 value;
 	/*
-	 * Fills in `insn`, which is zero but for its word. False: the word is
-	 * reserved, unpredictable, or not to be carried out.
+	 * Fills in `insn`, which is zero but for its word and for registers,
+	 * which are the zero register. False: the word is reserved,
+	 * unpredictable, or not to be carried out.
 	 */
 	bool (*decode)(struct a64_insn *insn, u32 word);
+	/*
+	 * Each sets Rd as a whole, without a look at what was in it. If not
+	 * set, Rd is taken for one that is read.
+	 */
+	bool sets_rd;
 };
 
 /* The classes of the main groups (DDI 0487, C4.1); one without decode ends. */
@@ -30,6 +36,11 @@ extern const struct a64_class a64_loads_stores[];
 
 /* Does nothing. */
 u64 a64_nop(struct a64_cpu *cpu, const struct a64_insn *insn);
+
+/* The host's own barriers of these names: see barrier.c. */
+void a64_host_dmb(void);
+void a64_host_dsb(void);
+void a64_host_isb(void);
 
 /* The value for a64_insn.cond of a condition code. */
 u16 a64_condition(unsigned int cond);

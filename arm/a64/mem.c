@@ -249,6 +249,14 @@ enum opc {
 	LOAD_SIGNED32
 };
 
+/* PRFM, a NOP. What would be Rd says what to fetch. */
+static void prefetch(struct a64_insn *insn)
+{
+	insn->run = a64_nop;
+	insn->rd = A64_SINK;
+	insn->writes = 0;
+}
+
 /*
  * The access by size and opc, and which of the two handlers carries it out.
  * PRFM is a NOP, in the forms that have it.
@@ -264,6 +272,8 @@ static bool set_access(struct a64_insn *insn, u32 word, a64_handler *load_run,
 	insn->rn = a64_or_sp(word, 5);
 	insn->mask = a64_width_mask(opc != LOAD_SIGNED32);
 	insn->run = opc == STORE ? store_run : load_run;
+	if (opc != STORE)
+		insn->writes = 1ULL << insn->rd;
 	switch (opc) {
 	case STORE:
 		insn->mask = ~0ULL >> (64 - 8 * insn->len);
@@ -272,7 +282,7 @@ static bool set_access(struct a64_insn *insn, u32 word, a64_handler *load_run,
 		return true;
 	case LOAD_SIGNED64:
 		if (size == 3)
-			insn->run = a64_nop;
+			prefetch(insn);
 		else
 			insn->right = 64 - 8 * insn->len;
 		return true;
@@ -337,7 +347,10 @@ static bool decode_literal(struct a64_insn *insn, u32 word)
 	insn->mask = ~0ULL;
 	insn->len = opc == 1 ? 8 : 4;
 	insn->right = opc == 2 ? 32 : 0;
-	insn->run = opc == 3 ? a64_nop : load_literal;
+	insn->writes = 1ULL << insn->rd;
+	insn->run = load_literal;
+	if (opc == 3)
+		prefetch(insn);
 	return true;
 }
 
@@ -379,6 +392,8 @@ static bool decode_pair(struct a64_insn *insn, u32 word)
 	insn->ra = is_load ? a64_result(word, 10) : a64_source(word, 10);
 	insn->rn = a64_or_sp(word, 5);
 	insn->run = pair_handler(word);
+	if (is_load)
+		insn->writes = 1ULL << insn->rd | 1ULL << insn->ra;
 	if (opc == 3 || (opc == 1 && !is_load))
 		return false;
 	return insn->run && !pair_unpredictable(word);
@@ -386,12 +401,12 @@ static bool decode_pair(struct a64_insn *insn, u32 word)
 
 /* V, bit 26, is 0 in all of them: no SIMD and floating-point registers. */
 const struct a64_class a64_loads_stores[] = {
-	{ 0x3f000000, 0x39000000, decode_unsigned },
-	{ 0x3f200c00, 0x38000000, decode_unscaled },
-	{ 0x3f200c00, 0x38000400, decode_indexed },
-	{ 0x3f200c00, 0x38000c00, decode_indexed },
-	{ 0x3f200c00, 0x38200800, decode_offset },
-	{ 0x3f000000, 0x18000000, decode_literal },
-	{ 0x3e000000, 0x28000000, decode_pair },
-	{ 0, 0, NULL },
+	{ 0x3f000000, 0x39000000, decode_unsigned, false },
+	{ 0x3f200c00, 0x38000000, decode_unscaled, false },
+	{ 0x3f200c00, 0x38000400, decode_indexed, false },
+	{ 0x3f200c00, 0x38000c00, decode_indexed, false },
+	{ 0x3f200c00, 0x38200800, decode_offset, false },
+	{ 0x3f000000, 0x18000000, decode_literal, false },
+	{ 0x3e000000, 0x28000000, decode_pair, false },
+	{ 0, 0, NULL, false },
 };

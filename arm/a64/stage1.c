@@ -4,16 +4,18 @@
 #include "lkvm/arm/a64/stage1.h"
 
 /* Arm ARM, D23.2, SCTLR_EL1. */
-#define SCTLR_M	  BIT(0)
-#define SCTLR_C	  BIT(2)
-#define SCTLR_WXN BIT(19)
-#define SCTLR_EE  BIT(25)
+#define SCTLR_M	   BIT(0)
+#define SCTLR_C	   BIT(2)
+#define SCTLR_WXN  BIT(19)
+#define SCTLR_EE   BIT(25)
+#define SCTLR_EPAN BIT(57)
 
 /* Arm ARM, D23.2, TCR_EL1: T0SZ, EPD0 and TG0, with those of TTBR1 at 16. */
 #define TCR_TSZ	     0x3fU
 #define TCR_EPD	     BIT(7)
 #define TCR_TG_SHIFT 14
 #define TCR_TTBR1    16
+#define TCR_HD	     BIT(40) /* hardware sets the dirty state */
 #define TCR_DS	     BIT(59)
 #define TSZ_MIN	     16U
 #define TSZ_MAX	     39U
@@ -33,7 +35,9 @@
 #define DESC_RO		BIT(7) /* AP[2] */
 #define DESC_AF		BIT(10)
 #define DESC_GP		BIT(50)
+#define DESC_DBM	BIT(51)
 #define DESC_PXN	BIT(53)
+#define DESC_UXN	BIT(54)
 #define DESC_PXN_TABLE	BIT(59)
 #define DESC_RO_TABLE	BIT(62)
 #define DESC_ADDR	0x0000fffffffff000ULL
@@ -133,17 +137,43 @@ static bool may_be_block(const struct walk *walk)
 	return walk->level == 2 || (walk->level == 1 && walk->granule == 12);
 }
 
-/* Memory of user space, too, is out of bounds while PAN is set. */
+/*
+ * Memory of user space is out of bounds while PAN is set; with EPAN that which
+ * user space may only execute is as well.
+ */
+static bool is_kept_from_el1(const struct stage1 *mmu, u64 desc)
+{
+	bool user = desc & DESC_EL0 ||
+		    (mmu->sctlr & SCTLR_EPAN && !(desc & DESC_UXN));
+
+	return user && mmu->pstate & PSTATE_PAN;
+}
+
+/*
+ * Whether a page counts as one that may be written where that decides on
+ * executing it (Arm ARM, D8.4): one that is clean and that hardware makes dirty
+ * does. What the tables above forbid is left out, as TCR_EL1.HPD may have
+ * disabled it: more is left to the CPU then.
+ */
+static bool may_get_written(const struct stage1 *mmu, u64 desc)
+{
+	return !(desc & DESC_RO) || (desc & DESC_DBM && mmu->tcr & TCR_HD);
+}
+
+/*
+ * Less than the guest has where that is simpler, never more: the CPU finds out.
+ */
 static unsigned int rights(const struct stage1 *mmu, const struct walk *walk,
 			   u64 desc)
 {
 	bool writable = !(desc & DESC_RO) && !walk->readonly;
 	unsigned int flags = 0;
 
-	if (!(desc & DESC_EL0 && mmu->pstate & PSTATE_PAN))
+	if (!is_kept_from_el1(mmu, desc))
 		flags = STAGE1_READ | (writable ? STAGE1_WRITE : 0);
 	if (!(desc & (DESC_PXN | DESC_GP)) && !walk->no_exec &&
-	    !(writable && (desc & DESC_EL0 || mmu->sctlr & SCTLR_WXN)))
+	    !(may_get_written(mmu, desc) &&
+	      (desc & DESC_EL0 || mmu->sctlr & SCTLR_WXN)))
 		flags |= STAGE1_EXEC;
 	return flags;
 }

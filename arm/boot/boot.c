@@ -43,37 +43,62 @@ static u64 ram_end(const struct machine *machine)
 }
 
 /*
+ * That of a unified kernel image comes first, then that of --initrd, of which
+ * files replace those of the other. Linux wants cpio archives aligned to 4
+ * bytes and skips zeros between them (buffer-format.rst).
+ */
+#define INITRD_ALIGN 4
+
+static int copy_initrds(struct machine *machine, u64 at, u64 room)
+{
+	const struct file_range *inner = &machine->uki.initrd;
+	u64 size = inner->size, start = ALIGN_UP(size, INITRD_ALIGN);
+	int ret = 0;
+
+	if (size)
+		ret = boot_file_read(&machine->kernel, inner->offset,
+				     ram_ptr(machine, at), size);
+	if (!ret && machine->config->boot.initrd) {
+		ret = file_load(&machine->initrd_file,
+				ram_ptr(machine, at + start), room - start,
+				&size);
+		size += start;
+	}
+	if (!ret)
+		machine->initrd = (struct addr_range) { at, size };
+	return ret;
+}
+
+/*
  * The initrd goes between what is loaded already and the device tree, or,
  * where it does not fit, behind the device tree.
  */
 static int load_initrd(struct machine *machine, u64 low)
 {
-	const char *path = machine->config->initrd;
+	const char *path = machine->config->boot.initrd;
+	u64 inner = ALIGN_UP(machine->uki.initrd.size, INITRD_ALIGN);
 	struct boot_file *file = &machine->initrd_file;
 	u64 end = machine->dtb.base;
-	u64 size;
 	int ret;
 
-	if (!path)
+	if (!path && !inner)
 		return 0;
-	ret = boot_file_open(file, path, "initrd", machine->ram.size);
+	ret = path ? boot_file_open(file, path, "initrd", machine->ram.size)
+		   : 0;
 	if (ret)
 		return ret;
 	ram_use_huge_pages(machine, true);
 	low = ALIGN_UP(low, SZ_64K);
-	if (low >= end || file->size > end - low) {
+	if (low >= end || inner + file->size > end - low) {
 		low = machine->dtb.base + machine->dtb.size;
 		end = ram_end(machine);
 	}
-	if (low >= end) {
-		pr_fatal("initrd %s: no RAM is left for it; see --mem", path);
+	if (low >= end || inner > end - low) {
+		pr_fatal("initrd %s: no RAM is left for it; see --mem",
+			 path ? path : machine->config->boot.kernel);
 		return -ENOSPC;
 	}
-	ret = file_load(file, ram_ptr(machine, low), end - low, &size);
-	if (ret)
-		return ret;
-	machine->initrd = (struct addr_range) { .base = low, .size = size };
-	return 0;
+	return copy_initrds(machine, low, end - low);
 }
 
 /* The end of what the kernel may overwrite before it knows about the initrd. */
@@ -111,7 +136,7 @@ static int load_kernel(struct machine *machine)
 	struct image img;
 	u64 loaded;
 	bool known;
-	int ret = boot_file_open(file, machine->config->kernel, "kernel",
+	int ret = boot_file_open(file, machine->config->boot.kernel, "kernel",
 				 machine->ram.size);
 
 	if (!ret)
@@ -142,7 +167,7 @@ out:
 static int load_firmware(struct machine *machine)
 {
 	const struct vm_config *config = machine->config;
-	u64 base = config->firmware_address ?: machine->ram.base;
+	u64 base = config->boot.firmware_address ?: machine->ram.base;
 	u64 size, footprint, room;
 	int ret;
 
@@ -155,13 +180,13 @@ static int load_firmware(struct machine *machine)
 	}
 	ram_use_huge_pages(machine, true);
 	room = ram_end(machine) - base;
-	ret = boot_file_open(&machine->firmware, config->firmware, "firmware",
-			     machine->ram.size);
+	ret = boot_file_open(&machine->firmware, config->boot.firmware,
+			     "firmware", machine->ram.size);
 	if (!ret)
 		ret = file_load(&machine->firmware, ram_ptr(machine, base),
 				room, &size);
 	if (!ret)
-		ret = image_check_firmware(config->firmware,
+		ret = image_check_firmware(config->boot.firmware,
 					   ram_ptr(machine, base), size, room,
 					   &footprint);
 	if (ret)
@@ -173,11 +198,11 @@ static int load_firmware(struct machine *machine)
 			  machine->ram.base, machine->ram.size)) {
 		pr_fatal("firmware %s: no RAM is left behind it for the "
 			 "device tree; see --mem and --firmware-address",
-			 config->firmware);
+			 config->boot.firmware);
 		return -ENOSPC;
 	}
 	/* With a kernel both go through fw_cfg. */
-	if (config->kernel)
+	if (config->boot.kernel)
 		return 0;
 	return load_initrd(machine, machine->dtb.base + machine->dtb.size);
 }
@@ -210,7 +235,7 @@ static int start_in_flash(struct machine *machine)
 
 	if (ret)
 		return ret;
-	if (config->initrd && !config->kernel) {
+	if (config->boot.initrd && !config->boot.kernel) {
 		pr_fatal("--initrd: firmware that runs from flash takes it "
 			 "with a --kernel only");
 		return -EINVAL;
@@ -221,27 +246,40 @@ static int start_in_flash(struct machine *machine)
 	return 0;
 }
 
+/* The texts, those that are not empty, with spaces between them. */
+static int join(char **out, const char *a, const char *b, const char *c)
+{
+	bool more = *b || *c;
+
+	return asprintf(out, "%s%s%s%s%s", a, *a && more ? " " : "", b,
+			*b && *c ? " " : "", c) < 0
+		       ? -ENOMEM
+		       : 0;
+}
+
 /*
- * With firmware, or --nodefaults, exactly what the user said; else a console
- * as well.
+ * With firmware, or --nodefaults, exactly what the user said, and before it
+ * what a unified kernel image says; else a console as well. Of what is said
+ * twice Linux takes the last.
  */
 static int build_cmdline(struct machine *machine)
 {
 	const struct vm_config *config = machine->config;
-	bool defaults = !config->nodefaults && machine->boot == BOOT_KERNEL;
-	const char *params = config->params ? config->params : "";
-	const char *console = machine->type->console;
+	bool defaults = !config->boot.nodefaults &&
+			machine->boot == BOOT_KERNEL;
+	char console[64] = "";
 
 	if (machine->cmdline)
 		return 0;
-	if (asprintf(&machine->cmdline, "%s%s%s%s", defaults ? "console=" : "",
-		     defaults ? console : "", defaults && *params ? " " : "",
-		     params) < 0) {
-		machine->cmdline = NULL;
-		pr_fatal("out of memory");
-		return -ENOMEM;
-	}
-	return 0;
+	if (defaults)
+		snprintf(console, sizeof(console), "console=%s",
+			 machine->type->console);
+	if (!join(&machine->cmdline, console, machine->uki.cmdline ?: "",
+		  config->boot.params ?: ""))
+		return 0;
+	machine->cmdline = NULL;
+	pr_fatal("out of memory");
+	return -ENOMEM;
 }
 
 static int load(struct machine *machine)
@@ -278,6 +316,9 @@ void boot_destroy(struct machine *machine)
 	boot_file_close(&machine->kernel);
 	boot_file_close(&machine->initrd_file);
 	boot_file_close(&machine->firmware);
+	uki_free(&machine->uki);
 	free(machine->cmdline);
 	machine->cmdline = NULL;
+	free(machine->installed);
+	machine->installed = NULL;
 }

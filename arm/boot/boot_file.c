@@ -1,4 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Kernel, initrd and firmware stay open, so that a reset finds what the guest
+ * was started with. Whether somebody has written to a file is told by its size
+ * and its time of modification, before and after each reading; what is no
+ * regular file cannot be read again and is copied.
+ */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -96,7 +102,7 @@ err:
 	return ret;
 }
 
-static int check_unchanged(const struct boot_file *file)
+int boot_file_check(const struct boot_file *file)
 {
 	struct stat st;
 
@@ -105,17 +111,18 @@ static int check_unchanged(const struct boot_file *file)
 	if (file->copy || ((u64)st.st_size == file->size &&
 			   same_time(&st.st_mtim, &file->modified)))
 		return 0;
-	pr_fatal("Unable to load %s %s: it has been written to since the guest "
-		 "was started",
+	pr_fatal("Unable to load %s %s: it has been written to since lkvm "
+		 "opened it; replace such a file by another of its name "
+		 "instead of writing to it",
 		 file->what, file->path);
 	return -ESTALE;
 }
 
 int boot_file_rewind(struct boot_file *file)
 {
-	if (lseek(file->fd, 0, SEEK_SET) < 0)
+	if (lseek(file->fd, (off_t)file->part.offset, SEEK_SET) < 0)
 		return load_error(file, -errno);
-	return check_unchanged(file);
+	return boot_file_check(file);
 }
 
 /* The check comes last: it has to hold for what was read. */
@@ -126,7 +133,7 @@ int boot_file_read(struct boot_file *file, u64 offset, void *to, size_t len)
 	if (file->error)
 		return file->error;
 	ret = pread_full(file->fd, to, len, (off_t)offset);
-	file->error = check_unchanged(file);
+	file->error = boot_file_check(file);
 	if (ret && !file->error)
 		file->error = load_error(file, ret);
 	return file->error;

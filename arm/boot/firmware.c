@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Which firmware starts, from where, and the banks of flash that go with it. */
 #include <errno.h>
-#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "arm/boot.h"
@@ -11,42 +11,27 @@
 #include "lkvm/util/log.h"
 
 /* Code is not written to, and may be shared by any number of guests. */
-static int insert_code(struct machine *machine, const char *path)
+static void insert_code(struct machine *machine, const char *path)
 {
 	struct flash_config *flash = machine->flash;
-	size_t len = strlen(path);
 
-	if (len >= sizeof(flash->path)) {
-		pr_fatal("--firmware %s: the name is too long", path);
-		return -ENAMETOOLONG;
-	}
 	memmove(flash + 1, flash, machine->nr_flash * sizeof(*flash));
-	memset(flash, 0, sizeof(*flash));
-	memcpy(flash->path, path, len + 1);
-	flash->readonly = true;
+	*flash = (struct flash_config) { .path = path, .readonly = true };
 	machine->nr_flash++;
 	machine->boot = BOOT_FLASH;
-	return 0;
 }
 
 /*
- * Where the user wants the variables, or, for who does not care, a throw-away
- * copy of those that new machines have.
+ * For who does not care where variables are: a copy of those that new machines
+ * have, or, where there is no template, erased flash; thrown away at the end.
  */
-static void choose_vars(struct machine *machine,
-			const struct firmware_files *files)
+static void add_volatile_vars(struct machine *machine, const char *template)
 {
-	struct flash_config *vars = machine->flash;
-
-	if (!machine->nr_flash) {
-		machine->nr_flash = 1;
-		memcpy(vars->path, files->vars, sizeof(vars->path));
-		vars->snapshot = true;
-		pr_info("firmware: without --flash its variables are not kept");
-	} else if (!*vars->template && !vars->create && !vars->readonly &&
-		   !vars->snapshot) {
-		memcpy(vars->template, files->vars, sizeof(vars->template));
-	}
+	machine->flash[machine->nr_flash++] = (struct flash_config) {
+		.path = template ? template : "in memory",
+		.snapshot = true,
+		.in_memory = !template,
+	};
 }
 
 /*
@@ -63,39 +48,90 @@ static int choose_installed(struct machine *machine)
 		.modes = BIT(FIRMWARE_SPLIT),
 		.without = without,
 	};
-	struct firmware_files files;
-	int ret = firmware_desc_find(&wish, &files);
+	struct flash_config *vars = machine->flash;
+	struct firmware_files *files = malloc(sizeof(*files));
+	int ret = files ? firmware_desc_find(&wish, files) : -ENOMEM;
 
+	machine->installed = files;
 	if (ret == -ENOMEM)
 		pr_fatal("out of memory");
 	if (ret)
 		return ret;
-	pr_debug("firmware: %s, by %s", files.code, files.descriptor);
-	choose_vars(machine, &files);
-	return insert_code(machine, files.code);
+	pr_debug("firmware: %s, by %s", files->code, files->descriptor);
+	if (!machine->nr_flash) {
+		add_volatile_vars(machine, files->vars);
+		pr_info("firmware: its variables are not kept; --flash vars.fd "
+			"does that");
+	} else if (!vars->template && !vars->create && !vars->readonly &&
+		   !vars->snapshot) {
+		vars->template = files->vars;
+	}
+	insert_code(machine, files->code);
+	return 0;
+}
+
+/* The template that comes with the firmware, if it is an installed one. */
+static int find_template(struct machine *machine, const char **template)
+{
+	const struct firmware_wish wish = {
+		.architecture = "aarch64",
+		.machine = machine->type->name,
+		.modes = BIT(FIRMWARE_SPLIT),
+		.code = machine->config->boot.firmware,
+	};
+	struct firmware_files *files = malloc(sizeof(*files));
+	int ret = files ? firmware_desc_find(&wish, files) : -ENOMEM;
+
+	machine->installed = files;
+	*template = NULL;
+	if (ret == -ENOENT)
+		return 0;
+	if (ret) {
+		pr_fatal("out of memory");
+		return ret;
+	}
+	pr_debug("firmware: %s by %s", files->vars, files->descriptor);
+	*template = files->vars;
+	return 0;
+}
+
+/* EDK2 does not start without a place for its variables. */
+static int choose_vars(struct machine *machine)
+{
+	const char *template;
+	int ret = find_template(machine, &template);
+
+	if (ret)
+		return ret;
+	add_volatile_vars(machine, template);
+	pr_info("firmware %s: its variables are not kept; --flash vars.fd,%s%s "
+		"does that",
+		machine->config->boot.firmware,
+		template ? "template=" : "create,size=2M",
+		template ? template : "");
+	return 0;
 }
 
 static int choose_named(struct machine *machine)
 {
 	const struct vm_config *config = machine->config;
-	int ret;
+	int ret = 0;
 
 	machine->boot = BOOT_RAM_FIRMWARE;
 	if (!machine->type->starts_in_flash ||
-	    !image_runs_from_flash(config->firmware))
+	    !image_runs_from_flash(config->boot.firmware))
 		return 0;
-	ret = insert_code(machine, config->firmware);
-	if (!ret && machine->nr_flash == 1)
-		pr_info("firmware %s: without --flash it has no place for its "
-			"variables, and EDK2 does not start",
-			config->firmware);
+	if (!machine->nr_flash)
+		ret = choose_vars(machine);
+	if (!ret)
+		insert_code(machine, config->boot.firmware);
 	return ret;
 }
 
 /* Who thinks it is started, or checks the kernel's signature, has to know. */
 static void choose_none(struct machine *machine)
 {
-	bool kernel = machine->config->kernel;
+	bool kernel = machine->config->boot.kernel;
 
 	machine->boot = kernel ? BOOT_KERNEL : BOOT_FLASH;
 	if (kernel && machine->nr_flash && machine->type->starts_in_flash &&
@@ -111,15 +147,18 @@ int firmware_choose(struct machine *machine)
 	const struct vm_config *config = machine->config;
 	int ret = 0;
 
-	memcpy(machine->flash, config->flash, sizeof(config->flash));
-	machine->nr_flash = config->nr_flash;
-	if (config->firmware_auto)
+	memset(machine->flash, 0, sizeof(machine->flash));
+	for (unsigned int i = 0; i < config->flash.count; i++)
+		machine->flash[i] = config->flash.items[i];
+	machine->nr_flash = config->flash.count;
+	if (config->boot.firmware_auto)
 		ret = choose_installed(machine);
-	else if (config->firmware)
+	else if (config->boot.firmware)
 		ret = choose_named(machine);
 	else
 		choose_none(machine);
-	if (!ret && config->firmware_address && machine->boot == BOOT_FLASH) {
+	if (!ret && config->boot.firmware_address &&
+	    machine->boot == BOOT_FLASH) {
 		pr_fatal("--firmware-address: firmware %s runs from flash",
 			 machine->flash[0].path);
 		return -EINVAL;

@@ -115,12 +115,19 @@ static int find_mode(const struct json_value *mapping, enum firmware_mode *mode,
 			       "stateless");
 }
 
+/* Those that a bank which is only read, or a template, may have. */
+static bool can_be_read(const char *format)
+{
+	return !strcmp(format, "raw") || !strcmp(format, "qcow2");
+}
+
 /*
- * The file of a mapping: 1 if it is raw, 0 if of another format. A name that
- * is relative has no meaning, for it would be relative to where we run.
+ * The file of a mapping: 1, or -ENOTSUP if it is of a format that cannot be
+ * read. A name that is relative has no meaning, for it would be relative to
+ * where we run.
  */
-static int find_file(const struct json_value *file, char *path, size_t size,
-		     const char **what)
+static int find_file(const struct json_value *file, char path[4096],
+		     struct firmware_files *out, const char **what)
 {
 	const char *name = text_of(file, "filename");
 	const char *format = text_of(file, "format");
@@ -129,10 +136,14 @@ static int find_file(const struct json_value *file, char *path, size_t size,
 		return malformed(what, "a file without filename and format");
 	if (*name != '/')
 		return malformed(what, "a filename that is not absolute");
-	if (strlen(name) >= size)
+	if (strlen(name) >= sizeof(out->code))
 		return malformed(what, "a filename that is too long");
 	strcpy(path, name);
-	return !strcmp(format, "raw");
+	if (can_be_read(format))
+		return 1;
+	snprintf(out->format, sizeof(out->format), "%s", format);
+	*what = "a file in a format that cannot be read";
+	return -ENOTSUP;
 }
 
 static int mapping_fits(const struct json_value *mapping, unsigned int modes,
@@ -151,11 +162,11 @@ static int mapping_fits(const struct json_value *mapping, unsigned int modes,
 	if (!(modes & BIT(out->mode)))
 		return 0;
 	out->vars[0] = '\0';
-	ret = find_file(json_member(mapping, "executable"), out->code,
-			sizeof(out->code), what);
+	ret = find_file(json_member(mapping, "executable"), out->code, out,
+			what);
 	if (ret > 0 && out->mode == FIRMWARE_SPLIT)
 		ret = find_file(json_member(mapping, "nvram-template"),
-				out->vars, sizeof(out->vars), what);
+				out->vars, out, what);
 	return ret;
 }
 

@@ -89,6 +89,14 @@ static int by_name(const void *a, const void *b)
 	return strcmp(first->name, second->name);
 }
 
+static bool same_file(const char *a, const char *b)
+{
+	struct stat st_a, st_b;
+
+	return !stat(a, &st_a) && !stat(b, &st_b) &&
+	       st_a.st_dev == st_b.st_dev && st_a.st_ino == st_b.st_ino;
+}
+
 static void warn(const char *path, const char *why)
 {
 	pr_warn("Firmware descriptor %s is passed over: %s", path, why);
@@ -115,7 +123,12 @@ static int check_text(const char *text, size_t len, const char *path,
 	free(root);
 	if (ret >= 0)
 		return ret;
-	warn(path, what);
+	if (ret == -ENOTSUP)
+		pr_warn("Firmware descriptor %s is passed over: it names a "
+			"file in %s format, where raw and qcow2 can be read",
+			path, out->format);
+	else
+		warn(path, what);
 	return 0;
 }
 
@@ -148,6 +161,8 @@ static int check_descriptor(const char *path, const struct firmware_wish *wish,
 	free(text);
 	if (ret <= 0)
 		return ret;
+	if (wish->code && !same_file(wish->code, out->code))
+		return 0;
 	return readable(path, out->code) &&
 	       (!*out->vars || readable(path, out->vars));
 }
@@ -231,7 +246,8 @@ static int find(const struct firmware_wish *wish, const char *const *dirs,
 		return ret;
 	if (ret)
 		return 0;
-	say_none(wish, dirs);
+	if (!wish->code)
+		say_none(wish, dirs);
 	return -ENOENT;
 }
 

@@ -15,7 +15,6 @@
 #include "arm/machine.h"
 #include "lkvm/arm/boot/image.h"
 #include "lkvm/arm/boot/image_file.h"
-#include "lkvm/config/fw_cfg.h"
 #include "lkvm/hw/fw_cfg/boot.h"
 #include "lkvm/util/log.h"
 
@@ -85,7 +84,8 @@ static int add_kernel(struct machine *machine)
 	bool is_linux;
 	int ret;
 
-	ret = boot_file_open(file, machine->config->kernel, "kernel", limit);
+	ret = boot_file_open(file, machine->config->boot.kernel, "kernel",
+			     limit);
 	if (!ret)
 		ret = image_unpack(file, limit);
 	if (!ret)
@@ -107,9 +107,9 @@ static int add_initrd(struct machine *machine)
 					  .opaque = machine };
 	int ret;
 
-	if (!machine->config->initrd)
+	if (!machine->config->boot.initrd)
 		return 0;
-	ret = boot_file_open(file, machine->config->initrd, "initrd",
+	ret = boot_file_open(file, machine->config->boot.initrd, "initrd",
 			     size_limit(machine));
 	if (!ret)
 		ret = check_size(machine, file);
@@ -146,10 +146,10 @@ static int add_boot(struct fw_cfg *fw, const struct vm_config *config)
 {
 	int ret = 0;
 
-	if (config->boot_order)
-		ret = fw_cfg_add_boot_order(fw, config->boot_order);
-	if ((!ret || ret == -EEXIST) && config->has_boot_wait)
-		ret = fw_cfg_add_boot_wait(fw, config->boot_wait);
+	if (config->boot.order)
+		ret = fw_cfg_add_boot_order(fw, config->boot.order);
+	if ((!ret || ret == -EEXIST) && config->boot.has_wait)
+		ret = fw_cfg_add_boot_wait(fw, config->boot.wait);
 	if (ret == -EEXIST)
 		return 0;
 	if (ret)
@@ -163,10 +163,11 @@ int boot_fill_fw_cfg(struct machine *machine)
 	const struct vm_config *config = machine->config;
 	int ret = 0;
 
-	if (machine->boot != BOOT_KERNEL && config->kernel)
+	if (machine->boot != BOOT_KERNEL && config->boot.kernel)
 		ret = add_linux(machine);
-	for (unsigned int i = 0; !ret && i < config->nr_fw_cfg; i++)
-		ret = fw_cfg_config_add(machine->fw_cfg, &config->fw_cfg[i]);
+	for (unsigned int i = 0; !ret && i < config->fw_cfg.count; i++)
+		ret = fw_cfg_add_user_file(machine->fw_cfg,
+					   &config->fw_cfg.items[i]);
 	if (ret || !machine->fw_cfg)
 		return ret;
 	ret = add_boot(machine->fw_cfg, config);

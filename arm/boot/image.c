@@ -8,6 +8,8 @@
 
 #include "lkvm/arm/boot/image.h"
 #include "lkvm/arm/boot/image_file.h"
+#include "lkvm/arm/boot/pe.h"
+#include "lkvm/disk/decode.h"
 #include "lkvm/util/log.h"
 
 /* Linux Documentation/arch/arm64/booting.rst, "Call the kernel image" */
@@ -24,18 +26,6 @@
 #define ZIMAGE_END	   0x2c
 #define ZIMAGE_HEADER_SIZE 0x30
 #define ZIMAGE_TEXT_OFFSET 0x8000
-
-/* Microsoft PE/COFF: MS-DOS stub, COFF file header, section table */
-#define DOS_HEADER_SIZE	    0x40
-#define DOS_PE_POINTER	    0x3c
-#define PE_MACHINE	    0x04
-#define PE_ARM64	    0xaa64 /* "Machine Types" */
-#define PE_NR_SECTIONS	    0x06
-#define PE_OPTIONAL_SIZE    0x14
-#define PE_HEADERS_SIZE	    0x18
-#define PE_SECTION_SIZE	    0x28
-#define PE_SECTION_RAW_SIZE 0x10
-#define PE_SECTION_RAW_POS  0x14
 
 /* UEFI Platform Initialization spec., volume 3, EFI_FIRMWARE_VOLUME_HEADER */
 #define FV_SIGNATURE 0x28
@@ -98,8 +88,7 @@ static const struct foreign foreign_formats[] = {
 	FOREIGN(0, "QFI\xfb", "a qcow2 disk image", "a disk goes with --disk"),
 	FOREIGN(0, GZIP_MAGIC, "compressed with gzip", UNPACK("gzip -d")),
 	FOREIGN(0, "\xfd\x37zXZ\0", "compressed with xz", UNPACK("xz -d")),
-	FOREIGN(0, "\x28\xb5\x2f\xfd", "compressed with zstd",
-		UNPACK("zstd -d")),
+	FOREIGN(0, ZSTD_FRAME_MAGIC, "compressed with zstd", UNPACK("zstd -d")),
 	FOREIGN(4, "1AY&SY", "compressed with bzip2", UNPACK("bzip2 -d")),
 	FOREIGN(0, "\x04\x22\x4d\x18", "compressed with lz4", UNPACK("lz4 -d")),
 	FOREIGN(0, "\x02\x21\x4c\x18", "compressed with lz4", UNPACK("lz4 -d")),
@@ -123,53 +112,12 @@ static const struct foreign *find_foreign(const u8 *data, u64 size)
 	return NULL;
 }
 
-/* The PE header in [data, data + size), NULL if there is none. */
-static const u8 *find_pe(const u8 *data, u64 size)
-{
-	u32 offset;
-
-	if (size < DOS_HEADER_SIZE || !IMAGE_HAS(data, size, 0, "MZ"))
-		return NULL;
-	offset = image_le32(data + DOS_PE_POINTER);
-	if (!range_within(offset, PE_HEADERS_SIZE, 0, size) ||
-	    !IMAGE_HAS(data, size, offset, "PE\0\0"))
-		return NULL;
-	return data + offset;
-}
-
-static u32 pe_type(const u8 *pe)
-{
-	return image_le32(pe + PE_MACHINE) & 0xffff;
-}
-
-static const char *pe_machine(const u8 *pe)
-{
-	switch (pe_type(pe)) {
-	case PE_ARM64:
-		return "arm64";
-	case 0x8664:
-		return "x86-64";
-	case 0x014c:
-		return "x86";
-	case 0x01c0:
-	case 0x01c2:
-	case 0x01c4:
-		return "32-bit ARM";
-	case 0x5064:
-		return "RISC-V";
-	case 0x6264:
-		return "LoongArch";
-	default:
-		return "another machine";
-	}
-}
-
 /* -ENOEXEC after a message if `data` begins like something that cannot run. */
 static int reject_foreign(const char *what, const char *path,
 			  const char *subject, const u8 *data, u64 size)
 {
 	const struct foreign *f = find_foreign(data, size);
-	const u8 *pe = find_pe(data, size);
+	const u8 *pe = pe_find(data, size);
 
 	if (f)
 		return image_error(what, path, -ENOEXEC, "%s is %s; %s",
@@ -254,11 +202,11 @@ static int image_probe(struct image *img, bool aarch32)
 	if (IMAGE_HAS(head, len, ZIMAGE_MAGIC, "\x01\x6f\x28\x18"))
 		return probe_zimage(img, head, len, aarch32, get_be32);
 	ret = reject_foreign(img->what, img->path,
-			     s->gzip ? "what is compressed in it" : "it", head,
-			     len);
+			     s->compression ? "what is compressed in it" : "it",
+			     head, len);
 	if (ret)
 		return ret;
-	if (len < DOS_HEADER_SIZE && IMAGE_HAS(head, len, 0, "MZ"))
+	if (len < ARM64_HEADER_SIZE && IMAGE_HAS(head, len, 0, "MZ"))
 		return kernel_error(img, -EBADMSG, "its header is truncated");
 	if (!aarch32 && is_blank(head, len))
 		return kernel_error(img, -ENOEXEC, "it holds no code");
@@ -273,6 +221,7 @@ int image_open(struct image *img, struct boot_file *file, bool aarch32)
 
 	*img = (struct image) { .path = file->path,
 				.what = file->what,
+				.file = file,
 				.again = file->seen };
 	file->seen = true;
 	ret = image_stream_open(file, &img->stream);
@@ -282,29 +231,6 @@ int image_open(struct image *img, struct boot_file *file, bool aarch32)
 	if (ret)
 		image_close(img);
 	return ret;
-}
-
-/* Where the last section of the PE file in `head` ends, 0 if unknown. */
-static u64 pe_file_size(const u8 *head, u64 len)
-{
-	const u8 *pe = find_pe(head, len);
-	u64 table, count, size = 0;
-
-	if (!pe)
-		return 0;
-	count = image_le32(pe + PE_NR_SECTIONS) & 0xffff;
-	table = (u64)(pe - head) + PE_HEADERS_SIZE +
-		(image_le32(pe + PE_OPTIONAL_SIZE) & 0xffff);
-	if (!range_within(table, count * PE_SECTION_SIZE, 0, len))
-		return 0;
-	for (u64 i = 0; i < count; i++) {
-		const u8 *section = head + table + i * PE_SECTION_SIZE;
-
-		size = MAX(size,
-			   (u64)image_le32(section + PE_SECTION_RAW_POS) +
-				   image_le32(section + PE_SECTION_RAW_SIZE));
-	}
-	return size;
 }
 
 /* A kernel that was cut short would hang without a word. */
@@ -347,11 +273,13 @@ static int load_checked(struct image *img, u8 *base, u64 room, u64 *loaded)
 	if (!range_within(img->text_offset, img->image_size, 0, room))
 		return too_big(img, img->image_size, room);
 	capacity = room - img->text_offset;
-	if (!s->gzip && s->file_size > capacity)
+	if (!s->compression && s->file_size > capacity)
 		return too_big(img, s->file_size, room);
 	ret = image_stream_read(s, base + img->text_offset, capacity, &got);
 	if (!ret && got == capacity)
 		ret = image_stream_read(s, &byte, 1, &more);
+	if (!ret)
+		ret = boot_file_check(img->file);
 	if (ret)
 		return ret;
 	if (more)
@@ -393,7 +321,7 @@ void image_close(struct image *img)
 static void warn_not_efi(const struct boot_file *file, const u8 *head, u64 len)
 {
 	const struct foreign *f = find_foreign(head, len);
-	const u8 *pe = find_pe(head, len);
+	const u8 *pe = pe_find(head, len);
 
 	if (f)
 		efi_warn(file, "is %s; %s", f->what, f->advice);
@@ -417,7 +345,7 @@ int image_check_efi(struct boot_file *file, bool *is_linux)
 				   strerror(ENOMEM));
 	ret = boot_file_read(file, 0, head, len);
 	if (!ret) {
-		pe = find_pe(head, len);
+		pe = pe_find(head, len);
 		if (!pe || pe_type(pe) != PE_ARM64)
 			warn_not_efi(file, head, len);
 		*is_linux = IMAGE_HAS(head, len, ARM64_MAGIC, "ARM\x64") ||
@@ -454,17 +382,35 @@ static bool is_flash_uboot(const u8 *data, u64 size)
 	       bss_start <= image_le64(data + UBOOT_BSS_END);
 }
 
+/* The start of what a bank of the file would hold; how much there is of it. */
+static size_t read_flash_head(int fd, u8 *head)
+{
+	const struct disk_format *format;
+	struct disk_decoder decoder;
+	size_t got;
+	bool zeros;
+	int ret = disk_format_read(fd, &format);
+
+	if (ret || (format && format->id == DISK_FORMAT_OTHER) ||
+	    disk_decoder_open(&decoder, fd, format))
+		return 0;
+	ret = disk_decoder_read(&decoder, head, FLASH_FIRMWARE_HEAD, &got,
+				&zeros);
+	disk_decoder_close(&decoder);
+	return ret || zeros ? 0 : got;
+}
+
 bool image_runs_from_flash(const char *path)
 {
 	u8 *head = calloc(1, FLASH_FIRMWARE_HEAD);
 	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
-	ssize_t n = -1;
+	size_t n = 0;
 	bool is;
 
 	if (head && fd >= 0)
-		n = pread(fd, head, FLASH_FIRMWARE_HEAD, 0);
-	is = n > 0 && !IMAGE_HAS(head, n, ARM64_MAGIC, "ARM\x64") &&
-	     (is_flash_firmware(head, (u64)n) || is_flash_uboot(head, (u64)n));
+		n = read_flash_head(fd, head);
+	is = n && !IMAGE_HAS(head, n, ARM64_MAGIC, "ARM\x64") &&
+	     (is_flash_firmware(head, n) || is_flash_uboot(head, n));
 	if (fd >= 0)
 		close(fd);
 	free(head);
@@ -475,6 +421,7 @@ int image_check_firmware(const char *path, const void *data, u64 size, u64 room,
 			 u64 *footprint)
 {
 	static const char what[] = "firmware";
+	const struct disk_format *format = disk_format_of(data, size);
 	const u8 *head = data;
 	u64 needed = size;
 	int ret;
@@ -482,12 +429,17 @@ int image_check_firmware(const char *path, const void *data, u64 size, u64 room,
 	if (size >= ARM64_HEADER_SIZE &&
 	    IMAGE_HAS(head, size, ARM64_MAGIC, "ARM\x64")) {
 		needed = MAX(size, image_le64(head + ARM64_IMAGE_SIZE));
-	} else if (is_flash_firmware(head, size)) {
+	} else if (is_flash_firmware(head, size) ||
+		   (format && image_runs_from_flash(path))) {
 		return image_error(what, path, -ENOEXEC,
 				   "it is made for QEMU's virt machine (AAVMF, "
 				   "QEMU_EFI.fd) and runs from flash; add "
 				   "--machine virt, or use one that runs from "
 				   "RAM, KVMTOOL_EFI.fd");
+	} else if (format && !format->compressed) {
+		return image_error(what, path, -ENOEXEC,
+				   "it " DISK_FORMAT_ADVICE,
+				   DISK_FORMAT_ARGS(format, path));
 	} else {
 		ret = reject_foreign(what, path, "it", head, size);
 		if (ret)

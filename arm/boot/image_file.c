@@ -1,4 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * A kernel file as a stream of what is in it. The first bytes tell what it is
+ * wrapped in: gzip and zstd are found by their magic, EFI zboot by that of its
+ * header, which says what its payload is compressed with. All of it goes front
+ * to back: from the file through one buffer, or a decompressor, to where the
+ * caller wants it, and never more of it than that has room for.
+ */
 #include <errno.h>
 #include <inttypes.h>
 #include <stdarg.h>
@@ -107,16 +114,18 @@ static int read_plain(struct image_stream *s, u8 *dst, u64 len, u64 *got)
 	memcpy(dst, s->buf + s->buf_pos, buffered);
 	stream_consume(s, buffered);
 	if (!s->eof) {
-		ret = read_full(s->fd, dst + buffered, len - buffered, &direct);
+		ret = read_full(s->fd, dst + buffered,
+				MIN(len - buffered, s->left), &direct);
 		if (ret)
 			return stream_failed(s, ret);
+		s->left -= direct;
 	}
 	*got = buffered + direct;
 	return 0;
 }
 
 /* What was read to tell formats apart comes first, then the file's rest. */
-static ssize_t read_compressed(struct gzip_source *source, void *buf,
+static ssize_t read_compressed(struct byte_source *source, void *buf,
 			       size_t len)
 {
 	struct image_stream *s =
@@ -139,24 +148,40 @@ static ssize_t read_compressed(struct gzip_source *source, void *buf,
 	return got;
 }
 
-static int read_gzip(struct image_stream *s, u8 *dst, u64 len, u64 *got)
+/* What the readers' errors mean for the file. */
+static int decompress_failed(const struct image_stream *s, int err)
+{
+	switch (err) {
+	case -ENODATA:
+		return stream_error(s, -EBADMSG,
+				    "it is truncated: its %s data ends early",
+				    s->compression);
+	case -EBADMSG:
+		return stream_error(s, err, "its %s data is corrupt",
+				    s->compression);
+	case -EOVERFLOW:
+		return stream_error(s, -EBADMSG,
+				    "to decompress it takes a window of more "
+				    "than %lu MiB; compress it without --long",
+				    ZSTD_WINDOW_MAX / SZ_1M);
+	default:
+		return stream_failed(s, err);
+	}
+}
+
+static int read_decompressed(struct image_stream *s, u8 *dst, u64 len, u64 *got)
 {
 	size_t n;
-	int ret = gzip_read(s->gzip, dst, len, &n);
+	int ret;
 
-	switch (ret) {
-	case 0:
-		*got = n;
-		return 0;
-	case -ENODATA:
-		return stream_error(
-			s, -EBADMSG,
-			"it is truncated: its gzip data ends early");
-	case -EBADMSG:
-		return stream_error(s, ret, "its gzip data is corrupt");
-	default:
-		return stream_failed(s, ret);
-	}
+	if (s->zstd)
+		ret = zstd_read(s->zstd, dst, len, &n);
+	else
+		ret = gzip_read(s->gzip, dst, len, &n);
+	if (ret)
+		return decompress_failed(s, ret);
+	*got = n;
+	return 0;
 }
 
 int image_stream_read(struct image_stream *s, void *dst, u64 len, u64 *got)
@@ -168,8 +193,8 @@ int image_stream_read(struct image_stream *s, void *dst, u64 len, u64 *got)
 
 	memcpy(dst, s->head + s->head_used, buffered);
 	s->head_used += buffered;
-	if (s->gzip)
-		ret = read_gzip(s, rest, len - buffered, &more);
+	if (s->compression)
+		ret = read_decompressed(s, rest, len - buffered, &more);
 	else
 		ret = read_plain(s, rest, len - buffered, &more);
 	if (!ret)
@@ -181,8 +206,25 @@ static int gzip_begin(struct image_stream *s)
 {
 	int ret;
 
+	s->compression = "gzip";
 	s->compressed.read = read_compressed;
 	ret = gzip_open_source(&s->compressed, &s->gzip);
+	return ret ? stream_failed(s, ret) : 0;
+}
+
+static int zstd_begin(struct image_stream *s)
+{
+	int ret;
+
+	s->compression = "zstd";
+	s->compressed.read = read_compressed;
+	ret = zstd_open_source(&s->compressed, &s->zstd);
+	if (ret == -ENOTSUP)
+		return stream_error(s, -ENOEXEC,
+				    "it is compressed with zstd, and this lkvm "
+				    "was built without libzstd; %s",
+				    s->zboot ? "use arch/arm64/boot/Image"
+					     : "decompress it with zstd -d");
 	return ret ? stream_failed(s, ret) : 0;
 }
 
@@ -244,24 +286,27 @@ static int zboot_begin(struct image_stream *s)
 {
 	const u8 *header = s->buf + s->buf_pos;
 	char compression[MAX_COMPRESSION_NAME + 1];
+	bool gzip;
 	int ret;
 
 	if (s->buf_len < ZBOOT_HEADER_SIZE)
 		return stream_error(s, -EBADMSG,
 				    "its EFI zboot header is truncated");
 	zboot_compression(header, compression);
-	if (strcmp(compression, "gzip"))
+	gzip = !strcmp(compression, "gzip");
+	if (!gzip && strcmp(compression, "zstd") &&
+	    strcmp(compression, "zstd22"))
 		return stream_error(s, -ENOEXEC,
 				    "it is an EFI zboot image compressed with "
-				    "%s, of which only gzip is supported; use "
-				    "arch/arm64/boot/Image",
+				    "%s, where only gzip and zstd are "
+				    "supported; use arch/arm64/boot/Image",
 				    *compression ? compression : "?");
 	ret = stream_narrow(s, image_le32(header + ZBOOT_PAYLOAD_OFFSET),
 			    image_le32(header + ZBOOT_PAYLOAD_SIZE));
 	if (ret)
 		return ret;
 	s->zboot = true;
-	return gzip_begin(s);
+	return gzip ? gzip_begin(s) : zstd_begin(s);
 }
 
 /* Finds out what the content is wrapped in, and reads its first bytes. */
@@ -279,13 +324,16 @@ static int stream_begin(struct image_stream *s)
 		ret = zboot_begin(s);
 	else if (IMAGE_HAS(s->buf, s->buf_len, 0, GZIP_MAGIC))
 		ret = gzip_begin(s);
+	else if (IMAGE_HAS(s->buf, s->buf_len, 0, ZSTD_FRAME_MAGIC))
+		ret = zstd_begin(s);
 	if (!ret)
 		ret = image_stream_read(s, s->head, sizeof(s->head), &got);
 	if (ret)
 		return ret;
 	if (!got)
 		return stream_error(s, -ENODATA,
-				    "there is nothing in its gzip data");
+				    "there is nothing in its %s data",
+				    s->compression);
 	s->head_len = got;
 	return 0;
 }
@@ -302,9 +350,9 @@ int image_stream_open(struct boot_file *file, struct image_stream **out)
 	}
 	s->path = file->path;
 	s->what = file->what;
-	s->left = file->size;
 	s->fd = file->fd;
-	s->file_size = file->size;
+	s->file_size = file->part.size ? file->part.size : file->size;
+	s->left = s->file_size;
 	ret = boot_file_rewind(file);
 	if (!ret)
 		ret = stream_begin(s);
@@ -321,6 +369,7 @@ void image_stream_close(struct image_stream *s)
 	if (!s)
 		return;
 	gzip_close(s->gzip);
+	zstd_close(s->zstd);
 	free(s);
 }
 
@@ -353,7 +402,7 @@ static int unpack(struct boot_file *file, u64 limit)
 	struct image_stream *s = NULL;
 	int fd = memfd_create(file->what, MFD_CLOEXEC);
 	int ret = fd < 0 ? -errno : 0;
-	u64 size;
+	u64 size = 0;
 
 	if (ret)
 		return image_error(file->what, file->path, ret, "%s",
@@ -361,6 +410,8 @@ static int unpack(struct boot_file *file, u64 limit)
 	ret = image_stream_open(file, &s);
 	if (!ret)
 		ret = stream_copy(s, fd, MIN(limit, UINT64_MAX - 1) + 1, &size);
+	if (!ret)
+		ret = boot_file_check(file);
 	image_stream_close(s);
 	if (ret)
 		close(fd);
@@ -371,13 +422,14 @@ static int unpack(struct boot_file *file, u64 limit)
 
 int image_unpack(struct boot_file *file, u64 limit)
 {
-	u8 magic[sizeof(GZIP_MAGIC) - 1];
+	u8 magic[4];
 	int ret;
 
 	if (file->size < sizeof(magic))
 		return 0;
 	ret = boot_file_read(file, 0, magic, sizeof(magic));
-	if (ret || !IMAGE_HAS(magic, sizeof(magic), 0, GZIP_MAGIC))
+	if (ret || (!IMAGE_HAS(magic, sizeof(magic), 0, GZIP_MAGIC) &&
+		    !IMAGE_HAS(magic, sizeof(magic), 0, ZSTD_FRAME_MAGIC)))
 		return ret;
 	return unpack(file, limit);
 }
@@ -397,6 +449,9 @@ int file_load(struct boot_file *file, void *dst, u64 capacity, u64 *loaded)
 	if (ret)
 		return image_error(file->what, file->path, ret, "%s",
 				   strerror(-ret));
+	ret = boot_file_check(file);
+	if (ret)
+		return ret;
 	if (more || file->size > capacity)
 		return image_error(file->what, file->path, -EFBIG,
 				   "it does not fit: it has at least %" PRIu64

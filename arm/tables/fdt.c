@@ -35,14 +35,14 @@
 
 static void chosen_node(struct machine *machine, struct fdt_writer *fdt)
 {
-	u64 kaslr_seed = machine->config->kaslr_seed;
+	u64 kaslr_seed = machine->config->boot.kaslr_seed;
 	u8 seeds[sizeof(kaslr_seed) + RNG_SEED_SIZE];
 	bool random = getrandom(seeds, sizeof(seeds), 0) == sizeof(seeds);
 
 	fdt_node_begin(fdt, "chosen");
 	fdt_prop_string(fdt, "bootargs", machine->cmdline);
 	/* Without entropy no seed at all is better than a guessable one. */
-	if (!machine->config->has_kaslr_seed && random)
+	if (!machine->config->boot.has_kaslr_seed && random)
 		memcpy(&kaslr_seed, seeds, sizeof(kaslr_seed));
 	fdt_prop_u64(fdt, "kaslr-seed", kaslr_seed);
 	if (random)
@@ -107,8 +107,9 @@ static void timer_node(struct machine *machine, struct fdt_writer *fdt)
 			 "arm,armv8-timer\0arm,armv7-timer\0");
 	fdt_prop_cells(fdt, "interrupts", cells, ARRAY_SIZE(cells));
 	fdt_prop_empty(fdt, "always-on");
-	if (machine->config->cntfrq)
-		fdt_prop_u32(fdt, "clock-frequency", machine->config->cntfrq);
+	if (machine->config->cpu.cntfrq)
+		fdt_prop_u32(fdt, "clock-frequency",
+			     machine->config->cpu.cntfrq);
 	fdt_node_end(fdt);
 }
 
@@ -225,8 +226,8 @@ int machine_write_fdt(struct machine *machine)
 			 size, machine->dtb.size);
 		ret = -ENOSPC;
 	}
-	if (!ret && machine->config->dump_dtb && !machine->again)
-		ret = dump(machine->config->dump_dtb, blob, size);
+	if (!ret && machine->config->debug.dump_dtb && !machine->again)
+		ret = dump(machine->config->debug.dump_dtb, blob, size);
 	ram_use_huge_pages(machine, false);
 	if (!ret)
 		ret = gmem_write(&machine->vm.mem, machine->dtb.base, blob,

@@ -1,4 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * What banks and templates have in common: opening, locking, the format and how
+ * it is read, and how large a bank a content makes. hw/flash/open.c and
+ * hw/flash/template.c put these steps in their orders.
+ */
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -17,16 +22,16 @@ int flash_file_open(struct flash_file *file, int flags)
 	/* Without O_NONBLOCK opening a FIFO would wait for its other end. */
 	file->fd = open(file->path, flags | O_CLOEXEC | O_NOCTTY | O_NONBLOCK,
 			0666);
-	file->gzip = NULL;
+	file->format = NULL;
+	memset(&file->decoder, 0, sizeof(file->decoder));
 	return file->fd < 0 ? -errno : 0;
 }
 
 void flash_file_close(struct flash_file *file)
 {
-	gzip_close(file->gzip);
+	disk_decoder_close(&file->decoder);
 	if (file->fd >= 0)
 		close(file->fd);
-	file->gzip = NULL;
 	file->fd = -1;
 }
 
@@ -79,18 +84,6 @@ int flash_file_stat(struct flash_file *file)
 	return -EINVAL;
 }
 
-bool flash_file_is_gzip(const struct flash_file *file,
-			const struct flash_limits *limits)
-{
-	static const u8 magic[] = { 0x1f, 0x8b }; /* RFC 1952, 2.3.1 */
-	u8 start[sizeof(magic)];
-
-	if (is_power_of_2(file->bytes) && file->bytes >= limits->block)
-		return false;
-	return !pread_full(file->fd, start, sizeof(start), 0) &&
-	       !memcmp(start, magic, sizeof(magic));
-}
-
 static int unreadable(const struct flash_file *file, int err)
 {
 	pr_fatal("%s %s: unable to read it: %s", file->what, file->path,
@@ -98,43 +91,59 @@ static int unreadable(const struct flash_file *file, int err)
 	return err;
 }
 
-int flash_file_begin_gzip(struct flash_file *file)
+int flash_file_find_format(struct flash_file *file,
+			   const struct flash_limits *limits)
 {
-	int ret = gzip_open(file->fd, &file->gzip);
+	int ret = disk_format_read(file->fd, &file->format);
 
-	return ret ? unreadable(file, ret) : 0;
-}
-
-static int read_gzip(struct flash_file *file, u8 *buf, size_t len, size_t *got)
-{
-	int ret = gzip_read(file->gzip, buf, len, got);
-
-	if (ret != -ENODATA && ret != -EBADMSG)
-		return ret ? unreadable(file, ret) : 0;
-	pr_fatal("%s %s: unable to read it: its gzip data %s", file->what,
-		 file->path, ret == -ENODATA ? "ends early" : "is corrupt");
-	return -EBADMSG;
-}
-
-int flash_file_read(struct flash_file *file, u8 *buf, size_t len, size_t *got)
-{
-	size_t done = 0;
-
-	if (file->gzip)
-		return read_gzip(file, buf, len, got);
-	while (done < len) {
-		ssize_t n = read(file->fd, buf + done, len - done);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			return unreadable(file, -errno);
-		if (!n)
-			break;
-		done += (size_t)n;
-	}
-	*got = done;
+	if (ret)
+		return unreadable(file, ret);
+	if (file->format && file->format->compressed &&
+	    is_power_of_2(file->bytes) && file->bytes >= limits->block)
+		file->format = NULL;
 	return 0;
+}
+
+int flash_file_refuse_format(const struct flash_file *file)
+{
+	pr_fatal("%s %s: " DISK_FORMAT_ADVICE, file->what, file->path,
+		 DISK_FORMAT_ARGS(file->format, file->path));
+	return -EINVAL;
+}
+
+/* The decoder knows better than errno what is wrong with an image. */
+static int undecodable(const struct flash_file *file, int err)
+{
+	pr_fatal("%s %s: unable to read it: %s", file->what, file->path,
+		 disk_decoder_problem(&file->decoder, err));
+	return err;
+}
+
+int flash_file_begin(struct flash_file *file)
+{
+	int ret;
+
+	if (file->format && file->format->id == DISK_FORMAT_OTHER)
+		return flash_file_refuse_format(file);
+	ret = disk_decoder_open(&file->decoder, file->fd, file->format);
+	return ret ? undecodable(file, ret) : 0;
+}
+
+int flash_file_read(struct flash_file *file, u8 *buf, size_t len, size_t *got,
+		    bool *zeros)
+{
+	int ret = disk_decoder_read(&file->decoder, buf, len, got, zeros);
+
+	return ret ? undecodable(file, ret) : 0;
+}
+
+void flash_file_sync_name(const char *path)
+{
+	int ret = file_sync_folder(path);
+
+	if (ret)
+		pr_debug("unable to make the name of %s durable: %s", path,
+			 strerror(-ret));
 }
 
 int flash_file_erase(const struct flash_file *file, u64 from, u64 to)
@@ -156,6 +165,7 @@ int flash_file_erase(const struct flash_file *file, u64 from, u64 to)
 	return 0;
 }
 
+/* The size that the user asks for has to be one that a bank can have. */
 static int check_size(const struct flash_file *file, u64 size,
 		      const struct flash_limits *limits)
 {
@@ -190,6 +200,10 @@ static int too_large(const struct flash_file *file, u64 bytes, bool more,
 	return -EFBIG;
 }
 
+/*
+ * Without a size= the content decides. It is rounded up where nothing is
+ * written to the file, so that nothing of it is missing; else down.
+ */
 static int size_of_content(const struct flash_file *file, u64 bytes, bool more,
 			   bool up, const struct flash_limits *limits,
 			   u64 *size)
@@ -229,8 +243,9 @@ int flash_file_bank_size(const struct flash_file *file, u64 bytes, bool more,
 
 	if (!bytes && !config->create) {
 		pr_fatal("%s %s: is empty%s", file->what, file->path,
-			 file->gzip ? " once decompressed"
-				    : "; \",create,size=2M\" makes a new one");
+			 file->format
+				 ? " once decoded"
+				 : "; \",create,size=2M\" makes a new one");
 		return -EINVAL;
 	}
 	if (!config->size)

@@ -7,17 +7,18 @@
 #ifndef HW_FLASH_FILE_H
 #define HW_FLASH_FILE_H
 
-#include "lkvm/config/vm_config.h"
-#include "lkvm/util/gzip.h"
+#include "lkvm/config/flash.h"
+#include "lkvm/disk/decode.h"
 #include "lkvm/util/util.h"
 
 struct flash_file {
 	const char *what; /* "flash" or "template", for messages; not owned */
 	const char *path; /* not owned */
 	int fd;
-	u64 bytes; /* what is in the file, compressed or not */
+	u64 bytes; /* what is in the file, whatever its format */
 	unsigned int mode;
-	struct gzip_reader *gzip; /* of compressed content, else NULL */
+	const struct disk_format *format; /* NULL: raw */
+	struct disk_decoder decoder;	  /* since flash_file_begin() */
 };
 
 /* What a bank may be: at least an erase block, at most what there is room for.
@@ -47,21 +48,32 @@ int flash_file_lock(const struct flash_file *file, short type);
 int flash_file_stat(struct flash_file *file);
 
 /*
- * True if the content is compressed with gzip. A file of 2^n bytes, a block or
- * more, is a bank whatever it begins with: guests keep compressed kernels in
- * flash, too. Needs flash_file_stat().
+ * Finds out the format of the content. A file of 2^n bytes, a block or more, is
+ * never taken for a compressed one: guests keep compressed kernels in flash,
+ * too. Needs flash_file_stat().
  */
-bool flash_file_is_gzip(const struct flash_file *file,
-			const struct flash_limits *limits);
+int flash_file_find_format(struct flash_file *file,
+			   const struct flash_limits *limits);
 
-/* Has flash_file_read() decompress. */
-int flash_file_begin_gzip(struct flash_file *file);
+/* Says what a file that is not raw would have to be converted by. -EINVAL. */
+int flash_file_refuse_format(const struct flash_file *file);
+
+/* Has flash_file_read() decode the content, or refuses its format. */
+int flash_file_begin(struct flash_file *file);
 
 /*
- * Reads on, decompressed if so begun, from the start of the content at first.
- * *got is less than `len` only at its end.
+ * Reads on, from the start of the content at first; decoded if so begun. *got
+ * is less than `len` only at its end. *zeros: all of it is zero, and nothing
+ * was put into `buf`.
  */
-int flash_file_read(struct flash_file *file, u8 *buf, size_t len, size_t *got);
+int flash_file_read(struct flash_file *file, u8 *buf, size_t len, size_t *got,
+		    bool *zeros);
+
+/*
+ * Has the name be there after a loss of power, as far as that can be had: not
+ * every folder may be opened.
+ */
+void flash_file_sync_name(const char *path);
 
 /* Writes erased flash to [from, to). */
 int flash_file_erase(const struct flash_file *file, u64 from, u64 to);

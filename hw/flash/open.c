@@ -26,12 +26,14 @@ struct opening {
 	const struct flash_config *config;
 	const struct flash_limits *limits;
 	struct flash_file file;
-	bool gzip;
 	bool created; /* an empty file that is to go on failure */
 	bool copied;  /* a copy of the template, without its name so far */
 	char *temp;   /* the name that it has instead, or NULL */
-	bool taken;   /* the copy's name to be is somebody else's file's now */
+	bool again;   /* the name is another file's than ours by now */
 };
+
+/* How often a file is opened that loses its name before it is locked. */
+#define MAX_TRIES 20
 
 static bool is_written(const struct opening *o)
 {
@@ -41,6 +43,7 @@ static bool is_written(const struct opening *o)
 static void explain_open_error(const struct opening *o, int err)
 {
 	const char *path = o->config->path;
+	char target[256];
 
 	if ((err == EACCES || err == EROFS || err == EPERM) && is_written(o) &&
 	    !access(path, R_OK))
@@ -50,33 +53,77 @@ static void explain_open_error(const struct opening *o, int err)
 			 path);
 	else if (err == EISDIR)
 		pr_fatal("flash %s: is a directory", path);
+	else if (err == ENOENT &&
+		 file_is_dangling(path, target, sizeof(target)))
+		pr_fatal("flash %s: is a symbolic link to %s, which does not "
+			 "exist: name that instead, or remove the link",
+			 path, target);
 	else if (err == ENOENT && is_written(o) && !o->config->create &&
-		 !*o->config->template)
+		 !o->config->template)
 		pr_fatal("flash %s: %s: add \",create,size=2M\" to make it",
 			 path, strerror(err));
 	else
 		pr_fatal("Unable to open flash %s: %s", path, strerror(err));
 }
 
-/* `copy`: a file that does not exist may be made of the template. */
-static int open_file(struct opening *o, bool copy)
+/* What somebody else makes at the same time is opened the next time. */
+static int create_file(struct opening *o)
 {
-	int flags = is_written(o) ? O_RDWR : O_RDONLY;
-	int ret = flash_file_open(&o->file, flags);
+	int ret;
 
-	if (ret == -ENOENT && *o->config->template && copy) {
+	if (o->config->template) {
 		ret = flash_template_copy(&o->file, o->config, o->limits,
 					  &o->temp);
 		o->copied = !ret;
 		return ret;
 	}
-	if (ret == -ENOENT && o->config->create) {
-		ret = flash_file_open(&o->file, flags | O_CREAT | O_EXCL);
-		o->created = !ret;
-	}
+	ret = flash_file_open(&o->file, O_RDWR | O_CREAT | O_EXCL);
+	o->created = !ret;
+	o->again = ret == -EEXIST;
+	if (ret && !o->again)
+		explain_open_error(o, -ret);
+	return ret;
+}
+
+static int open_file(struct opening *o)
+{
+	const struct flash_config *config = o->config;
+	char target[256];
+	int ret = flash_file_open(&o->file, is_written(o) ? O_RDWR : O_RDONLY);
+
+	if (ret == -ENOENT && (config->template || config->create) &&
+	    !file_is_dangling(config->path, target, sizeof(target)))
+		return create_file(o);
 	if (ret)
 		explain_open_error(o, -ret);
 	return ret;
+}
+
+/*
+ * The name may be another file's by the time that ours is locked: somebody has
+ * replaced it, or an lkvm has made it and failed. Nobody would see that lock,
+ * nor what is written.
+ */
+static int lock_file(struct opening *o)
+{
+	int ret = flash_file_lock(&o->file, is_written(o) ? F_WRLCK : F_RDLCK);
+
+	if (ret || o->copied || !file_lost_name(o->file.fd, o->file.path))
+		return ret;
+	o->again = true;
+	return -ESTALE;
+}
+
+static int refuse_writing(const struct flash_file *file)
+{
+	if (file->format->id == DISK_FORMAT_OTHER)
+		return flash_file_refuse_format(file);
+	pr_fatal("flash %s: is in %s format and cannot be written to: name it "
+		 "as \"template=\" of a new file, add \",snapshot\" or "
+		 "\",ro\", or convert it: \"%s %s%s%s.raw\"",
+		 file->path, file->format->name,
+		 DISK_FORMAT_COMMAND(file->format, file->path));
+	return -EINVAL;
 }
 
 static int check_file(struct opening *o)
@@ -92,14 +139,10 @@ static int check_file(struct opening *o)
 		explain_open_error(o, EACCES);
 		return -EACCES;
 	}
-	o->gzip = flash_file_is_gzip(file, o->limits);
-	if (!o->gzip || !is_written(o))
-		return 0;
-	pr_fatal("flash %s: is compressed with gzip and cannot be written to: "
-		 "gunzip it, name it as \"template=\" of a new file, or add "
-		 "\",snapshot\" or \",ro\"",
-		 file->path);
-	return -EINVAL;
+	ret = flash_file_find_format(file, o->limits);
+	if (ret || !file->format || !is_written(o))
+		return ret;
+	return refuse_writing(file);
 }
 
 static int unreadable(const struct opening *o, int err)
@@ -218,30 +261,32 @@ static int load_plain(struct opening *o, u8 *buf)
 	return ret ? unreadable(o, ret) : 0;
 }
 
-/* ---- Compressed ones ----------------------------------------------------- */
+/* ---- Other formats ------------------------------------------------------- */
 
 /* As much as the array has room for; *more tells whether that is not all. */
-static int gunzip(struct opening *o, u8 *buf, u64 *bytes, bool *more)
+static int decode(struct opening *o, u8 *buf, u64 *bytes, bool *more)
 {
 	struct flash_store *store = o->store;
 	size_t got = CHUNK;
+	bool zeros;
 
 	*bytes = 0;
 	*more = false;
 	while (got == CHUNK && !*more) {
-		int ret = flash_file_read(&o->file, buf, CHUNK, &got);
+		int ret = flash_file_read(&o->file, buf, CHUNK, &got, &zeros);
 
 		if (ret)
 			return ret;
 		*more = got > store->size - *bytes;
 		got = MIN(got, store->size - *bytes);
-		fill(store->array + *bytes, buf, got);
+		if (!zeros)
+			fill(store->array + *bytes, buf, got);
 		*bytes += got;
 	}
 	return 0;
 }
 
-static int load_gzip(struct opening *o, u8 *buf)
+static int load_decoded(struct opening *o, u8 *buf)
 {
 	struct flash_store *store = o->store;
 	u64 max, bytes, size;
@@ -249,11 +294,11 @@ static int load_gzip(struct opening *o, u8 *buf)
 	int ret = flash_file_max_size(&o->file, o->config, o->limits, &max);
 
 	if (!ret)
+		ret = flash_file_begin(&o->file);
+	if (!ret)
 		ret = map_array(o, max);
 	if (!ret)
-		ret = flash_file_begin_gzip(&o->file);
-	if (!ret)
-		ret = gunzip(o, buf, &bytes, &more);
+		ret = decode(o, buf, &bytes, &more);
 	if (!ret)
 		ret = flash_file_bank_size(&o->file, bytes, more, true,
 					   o->config, o->limits, &size);
@@ -276,7 +321,7 @@ static int load(struct opening *o)
 
 	if (!buf)
 		return unreadable(o, -ENOMEM);
-	ret = o->gzip ? load_gzip(o, buf) : load_plain(o, buf);
+	ret = o->file.format ? load_decoded(o, buf) : load_plain(o, buf);
 	if (!ret)
 		memset(store->array + store->persistent, 0xff,
 		       store->size - store->persistent);
@@ -290,7 +335,7 @@ static int name_copy(struct opening *o)
 	int ret = flash_template_place(&o->file, o->temp, o->config->path,
 				       o->config->sync != FLASH_SYNC_NONE);
 
-	o->taken = ret == -EEXIST;
+	o->again = ret == -EEXIST;
 	if (!ret) {
 		free(o->temp);
 		o->temp = NULL;
@@ -301,7 +346,7 @@ static int name_copy(struct opening *o)
 static void give_up(struct opening *o, int err)
 {
 	/* Somebody else may have been quicker to lock it: then it is theirs. */
-	if (o->created && err != -EBUSY)
+	if (o->created && err != -EBUSY && !o->again)
 		unlink(o->config->path);
 	if (o->temp)
 		unlink(o->temp);
@@ -324,18 +369,17 @@ static void init(struct flash_store *store, const struct flash_config *config)
 	store->fault.cut = config->cut;
 }
 
-static int open_once(struct opening *o, bool copy)
+static int open_once(struct opening *o)
 {
 	int ret;
 
-	o->copied = false;
+	o->created = o->copied = o->again = false;
 	init(o->store, o->config);
 	o->store->block = o->limits->block;
 	o->store->path = strdup(o->config->path);
-	ret = o->store->path ? open_file(o, copy) : unreadable(o, -ENOMEM);
+	ret = o->store->path ? open_file(o) : unreadable(o, -ENOMEM);
 	if (!ret)
-		ret = flash_file_lock(&o->file,
-				      is_written(o) ? F_WRLCK : F_RDLCK);
+		ret = lock_file(o);
 	if (!ret)
 		ret = check_file(o);
 	if (!ret)
@@ -346,10 +390,31 @@ static int open_once(struct opening *o, bool copy)
 		give_up(o, ret);
 		return ret;
 	}
+	if (o->created && o->config->sync != FLASH_SYNC_NONE)
+		flash_file_sync_name(o->config->path);
 	o->store->fd = o->file.fd;
 	o->file.fd = -1;
 	flash_file_close(&o->file);
 	return 0;
+}
+
+int flash_store_check(const struct flash_config *config)
+{
+	struct opening o = {
+		.config = config,
+		.file = { .what = "flash", .path = config->path, .fd = -1 },
+	};
+	int ret;
+
+	if (config->in_memory)
+		return 0;
+	ret = flash_file_open(&o.file, is_written(&o) ? O_RDWR : O_RDONLY);
+	flash_file_close(&o.file);
+	if (ret == -ENOENT && (config->create || config->template))
+		return 0;
+	if (ret)
+		explain_open_error(&o, -ret);
+	return ret;
 }
 
 int flash_store_open(struct flash_store *store,
@@ -362,10 +427,14 @@ int flash_store_open(struct flash_store *store,
 		.limits = &limits,
 		.file = { .what = "flash", .path = config->path, .fd = -1 },
 	};
-	int ret = open_once(&o, true);
+	int ret;
 
-	/* Made by somebody else while we copied: it is the bank then. */
-	if (o.taken)
-		ret = open_once(&o, false);
+	for (unsigned int i = 0; i < MAX_TRIES; i++) {
+		ret = open_once(&o);
+		if (!o.again)
+			return ret;
+	}
+	pr_fatal("flash %s: is replaced by another file each time it is opened",
+		 config->path);
 	return ret;
 }

@@ -1,5 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Writing to the file of a bank, and making it durable. */
+/*
+ * Writing to the file of a bank, and making it durable.
+ *
+ * `dirty` says that something was written since the last sync began. A sync may
+ * be done by the caller, under the bank's lock, or in the background, without:
+ * then `dirty` is cleared as it begins, so that what is written meanwhile sets
+ * it again, and its result counts when somebody takes it over, under the lock.
+ */
 #include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
@@ -130,7 +137,7 @@ static u64 now(void)
 	return (u64)ts.tv_sec * NS_PER_SECOND + (u64)ts.tv_nsec;
 }
 
-static int timed_sync(struct flash_store *store)
+static int timed_sync(const struct flash_store *store, u64 *ns)
 {
 	u64 start = now();
 	int ret;
@@ -138,32 +145,129 @@ static int timed_sync(struct flash_store *store)
 	do {
 		ret = fdatasync(store->fd) < 0 ? -errno : 0;
 	} while (ret == -EINTR);
-	store->syncs++;
-	store->sync_ns += now() - start;
+	*ns = now() - start;
 	return ret;
 }
 
-int flash_store_sync(struct flash_store *store)
+static void say_not_durable(const struct flash_store *store, int err)
+{
+	pr_err("flash %s: unable to make the content durable: %s; nothing can "
+	       "be promised about it any more",
+	       store->path, strerror(-err));
+}
+
+/* What was to be written may be gone from memory: fsync(2), NOTES. */
+static void count_sync(struct flash_store *store, int ret, u64 ns)
+{
+	store->syncs++;
+	store->sync_ns += ns;
+	if (ret)
+		store->sync_error = ret;
+}
+
+bool flash_store_needs_sync(const struct flash_store *store)
+{
+	return store->dirty && !store->sync_error &&
+	       store->sync != FLASH_SYNC_NONE;
+}
+
+/* True if there is something to sync, and a file to have it. */
+static bool can_sync(struct flash_store *store)
 {
 	int ret;
 
-	if (store->sync_error)
-		return store->sync_error;
-	if (!store->dirty || store->sync == FLASH_SYNC_NONE)
-		return 0;
+	if (!flash_store_needs_sync(store))
+		return false;
 	ret = check_length(store);
 	if (!ret)
-		ret = timed_sync(store);
-	if (!ret) {
-		store->dirty = false;
-		return 0;
-	}
-	/* What was to be written may be gone from memory: fsync(2), NOTES. */
+		return true;
 	store->sync_error = ret;
 	if (!store->cut_short)
-		pr_err("flash %s: unable to make the content durable: %s; "
-		       "nothing can be promised about it any more",
-		       store->path, strerror(-ret));
+		say_not_durable(store, ret);
+	return false;
+}
+
+/* ---- In the background --------------------------------------------------- */
+
+bool flash_store_sync_begin(struct flash_store *store)
+{
+	struct flash_background *bg = &store->background;
+
+	flash_store_sync_look(store);
+	if (bg->under_way || !can_sync(store))
+		return false;
+	/* Not before: the store is copied until it is in use. */
+	if (!bg->ready) {
+		pthread_mutex_init(&bg->lock, NULL);
+		pthread_cond_init(&bg->changed, NULL);
+		bg->ready = true;
+	}
+	bg->finished = false;
+	bg->under_way = true;
+	store->dirty = false;
+	return true;
+}
+
+void flash_store_sync_run(struct flash_store *store)
+{
+	struct flash_background *bg = &store->background;
+	u64 ns;
+	int ret = timed_sync(store, &ns);
+
+	if (ret)
+		say_not_durable(store, ret);
+	pthread_mutex_lock(&bg->lock);
+	bg->ret = ret;
+	bg->ns = ns;
+	bg->finished = true;
+	pthread_cond_signal(&bg->changed);
+	pthread_mutex_unlock(&bg->lock);
+}
+
+/* Takes over the result of the other thread's sync, after waiting if told. */
+static void take_over(struct flash_store *store, bool wait)
+{
+	struct flash_background *bg = &store->background;
+	bool finished;
+
+	if (!bg->under_way)
+		return;
+	pthread_mutex_lock(&bg->lock);
+	while (wait && !bg->finished)
+		pthread_cond_wait(&bg->changed, &bg->lock);
+	finished = bg->finished;
+	pthread_mutex_unlock(&bg->lock);
+	if (!finished)
+		return;
+	bg->under_way = false;
+	count_sync(store, bg->ret, bg->ns);
+}
+
+void flash_store_sync_look(struct flash_store *store)
+{
+	take_over(store, false);
+}
+
+/* -------------------------------------------------------------------------- */
+
+/*
+ * Another thread's sync is waited for, rather than one more begun beside it:
+ * the kernel tells an error of the medium to one of the two only.
+ */
+int flash_store_sync(struct flash_store *store)
+{
+	u64 ns;
+	int ret;
+
+	take_over(store, true);
+	if (!can_sync(store))
+		return store->sync_error;
+	ret = timed_sync(store, &ns);
+	count_sync(store, ret, ns);
+	if (ret)
+		say_not_durable(store, ret);
+	else
+		store->dirty = false;
 	return ret;
 }
 
@@ -252,6 +356,14 @@ int flash_store_restore(struct flash_store *store)
 
 void flash_store_close(struct flash_store *store)
 {
+	struct flash_background *bg = &store->background;
+
+	take_over(store, true);
+	if (bg->ready) {
+		pthread_cond_destroy(&bg->changed);
+		pthread_mutex_destroy(&bg->lock);
+		bg->ready = false;
+	}
 	if (store->array)
 		munmap(store->array, store->size);
 	if (store->fd >= 0)

@@ -113,17 +113,19 @@ static int copy_content(struct flash_file *from, const struct flash_file *copy,
 {
 	u8 *buf = malloc(SZ_64K);
 	size_t got = SZ_64K;
+	bool zeros;
 	int ret = buf ? 0 : unwritable(copy, config, -ENOMEM);
 
 	*bytes = 0;
 	*more = false;
 	while (!ret && got == SZ_64K && !*more) {
-		ret = flash_file_read(from, buf, SZ_64K, &got);
+		ret = flash_file_read(from, buf, SZ_64K, &got, &zeros);
 		if (ret)
 			break;
 		*more = got > max - *bytes;
 		got = MIN(got, max - *bytes);
-		ret = write_data(copy->fd, buf, got, *bytes);
+		if (!zeros)
+			ret = write_data(copy->fd, buf, got, *bytes);
 		if (ret)
 			ret = unwritable(copy, config, ret);
 		*bytes += got;
@@ -171,9 +173,9 @@ static int open_template(struct flash_file *from,
 	ret = flash_file_lock(from, F_RDLCK);
 	if (!ret)
 		ret = flash_file_stat(from);
-	if (!ret && flash_file_is_gzip(from, limits))
-		ret = flash_file_begin_gzip(from);
-	return ret;
+	if (!ret)
+		ret = flash_file_find_format(from, limits);
+	return ret ? ret : flash_file_begin(from);
 }
 
 int flash_template_copy(struct flash_file *copy,
@@ -201,23 +203,6 @@ int flash_template_copy(struct flash_file *copy,
 		*temp = NULL;
 	}
 	return ret;
-}
-
-/* The name is to be there after a loss of power, as far as that can be had. */
-static void sync_folder(const char *path)
-{
-	char *folder = NULL;
-	int fd;
-
-	if (asprintf(&folder, "%.*s.", (int)folder_len(path), path) < 0)
-		return;
-	fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (fd < 0 || fsync(fd) < 0)
-		pr_debug("unable to make %s durable: %s", folder,
-			 strerror(errno));
-	if (fd >= 0)
-		close(fd);
-	free(folder);
 }
 
 static int name_nameless(int fd, const char *path)
@@ -253,6 +238,6 @@ int flash_template_place(const struct flash_file *copy, const char *temp,
 		pr_fatal("flash %s: unable to give the new file its name: %s",
 			 path, strerror(-ret));
 	if (!ret && durable)
-		sync_folder(path);
+		flash_file_sync_name(path);
 	return ret;
 }

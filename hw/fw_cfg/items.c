@@ -140,16 +140,6 @@ int fw_cfg_add_string(struct fw_cfg *fw, u16 key, const char *s)
 	return fw_cfg_add_bytes(fw, key, s, strlen(s) + 1);
 }
 
-int fw_cfg_check_name(const char *name)
-{
-	if (!*name)
-		return -EINVAL;
-	for (const char *c = name; *c; c++)
-		if (*c <= ' ' || *c > '~')
-			return -EINVAL;
-	return strlen(name) > FW_CFG_MAX_NAME ? -ENAMETOOLONG : 0;
-}
-
 /* Writes the directory anew, which numbers the files. */
 static void fill_directory(struct fw_cfg *fw)
 {

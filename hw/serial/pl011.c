@@ -83,6 +83,15 @@
 
 #define POLLING 4U
 
+/*
+ * KVM may take writes to the registers below this one, of which Linux's console
+ * writes DR and CR. No guest waits for what they do but by the transmit
+ * interrupt.
+ */
+#define COALESCED UART_IFLS
+
+#define CHUNK 256
+
 static bool fifo_enabled(const struct pl011 *uart)
 {
 	return uart->lcr_h & LCR_H_FEN;
@@ -421,43 +430,84 @@ static u64 uart_mmio_read(struct mmio_region *region, u64 offset,
 }
 
 /*
- * The backend may block, hence without the lock. The transmit interrupt comes
- * from passing the trigger level downwards, so that it is not there before the
- * first byte. One byte in a FIFO would pass none; but nobody waits for the
- * interrupt to stay away, and some wait for it to come.
+ * The backend may block, hence without the lock, which is held when it returns.
+ * The transmit interrupt comes from passing the trigger level downwards, so
+ * that it is not there before the first byte. One byte in a FIFO would pass
+ * none; but nobody waits for the interrupt to stay away, and some wait for it
+ * to come.
  */
-static void transmit(struct pl011 *uart, u8 byte)
+static void transmit(struct pl011 *uart, const u8 *buf, unsigned int n)
 {
 	if (uart->chr)
-		uart->chr->ops->write(uart->chr, &byte, 1);
+		uart->chr->ops->write(uart->chr, buf, n);
 	pthread_mutex_lock(&uart->lock);
 	if (uart->chr)
-		uart->bytes_out++;
+		uart->bytes_out += n;
 	uart->ris |= INT_TX;
 	uart_update(uart);
-	pthread_mutex_unlock(&uart->lock);
+}
+
+/* All that a write does but sending: true if that is left to do. */
+static bool write_locked(struct pl011 *uart, u64 offset, u32 value)
+{
+	bool sends = offset == UART_DR && !loopback(uart);
+
+	uart->polls = 0;
+	if (!sends)
+		write_reg(uart, offset, value);
+	uart_update(uart);
+	return sends;
 }
 
 static void uart_mmio_write(struct mmio_region *region, u64 offset, u64 value,
 			    unsigned int len __maybe_unused)
 {
 	struct pl011 *uart = container_of(region, struct pl011, region);
-	bool sends;
+	const u8 byte = (u8)value;
+	bool sends, opens = false;
 
 	pthread_mutex_lock(&uart->lock);
-	uart->polls = 0;
-	sends = offset == UART_DR && !loopback(uart);
-	if (!sends)
-		write_reg(uart, offset, value);
-	uart_update(uart);
+	sends = write_locked(uart, offset, (u32)value);
+	if (sends) {
+		pthread_mutex_unlock(&uart->lock);
+		transmit(uart, &byte, 1);
+		opens = serial_output_sent(&uart->output);
+	}
 	pthread_mutex_unlock(&uart->lock);
-	if (sends)
-		transmit(uart, value);
+	if (opens)
+		serial_output_open(&uart->output);
+}
+
+static void uart_coalesced(struct mmio_region *region, u64 offset, u64 value,
+			   unsigned int len __maybe_unused)
+{
+	struct pl011 *uart = container_of(region, struct pl011, region);
+
+	pthread_mutex_lock(&uart->lock);
+	if (write_locked(uart, offset, (u32)value))
+		serial_output_add(&uart->output, (u8)value);
+	serial_output_absorbed(&uart->output, uart->imsc & INT_TX);
+	pthread_mutex_unlock(&uart->lock);
+}
+
+static void uart_finish(struct mmio_zone *zone)
+{
+	struct pl011 *uart = container_of(zone, struct pl011, output.zone);
+	u8 buf[CHUNK];
+	unsigned int n;
+
+	pthread_mutex_lock(&uart->lock);
+	while ((n = serial_output_take(&uart->output, buf, sizeof(buf)))) {
+		pthread_mutex_unlock(&uart->lock);
+		transmit(uart, buf, n);
+	}
+	pthread_mutex_unlock(&uart->lock);
 }
 
 static const struct mmio_ops uart_mmio_ops = {
 	.read = uart_mmio_read,
 	.write = uart_mmio_write,
+	.coalesced = uart_coalesced,
 };
 
 /* Linux: Documentation/devicetree/bindings/serial/pl011.yaml. */
@@ -484,6 +534,7 @@ static void power_on(struct pl011 *uart)
 	uart->modem = FR_PEER;
 	uart->rsr = 0;
 	uart->polls = 0;
+	serial_output_reset(&uart->output);
 	rx_flush(uart);
 	uart->ris = 0;
 }
@@ -506,6 +557,7 @@ static void uart_stats(struct device *dev, struct json_writer *json)
 	json_u64(json, "bytes_out", uart->bytes_out);
 	json_u64(json, "bytes_in", uart->bytes_in);
 	json_u64(json, "interrupts", uart->interrupts);
+	json_u64(json, "writes_absorbed", uart->output.absorbed);
 	pthread_mutex_unlock(&uart->lock);
 }
 
@@ -513,6 +565,7 @@ static void uart_destroy(struct device *dev)
 {
 	struct pl011 *uart = container_of(dev, struct pl011, dev);
 
+	serial_output_destroy(&uart->output);
 	pthread_mutex_destroy(&uart->lock);
 	free(uart);
 }
@@ -542,6 +595,8 @@ int pl011_create(const struct pl011_params *params, struct mmio_bus *bus,
 	uart->clock = params->clock;
 	uart->chr = params->chr;
 	uart->in.size = PL011_FIFO_SIZE;
+	serial_output_init(&uart->output, params->ring, &uart->region,
+			   COALESCED, uart_finish);
 	pthread_mutex_init(&uart->lock, NULL);
 	power_on(uart);
 	ret = mmio_bus_add(bus, &uart->region);

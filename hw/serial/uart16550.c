@@ -22,8 +22,15 @@
 #define IIR_FIFO_ON  0xc0
 #define MSR_LINES    0xf0
 #define MSR_PEER     (UART_MSR_CTS | UART_MSR_DSR | UART_MSR_DCD)
-#define POWER_ON_DLL 1	/* undefined on the part; here 115200 baud */
-#define POLLING	     2U /* LSR reads in succession */
+#define POWER_ON_DLL 1	 /* undefined on the part; here 115200 baud */
+#define POLLING	     2U	 /* LSR reads in succession */
+#define CHUNK	     256 /* bytes sent at once, of those that wait */
+
+/*
+ * KVM may take writes to the first two registers: THR, and IER, which Linux's
+ * console writes twice for each message.
+ */
+#define COALESCED 2
 
 static bool fifo_enabled(const struct uart16550 *uart)
 {
@@ -311,42 +318,82 @@ static u64 uart_mmio_read(struct mmio_region *region, u64 offset,
 }
 
 /*
- * The backend may block, hence without the lock. The interrupt comes after
- * the byte has gone, so that whoever it calls sends after it.
+ * The backend may block, hence without the lock, which is held when it returns.
+ * The interrupt comes after the bytes have gone, so that whoever it calls sends
+ * after them.
  */
-static void transmit(struct uart16550 *uart, u8 byte)
+static void transmit(struct uart16550 *uart, const u8 *buf, unsigned int n)
 {
 	if (uart->chr)
-		uart->chr->ops->write(uart->chr, &byte, 1);
+		uart->chr->ops->write(uart->chr, buf, n);
 	pthread_mutex_lock(&uart->lock);
 	if (uart->chr)
-		uart->bytes_out++;
+		uart->bytes_out += n;
 	uart->thri = true;
 	uart_update(uart);
-	pthread_mutex_unlock(&uart->lock);
+}
+
+/* All that a write does but sending: true if that is left to do. */
+static bool write_locked(struct uart16550 *uart, u64 offset, u8 value)
+{
+	uart->lsr_reads = 0;
+	if (offset == UART_TX && !dlab(uart) && !loopback(uart))
+		return true;
+	write_reg(uart, offset, value);
+	uart_update(uart);
+	return false;
 }
 
 static void uart_mmio_write(struct mmio_region *region, u64 offset, u64 value,
 			    unsigned int len __maybe_unused)
 {
 	struct uart16550 *uart = container_of(region, struct uart16550, region);
-	bool sends;
+	const u8 byte = (u8)value;
+	bool sends, opens = false;
 
 	pthread_mutex_lock(&uart->lock);
-	uart->lsr_reads = 0;
-	sends = offset == UART_TX && !dlab(uart) && !loopback(uart);
-	if (!sends) {
-		write_reg(uart, offset, value);
-		uart_update(uart);
+	sends = write_locked(uart, offset, byte);
+	if (sends) {
+		pthread_mutex_unlock(&uart->lock);
+		transmit(uart, &byte, 1);
+		opens = serial_output_sent(&uart->output);
 	}
 	pthread_mutex_unlock(&uart->lock);
-	if (sends)
-		transmit(uart, value);
+	if (opens)
+		serial_output_open(&uart->output);
+}
+
+static void uart_coalesced(struct mmio_region *region, u64 offset, u64 value,
+			   unsigned int len __maybe_unused)
+{
+	struct uart16550 *uart = container_of(region, struct uart16550, region);
+
+	pthread_mutex_lock(&uart->lock);
+	if (write_locked(uart, offset, (u8)value))
+		serial_output_add(&uart->output, (u8)value);
+	serial_output_absorbed(&uart->output, uart->ier & UART_IER_THRI);
+	pthread_mutex_unlock(&uart->lock);
+}
+
+static void uart_finish(struct mmio_zone *zone)
+{
+	struct uart16550 *uart =
+		container_of(zone, struct uart16550, output.zone);
+	u8 buf[CHUNK];
+	unsigned int n;
+
+	pthread_mutex_lock(&uart->lock);
+	while ((n = serial_output_take(&uart->output, buf, sizeof(buf)))) {
+		pthread_mutex_unlock(&uart->lock);
+		transmit(uart, buf, n);
+	}
+	pthread_mutex_unlock(&uart->lock);
 }
 
 static const struct mmio_ops uart_mmio_ops = {
 	.read = uart_mmio_read,
 	.write = uart_mmio_write,
+	.coalesced = uart_coalesced,
 };
 
 static void uart_fdt_node(struct device *dev, struct fdt_writer *fdt)
@@ -371,6 +418,7 @@ static void power_on(struct uart16550 *uart)
 	uart->thri = false;
 	uart->lsr_reads = 0;
 	serial_input_flush(&uart->in);
+	serial_output_reset(&uart->output);
 }
 
 static void uart_reset(struct device *dev)
@@ -391,6 +439,7 @@ static void uart_stats(struct device *dev, struct json_writer *json)
 	json_u64(json, "bytes_out", uart->bytes_out);
 	json_u64(json, "bytes_in", uart->bytes_in);
 	json_u64(json, "interrupts", uart->interrupts);
+	json_u64(json, "writes_absorbed", uart->output.absorbed);
 	pthread_mutex_unlock(&uart->lock);
 }
 
@@ -398,6 +447,7 @@ static void uart_destroy(struct device *dev)
 {
 	struct uart16550 *uart = container_of(dev, struct uart16550, dev);
 
+	serial_output_destroy(&uart->output);
 	pthread_mutex_destroy(&uart->lock);
 	free(uart);
 }
@@ -433,6 +483,8 @@ int uart16550_create(const struct uart16550_params *params,
 	uart->clock = params->clock;
 	uart->chr = params->chr;
 	uart->in.size = UART16550_FIFO_SIZE;
+	serial_output_init(&uart->output, params->ring, &uart->region,
+			   COALESCED, uart_finish);
 	pthread_mutex_init(&uart->lock, NULL);
 	power_on(uart);
 	ret = mmio_bus_add(bus, &uart->region);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* SOURCES: arm/a64/decode.c */
+/* SOURCES: arm/a64/decode.c arm/a64/barrier.c */
 /* SOURCES: arm/a64/a64.c arm/a64/alu.c arm/a64/bits.c arm/a64/branch.c */
 /* SOURCES: arm/a64/mem.c */
 /*

@@ -1,8 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+/* SOURCES: vmm/worker.c */
+/* SOURCES: disk/format.c disk/decode.c disk/qcow2_read.c */
 /* SOURCES: hw/flash/operation.c */
 /* SOURCES: hw/cfi_flash.c hw/cfi_chip.c hw/flash/store.c hw/flash/open.c */
 /* SOURCES: hw/flash/file.c hw/flash/template.c hw/flash/fault.c util/file.c */
-/* SOURCES: util/gzip.c vmm/fdt.c util/json.c util/log.c vmm/mmio.c */
+/* SOURCES: util/gzip.c vmm/fdt.c util/json.c util/log.c util/output.c */
+/* SOURCES: vmm/mmio.c */
 /* SOURCES: vmm/mmio_ring.c vmm/evloop.c */
 /*
  * A flash bank under random accesses, on a file in memory that may be shorter
@@ -94,6 +97,11 @@ void vm_pause(struct vm *vm)
 }
 
 void vm_resume(struct vm *vm)
+{
+	(void)vm;
+}
+
+void vm_kick_any(struct vm *vm)
 {
 	(void)vm;
 }
@@ -287,6 +295,7 @@ static void act(const u8 *data)
 static void setup(u8 how)
 {
 	struct flash_config config = { .readonly = !(how & 7), .size = SIZE };
+	char path[32];
 	struct cfi_flash_params params = {
 		.name = "flash",
 		.label = "label",
@@ -300,8 +309,8 @@ static void setup(u8 how)
 	for (size_t i = 0; i < len; i++)
 		bank->file[i] = (u8)(i * 37 | i >> 6);
 	require(write(bank->fd, bank->file, len) == (ssize_t)len);
-	snprintf(config.path, sizeof(config.path), "/proc/self/fd/%d",
-		 bank->fd);
+	config.path = path;
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", bank->fd);
 	require(!flash_store_open(&params.store, &config, BLOCK, SIZE));
 	mmio_bus_init(&bank->bus);
 	require(!cfi_flash_create((struct memslots *)bank, &bank->bus, &params,

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* clang-format off */
+/* SOURCES: disk/format.c disk/decode.c disk/qcow2_read.c */
 /* SOURCES: hw/flash/store.c hw/flash/open.c hw/flash/file.c */
 /* SOURCES: hw/flash/template.c config/flash.c util/file.c util/gzip.c */
-/* SOURCES: util/parse.c */
+/* SOURCES: config/keyvalue.c util/names.c util/parse.c */
 /* clang-format on */
 /*
  * The argument of --flash, and a file of any size that it opens: what is not
@@ -17,6 +18,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "lkvm/disk/format.h"
 #include "lkvm/hw/flash/store.h"
 #include "lkvm/util/log.h"
 
@@ -69,32 +71,38 @@ static bool parse(const u8 *data, size_t size, struct flash_config *config)
 	require(nr_fatal == (ret ? 1 : 0));
 	if (ret)
 		return false;
-	require(*config->path && memchr(config->path, 0, sizeof(config->path)));
-	require(memchr(config->label, 0, sizeof(config->label)));
+	require(*config->path && config->strings);
+	require(!config->label || strlen(config->label) <= FLASH_MAX_LABEL);
 	require(!config->size || is_power_of_2(config->size));
 	require(config->readonly + config->create + config->snapshot +
-			(*config->template != 0) <=
+			(config->template != NULL) <=
 		1);
-	require(memchr(config->template, 0, sizeof(config->template)));
+	require(!config->template || *config->template);
 	require(config->sync <= FLASH_SYNC_NONE);
 	return true;
 }
 
-static bool is_gzip(int fd, u64 bytes)
+/* NULL if the content is raw, or taken for that. */
+static const struct disk_format *format_of(int fd, u64 bytes)
 {
-	u8 magic[2] = { 0 };
+	const struct disk_format *format;
 
-	return pread(fd, magic, 2, 0) == 2 && magic[0] == 0x1f &&
-	       magic[1] == 0x8b && !(is_power_of_2(bytes) && bytes >= BLOCK);
+	require(!disk_format_read(fd, &format));
+	if (format && format->compressed && is_power_of_2(bytes) &&
+	    bytes >= BLOCK)
+		return NULL;
+	return format;
 }
 
 /* File and array are the same as far as there is file; the rest is erased. */
 static void check_content(const struct flash_store *store, int fd, u64 bytes)
 {
+	const struct disk_format *format = format_of(fd, bytes);
 	u8 *file = calloc(1, WINDOW);
 
 	require(file);
-	if (is_gzip(fd, bytes)) {
+	if (format) {
+		require(format->id != DISK_FORMAT_OTHER);
 		require(store->readonly || store->snapshot);
 	} else {
 		require(pread(fd, file, store->persistent, 0) ==
@@ -187,6 +195,7 @@ static int copy_file(const u8 *data, size_t size)
 int LLVMFuzzerTestOneInput(const u8 *data, size_t size)
 {
 	struct flash_config config;
+	char path[32];
 	u64 bytes;
 	int fd;
 
@@ -197,8 +206,10 @@ int LLVMFuzzerTestOneInput(const u8 *data, size_t size)
 	else
 		fd = make_file(data, size);
 	bytes = (u64)lseek(fd, 0, SEEK_END);
-	snprintf(config.path, sizeof(config.path), "/proc/self/fd/%d", fd);
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	config.path = path;
 	check_open(&config, fd, bytes);
 	close(fd);
+	flash_config_free(&config);
 	return 0;
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* SOURCES: hw/fw_cfg/fw_cfg.c hw/fw_cfg/items.c vmm/mmio.c vmm/gmem.c */
 /* SOURCES: vmm/fdt.c */
-/* SOURCES: util/log.c util/json.c */
+/* SOURCES: util/log.c util/output.c util/json.c */
 /*
  * fw_cfg under random accesses and transfers. What comes out of items is
  * compared with what they hold; RAM has ASan's red zones around.

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+/* SOURCES: disk/format.c disk/decode.c disk/qcow2_read.c */
 /* SOURCES: arm/boot/boot_file.c arm/boot/image.c arm/boot/image_file.c */
 /* SOURCES: util/file.c */
+/* SOURCES: arm/boot/pe.c arm/boot/uki.c util/zstd.c */
 /* SOURCES: util/gzip.c */
 /* Any bytes as a kernel, an initrd and firmware, into RAM of a bounded size. */
 #include <stdarg.h>
@@ -11,6 +13,7 @@
 #include <unistd.h>
 
 #include "lkvm/arm/boot/image.h"
+#include "lkvm/arm/boot/uki.h"
 #include "lkvm/util/log.h"
 
 #define SZ_16K (16 * SZ_1K)
@@ -68,6 +71,29 @@ static void load_kernel(struct boot_file *file, u8 *ram, bool aarch32)
 	image_close(&img);
 }
 
+static void check_part(const struct file_range *part, size_t size)
+{
+	check(range_within(part->offset, part->size, 0, size));
+}
+
+/* The parts lie in the file, and the kernel of them is loaded as any. */
+static void load_uki(struct boot_file *file, u8 *ram, size_t size)
+{
+	struct uki uki;
+
+	if (uki_read(file, &uki))
+		return;
+	check_part(&uki.kernel, size);
+	check_part(&uki.initrd, size);
+	check(uki.kernel.size || (!uki.initrd.size && !uki.cmdline));
+	if (uki.cmdline)
+		check(strlen(uki.cmdline) <= size);
+	file->part = uki.kernel;
+	load_kernel(file, ram, false);
+	file->part = (struct file_range) { 0 };
+	uki_free(&uki);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	int fd = memfd_create("image", MFD_CLOEXEC);
@@ -83,6 +109,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	check(!boot_file_open(&file, path, "image", RAM_SIZE));
 	load_kernel(&file, ram, false);
 	load_kernel(&file, ram, true);
+	load_uki(&file, ram, size);
 	if (!file_load(&file, ram, SZ_16K, &loaded))
 		check(loaded == size && !memcmp(ram, data, size));
 	if (!image_check_firmware(path, data, size, RAM_SIZE, &footprint))

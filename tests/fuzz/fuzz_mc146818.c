@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* SOURCES: hw/mc146818.c vmm/mmio.c vmm/fdt.c util/log.c */
+/* SOURCES: hw/mc146818.c vmm/mmio.c vmm/fdt.c util/log.c util/output.c */
 /* MC146818 under random accesses, on a host whose clock jumps about. */
 #include <stdlib.h>
 #include <string.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* SOURCES: util/options.c util/parse.c */
+/* SOURCES: util/options.c util/names.c util/parse.c */
 /*
  * The input is a command line, its arguments separated by zero bytes. All of
  * it goes through the option parser, and each argument through every parser
@@ -46,11 +46,21 @@ struct command_line {
 	int argc;
 };
 
+enum chip {
+	CHIP_DEFAULT,
+	CHIP_A,
+	CHIP_NONE,
+	CHIP_B
+};
+
+static const char *const chips[] = { [CHIP_A] = "a", [CHIP_B] = "bb" };
+
 struct config {
 	bool rng, no_dhcp, disable_mte;
 	const char *kernel;
 	struct string_list disks;
 	u32 cpus;
+	enum chip chip;
 	u64 seed, mem_size, mem_addr;
 	bool has_mem_addr;
 };
@@ -68,28 +78,30 @@ static int parse_mem_option(const char *arg, void *opaque)
 
 static int take_nothing(const char *arg, void *opaque)
 {
-	CHECK(!arg && !opaque);
+	CHECK(!arg && opaque);
 	return 0;
 }
 
 static int parse_config(struct config *config, struct command_line *line,
 			struct string_list *positional)
 {
-	const struct option_def machine[] = {
-		OPT_U32('c', "cpus", &config->cpus, 1, 512, "N", "CPUs"),
-		OPT_U64(0, "kaslr-seed", &config->seed, 5, 1ULL << 63, "SEED",
-			"seed"),
-		OPT_CALLBACK('m', "mem", parse_mem_option, config, "SIZE",
-			     "memory"),
-		OPT_CALLBACK(0, "force-pci", take_nothing, NULL, NULL, NULL),
-		OPT_FLAG(0, "rng", &config->rng, "random numbers"),
-		OPT_FLAG(0, "disable-mte", &config->disable_mte, "no MTE"),
+	static const struct option_def machine[] = {
+		OPT_U32('c', "cpus", struct config, cpus, 1, 512, "N", "CPUs"),
+		OPT_U64(0, "kaslr-seed", struct config, seed, 5, 1ULL << 63,
+			"SEED", "seed"),
+		OPT_CALLBACK('m', "mem", parse_mem_option, "SIZE", "memory"),
+		OPT_CALLBACK(0, "force-pci", take_nothing, NULL, NULL),
+		OPT_ENUM(0, "chip", struct config, chip, chips, "CHIP", "chip"),
+		OPT_FLAG(0, "rng", struct config, rng, "random numbers"),
+		OPT_FLAG(0, "disable-mte", struct config, disable_mte,
+			 "no MTE"),
 		OPT_END(),
 	};
-	const struct option_def boot[] = {
-		OPT_STRING('k', "kernel", &config->kernel, "FILE", "kernel"),
-		OPT_LIST('d', "disk", &config->disks, "SPEC", "disk"),
-		OPT_FLAG('n', "no-dhcp", &config->no_dhcp, "no DHCP"),
+	static const struct option_def boot[] = {
+		OPT_STRING('k', "kernel", struct config, kernel, "FILE",
+			   "kernel"),
+		OPT_LIST('d', "disk", struct config, disks, "SPEC", "disk"),
+		OPT_FLAG('n', "no-dhcp", struct config, no_dhcp, "no DHCP"),
 		OPT_END(),
 	};
 	const struct option_group groups[] = {
@@ -98,7 +110,8 @@ static int parse_config(struct config *config, struct command_line *line,
 		{ NULL, NULL },
 	};
 
-	return options_parse(groups, line->argc, line->argv, positional);
+	return options_parse(groups, config, line->argc, line->argv,
+			     positional);
 }
 
 /* True if `s` is the end of one of the arguments, and not a copy of it. */
@@ -133,6 +146,7 @@ static void fuzz_options(struct command_line *line)
 	CHECK(messages == (ret < 0));
 	CHECK(config.cpus >= 1 && config.cpus <= 512);
 	CHECK(config.seed >= 5 && config.seed <= 1ULL << 63);
+	CHECK(config.chip <= CHIP_B && config.chip != CHIP_NONE);
 	CHECK(!config.kernel || points_into(line, config.kernel));
 	check_list(line, &config.disks);
 	check_list(line, &positional);

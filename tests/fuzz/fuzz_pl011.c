@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* SOURCES: hw/serial/pl011.c hw/serial/input.c vmm/mmio.c vmm/fdt.c */
+/* SOURCES: hw/serial/output.c */
 /* SOURCES: util/json.c */
-/* SOURCES: util/log.c */
+/* SOURCES: util/log.c util/output.c */
 /*
  * PL011 under random accesses, input and resets. The backend numbers its
  * bytes, so that one lost, doubled or out of order is seen.

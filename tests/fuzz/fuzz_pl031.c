@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* SOURCES: hw/pl031.c vmm/mmio.c vmm/fdt.c util/log.c */
+/* SOURCES: hw/pl031.c vmm/mmio.c vmm/fdt.c util/log.c util/output.c */
 /*
  * PL031 under random accesses, while time passes or the host's clock is set,
  * against a model that counts second by second.

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* SOURCES: hw/pl061.c vmm/mmio.c vmm/fdt.c util/json.c util/log.c */
+/* SOURCES: util/output.c */
 /* PL061 under random accesses and inputs, against a model line by line. */
 #include <stdlib.h>
 #include <string.h>

@@ -10,6 +10,7 @@
 
 #include "lkvm/hw/serial/input.h"
 #include "lkvm/vmm/mmio.h"
+#include "tests/unit/no_ring.h"
 
 static struct {
 	struct chardev chr;

@@ -56,8 +56,8 @@ static struct machine *start(struct vm_config *config, const char *dir,
 	snprintf(path, PATH_MAX, "%s/%s.bin", dir, program);
 	config->name = program;
 	config->kvm_dev = "/dev/kvm";
-	config->kernel = path;
-	config->ram_size = 16 * SZ_1M;
+	config->boot.kernel = path;
+	config->ram.size = 16 * SZ_1M;
 	if (machine_create(config, &machine))
 		return NULL;
 	if (!machine_build(machine, serial))
@@ -68,7 +68,7 @@ static struct machine *start(struct vm_config *config, const char *dir,
 
 static void test_eventfds(const char *dir)
 {
-	struct vm_config config = { .nr_cpus = 1 };
+	struct vm_config config = { .cpu.nr = 1 };
 	int edge = eventfd(0, EFD_CLOEXEC);
 	int level = eventfd(0, EFD_CLOEXEC);
 	int resample = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
@@ -130,7 +130,7 @@ static void *stop_soon(void *arg)
  */
 static void test_kicks(const char *dir)
 {
-	struct vm_config config = { .nr_cpus = 3 };
+	struct vm_config config = { .cpu.nr = 3 };
 	unsigned int good = 0;
 	char path[PATH_MAX];
 
@@ -214,7 +214,7 @@ static void *pause_and_end(void *arg)
 
 static void test_pause(const char *dir)
 {
-	struct vm_config config = { .nr_cpus = 3 };
+	struct vm_config config = { .cpu.nr = 3 };
 	struct pauser pausers[2] = { 0 };
 	struct machine *machine;
 	char path[PATH_MAX];
@@ -259,7 +259,7 @@ static bool threads_fall_to(unsigned int threads)
 
 static void test_leaks(const char *dir)
 {
-	struct vm_config config = { .nr_cpus = 2 };
+	struct vm_config config = { .cpu.nr = 2 };
 	unsigned int fds = count_entries("/proc/self/fd");
 	unsigned int threads = count_entries("/proc/self/task");
 	struct machine *machine;
@@ -329,7 +329,7 @@ static void test_resets(const char *dir)
 	unsigned int threads = count_entries("/proc/self/task");
 	int dtb = memfd_create("dtb", MFD_CLOEXEC);
 	char path[PATH_MAX], dtb_path[32];
-	struct vm_config config = { .nr_cpus = 2, .dump_dtb = dtb_path };
+	struct vm_config config = { .cpu.nr = 2, .debug.dump_dtb = dtb_path };
 	struct machine *machine;
 	struct watcher w = { 0 };
 	pthread_t thread;
@@ -355,8 +355,8 @@ static void test_resets(const char *dir)
 /* Two machines in one process share nothing. */
 static void test_two(const char *dir)
 {
-	struct vm_config config1 = { .nr_cpus = 1 };
-	struct vm_config config2 = { .nr_cpus = 1, .no_reboot = true };
+	struct vm_config config1 = { .cpu.nr = 1 };
+	struct vm_config config2 = { .cpu.nr = 1, .no_reboot = true };
 	char path1[PATH_MAX], path2[PATH_MAX];
 	struct machine *one = start(&config1, dir, "poweroff", path1);
 	struct machine *two = start(&config2, dir, "reset", path2);

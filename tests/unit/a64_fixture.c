@@ -46,10 +46,24 @@ static int device(struct a64_cpu *cpu, u64 va, unsigned int len, bool write,
 	return rig.dev.error;
 }
 
+static bool load(struct a64_cpu *cpu, u64 missing)
+{
+	assert_int_equal(missing & cpu->have, 0);
+	if (rig.no_load)
+		return false;
+	for (unsigned int n = 0; n < 32; n++)
+		if (missing >> n & 1)
+			cpu->x[n] = rig.x[n];
+	rig.loaded |= missing;
+	cpu->have |= missing;
+	return true;
+}
+
 static const struct a64_ops ops = {
 	.code = code_page,
 	.ram = ram,
 	.device = device,
+	.load = load,
 };
 
 void rig_reset(void)
@@ -74,6 +88,14 @@ void rig_set(u32 word, u64 x1, u64 x2, u64 x3)
 	rig.cpu.x[1] = x1;
 	rig.cpu.x[2] = x2;
 	rig.cpu.x[3] = x3;
+}
+
+void rig_forget(void)
+{
+	memcpy(rig.x, rig.cpu.x, sizeof(rig.x));
+	memset(rig.cpu.x, 0x5a, sizeof(rig.x));
+	rig.cpu.have = 0;
+	rig.loaded = 0;
 }
 
 bool rig_step(void)

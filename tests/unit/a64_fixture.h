@@ -24,6 +24,9 @@ struct a64_rig {
 	struct a64_cpu cpu;
 	u32 code[SIZE / 4];
 	_Alignas(16) u8 mem[SIZE];
+	u64 x[32];	      /* what load() has */
+	u64 loaded;	      /* and has been asked for */
+	bool no_load;	      /* it cannot */
 	bool read_only;	      /* the memory */
 	unsigned int fetches; /* calls of code() */
 	unsigned int rams;    /* and of ram() */
@@ -46,6 +49,9 @@ void rig_reset(void);
 
 /* `word` at the start of the code, and X1 to X3. */
 void rig_set(u32 word, u64 x1, u64 x2, u64 x3);
+
+/* The registers, but for the flags and PC, have to be asked for. */
+void rig_forget(void);
 
 /* Carries out up to one instruction. True if there was one, all in order. */
 bool rig_step(void);

@@ -67,12 +67,12 @@ int __wrap_fdatasync(int fd)
 {
 	struct cfi_flash *bank = bank_of_fd(fd);
 
-	if (bank)
+	if (fake.idle_sync && !pthread_equal(pthread_self(), fake.main))
+		fake.idle_sync();
+	else if (bank)
 		assert_int_equal(pthread_mutex_trylock(bank->lock), EBUSY);
 	fake.nr_syncs++;
 	note('s');
-	if (fake.idle)
-		evloop_stop(&vm.loop);
 	if (!fake.fdatasync)
 		return 0;
 	errno = fake.fdatasync;
@@ -159,16 +159,30 @@ int __wrap_ioctl(int fd, unsigned long request, ...);
 
 static struct kvm_coalesced_mmio_zone zones[4];
 
+static void forget_zone(const struct kvm_coalesced_mmio_zone *zone)
+{
+	for (unsigned int i = 0; i < fake.nr_zones; i++)
+		if (zones[i].addr == zone->addr)
+			zones[i].size = 0;
+	fake.nr_removals++;
+}
+
 int __wrap_ioctl(int fd, unsigned long request, ...)
 {
+	struct kvm_coalesced_mmio_zone *zone;
 	va_list args;
 
 	(void)fd;
+	va_start(args, request);
+	zone = va_arg(args, struct kvm_coalesced_mmio_zone *);
+	va_end(args);
+	if (request == KVM_UNREGISTER_COALESCED_MMIO) {
+		forget_zone(zone);
+		return 0;
+	}
 	assert_int_equal(request, KVM_REGISTER_COALESCED_MMIO);
 	assert_true(fake.nr_zones < ARRAY_SIZE(zones));
-	va_start(args, request);
-	zones[fake.nr_zones] = *va_arg(args, struct kvm_coalesced_mmio_zone *);
-	va_end(args);
+	zones[fake.nr_zones] = *zone;
 	if (fake.zone)
 		zones[fake.nr_zones].size = 0;
 	fake.nr_zones++;
@@ -195,6 +209,13 @@ void vm_pause(struct vm *paused)
 void vm_resume(struct vm *paused)
 {
 	assert_ptr_equal(paused, &vm);
+}
+
+/* For a ring with a zone of registers, and there is none. */
+void vm_kick_any(struct vm *kicked)
+{
+	(void)kicked;
+	fail();
 }
 
 /* ---- The bank ------------------------------------------------------------ */
@@ -224,8 +245,11 @@ int make_bank(const char *options)
 		params.ring = &vm.ring;
 	}
 	params.code = params.plain_memory = fake.plain;
-	if (fake.idle)
+	if (fake.idle_sync) {
+		fake.main = pthread_self();
 		params.loop = &vm.loop;
+		params.worker = &vm.worker;
+	}
 	ret = cfi_flash_create(&vm.slots, &bus, &params, &made);
 	flash = made;
 	if (ret)

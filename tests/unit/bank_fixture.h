@@ -24,10 +24,15 @@ extern struct fakes {
 	 */
 	bool coalesce;
 	bool plain; /* it has code, and is plain memory */
-	bool idle;  /* and a timer in vm.loop, which a sync ends */
+	/*
+	 * The next bank has a timer in vm.loop, and vm.worker, which calls this
+	 * in a sync, without the bank's lock.
+	 */
+	void (*idle_sync)(void);
+	pthread_t main;
 	void (*late)(void);
 	int zone; /* errno of registering one */
-	unsigned int nr_zones, nr_pauses;
+	unsigned int nr_zones, nr_removals, nr_pauses;
 	unsigned int nr_ends; /* calls of end_run() */
 	bool failed;	      /* what the last was given */
 	/* Since the bank was made, a letter each: w pwrite, s fdatasync. */

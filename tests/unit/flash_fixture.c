@@ -167,6 +167,16 @@ static u64 size_in(const char *s)
 	return size << (*unit == 'G' ? 30 : *unit == 'M' ? 20 : 10);
 }
 
+const char *lasting_path_of(const char *name)
+{
+	static char paths[16][512];
+	static unsigned int next;
+	char *path = paths[next++ % ARRAY_SIZE(paths)];
+
+	snprintf(path, sizeof(paths[0]), "%s", path_of(name));
+	return path;
+}
+
 struct flash_config config_of(const char *name, const char *options)
 {
 	const char *size = strstr(options, ",size=");
@@ -174,14 +184,13 @@ struct flash_config config_of(const char *name, const char *options)
 			       : strstr(options, ",sync=strict")
 				       ? FLASH_SYNC_STRICT
 				       : FLASH_SYNC_ORDERED;
-	struct flash_config config = {
+
+	return (struct flash_config) {
+		.path = lasting_path_of(name),
 		.readonly = strstr(options, ",ro"),
 		.create = strstr(options, ",create"),
 		.snapshot = strstr(options, ",snapshot"),
 		.sync = sync,
 		.size = size ? size_in(size + 6) : 0,
 	};
-
-	snprintf(config.path, sizeof(config.path), "%s", path_of(name));
-	return config;
 }

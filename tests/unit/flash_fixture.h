@@ -31,6 +31,9 @@ int remove_dir(void **state);
 const char *path_of(const char *name);
 #define PATH path_of("f")
 
+/* The same for a configuration: it stays until 16 others were asked for. */
+const char *lasting_path_of(const char *name);
+
 /* The byte of make_file() at `offset`. */
 u8 pattern(u64 offset);
 

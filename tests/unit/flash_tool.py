@@ -8,10 +8,13 @@
 # and what the two make of them. As TAP.
 
 import fcntl
+import gzip
 import json
+import lzma
 import os
 import random
 import re
+import shutil
 import struct
 import subprocess
 import sys
@@ -321,6 +324,48 @@ def create(rng):
 	expect(not os.path.exists("q"), "half a file was left")
 
 
+def formats(rng):
+	flash = make_store(AUTHENTICATED, [record(rng, AUTHENTICATED, 0x3F, "V", OURS, b"x")])
+	write("raw", flash)
+	write("gz", gzip.compress(flash))
+	files = ["gz"]
+	if shutil.which("qemu-img"):
+		files += ["qcow2", "packed"]
+		for name, option in (("qcow2", ()), ("packed", ("-c",))):
+			subprocess.run(["qemu-img", "convert", "-O", "qcow2", *option, "-f", "raw",
+				"raw", name], check=True)
+		write("qcow2.gz", gzip.compress(open("qcow2", "rb").read()))
+		run("info", "qcow2.gz", status=1)
+		with open("qcow2", "r+b") as f:
+			backed = bytearray(f.read())
+		backed[8:16] = struct.pack(">Q", 1000)
+		write("backed", backed)
+		for command in (("info", "backed"), ("create", "new", "--template", "backed")):
+			run(*command, status=1)
+	vars_of_raw = run_json("vars", "raw")["variables"]
+	for name in files:
+		shown = run_json("info", name)
+		expect(shown["file_format"] == ("gzip" if name == "gz" else "qcow2"), "format of " + name)
+		expect(shown["size"] == SIZE and shown["store"]["live"] == 1, "content of " + name)
+		expect(b"what follows is of its content" in run("info", name), "text of " + name)
+		expect(run_json("vars", name)["variables"] == vars_of_raw, "variables of " + name)
+		run("diff", "raw", name)
+		run("create", "new", "--template", name, "--force")
+		expect(open("new", "rb").read() == flash, "template " + name)
+	expect(run_json("info", "raw")["file_format"] == "raw", "format of raw")
+	write("cut", gzip.compress(flash)[:-9])
+	write("xz", lzma.compress(flash))
+	for name in ("cut", "xz"):
+		run("info", name, status=1)
+		run("vars", name, status=1)
+		run("diff", "raw", name, status=2)
+		run("create", "new2", "--template", name, "--size", "1M", status=1)
+	expect(not os.path.exists("new2"), "a file was left")
+	# What begins so and has the size of a bank is a bank.
+	write("bank", gzip.compress(flash).ljust(65536, b"\xff"))
+	expect(run_json("info", "bank")["file_format"] == "raw", "a bank")
+
+
 def limit(size):
 	import resource
 	import signal
@@ -350,7 +395,8 @@ def usage(_):
 	expect(done.returncode == 1 and done.stderr, "a full disk is no error")
 
 
-CASES = [random_stores, random_diffs, attributes, damaged, kept, get_one, info, in_use, create, usage]
+CASES = [random_stores, random_diffs, attributes, damaged, kept, get_one, info, in_use, create, formats,
+	usage]
 
 
 def main():

@@ -18,6 +18,7 @@
 
 #include "lkvm/chardev/chardev.h"
 #include "lkvm/vmm/mmio.h"
+#include "no_ring.h"
 
 /* One port with a backend that holds what is still to be delivered. */
 struct port {

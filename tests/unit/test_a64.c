@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* SOURCES: arm/a64/decode.c */
+/* SOURCES: arm/a64/decode.c arm/a64/barrier.c */
+/* WRAP: a64_host_dmb a64_host_dsb a64_host_isb */
 /* SOURCES: arm/a64/a64.c arm/a64/alu.c arm/a64/bits.c arm/a64/branch.c */
 /* SOURCES: arm/a64/mem.c tests/unit/a64_fixture.c */
 /* The A64 interpreter's loop: branches, hints, its budget, code that changes.
@@ -196,6 +197,53 @@ static void test_hints(void **state)
 	assert_int_equal(step(RET_X1, CODE + 8), 8);
 }
 
+/* The host's barriers that were carried out, in their order. */
+static char barriers[8];
+
+void __wrap_a64_host_dmb(void);
+void __wrap_a64_host_dsb(void);
+void __wrap_a64_host_isb(void);
+
+void __wrap_a64_host_dmb(void)
+{
+	strcat(barriers, "m");
+}
+
+void __wrap_a64_host_dsb(void)
+{
+	strcat(barriers, "s");
+}
+
+void __wrap_a64_host_isb(void)
+{
+	strcat(barriers, "i");
+}
+
+/* Each barrier of the guest, of any kind, is one of the host. */
+static void test_barriers(void **state)
+{
+	static const struct {
+		u32 word;
+		const char *barrier;
+	} words[] = {
+		{ 0xd5033fbf, "m" }, /* dmb sy */
+		{ 0xd50339bf, "m" }, /* dmb ishld */
+		{ 0xd5033abf, "m" }, /* dmb ishst */
+		{ 0xd5033f9f, "s" }, /* dsb sy */
+		{ 0xd503399f, "s" }, /* dsb ishld */
+		{ 0xd5033fdf, "i" }, /* isb */
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(words); i++) {
+		barriers[0] = '\0';
+		rig_set(words[i].word, 0, 0, 0);
+		assert_true(rig_step());
+		assert_int_equal(rig.cpu.pc, CODE + 4);
+		assert_string_equal(barriers, words[i].barrier);
+	}
+}
+
 /* Software step, illegal state, BTYPE, AArch32. */
 static void test_unfit_states(void **state)
 {
@@ -320,6 +368,81 @@ static void test_code_changes(void **state)
 	assert_int_equal(a64_run(&rig.cpu), 10);
 }
 
+#define X(n) (1ULL << (n))
+
+/* Which registers are asked for, and which are set without. */
+static void test_registers_needed(void **state)
+{
+	static const struct {
+		u32 word;
+		u64 reads, sets;
+	} words[] = {
+		{ 0xb9400020, X(1), X(0) },	       /* ldr w0, [x1] */
+		{ 0xf8408c20, X(1), X(0) | X(1) },     /* ldr x0, [x1, #8]! */
+		{ 0xf8627820, X(1) | X(2), X(0) },     /* ldr x0, [x1, x2..] */
+		{ 0xb9000022, X(1) | X(2), 0 },	       /* str w2, [x1] */
+		{ 0xf800842a, X(1) | X(10), X(1) },    /* str x10, [x1], #8 */
+		{ 0xa9400821, X(1), X(1) | X(2) },     /* ldp x1, x2, [x1] */
+		{ 0xa9000c22, X(1) | X(2) | X(3), 0 }, /* stp x2, x3, [x1] */
+		{ 0xf9800020, X(1), 0 },	       /* prfm [x1] */
+		{ ADD_X0_X0_1, X(0), X(0) },	       /* */
+		{ 0x8b040060, X(3) | X(4), X(0) },     /* add x0, x3, x4 */
+		{ 0x910043ff, X(31), X(31) },	       /* add sp, sp, #16 */
+		{ 0xeb02003f, X(1) | X(2), 0 },	       /* cmp x1, x2 */
+		{ 0xfa410848, X(2), 0 },	       /* ccmp x2, #1, .. */
+		{ 0x9b030441, X(1) | X(2) | X(3),
+		  X(1) },			   /* madd x1, x2, x3, x1 */
+		{ 0xd2800020, 0, X(0) },	   /* movz x0, #1 */
+		{ 0xf2800020, X(0), X(0) },	   /* movk x0, #1 */
+		{ 0xd340fc20, X(1), X(0) },	   /* ubfm x0, x1, .. */
+		{ 0xb3400020, X(0) | X(1), X(0) }, /* bfm x0, x1, .. */
+		{ 0xdac01020, X(1), X(0) },	   /* clz x0, x1 */
+		{ 0xb5000041, X(1), 0 },	   /* cbnz x1, .+8 */
+		{ BL_8, 0, X(30) },		   /* */
+		{ BLR_X1, X(1), X(30) },	   /* */
+		{ BLR_X30, X(30), X(30) },	   /* */
+		{ NOP, 0, 0 },			   /* */
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(words); i++) {
+		rig_set(words[i].word, MEM, 8, 0);
+		rig.cpu.hints_are_nops = true;
+		rig.cpu.x[30] = CODE + 64;
+		if (words[i].word == BLR_X1)
+			rig.cpu.x[1] = CODE + 64;
+		rig_forget();
+		assert_true(rig_step());
+		if (rig.loaded != words[i].reads ||
+		    (rig.cpu.have & A64_X_ALL) !=
+			    (words[i].reads | words[i].sets))
+			fail_msg("%08x: asked for %llx, has %llx",
+				 words[i].word, (unsigned long long)rig.loaded,
+				 (unsigned long long)rig.cpu.have);
+		/* Once is enough. */
+		rig.loaded = 0;
+		rig.cpu.pc = CODE;
+		rig_step();
+		assert_int_equal(rig.loaded, 0);
+	}
+}
+
+static void test_registers_missing(void **state)
+{
+	(void)state;
+	rig_set(ADD_X0_X0_1, 0, 0, 0);
+	rig.code[0] = 0xd2800020; /* movz x0, #1 */
+	rig.code[1] = 0x91000400; /* add x0, x0, #1 */
+	rig.code[2] = 0x91000420; /* add x0, x1, #1 */
+	rig_forget();
+	rig.no_load = true;
+	rig.cpu.left = 10;
+	assert_int_equal(a64_run(&rig.cpu), 2);
+	assert_int_equal(rig.cpu.x[0], 2);
+	assert_int_equal(rig.cpu.pc, CODE + 8);
+	assert_int_equal(rig.cpu.have & A64_X_ALL, X(0));
+}
+
 static const void *code_in_mem(struct a64_cpu *cpu, u64 va)
 {
 	(void)cpu;
@@ -359,6 +482,7 @@ int main(void)
 		cmocka_unit_test(test_branch_to_self),
 		cmocka_unit_test(test_addresses),
 		cmocka_unit_test(test_hints),
+		cmocka_unit_test(test_barriers),
 		cmocka_unit_test(test_unfit_states),
 		cmocka_unit_test(test_budget),
 		cmocka_unit_test(test_budget_changed),
@@ -366,6 +490,8 @@ int main(void)
 		cmocka_unit_test(test_cache_conflict),
 		cmocka_unit_test(test_code_changes),
 		cmocka_unit_test(test_code_changes_itself),
+		cmocka_unit_test(test_registers_needed),
+		cmocka_unit_test(test_registers_missing),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

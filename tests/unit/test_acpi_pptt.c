@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* SOURCES: tests/unit/acpi_fixture.c arm/tables/aml.c */
-/* SOURCES: arm/tables/aml_resource.c util/blob.c util/log.c */
+/* SOURCES: arm/tables/aml_resource.c util/blob.c util/log.c util/output.c */
 /* SOURCES: arm/tables/acpi.c arm/tables/acpi_check.c arm/tables/acpi_dsdt.c */
 /* SOURCES: arm/tables/acpi_iort.c arm/tables/acpi_loader.c */
 /* SOURCES: arm/tables/acpi_madt.c arm/tables/acpi_pcie.c */

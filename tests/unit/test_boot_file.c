@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+/* SOURCES: disk/format.c disk/decode.c disk/qcow2_read.c */
 /* SOURCES: arm/boot/boot_file.c arm/boot/image_file.c util/file.c */
+/* SOURCES: arm/boot/pe.c util/zstd.c */
 /* SOURCES: util/gzip.c */
 /* SOURCES: tests/unit/image_fixture.c arm/boot/image.c */
+/* WRAP: read */
 /* A file that is loaded again: what it held at first, or an error. */
 #include <errno.h>
 #include <fcntl.h>
@@ -12,6 +15,29 @@
 #include <unistd.h>
 
 #include "image_fixture.h"
+
+/* Somebody else, who comes when lkvm has read for the `when`th time. */
+static struct {
+	const char *path;
+	unsigned int when;
+} writer;
+
+ssize_t __real_read(int fd, void *buf, size_t len);
+ssize_t __wrap_read(int fd, void *buf, size_t len);
+
+ssize_t __wrap_read(int fd, void *buf, size_t len)
+{
+	ssize_t n = __real_read(fd, buf, len);
+	int out;
+
+	if (!writer.when || --writer.when)
+		return n;
+	out = open(writer.path, O_WRONLY | O_APPEND);
+	assert_true(out >= 0);
+	assert_int_equal(write(out, "more", 4), 4);
+	close(out);
+	return n;
+}
 
 static const char first[] = "what the file held at first";
 
@@ -85,6 +111,59 @@ static void written_to(void **state)
 	assert_int_equal(f->loaded, 3);
 }
 
+static int load_kernel(struct fixture *f)
+{
+	int ret = image_open(&f->img, &f->file, false);
+
+	nr_fatal = 0;
+	if (!ret)
+		ret = image_load(&f->img, f->ram, f->room, &f->loaded);
+	return ret;
+}
+
+/* Each time anew, at first and after a reset; the nth read() is `when`. */
+static void assert_noticed(struct fixture *f, unsigned int when,
+			   int (*load_it)(struct fixture *f))
+{
+	for (unsigned int again = 0; again < 2; again++) {
+		write_file(f);
+		assert_int_equal(open_file(f, f->path, "kernel"), 0);
+		if (again)
+			assert_int_equal(load_it(f), 0);
+		writer.path = f->path;
+		writer.when = when;
+		assert_int_equal(load_it(f), -ESTALE);
+		assert_int_equal(writer.when, 0);
+		assert_said(f, "written to");
+	}
+}
+
+static int unpack(struct fixture *f)
+{
+	nr_fatal = 0;
+	return image_unpack(&f->file, RAM_SIZE);
+}
+
+/* What was read before and what came after are no one kernel. */
+static void written_to_while_read(void **state)
+{
+	static const u8 gzip_of_a[] = { 0x1f, 0x8b, 8,	  0,	0,    0, 0,
+					0,    0,    3,	  0x4b, 0x04, 0, 0x43,
+					0xbe, 0xb7, 0xe8, 1,	0,    0, 0 };
+	struct fixture *f = *state;
+
+	set_bytes(f, first, sizeof(first));
+	assert_noticed(f, 1, load_again);
+	set_arm64(f, 0, 0x100000);
+	assert_noticed(f, 1, load_kernel);
+	assert_noticed(f, 2, load_kernel);
+	set_bytes(f, gzip_of_a, sizeof(gzip_of_a));
+	assert_int_equal(open_file(f, f->path, "kernel"), 0);
+	writer.when = 1;
+	assert_int_equal(unpack(f), -ESTALE);
+	assert_said(f, "written to");
+}
+
 static void open_pipe(struct fixture *f, u64 limit)
 {
 	char path[32];
@@ -142,11 +221,9 @@ static void opened_once(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(deleted),
-		TEST(replaced),
-		TEST(written_to),
-		TEST(from_a_pipe),
-		TEST(too_much_from_a_pipe),
+		TEST(deleted),	   TEST(replaced),
+		TEST(written_to),  TEST(written_to_while_read),
+		TEST(from_a_pipe), TEST(too_much_from_a_pipe),
 		TEST(opened_once),
 	};
 

@@ -297,6 +297,23 @@ static void test_write_full(void **state)
 	expect_content(f->path, 64, "abcdefg");
 }
 
+/* Nothing is made or changed by looking. */
+static void test_check_writable(void **state)
+{
+	struct fixture *f = *state;
+	char path[512];
+
+	assert_int_equal(file_check_writable(f->path), 0);
+	snprintf(path, sizeof(path), "%s.new", f->path);
+	assert_int_equal(file_check_writable(path), 0);
+	assert_int_equal(access(path, F_OK), -1);
+	snprintf(path, sizeof(path), "%s/new", f->path);
+	assert_int_equal(file_check_writable(path), -ENOTDIR);
+	assert_int_equal(file_check_writable("/nonexistent/new"), -ENOENT);
+	assert_int_equal(file_check_writable("/tmp"), -EISDIR);
+	assert_int_equal(file_check_writable("no-such-file-here"), 0);
+}
+
 #define FILE_TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
@@ -311,6 +328,7 @@ int main(void)
 		FILE_TEST(test_pread_full),
 		FILE_TEST(test_pwrite_full),
 		FILE_TEST(test_write_full),
+		FILE_TEST(test_check_writable),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

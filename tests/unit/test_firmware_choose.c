@@ -5,6 +5,8 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <cmocka.h>
 
@@ -18,15 +20,24 @@
 static struct {
 	struct machine machine;
 	struct vm_config config;
+	struct flash_config banks[FLASH_MAX_BANKS]; /* of `config` */
 	struct machine_type type;
-	int find; /* what firmware_desc_find() returns */
+	int find;    /* what firmware_desc_find() returns */
+	int by_code; /* the same where the firmware has a name */
 	unsigned int messages;
+	char said[512]; /* the last */
 } t;
 
 void log_print(enum log_level level, const char *fmt, ...)
 {
-	(void)fmt;
-	t.messages += level <= LOG_LEVEL_INFO;
+	va_list args;
+
+	if (level > LOG_LEVEL_INFO)
+		return;
+	va_start(args, fmt);
+	vsnprintf(t.said, sizeof(t.said), fmt, args);
+	va_end(args);
+	t.messages++;
 }
 
 void pr_fatal(const char *fmt, ...)
@@ -53,10 +64,15 @@ int firmware_desc_find(const struct firmware_wish *wish,
 	assert_string_equal(wish->architecture, "aarch64");
 	assert_string_equal(wish->machine, "virt");
 	assert_int_equal(wish->modes, BIT(FIRMWARE_SPLIT));
-	assert_true(has(wish->without, "secure-boot"));
-	assert_true(has(wish->without, "enrolled-keys"));
 	strcpy(out->code, "/installed/code");
 	strcpy(out->vars, "/installed/vars");
+	if (wish->code) {
+		assert_string_equal(wish->code, FLASH_FILE);
+		assert_null(wish->without);
+		return t.by_code;
+	}
+	assert_true(has(wish->without, "secure-boot"));
+	assert_true(has(wish->without, "enrolled-keys"));
 	return t.find;
 }
 
@@ -68,19 +84,32 @@ static int setup(void **state)
 	t.type.starts_in_flash = true;
 	t.machine.type = &t.type;
 	t.machine.config = &t.config;
+	t.config.flash.items = t.banks;
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	(void)state;
+	free(t.machine.installed);
 	return 0;
 }
 
 /* Banks of --flash, named a, b, ... */
 static void give_flash(unsigned int n)
 {
+	static const char *const names[FLASH_MAX_BANKS] = { "a", "b", "c",
+							    "d" };
+
 	for (unsigned int i = 0; i < n; i++)
-		t.config.flash[i].path[0] = (char)('a' + i);
-	t.config.nr_flash = n;
+		t.banks[i].path = names[i];
+	t.config.flash.count = n;
 }
 
 static void choose(int ret, enum boot_from boot, unsigned int nr_flash)
 {
+	free(t.machine.installed);
+	t.machine.installed = NULL;
 	assert_int_equal(firmware_choose(&t.machine), ret);
 	if (ret)
 		return;
@@ -98,7 +127,7 @@ static void kernel(void **state)
 {
 	(void)state;
 	give_flash(1);
-	t.config.kernel = "Image";
+	t.config.boot.kernel = "Image";
 	choose(0, BOOT_KERNEL, 1);
 	assert_bank(0, "a", false);
 	assert_int_equal(t.messages, 0);
@@ -108,11 +137,11 @@ static void kernel(void **state)
 static void kernel_beside_firmware(void **state)
 {
 	(void)state;
-	strcpy(t.config.flash[0].path, FLASH_FILE);
-	t.config.nr_flash = 1;
+	t.banks[0].path = FLASH_FILE;
+	t.config.flash.count = 1;
 	choose(0, BOOT_FLASH, 1);
 	assert_int_equal(t.messages, 0);
-	t.config.kernel = "Image";
+	t.config.boot.kernel = "Image";
 	choose(0, BOOT_KERNEL, 1);
 	assert_int_equal(t.messages, 1);
 	t.type.starts_in_flash = false;
@@ -127,7 +156,7 @@ static void first_bank(void **state)
 	choose(0, BOOT_FLASH, 2);
 	assert_bank(0, "a", false);
 	assert_bank(1, "b", false);
-	t.config.firmware_address = SZ_1G;
+	t.config.boot.firmware_address = SZ_1G;
 	choose(-EINVAL, BOOT_FLASH, 2);
 }
 
@@ -135,12 +164,12 @@ static void firmware_in_ram(void **state)
 {
 	(void)state;
 	give_flash(1);
-	t.config.firmware = "KVMTOOL_EFI.fd";
+	t.config.boot.firmware = "KVMTOOL_EFI.fd";
 	choose(0, BOOT_RAM_FIRMWARE, 1);
 	assert_bank(0, "a", false);
-	t.config.kernel = "Image";
+	t.config.boot.kernel = "Image";
 	choose(0, BOOT_RAM_FIRMWARE, 1);
-	t.config.firmware_address = SZ_1G;
+	t.config.boot.firmware_address = SZ_1G;
 	choose(0, BOOT_RAM_FIRMWARE, 1);
 	assert_int_equal(t.messages, 0);
 }
@@ -149,18 +178,43 @@ static void firmware_in_flash(void **state)
 {
 	(void)state;
 	give_flash(FLASH_MAX_BANKS);
-	t.config.firmware = FLASH_FILE;
+	t.config.boot.firmware = FLASH_FILE;
 	choose(0, BOOT_FLASH, FLASH_MAX_BANKS + 1);
 	assert_bank(0, FLASH_FILE, true);
 	assert_bank(1, "a", false);
 	assert_bank(FLASH_MAX_BANKS, "d", false);
 	assert_int_equal(t.messages, 0);
-	/* EDK2 would hang without a word. */
-	give_flash(0);
-	choose(0, BOOT_FLASH, 1);
+	t.config.boot.firmware_address = SZ_1G;
+	choose(-EINVAL, BOOT_FLASH, FLASH_MAX_BANKS + 1);
+}
+
+static void assert_volatile(const char *path, bool in_memory)
+{
+	assert_bank(1, path, false);
+	assert_true(t.machine.flash[1].snapshot);
+	assert_int_equal(t.machine.flash[1].in_memory, in_memory);
+}
+
+/* EDK2 needs a place for its variables; who wants to keep them is told how. */
+static void firmware_without_flash(void **state)
+{
+	(void)state;
+	t.config.boot.firmware = FLASH_FILE;
+	t.by_code = -ENOENT;
+	choose(0, BOOT_FLASH, 2);
+	assert_bank(0, FLASH_FILE, true);
+	assert_volatile("in memory", true);
 	assert_int_equal(t.messages, 1);
-	t.config.firmware_address = SZ_1G;
-	choose(-EINVAL, BOOT_FLASH, 1);
+	assert_non_null(strstr(t.said, "--flash vars.fd,create,size=2M"));
+	t.by_code = 0;
+	choose(0, BOOT_FLASH, 2);
+	assert_bank(0, FLASH_FILE, true);
+	assert_volatile("/installed/vars", false);
+	assert_int_equal(t.messages, 2);
+	assert_non_null(strstr(t.said, "--flash vars.fd,template=/installed/"));
+	t.by_code = -ENOMEM;
+	choose(-ENOMEM, BOOT_FLASH, 0);
+	assert_int_equal(t.messages, 3);
 }
 
 /* There it gets the message that it would not run from RAM. */
@@ -168,20 +222,21 @@ static void machine_that_starts_in_ram(void **state)
 {
 	(void)state;
 	t.type.starts_in_flash = false;
-	t.config.firmware = FLASH_FILE;
+	t.config.boot.firmware = FLASH_FILE;
 	choose(0, BOOT_RAM_FIRMWARE, 0);
 }
 
 static void installed(void **state)
 {
 	(void)state;
-	t.config.firmware = "auto";
-	t.config.firmware_auto = true;
+	t.config.boot.firmware = "auto";
+	t.config.boot.firmware_auto = true;
 	choose(0, BOOT_FLASH, 2);
 	assert_bank(0, "/installed/code", true);
 	assert_bank(1, "/installed/vars", false);
-	assert_true(t.machine.flash[1].snapshot);
+	assert_volatile("/installed/vars", false);
 	assert_int_equal(t.messages, 1);
+	assert_non_null(strstr(t.said, "--flash vars.fd does"));
 	t.find = -ENOENT;
 	choose(-ENOENT, BOOT_FLASH, 0);
 	assert_int_equal(t.messages, 1);
@@ -194,35 +249,38 @@ static void assert_template(const char *template)
 {
 	choose(0, BOOT_FLASH, 2);
 	assert_string_equal(t.machine.flash[1].path, "a");
-	assert_string_equal(t.machine.flash[1].template, template);
+	if (template)
+		assert_string_equal(t.machine.flash[1].template, template);
+	else
+		assert_null(t.machine.flash[1].template);
 }
 
 /* Whoever says where variables come from gets them from there. */
 static void installed_with_flash(void **state)
 {
-	struct flash_config *flash = &t.config.flash[0];
+	struct flash_config *flash = t.banks;
 
 	(void)state;
-	t.config.firmware = "auto";
-	t.config.firmware_auto = true;
+	t.config.boot.firmware = "auto";
+	t.config.boot.firmware_auto = true;
 	give_flash(1);
 	assert_template("/installed/vars");
 	assert_false(t.machine.flash[1].snapshot);
-	strcpy(flash->template, "mine");
+	flash->template = "mine";
 	assert_template("mine");
-	flash->template[0] = 0;
+	flash->template = NULL;
 	flash->create = true;
-	assert_template("");
+	assert_template(NULL);
 	flash->create = false;
 	flash->readonly = true;
-	assert_template("");
+	assert_template(NULL);
 	flash->readonly = false;
 	flash->snapshot = true;
-	assert_template("");
+	assert_template(NULL);
 	assert_int_equal(t.messages, 0);
 }
 
-#define TEST(f) cmocka_unit_test_setup(f, setup)
+#define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 int main(void)
 {
@@ -232,6 +290,7 @@ int main(void)
 		TEST(first_bank),
 		TEST(firmware_in_ram),
 		TEST(firmware_in_flash),
+		TEST(firmware_without_flash),
 		TEST(machine_that_starts_in_ram),
 		TEST(installed),
 		TEST(installed_with_flash),

@@ -159,6 +159,12 @@ static void features(void **state)
 	assert_fits(DESC(UEFI, MAPPING, VIRT, FEATURES("\"x\"")));
 }
 
+static void assert_unreadable(const char *text, const char *format)
+{
+	assert_int_equal(match(text), -ENOTSUP);
+	assert_string_equal(files.format, format);
+}
+
 /* We have no System Management Mode to offer. */
 static void smm(void **state)
 {
@@ -222,17 +228,40 @@ static void modes(void **state)
 
 static void formats(void **state)
 {
+	static const char code[] = DESC(
+		UEFI,
+		FLASH("\"executable\": {\"filename\": \"/code\", \"format\": "
+		      "\"qcow2\"}, \"nvram-template\": " VARS),
+		VIRT, NONE);
+	static const char vars[] =
+		DESC(UEFI,
+		     FLASH("\"executable\": " CODE ", \"nvram-template\": "
+			   "{\"filename\": \"/vars\", \"format\": \"qcow2\"}"),
+		     VIRT, NONE);
+
 	(void)state;
+	assert_fits(code);
+	assert_string_equal(files.code, "/code");
+	assert_fits(vars);
+	assert_string_equal(files.vars, "/vars");
+	assert_unreadable(
+		DESC(UEFI,
+		     FLASH("\"executable\": {\"filename\": \"/c\", \"format\": "
+			   "\"vmdk\"}, \"nvram-template\": " VARS),
+		     VIRT, NONE),
+		"vmdk");
+	assert_unreadable(
+		DESC(UEFI,
+		     FLASH("\"executable\": " CODE ", \"nvram-template\": "
+			   "{\"filename\": \"/v\", \"format\": \"luks\"}"),
+		     VIRT, NONE),
+		"luks");
+	/* Nothing is said of what is not for us in any case. */
 	assert_no_match(
 		DESC(UEFI,
 		     FLASH("\"executable\": {\"filename\": \"/c\", \"format\": "
-			   "\"qcow2\"}, \"nvram-template\": " VARS),
-		     VIRT, NONE));
-	assert_no_match(
-		DESC(UEFI,
-		     FLASH("\"executable\": " CODE ", \"nvram-template\": "
-			   "{\"filename\": \"/v\", \"format\": \"qcow2\"}"),
-		     VIRT, NONE));
+			   "\"vmdk\"}, \"nvram-template\": " VARS),
+		     VIRT, FEATURES("\"requires-smm\"")));
 }
 
 static void bad_files(void **state)

@@ -292,6 +292,45 @@ static void broken(void **state)
 	assert_found(usr, "90-a.json", "a");
 }
 
+/* A descriptor that has another format for both of its files. */
+static void change_format(const char *name, const char *format)
+{
+	char path[256], text[2048], *at = text;
+	size_t len;
+	FILE *f;
+
+	make_path(path, sizeof(path), usr, name);
+	f = fopen(path, "r");
+	assert_non_null(f);
+	len = fread(text, 1, sizeof(text) - 1, f);
+	fclose(f);
+	text[len] = '\0';
+	f = fopen(path, "w");
+	assert_non_null(f);
+	for (char *raw; (raw = strstr(at, "\"raw\"")); at = raw + 5)
+		fprintf(f, "%.*s\"%s\"", (int)(raw - at), at, format);
+	fputs(at, f);
+	assert_int_equal(fclose(f), 0);
+}
+
+/* As Fedora has it: qcow2 first, and raw. */
+static void formats(void **state)
+{
+	(void)state;
+	install(usr, "50-edk2-aarch64-qcow2.json", "a");
+	install(usr, "51-edk2-aarch64-raw.json", "b");
+	change_format("50-edk2-aarch64-qcow2.json", "qcow2");
+	assert_found(usr, "50-edk2-aarch64-qcow2.json", "a");
+	assert_int_equal(nr_warnings, 0);
+	install(usr, "50-edk2-aarch64-qcow2.json", "a");
+	change_format("50-edk2-aarch64-qcow2.json", "vdi");
+	assert_found(usr, "51-edk2-aarch64-raw.json", "b");
+	assert_int_equal(nr_warnings, 1);
+	assert_non_null(strstr(messages,
+			       "50-edk2-aarch64-qcow2.json is passed over: it "
+			       "names a file in vdi format, where raw and"));
+}
+
 static void too_large(void **state)
 {
 	char path[256];
@@ -355,6 +394,29 @@ static void no_template(void **state)
 }
 
 /* Where it looks if nobody says where. */
+/* By whatever name; the features of a descriptor do not matter then. */
+static void by_code(void **state)
+{
+	char code[256], link[256];
+
+	(void)state;
+	install(etc, "10-other.json", "other");
+	describe(etc, "20-secure.json", "code", "vars", "\"secure-boot\"");
+	install(etc, "30-code.json", "code");
+	put(root, "code", "");
+	put(root, "vars", "");
+	make_path(code, sizeof(code), root, "code");
+	make_path(link, sizeof(link), root, "link");
+	assert_int_equal(symlink(code, link), 0);
+	wish.code = link;
+	assert_found(etc, "20-secure.json", "code");
+	make_path(link, sizeof(link), root, "vars");
+	assert_int_equal(firmware_desc_find(&wish, &files), -ENOENT);
+	wish.code = "/nonexistent";
+	assert_int_equal(firmware_desc_find(&wish, &files), -ENOENT);
+	assert_string_equal(messages, "");
+}
+
 static void environment(void **state)
 {
 	char dir[256], path[512];
@@ -404,8 +466,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(nothing),	   TEST(order),	      TEST(more_specific),
 		TEST(hidden),	   TEST(other_names), TEST(broken),
-		TEST(too_large),   TEST(debian),      TEST(no_template),
-		TEST(environment),
+		TEST(formats),	   TEST(too_large),   TEST(debian),
+		TEST(no_template), TEST(by_code),     TEST(environment),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

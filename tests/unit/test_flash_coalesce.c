@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+/* SOURCES: vmm/worker.c */
+/* SOURCES: disk/format.c disk/decode.c disk/qcow2_read.c */
 /* SOURCES: hw/flash/operation.c */
 /* SOURCES: hw/cfi_flash.c hw/cfi_chip.c hw/flash/store.c hw/flash/open.c */
 /* SOURCES: hw/flash/file.c hw/flash/template.c hw/flash/fault.c util/file.c */
@@ -252,6 +254,53 @@ static void quiesce_drains(void **state)
 	assert_file_is_array();
 }
 
+/*
+ * A UART wants the ring as well. The bank stays mapped, its zone goes, and
+ * comes again with the next command: that one exits, as it always does.
+ */
+static void beside_registers(void **state)
+{
+	struct mmio_zone registers = { .base = BASE - SZ_64K, .size = 1 };
+	u64 updates;
+
+	(void)state;
+	assert_int_equal(evloop_init(&vm.loop), 0);
+	leave_array_mode();
+	assert_true(kvm_cmd(0, READ_ARRAY));
+	assert_int_equal(rd(0, 4), array_word(0));
+	assert_false(vm.ring.open);
+	updates = flash->slot.updates;
+	while (!vm.ring.open) {
+		pthread_mutex_lock(&vm.ring.lock);
+		mmio_ring_open_registers(&vm.ring, &registers);
+		pthread_mutex_unlock(&vm.ring.lock);
+	}
+	assert_int_equal(fake.nr_removals, 1);
+	assert_true(flash->slot.mapped);
+	assert_int_equal(flash->slot.updates, updates);
+	leave_array_mode();
+	assert_true(kvm_cmd(0, READ_ARRAY));
+	assert_int_equal(rd(0, 4), array_word(0));
+	assert_false(vm.ring.open);
+	assert_true(flash->slot.mapped);
+	assert_int_equal(fake.nr_zones, 3);
+	assert_int_equal(fake.nr_removals, 1);
+	/* Batches of the flash are no reason to close it for others. */
+	while (!vm.ring.open) {
+		pthread_mutex_lock(&vm.ring.lock);
+		mmio_ring_open_registers(&vm.ring, &registers);
+		pthread_mutex_unlock(&vm.ring.lock);
+	}
+	atomic_store(&flash->region.in_batches, 1);
+	assert_false(kvm_cmd(0, READ_STATUS));
+	assert_false(kvm_cmd(0, READ_ARRAY));
+	assert_true(vm.ring.open);
+	mmio_ring_remove_zone(&vm.ring, &registers);
+	evloop_timer_destroy(&vm.loop, &vm.ring.timer);
+	vm.ring.has_timer = false;
+	evloop_destroy(&vm.loop);
+}
+
 #define COALESCE_TEST(f) \
 	cmocka_unit_test_setup_teardown(f, setup_coalesce, teardown_coalesce)
 
@@ -269,6 +318,7 @@ int main(void)
 		COALESCE_TEST(kvm_refuses_to_map),
 		COALESCE_TEST(reset_maps),
 		COALESCE_TEST(quiesce_drains),
+		COALESCE_TEST(beside_registers),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

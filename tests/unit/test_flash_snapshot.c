@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+/* SOURCES: disk/format.c disk/decode.c disk/qcow2_read.c */
 /* SOURCES: hw/flash/store.c hw/flash/open.c hw/flash/file.c */
 /* SOURCES: hw/flash/template.c util/file.c util/gzip.c */
 /* SOURCES: tests/unit/flash_fixture.c */
@@ -334,8 +335,8 @@ static void gzip_sizes(void **state)
 	assert_refused(",ro,size=2M", EFBIG, "there is room for 1048576");
 	assert_refused(",ro,size=4K", EINVAL, "size=4096");
 	make_gzip(0, 1, false);
-	assert_refused(",ro", EINVAL, "is empty once decompressed");
-	assert_refused(",ro,size=64K", EINVAL, "is empty once decompressed");
+	assert_refused(",ro", EINVAL, "is empty once decoded");
+	assert_refused(",ro,size=64K", EINVAL, "is empty once decoded");
 }
 
 /* gzip -c a b: several members are one content; what follows is none. */
@@ -439,8 +440,8 @@ static void gzip_is_not_written_to(void **state)
 	bytes = file_bytes();
 	for (size_t i = 0; i < ARRAY_SIZE(options); i++) {
 		assert_refused(options[i], EINVAL,
-			       "is compressed with gzip and cannot be written "
-			       "to: gunzip it,");
+			       "is in gzip format and cannot be written "
+			       "to: name it as");
 		assert_said("template=");
 		assert_said("snapshot");
 		assert_said("ro");
@@ -468,7 +469,7 @@ static void bank_that_begins_like_gzip(void **state)
 	}
 	/* No bank is smaller than a block. */
 	assert_int_equal(truncate(PATH, 1024), 0);
-	assert_refused("", EINVAL, "is compressed with gzip");
+	assert_refused("", EINVAL, "is in gzip format and");
 }
 
 /* No more is kept than the bank has, and not that when it is closed. */

@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+/* SOURCES: vmm/worker.c */
+/* SOURCES: disk/format.c disk/decode.c disk/qcow2_read.c */
 /* SOURCES: hw/flash/operation.c */
 /* SOURCES: hw/cfi_flash.c hw/cfi_chip.c hw/flash/store.c hw/flash/open.c */
 /* SOURCES: hw/flash/file.c hw/flash/template.c hw/flash/fault.c util/file.c */
@@ -203,21 +205,6 @@ static void back_in_array_mode(void **state)
 	assert_calls("s");
 	cmd(0, 0xff);
 	assert_calls("");
-}
-
-/* Linux leaves the chips in status mode when it has written. */
-static void idle(void **state)
-{
-	(void)state;
-	assert_int_equal(evloop_init(&vm.loop), 0);
-	fake.idle = true;
-	make("");
-	program(0x100, 0);
-	assert_calls("w");
-	assert_int_equal(evloop_run(&vm.loop), 0);
-	assert_calls("s");
-	drop_bank();
-	evloop_destroy(&vm.loop);
 }
 
 /* Before anybody can read the status: the bank's lock is held. */
@@ -552,7 +539,6 @@ int main(void)
 		BANK_TEST(ordered_without_changes),
 		BANK_TEST(settled),
 		BANK_TEST(back_in_array_mode),
-		BANK_TEST(idle),
 		BANK_TEST(strict),
 		BANK_TEST(none),
 		BANK_TEST(snapshot),

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* SOURCES: hw/fw_cfg/fw_cfg.c hw/fw_cfg/items.c vmm/mmio.c vmm/gmem.c */
 /* SOURCES: vmm/fdt.c */
-/* SOURCES: util/log.c util/json.c tests/unit/fw_cfg_rig.c */
+/* SOURCES: util/log.c util/output.c util/json.c tests/unit/fw_cfg_rig.c */
 /* fw_cfg as a guest sees it: registers and DMA. */
 #include <endian.h>
 #include <errno.h>

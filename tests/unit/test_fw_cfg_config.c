@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* SOURCES: config/fw_cfg.c hw/fw_cfg/fw_cfg.c hw/fw_cfg/items.c util/parse.c */
+/* SOURCES: config/fw_cfg.c config/keyvalue.c util/names.c */
+/* SOURCES: hw/fw_cfg/fw_cfg.c hw/fw_cfg/items.c util/parse.c */
 /* SOURCES: util/file.c util/json.c vmm/mmio.c vmm/gmem.c vmm/fdt.c */
-/* SOURCES: config/flash.c tests/unit/flash_fixture.c */
+/* SOURCES: hw/fw_cfg/user_file.c tests/unit/flash_fixture.c */
 /* SOURCES: tests/unit/fw_cfg_rig.c */
 /* The argument of --fw-cfg, and the files that come of it. */
 #include <errno.h>
@@ -12,6 +13,7 @@
 #include "flash_fixture.h"
 #include "fw_cfg_rig.h"
 #include "lkvm/config/fw_cfg.h"
+#include "lkvm/hw/fw_cfg/boot.h"
 
 static struct fw_cfg_config config;
 
@@ -24,6 +26,7 @@ static int setup(void **state)
 
 static int teardown(void **state)
 {
+	fw_cfg_config_free(&config);
 	rig_teardown(state);
 	return remove_dir(state);
 }
@@ -32,6 +35,7 @@ static int teardown(void **state)
 static void assert_good(const char *arg, const char *text)
 {
 	forget_messages();
+	fw_cfg_config_free(&config);
 	memset(&config, 0xa5, sizeof(config));
 	if (fw_cfg_config_parse(&config, arg))
 		fail_msg("%s: refused: %s", arg, messages);
@@ -43,8 +47,11 @@ static void assert_good(const char *arg, const char *text)
 static void assert_bad(const char *arg, const char *text)
 {
 	forget_messages();
+	fw_cfg_config_free(&config);
+	memset(&config, 0xa5, sizeof(config));
 	if (fw_cfg_config_parse(&config, arg) != -EINVAL)
 		fail_msg("\"%s\": not refused", arg);
+	assert_null(config.strings);
 	if (nr_fatal != 1)
 		fail_msg("\"%s\": %u messages: %s", arg, nr_fatal, messages);
 	if (!strstr(messages, text))
@@ -57,7 +64,7 @@ static void strings(void **state)
 	assert_good("name=opt/org.x/a,string=some text", "");
 	assert_string_equal(config.name, "opt/org.x/a");
 	assert_string_equal(config.text, "some text");
-	assert_string_equal(config.path, "");
+	assert_null(config.path);
 	assert_good("string=a=b,,c,name=opt/x", "");
 	assert_string_equal(config.name, "opt/x");
 	assert_string_equal(config.text, "a=b,c");
@@ -68,7 +75,7 @@ static void files(void **state)
 	(void)state;
 	assert_good("name=opt/x,file=/etc/a,,b", "");
 	assert_string_equal(config.path, "/etc/a,b");
-	assert_string_equal(config.text, "");
+	assert_null(config.text);
 	/* The last one counts. */
 	assert_good("name=opt/x,file=a,name=opt/y,file=b", "");
 	assert_string_equal(config.name, "opt/y");
@@ -80,7 +87,8 @@ static void name_without_key(void **state)
 	(void)state;
 	assert_good("opt/x,file=a", "");
 	assert_string_equal(config.name, "opt/x");
-	assert_bad("file=a,opt/x", "\"opt/x\" takes a value");
+	assert_bad("file=a,opt/x", "unknown option \"opt/x\"; there are name=, "
+				   "file= and string=");
 }
 
 static void foreign_names(void **state)
@@ -103,7 +111,7 @@ static void bad_names(void **state)
 		    "");
 	assert_bad("name=opt/345678901234567890123456789012345678901234567890"
 		   "1234,string=a",
-		   "is longer than 55 characters");
+		   "want at most 55 bytes");
 }
 
 static void bad_items(void **state)
@@ -111,7 +119,8 @@ static void bad_items(void **state)
 	(void)state;
 	assert_bad("", "want name=NAME");
 	assert_bad("name=opt/x", "want one of file= and string=");
-	assert_bad("opt/x,file=a,string=b", "want one of file= and string=");
+	assert_bad("opt/x,file=a,string=b",
+		   "\"file\" and \"string\" exclude each other");
 	assert_bad("opt/x,file=", "\"file\" takes a value");
 	assert_bad("opt/x,string=", "\"string\" takes a value");
 	assert_bad("opt/x,file", "\"file\" takes a value");
@@ -121,32 +130,43 @@ static void bad_items(void **state)
 	assert_bad(",string=a", "--fw-cfg ,string=a: ");
 }
 
+/* What is too long for a path the system says when the file is opened. */
 static void lengths(void **state)
 {
-	char arg[3 * sizeof(config.path)];
+	char arg[10000];
 
 	(void)state;
 	memset(arg, 'p', sizeof(arg));
-	memcpy(arg, "opt/x,file=", 11);
-	arg[11 + sizeof(config.path) - 1] = '\0';
-	assert_good(arg, "");
-	arg[11 + sizeof(config.path) - 1] = 'p';
-	arg[11 + sizeof(config.path)] = '\0';
-	assert_bad(arg, "--fw-cfg opt/x,file=ppp");
-	memset(arg, 'p', sizeof(arg));
-	memcpy(arg, "opt/x,string=", 13);
-	arg[13 + sizeof(config.text)] = '\0';
-	assert_bad(arg, "--fw-cfg opt/x,string=ppp");
-	memset(arg, 'p', sizeof(arg));
 	arg[sizeof(arg) - 1] = '\0';
-	assert_bad(arg, "--fw-cfg ppp");
+	memcpy(arg, "opt/x,file=", 11);
+	assert_good(arg, "");
+	assert_int_equal(strlen(config.path), sizeof(arg) - 12);
+	memcpy(arg, "opt/x,string=", 13);
+	assert_good(arg, "");
+	assert_int_equal(strlen(config.text), sizeof(arg) - 14);
+	memset(arg, 'p', sizeof(arg) - 1);
+	assert_bad(arg, "ppp...: name=ppp");
 }
 
 static void add(struct rig *r, const char *arg, int err)
 {
 	assert_good(arg, "");
-	assert_int_equal(fw_cfg_config_add(r->fw, &config), err);
+	assert_int_equal(fw_cfg_add_user_file(r->fw, &config), err);
 	assert_int_equal(nr_fatal, err ? 1 : 0);
+}
+
+/* Before there is a device. */
+static void checked(void **state)
+{
+	(void)state;
+	assert_good("name=opt/b,string=hello", "");
+	assert_int_equal(fw_cfg_check_user_file(&config), 0);
+	assert_good("name=opt/b,file=/proc/self/status", "");
+	assert_int_equal(fw_cfg_check_user_file(&config), 0);
+	assert_int_equal(nr_fatal, 0);
+	assert_good("name=opt/b,file=/nonexistent", "");
+	assert_int_equal(fw_cfg_check_user_file(&config), -ENOENT);
+	assert_int_equal(nr_fatal, 1);
 }
 
 static void added_string(void **state)
@@ -212,6 +232,7 @@ int main(void)
 		cmocka_unit_test(bad_names),
 		cmocka_unit_test(bad_items),
 		cmocka_unit_test(lengths),
+		cmocka_unit_test(checked),
 		TEST(added_string),
 		TEST(added_file),
 		TEST(files_that_do_not_fit),

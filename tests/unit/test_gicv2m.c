@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* SOURCES: hw/gicv2m.c vmm/mmio.c util/log.c */
+/* SOURCES: hw/gicv2m.c vmm/mmio.c util/log.c util/output.c */
 /* GICv2m: which writes raise which SPI, and what the registers say. */
 #include <errno.h>
 #include <setjmp.h>

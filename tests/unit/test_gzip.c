@@ -219,13 +219,13 @@ static void unreadable(void **state)
 }
 
 static struct {
-	struct gzip_source source;
+	struct byte_source source;
 	unsigned int calls;
 	ssize_t last; /* what it returns once the file has no more */
 } bytewise;
 
 /* A byte at a time, each after an interruption. */
-static ssize_t read_bytewise(struct gzip_source *source, void *buf, size_t len)
+static ssize_t read_bytewise(struct byte_source *source, void *buf, size_t len)
 {
 	ssize_t n;
 

@@ -1,13 +1,16 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+/* SOURCES: disk/format.c disk/decode.c disk/qcow2_read.c */
 /* SOURCES: arm/boot/boot_file.c arm/boot/image.c arm/boot/image_file.c */
 /* SOURCES: util/file.c */
+/* SOURCES: arm/boot/pe.c util/zstd.c */
 /* SOURCES: util/gzip.c */
-/* SOURCES: tests/unit/image_fixture.c */
+/* SOURCES: tests/unit/image_fixture.c tests/unit/qcow2_fixture.c */
 /* What a kernel or firmware file is taken for, and where it ends up. */
 #include <errno.h>
 #include <string.h>
 
 #include "image_fixture.h"
+#include "qcow2_fixture.h"
 
 static void arm64_image(void **state)
 {
@@ -288,7 +291,6 @@ static void foreign_files(void **state)
 		FOREIGN(0, "070707", "cpio"),
 		FOREIGN(0, "QFI\xfb", "qcow2"),
 		FOREIGN(0, "\xfd\x37zXZ\0", "with xz; decompress it with xz"),
-		FOREIGN(0, "\x28\xb5\x2f\xfd", "zstd -d"),
 		FOREIGN(0, "BZh91AY&SY", "bzip2 -d"),
 		FOREIGN(0, "\x04\x22\x4d\x18", "lz4 -d"),
 		FOREIGN(0, "\x02\x21\x4c\x18", "lz4 -d"),
@@ -438,6 +440,41 @@ static void finds_firmware_for_flash(void **state)
 	assert_false(image_runs_from_flash(f->path));
 }
 
+/* What is in an image counts, not what it begins with; if it can be read. */
+static void firmware_in_images(void **state)
+{
+	static const u8 head[512] = "QFI\xfb\0\0\0\3";
+	struct fixture *f = *state;
+	u64 footprint;
+
+	set_magic(f, SZ_1M, 0x1028, "_FVH", 4);
+	make_qcow2(f->path, f->data, f->len);
+	assert_true(image_runs_from_flash(f->path));
+	assert_int_equal(image_check_firmware(f->path, head, sizeof(head),
+					      RAM_SIZE, &footprint),
+			 -ENOEXEC);
+	assert_said(f, "add --machine virt");
+	qcow2_set(f->path, QCOW2_BACKING_FILE, 1);
+	assert_false(image_runs_from_flash(f->path));
+	fatal[0] = '\0';
+	nr_fatal = 0;
+	assert_int_equal(image_check_firmware(f->path, head, sizeof(head),
+					      RAM_SIZE, &footprint),
+			 -ENOEXEC);
+	assert_said(f, "it is in qcow2 format, not raw; \"qemu-img convert -f");
+
+	set_magic(f, SZ_1M, 0x1028, "XXXX", 4);
+	make_qcow2(f->path, f->data, f->len);
+	assert_false(image_runs_from_flash(f->path));
+	memset(f->data, 0, f->len);
+	make_qcow2(f->path, f->data, f->len);
+	assert_false(image_runs_from_flash(f->path));
+	set_magic(f, SZ_1M, 0x1028, "_FVH", 4);
+	memcpy(f->data, "vhdxfile", 8);
+	write_file(f);
+	assert_false(image_runs_from_flash(f->path));
+}
+
 /* The words of a U-Boot's head, each with others of which it is none. */
 static void finds_uboot_for_flash(void **state)
 {
@@ -499,6 +536,7 @@ int main(void)
 		TEST(firmware_for_ram),
 		TEST(firmware_for_flash),
 		TEST(finds_firmware_for_flash),
+		TEST(firmware_in_images),
 		TEST(finds_uboot_for_flash),
 	};
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* SOURCES: util/log.c */
-/* WRAP: write clock_gettime */
+/* WRAP: clock_gettime */
 /* Messages: which are shown, in what form, and how many a guest can cause. */
 #include <errno.h>
 #include <pthread.h>
@@ -14,6 +14,7 @@
 #include <cmocka.h>
 
 #include "lkvm/util/log.h"
+#include "lkvm/util/output.h"
 
 #define NR_THREADS 4
 #define PER_THREAD 1000
@@ -24,20 +25,23 @@ static struct {
 	char text[4096];
 	size_t len;
 	unsigned int writes;
+	unsigned int ms; /* that the last one would have waited */
 	int error;
 } err = { .lock = PTHREAD_MUTEX_INITIALIZER };
 
 static time_t now;
 
-ssize_t __wrap_write(int fd, const void *buf, size_t len);
 int __wrap_clock_gettime(clockid_t id, struct timespec *ts);
 
-ssize_t __wrap_write(int fd, const void *buf, size_t len)
+int output_write(int fd, const void *buf, size_t len, unsigned int ms,
+		 size_t *written)
 {
-	if (fd != STDERR_FILENO || err.error) {
-		errno = err.error ? err.error : EBADF;
-		return -1;
-	}
+	assert_int_equal(fd, STDERR_FILENO);
+	assert_null(written);
+	errno = ENOTTY; /* as isatty() and the like leave it */
+	err.ms = ms;
+	if (err.error)
+		return -err.error;
 	pthread_mutex_lock(&err.lock);
 	if (err.len + len < sizeof(err.text)) {
 		memcpy(err.text + err.len, buf, len);
@@ -45,7 +49,7 @@ ssize_t __wrap_write(int fd, const void *buf, size_t len)
 	}
 	err.writes++;
 	pthread_mutex_unlock(&err.lock);
-	return (ssize_t)len;
+	return 0;
 }
 
 int __wrap_clock_gettime(clockid_t id, struct timespec *ts)
@@ -172,6 +176,30 @@ static void errno_is_kept(void **state)
 	assert_int_equal(errno, ENOSPC);
 	pr_fatal("x");
 	assert_int_equal(errno, ENOSPC);
+	err.error = 0;
+	pr_info("x");
+}
+
+/* Only the first of them waits, and the next one that goes out counts them. */
+static void lost_messages(void **state)
+{
+	(void)state;
+	err.error = EAGAIN;
+	pr_info("a");
+	assert_int_equal(err.ms, 100);
+	pr_info("b");
+	assert_int_equal(err.ms, 0);
+	pr_info("c");
+	err.error = 0;
+	pr_info("d");
+	assert_int_equal(err.writes, 2);
+	assert_string_equal(err.text,
+			    " Warning: 3 messages were lost here: "
+			    "stderr could not be written\n Info: d\n");
+	reset();
+	pr_info("e");
+	assert_int_equal(err.ms, 100);
+	expect(" Info: e\n");
 }
 
 static struct ratelimit shared;
@@ -286,6 +314,7 @@ int main(void)
 		LOG_TEST(long_lines),
 		LOG_TEST(empty_line),
 		LOG_TEST(errno_is_kept),
+		LOG_TEST(lost_messages),
 		LOG_TEST(burst_and_silence),
 		LOG_TEST(window_starts_with_a_message),
 		LOG_TEST(each_limit_is_its_own),

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* SOURCES: hw/mc146818.c vmm/mmio.c vmm/fdt.c util/log.c */
+/* SOURCES: hw/mc146818.c vmm/mmio.c vmm/fdt.c util/log.c util/output.c */
 /* WRAP: gmtime_r */
 /* MC146818: formats, consistent sets of reads, setting, what drivers do. */
 #include <errno.h>

@@ -15,6 +15,7 @@
 
 #include "lkvm/vmm/pause.h"
 #include "lkvm/vmm/vm.h"
+#include "timer_stub.h"
 
 #define BASE   0x2000000
 #define SIZE   0x10000
@@ -38,6 +39,11 @@ static struct {
 	unsigned int pauses;
 	bool paused;
 	struct kvm_coalesced_mmio_zone zone;
+	unsigned int removals; /* of zones from KVM */
+	struct mmio_zone registers;
+	bool defers;	       /* the device does, with each write */
+	unsigned int finished; /* calls, which saw all writes up to then */
+	unsigned int kicks;
 	int error;	       /* of ioctl() */
 	int stuck;	       /* errno of memslot_unmap() */
 	unsigned int failures; /* after which the run ends */
@@ -56,7 +62,10 @@ int __wrap_ioctl(int fd, unsigned long request, ...)
 	va_list args;
 
 	assert_int_equal(fd, VM_FD);
-	assert_int_equal(request, KVM_REGISTER_COALESCED_MMIO);
+	if (request == KVM_UNREGISTER_COALESCED_MMIO)
+		t.removals++;
+	else
+		assert_int_equal(request, KVM_REGISTER_COALESCED_MMIO);
 	va_start(args, request);
 	t.zone = *va_arg(args, struct kvm_coalesced_mmio_zone *);
 	va_end(args);
@@ -148,6 +157,10 @@ static void coalesced(struct mmio_region *region, u64 offset, u64 value,
 	assert_int_equal(value, t.seen);
 	assert_int_equal(offset, 4 * (t.seen % 100));
 	t.seen++;
+	/* Who looks without the lock does not take it for done. */
+	assert_int_not_equal(t.vm.ring.head, t.page->last);
+	if (t.defers)
+		mmio_ring_defer(&t.vm.ring, &t.registers);
 	if (t.closes)
 		mmio_ring_close(&t.vm.ring);
 	/* Meanwhile other vCPUs go on. */
@@ -157,9 +170,30 @@ static void coalesced(struct mmio_region *region, u64 offset, u64 value,
 
 static const struct mmio_ops ops = { .coalesced = coalesced };
 
+/* It may wait for a backend: nobody who wants the ring waits for that. */
+static void finish(struct mmio_zone *zone)
+{
+	assert_ptr_equal(zone, &t.registers);
+	assert_int_equal(pthread_mutex_trylock(&t.vm.ring.flush_lock), EBUSY);
+	assert_int_equal(pthread_mutex_trylock(&t.vm.ring.lock), 0);
+	pthread_mutex_unlock(&t.vm.ring.lock);
+	/* Others wait until it is done. */
+	assert_true(atomic_load(&t.vm.ring.nr_deferred) > 0);
+	t.finished++;
+}
+
+void vm_kick_any(struct vm *vm)
+{
+	assert_ptr_equal(vm, &t.vm);
+	assert_int_equal(pthread_mutex_trylock(&t.vm.ring.lock), 0);
+	pthread_mutex_unlock(&t.vm.ring.lock);
+	t.kicks++;
+}
+
 static void start(size_t page_size, bool old_kernel)
 {
 	memset(&t, 0, sizeof(t));
+	memset(&stub, 0, sizeof(stub));
 	t.old_kernel = old_kernel;
 	t.vm.fd = VM_FD;
 	t.page = calloc(1, page_size);
@@ -174,8 +208,13 @@ static void start(size_t page_size, bool old_kernel)
 	for (size_t i = 0; i < ARRAY_SIZE(t.zones); i++) {
 		t.slots[i].gpa = BASE + i * SIZE;
 		t.slots[i].size = SIZE;
+		t.zones[i].base = t.slots[i].gpa;
+		t.zones[i].size = SIZE;
 		t.zones[i].slot = &t.slots[i];
 	}
+	t.registers = (struct mmio_zone) { .base = BASE,
+					   .size = 2,
+					   .finish = finish };
 }
 
 static void end(void)
@@ -457,16 +496,216 @@ static void zone_is_removed(void **state)
 	end();
 }
 
+/* ---- Zones of registers -------------------------------------------------- */
+
+#define PERIODS 25 /* without a write, after which the ring is closed */
+
+static void open_registers(struct mmio_ring *ring)
+{
+	mmio_ring_open_registers(ring, &t.registers);
+}
+
+/* The timer finds it empty. */
+static void periods(unsigned int n)
+{
+	for (; n; n--) {
+		assert_true(stub.ns > 0 && stub.ns <= 10000000);
+		expire();
+	}
+}
+
+static void registers_are_watched(void **state)
+{
+	(void)state;
+	for_each_kernel()
+	{
+		assert_null(stub.timer);
+		with_lock(open_registers);
+		assert_int_equal(t.zone.addr, BASE);
+		assert_int_equal(t.zone.size, 2);
+		assert_true(guest_writes());
+		mmio_ring_flush(ring());
+		/* Each write starts the count anew. */
+		periods(PERIODS - 1);
+		guest_writes();
+		mmio_ring_flush(ring());
+		periods(PERIODS);
+		assert_true(ring()->open);
+		periods(1);
+		assert_false(ring()->open);
+		assert_int_equal(t.pauses, 1);
+		/* Nobody wakes up any more, until a write has exited. */
+		assert_int_equal(stub.ns, 0);
+		assert_false(guest_writes());
+		with_lock(open_registers);
+		assert_true(guest_writes());
+		periods(1);
+		assert_int_equal(t.kicks, 0);
+	}
+}
+
+/* Not longer than two looks take; a vCPU that exits meanwhile is left alone. */
+static void late_writes_kick_a_vcpu(void **state)
+{
+	(void)state;
+	for_each_kernel()
+	{
+		with_lock(open_registers);
+		guest_writes();
+		periods(1);
+		assert_true(stub.ns < 5000000);
+		mmio_ring_flush(ring());
+		guest_writes();
+		periods(1);
+		assert_int_equal(t.kicks, 0);
+		mmio_ring_flush(ring());
+		assert_false(mmio_ring_awaited(ring()));
+
+		guest_writes();
+		periods(2);
+		assert_int_equal(t.kicks, 1);
+		assert_true(mmio_ring_awaited(ring()));
+		mmio_ring_flush(ring());
+		assert_false(mmio_ring_awaited(ring()));
+		/* Since somebody has been waiting. */
+		assert_true(ring()->open);
+		periods(1);
+		assert_false(ring()->open);
+		assert_int_equal(t.seen, t.sent);
+		with_lock(open_registers);
+		periods(PERIODS - 1);
+		assert_true(ring()->open);
+	}
+}
+
+/* What a device defers is done by a flush, and not by who only drains. */
+static void deferred_work(void **state)
+{
+	(void)state;
+	for_each_kernel()
+	{
+		t.defers = true;
+		with_lock(open_registers);
+		guest_writes();
+		guest_writes();
+		mmio_ring_flush(ring());
+		assert_int_equal(t.seen, 2);
+		assert_int_equal(t.finished, 1);
+		mmio_ring_flush(ring());
+		assert_int_equal(t.finished, 1);
+
+		guest_writes();
+		with_lock(mmio_ring_close);
+		assert_int_equal(t.seen, 3);
+		assert_int_equal(t.finished, 1);
+		/* The ring is closed, and yet somebody has to do it. */
+		periods(2);
+		assert_int_equal(t.kicks, 1);
+		mmio_ring_flush(ring());
+		assert_int_equal(t.finished, 2);
+		periods(1);
+		assert_int_equal(stub.ns, 0);
+		with_lock(open_registers);
+		guest_writes();
+		with_lock(mmio_ring_drain);
+		mmio_ring_remove_zone(ring(), &t.registers);
+	}
+}
+
+/* A flash that opens the ring has KVM take the registers' writes, too. */
+static void slots_open_it_for_registers(void **state)
+{
+	(void)state;
+	add_zones();
+	with_lock(mmio_ring_open);
+	assert_null(stub.timer);
+	with_lock(open_registers);
+	assert_true(stub.ns > 0);
+	with_lock(mmio_ring_close);
+	expire();
+	assert_int_equal(stub.ns, 0);
+	with_lock(mmio_ring_open);
+	assert_true(stub.ns > 0);
+	end();
+}
+
+static unsigned int tries_for_registers(unsigned int max)
+{
+	unsigned int n = 0;
+
+	while (n < max && !ring()->open) {
+		with_lock(open_registers);
+		n++;
+	}
+	return n;
+}
+
+/*
+ * Registers never have a slot unmapped. Its zone goes, at most so often that it
+ * costs no more than the exits before.
+ */
+static void registers_beside_mapped_slots(void **state)
+{
+	unsigned int tries, before = 0;
+
+	(void)state;
+	add_zones();
+	for (int i = 0; i < 9; i++) {
+		assert_int_equal(mmio_ring_add_zone(ring(), &t.zones[1]), 0);
+		with_lock(mmio_ring_close);
+		t.slots[1].mapped = true;
+		tries = tries_for_registers(10000);
+		assert_true(tries == 2 * before ||
+			    (before == 4096 && tries == before) ||
+			    (!before && tries >= 4));
+		before = tries;
+		assert_true(t.slots[1].mapped);
+		assert_false(t.zones[1].added);
+		assert_int_equal(t.zone.addr, t.slots[1].gpa);
+		assert_int_equal(t.removals, i + 1);
+		assert_true(t.zones[0].added);
+		t.slots[1].mapped = false;
+	}
+	assert_int_equal(before, 4096);
+	/* KVM does not take it away. */
+	assert_int_equal(mmio_ring_add_zone(ring(), &t.zones[1]), 0);
+	with_lock(mmio_ring_close);
+	t.slots[1].mapped = true;
+	t.error = ENOMEM;
+	assert_int_equal(tries_for_registers(10000), 10000);
+	assert_true(t.zones[1].added);
+	end();
+}
+
+static void registers_are_refused(void **state)
+{
+	(void)state;
+	start(SZ_4K, false);
+	t.error = ENOSPC;
+	assert_int_equal(tries_for_registers(2), 2);
+	t.error = 0;
+	assert_int_equal(tries_for_registers(2), 2);
+	end();
+	/* Without a timer output might wait for ever. */
+	start(SZ_4K, false);
+	stub.error = -EMFILE;
+	assert_int_equal(tries_for_registers(2), 2);
+	assert_int_equal(t.zone.size, 0);
+	end();
+}
+
 static void without_kvms_memory(void **state)
 {
 	struct vm vm = { .fd = VM_FD };
 	struct memslot slot = { .gpa = BASE, .size = SIZE };
-	struct mmio_zone zone = { .slot = &slot };
+	struct mmio_zone zone = { .base = BASE, .size = SIZE, .slot = &slot };
+	struct mmio_zone registers = { .base = BASE, .size = 1 };
 
 	(void)state;
 	mmio_ring_init(&vm.ring, &vm);
 	assert_int_equal(mmio_ring_add_zone(&vm.ring, &zone), -ENOTSUP);
 	mmio_ring_open(&vm.ring);
+	mmio_ring_open_registers(&vm.ring, &registers);
 	mmio_ring_drain(&vm.ring);
 	mmio_ring_flush(&vm.ring);
 	mmio_ring_close(&vm.ring);
@@ -488,6 +727,12 @@ int main(void)
 		cmocka_unit_test(mapped_zones_keep_it_closed),
 		cmocka_unit_test(zone_that_cannot_be_unmapped),
 		cmocka_unit_test(zone_is_removed),
+		cmocka_unit_test(registers_are_watched),
+		cmocka_unit_test(late_writes_kick_a_vcpu),
+		cmocka_unit_test(deferred_work),
+		cmocka_unit_test(slots_open_it_for_registers),
+		cmocka_unit_test(registers_beside_mapped_slots),
+		cmocka_unit_test(registers_are_refused),
 		cmocka_unit_test(without_kvms_memory),
 	};
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* SOURCES: util/options.c util/parse.c */
+/* SOURCES: util/options.c util/names.c util/parse.c */
 #include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -27,14 +27,32 @@ void pr_fatal(const char *fmt, ...)
 	messages++;
 }
 
+/* With a value that has no name. */
+enum model {
+	MODEL_DEFAULT,
+	MODEL_SMALL,
+	MODEL_NONE,
+	MODEL_LARGE,
+	MODEL_HUGE,
+	MODEL_SECRET,
+};
+
+static const char *const models[] = {
+	[MODEL_SMALL] = "small",
+	[MODEL_LARGE] = "large",
+	[MODEL_HUGE] = "huge",
+	[MODEL_SECRET] = NULL,
+};
+
 struct config {
 	bool rng, no_dhcp, disable_mte, hidden;
 	const char *kernel, *params;
 	struct string_list disks;
-	u32 cpus;
+	u32 cpus, beyond;
 	u64 seed;
 	const char *irqchip;
 	unsigned int debug;
+	enum model model;
 };
 
 struct fixture {
@@ -46,22 +64,22 @@ struct fixture {
 
 static int parse_irqchip(const char *arg, void *opaque)
 {
-	const char **irqchip = opaque;
+	struct config *config = opaque;
 
 	if (strncmp(arg, "gic", 3)) {
 		pr_fatal("No such irqchip: %s", arg);
 		return -ENODEV;
 	}
-	*irqchip = arg;
+	config->irqchip = arg;
 	return 0;
 }
 
 static int count_debug(const char *arg, void *opaque)
 {
-	unsigned int *debug = opaque;
+	struct config *config = opaque;
 
 	assert_null(arg);
-	++*debug;
+	config->debug++;
 	return 0;
 }
 
@@ -86,27 +104,31 @@ static void split_args(struct fixture *f, const char *line)
 static int parse(struct fixture *f, const char *line)
 {
 	struct config *config = &f->config;
-	const struct option_def machine[] = {
-		OPT_U32('c', "cpus", &config->cpus, 1, 512, "N", "CPUs"),
-		OPT_U64(0, "kaslr-seed", &config->seed, 0, UINT64_MAX, "SEED",
-			"seed"),
-		OPT_FLAG(0, "rng", &config->rng, "random numbers"),
-		OPT_FLAG(0, "disable-mte", &config->disable_mte, "no MTE"),
-		OPT_CALLBACK('I', "irqchip", parse_irqchip, &config->irqchip,
-			     "CHIP", "interrupt controller"),
-		OPT_CALLBACK(0, "debug", count_debug, &config->debug, NULL,
-			     "more messages"),
-		OPT_FLAG(0, "hidden", &config->hidden, NULL),
+	static const struct option_def machine[] = {
+		OPT_U32('c', "cpus", struct config, cpus, 1, 512, "N", "CPUs"),
+		OPT_U64(0, "kaslr-seed", struct config, seed, 0, UINT64_MAX,
+			"SEED", "seed"),
+		OPT_FLAG(0, "rng", struct config, rng, "random numbers"),
+		OPT_FLAG(0, "disable-mte", struct config, disable_mte,
+			 "no MTE"),
+		OPT_CALLBACK('I', "irqchip", parse_irqchip, "CHIP",
+			     "interrupt controller"),
+		OPT_CALLBACK(0, "debug", count_debug, NULL, "more messages"),
+		OPT_ENUM('M', "model", struct config, model, models, "MODEL",
+			 "which one"),
+		OPT_FLAG(0, "hidden", struct config, hidden, NULL),
 		OPT_END(),
 	};
-	const struct option_def boot[] = {
-		OPT_STRING('k', "kernel", &config->kernel, "FILE", "kernel"),
-		OPT_STRING('p', "params", &config->params, "STR", "arguments"),
-		OPT_LIST('d', "disk", &config->disks, "SPEC", "disk"),
-		OPT_FLAG('D', "no-dhcp", &config->no_dhcp, "no DHCP"),
+	static const struct option_def boot[] = {
+		OPT_STRING('k', "kernel", struct config, kernel, "FILE",
+			   "kernel"),
+		OPT_STRING('p', "params", struct config, params, "STR",
+			   "arguments"),
+		OPT_LIST('d', "disk", struct config, disks, "SPEC", "disk"),
+		OPT_FLAG('D', "no-dhcp", struct config, no_dhcp, "no DHCP"),
 		OPT_END(),
 	};
-	const struct option_def none[] = { OPT_END() };
+	static const struct option_def none[] = { OPT_END() };
 	const struct option_group groups[] = {
 		{ "Machine", machine },
 		{ "Nothing", none },
@@ -118,11 +140,12 @@ static int parse(struct fixture *f, const char *line)
 	string_list_free(&f->positional);
 	memset(config, 0, sizeof(*config));
 	config->cpus = 77;
+	config->beyond = 55;
 	message[0] = '\0';
 	messages = 0;
 	print_message("# %.60s\n", line ? line : "(nothing)");
 	split_args(f, line);
-	return options_parse(groups, f->argc, f->argv, &f->positional);
+	return options_parse(groups, config, f->argc, f->argv, &f->positional);
 }
 
 static int setup(void **state)
@@ -146,6 +169,7 @@ static void parse_ok(struct fixture *f, const char *line)
 {
 	assert_int_equal(parse(f, line), 0);
 	assert_int_equal(messages, 0);
+	assert_int_equal(f->config.beyond, 55);
 }
 
 /* One message, and it holds `a` and `b`. */
@@ -326,21 +350,43 @@ static void test_bad_numbers(void **state)
 /* A table that allows more than fits does not make it fit. */
 static void test_u32_limit(void **state)
 {
-	u32 value = 5;
-	const struct option_def defs[] = {
-		OPT_U32('n', NULL, &value, 0, UINT64_MAX, "N", "number"),
+	struct config config = { .cpus = 5 };
+	static const struct option_def defs[] = {
+		OPT_U32('n', NULL, struct config, cpus, 0, UINT64_MAX, "N",
+			"number"),
 		OPT_END(),
 	};
 	const struct option_group groups[] = { { "", defs }, { NULL, NULL } };
 	struct fixture *f = *state;
 
 	split_args(f, "-n|4294967296");
-	assert_int_equal(options_parse(groups, 2, f->argv, &f->positional),
+	assert_int_equal(options_parse(groups, &config, 2, f->argv,
+				       &f->positional),
 			 -EINVAL);
-	assert_int_equal(value, 5);
+	assert_int_equal(config.cpus, 5);
 	split_args(f, "-n|4294967295");
-	assert_int_equal(options_parse(groups, 2, f->argv, &f->positional), 0);
-	assert_int_equal(value, UINT32_MAX);
+	assert_int_equal(
+		options_parse(groups, &config, 2, f->argv, &f->positional), 0);
+	assert_int_equal(config.cpus, UINT32_MAX);
+}
+
+static void test_enum(void **state)
+{
+	struct fixture *f = *state;
+
+	parse_ok(f, "--rng");
+	assert_int_equal(f->config.model, MODEL_DEFAULT);
+	parse_ok(f, "--model=small");
+	assert_int_equal(f->config.model, MODEL_SMALL);
+	parse_ok(f, "-Msmall|-M|huge");
+	assert_int_equal(f->config.model, MODEL_HUGE);
+	parse_fails(f, "--model=Large",
+		    "--model Large: ", "there are small, large and huge");
+	parse_fails(f, "-Mhug", "-M hug: ", "small, large and huge");
+	parse_fails(f, "-M|", "-M : ", "small, large and huge");
+	assert_int_equal(f->config.model, MODEL_DEFAULT);
+	parse_fails(f, "--no-model", "--no-model", "Unknown");
+	parse_fails(f, "--model", "--model ", "MODEL");
 }
 
 static void test_missing_value(void **state)
@@ -493,17 +539,22 @@ static char *usage_text(const struct option_group *groups)
 static void test_usage(void **state)
 {
 	static const struct option_def first[] = {
-		OPT_STRING('k', "kernel", NULL, "FILE", "Kernel to boot"),
-		OPT_FLAG(0, "rng", NULL, "Random  numbers"),
-		OPT_FLAG(0, "force-pci", NULL, NULL),
+		OPT_STRING('k', "kernel", struct config, kernel, "FILE",
+			   "Kernel to boot"),
+		OPT_FLAG(0, "rng", struct config, rng, "Random  numbers"),
+		OPT_FLAG(0, "force-pci", struct config, rng, NULL),
 		OPT_END(),
 	};
 	static const struct option_def second[] = {
-		OPT_U32('n', NULL, NULL, 0, 9, "N", "Short only"),
-		OPT_STRING('m', "mem-is-long", NULL, "SIZE[@ADDR]", "Fits not"),
-		OPT_STRING(0, "abcdefghi", NULL, "JKLMNOPQRS", "Fits"),
-		OPT_STRING(0, "abcdefghi", NULL, "JKLMNOPQRST", "Fits not"),
-		OPT_FLAG('w', "wrapped", NULL,
+		OPT_U32('n', NULL, struct config, cpus, 0, 9, "N",
+			"Short only"),
+		OPT_STRING('m', "mem-is-long", struct config, params,
+			   "SIZE[@ADDR]", "Fits not"),
+		OPT_STRING(0, "abcdefghi", struct config, params, "JKLMNOPQRS",
+			   "Fits"),
+		OPT_STRING(0, "abcdefghi", struct config, params, "JKLMNOPQRST",
+			   "Fits not"),
+		OPT_FLAG('w', "wrapped", struct config, rng,
 			 "This is wrapped where it reaches the last "
 			 "column=: not earlier, not later, and again where "
 			 "it does so a second time"),
@@ -546,7 +597,7 @@ static void test_usage(void **state)
 static void test_usage_width(void **state)
 {
 	struct option_def defs[] = {
-		OPT_FLAG(0, "flag", NULL, NULL),
+		OPT_FLAG(0, "flag", struct config, rng, NULL),
 		OPT_END(),
 	};
 	const struct option_group groups[] = { { "", defs }, { NULL, NULL } };
@@ -588,6 +639,7 @@ int main(void)
 		OPTION_TEST(test_numbers),
 		OPTION_TEST(test_bad_numbers),
 		OPTION_TEST(test_u32_limit),
+		OPTION_TEST(test_enum),
 		OPTION_TEST(test_missing_value),
 		OPTION_TEST(test_callback),
 		OPTION_TEST(test_positional),

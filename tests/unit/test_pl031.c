@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* SOURCES: hw/pl031.c vmm/mmio.c vmm/fdt.c util/log.c */
+/* SOURCES: hw/pl031.c vmm/mmio.c vmm/fdt.c util/log.c util/output.c */
 /* PL031: time, how it is set, and the alarm. */
 #include <setjmp.h>
 #include <stdarg.h>

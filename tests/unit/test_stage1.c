@@ -28,6 +28,10 @@
 #define NEXT_PXN (1ULL << 59)
 #define PAN	 (1ULL << 22)
 #define WXN	 (1ULL << 19)
+#define EPAN	 (1ULL << 57)
+#define UXN	 (1ULL << 54)
+#define DBM	 (1ULL << 51)
+#define HD	 (1ULL << 40)
 
 #define NORMAL	 ATTR(0)
 #define DEVICE	 ATTR(1)
@@ -225,6 +229,54 @@ static void rights_of_pages(void **state)
 	leads_to(f, 0x1000, 0x5000, RW | STAGE1_CACHED);
 }
 
+/* With EPAN, PAN keeps EL1 from what user space can only execute, too. */
+static void execute_only_pages(void **state)
+{
+	struct fixture *f = *state;
+	const u64 page = 0x5000 | TABLE | AF;
+
+	put(f, 0x1000, 3, page, 0);
+	f->mmu.sctlr |= EPAN;
+	leads_to(f, 0x1000, 0x5000, RWX | STAGE1_CACHED);
+	f->mmu.pstate = PAN;
+	leads_to(f, 0x1000, 0x5000, STAGE1_EXEC | STAGE1_CACHED);
+	put(f, 0x1000, 3, page | UXN, 0);
+	leads_to(f, 0x1000, 0x5000, RWX | STAGE1_CACHED);
+	f->mmu.sctlr &= ~EPAN;
+	put(f, 0x1000, 3, page, 0);
+	leads_to(f, 0x1000, 0x5000, RWX | STAGE1_CACHED);
+}
+
+/* A clean page that hardware makes dirty is one that may be written. */
+static void clean_pages(void **state)
+{
+	struct fixture *f = *state;
+	const u64 clean = 0x5000 | TABLE | AF | RO | DBM;
+	const unsigned int read = STAGE1_READ | STAGE1_CACHED;
+
+	put(f, 0x1000, 3, clean, 0);
+	put(f, 0x2000, 3, clean | EL0, 0);
+	f->mmu.tcr |= HD;
+	/* To write it the table has to be changed, so that is the CPU's. */
+	leads_to(f, 0x1000, 0x5000, read | STAGE1_EXEC);
+	leads_to(f, 0x2000, 0x5000, read);
+	f->mmu.sctlr |= WXN;
+	leads_to(f, 0x1000, 0x5000, read);
+	f->mmu.tcr &= ~HD; /* then the bit means nothing */
+	leads_to(f, 0x1000, 0x5000, read | STAGE1_EXEC);
+	leads_to(f, 0x2000, 0x5000, read | STAGE1_EXEC);
+}
+
+/* Hardware may be told to ignore that the table says read-only: HPD0. */
+static void tables_above_do_not_make_executable(void **state)
+{
+	struct fixture *f = *state;
+
+	put(f, 0x1000, 3, 0x5000 | TABLE | AF, NEXT_RO);
+	f->mmu.sctlr |= WXN;
+	leads_to(f, 0x1000, 0x5000, STAGE1_READ | STAGE1_CACHED);
+}
+
 static void rights_from_the_tables_above(void **state)
 {
 	struct fixture *f = *state;
@@ -338,6 +390,9 @@ int main(void)
 		TEST(blocks),
 		TEST(blocks_where_none_can_be),
 		TEST(rights_of_pages),
+		TEST(execute_only_pages),
+		TEST(clean_pages),
+		TEST(tables_above_do_not_make_executable),
 		TEST(rights_from_the_tables_above),
 		TEST(kinds_of_memory),
 		TEST(faults),

@@ -3,29 +3,49 @@
 #ifndef LKVM_CONFIG_FW_CFG_H
 #define LKVM_CONFIG_FW_CFG_H
 
-#include "lkvm/hw/fw_cfg/fw_cfg.h"
+#include <errno.h>
+#include <string.h>
+
+#include "lkvm/util/parse.h"
+#include "lkvm/util/util.h"
+
+#define FW_CFG_MAX_NAME 55 /* characters of a file's name */
 
 /* The largest host file; kernels and initrds have ways of their own. */
 #define FW_CFG_CONFIG_MAX (64 * SZ_1M)
 
 /* One `--fw-cfg name=NAME,file=PATH` or `name=NAME,string=TEXT`. */
 struct fw_cfg_config {
-	char name[FW_CFG_MAX_NAME + 1];
-	char path[4096]; /* of what the file holds; empty: `text` */
-	char text[4096]; /* without the zero at its end */
+	const char *name;
+	const char *path; /* of what the file holds; NULL: `text` */
+	const char *text; /* without the zero at its end; NULL: `path` */
+	char *strings;	  /* what the pointers point into */
+};
+
+struct fw_cfg_list {
+	struct fw_cfg_config *items;
+	unsigned int count;
 };
 
 /*
  * Parses the argument, whose first item may go without "name="; the last one
  * of a kind counts. A name that does not begin with opt/ gets a warning.
- * Returns 0, or -EINVAL after a fatal message; *config is unspecified then.
+ * Returns 0; the caller calls fw_cfg_config_free() then. Else -EINVAL or
+ * -ENOMEM after a fatal message.
  */
 int fw_cfg_config_parse(struct fw_cfg_config *config, const char *arg);
 
+void fw_cfg_config_free(struct fw_cfg_config *config);
+
 /*
- * Adds the file to `fw`, with what its path, which may be a pipe, has now.
- * Returns 0, or -errno after a fatal message that names the file.
+ * 0 if `name` may be a file's: 1 to FW_CFG_MAX_NAME printable ASCII characters
+ * and no space. Else -EINVAL, or -ENAMETOOLONG.
  */
-int fw_cfg_config_add(struct fw_cfg *fw, const struct fw_cfg_config *config);
+static inline int fw_cfg_check_name(const char *name)
+{
+	if (!is_word(name))
+		return -EINVAL;
+	return strlen(name) > FW_CFG_MAX_NAME ? -ENAMETOOLONG : 0;
+}
 
 #endif

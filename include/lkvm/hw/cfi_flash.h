@@ -17,6 +17,7 @@
 #include "lkvm/vmm/memslot.h"
 #include "lkvm/vmm/mmio.h"
 #include "lkvm/vmm/mmio_ring.h"
+#include "lkvm/vmm/worker.h"
 
 /* Bytes of both chips' write buffers. */
 #define CFI_FLASH_BUFFER 2048
@@ -39,6 +40,8 @@ struct cfi_flash_params {
 	struct mmio_ring *ring;
 	/* For what is done once the bank is idle; NULL: at the end only. */
 	struct evloop *loop;
+	/* Does that, so that the loop goes on; NULL: the loop does it. */
+	struct worker *worker;
 	/*
 	 * Ends the run, with `opaque`: its power was cut or, if it `failed`,
 	 * the bank cannot go on. The user was told. On any thread, with the
@@ -69,18 +72,15 @@ struct cfi_flash {
 	struct mmio_ring *ring;
 	struct evloop *loop;
 	struct evloop_timer idle;
+	struct worker *worker;
+	struct worker_job idle_job;
 	bool idle_armed;
 	u64 idle_since; /* accesses when it was armed */
 	struct mmio_zone zone;
-	enum {
-		ZONE_NOT_YET,
-		ZONE_ADDED,
-		ZONE_REFUSED
-	} zone_state;
 	struct cfi_chip chips[2];
 	struct flash_store store;
 	struct memslot slot;
-	char label[32];
+	char label[FLASH_MAX_LABEL + 1];
 	bool off; /* power was lost: nothing is carried out any more */
 	void (*end_run)(void *opaque, bool failed);
 	void *opaque;

@@ -22,6 +22,13 @@
 int file_read_all(const char *path, size_t max, void **buf, size_t *len);
 
 /*
+ * Whether `path` can be opened for writing, or made: nothing is changed, so an
+ * error may come all the same when that is done. Returns 0, -EISDIR, or the
+ * error of access(2).
+ */
+int file_check_writable(const char *path);
+
+/*
  * Reads `len` bytes at offset `off` and does not move the file position.
  * Returns 0, -ENODATA if the file ends before, or the error of pread(2); on
  * failure the content of `buf` is unspecified.
@@ -37,5 +44,24 @@ int pwrite_full(int fd, const void *buf, size_t len, off_t off);
 
 /* Like pwrite_full() at the file position, which moves; pipes and sockets. */
 int write_full(int fd, const void *buf, size_t len);
+
+/*
+ * True if `path` is no more the name of the file that `fd` is open for: of
+ * another one, or of none. False if that cannot be found out.
+ */
+bool file_lost_name(int fd, const char *path);
+
+/*
+ * True if `path` is a symbolic link to what does not exist: it can neither be
+ * opened nor created. What it says is put into target[size], which is cut if
+ * too small.
+ */
+bool file_is_dangling(const char *path, char *target, size_t size);
+
+/*
+ * Makes the folder of `path` durable, and with it that there is a file of this
+ * name. Returns 0 or -errno.
+ */
+int file_sync_folder(const char *path);
 
 #endif

@@ -4,20 +4,9 @@
 #ifndef LKVM_UTIL_GZIP_H
 #define LKVM_UTIL_GZIP_H
 
-#include <sys/types.h>
-
-#include "lkvm/util/util.h"
+#include "lkvm/util/byte_source.h"
 
 struct gzip_reader;
-
-/* Where compressed bytes come from, for those that have no file of them. */
-struct gzip_source {
-	/*
-	 * Puts up to `len` bytes into `buf`. Returns how many, 0 at the end,
-	 * or -errno; after -EINTR it is called again.
-	 */
-	ssize_t (*read)(struct gzip_source *source, void *buf, size_t len);
-};
 
 /*
  * Begins at the position of `fd`, which stays the caller's and open as long as
@@ -26,7 +15,7 @@ struct gzip_source {
 int gzip_open(int fd, struct gzip_reader **out);
 
 /* The same for a source, which outlives the reader. */
-int gzip_open_source(struct gzip_source *source, struct gzip_reader **out);
+int gzip_open_source(struct byte_source *source, struct gzip_reader **out);
 
 /*
  * Decompresses up to `len` bytes; *got is less only at the end, which has been

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Messages to the user. All of them go to stderr, one write(2) each, so that
- * stdout carries the guest's bytes and nothing else.
+ * stdout carries the guest's bytes and nothing else. None waits for longer than
+ * 100 ms for the reader of stderr: one that cannot be written by then is
+ * dropped, and how many were is said as soon as one can be written again.
  */
 #ifndef LKVM_UTIL_LOG_H
 #define LKVM_UTIL_LOG_H

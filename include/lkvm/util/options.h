@@ -28,7 +28,7 @@ int string_list_add(struct string_list *list, const char *s);
 /* Frees what the list allocated and empties it; the strings stay. */
 void string_list_free(struct string_list *list);
 
-/* What an option takes, and what its `value` points to. */
+/* What an option takes, and what the configuration has at its `offset`. */
 enum option_type {
 	OPTION_END,	 /* ends a table */
 	OPTION_FLAG,	 /* bool; takes no argument */
@@ -36,7 +36,8 @@ enum option_type {
 	OPTION_LIST,	 /* struct string_list, to which it appends */
 	OPTION_U32,	 /* u32, in the notation of parse_u64() */
 	OPTION_U64,	 /* u64, the same */
-	OPTION_CALLBACK, /* what the callback likes; perhaps NULL */
+	OPTION_ENUM,	 /* an enum: the index of one of `names` */
+	OPTION_CALLBACK, /* what the callback stores; `offset` is not used */
 };
 
 /*
@@ -44,57 +45,70 @@ enum option_type {
  * by --NAME; if it is disable-NAME, by --enable-NAME too.
  *
  * `callback` gets the option's argument, or NULL if the option takes none, and
- * `value`. It returns 0, or a negative errno once it has printed what is
- * wrong; options_parse() then returns that.
+ * the configuration. It returns 0, or a negative errno once it has printed
+ * what is wrong; options_parse() then returns that.
  */
 struct option_def {
 	enum option_type type;
 	char short_name;       /* or 0 */
 	const char *long_name; /* or NULL; fewer than 64 characters */
-	void *value;
-	int (*callback)(const char *arg, void *value);
+	size_t offset;	       /* of the value in the configuration */
+	int (*callback)(const char *arg, void *config);
+	const char *const *names; /* of an enum's values; NULL: it has none */
+	size_t nr_names;
 	u64 min, max;	      /* of a number; both are allowed */
 	const char *arg_name; /* a callback without it takes no argument */
 	const char *help;     /* NULL: neither shown nor suggested */
 };
 
-/* Initialisers for tables; a `ptr` of the wrong type does not compile. */
-#define OPTION_VALUE(type, ptr) (1 ? (ptr) : (type *)NULL)
+/*
+ * The offset of `member` in the configuration, a `type`; does not compile if
+ * it is not a `kind`. All enums here are unsigned int to the compiler.
+ */
+#define OPTION_OFFSET(kind, type, member) \
+	_Generic(&((type *)NULL)->member, kind * : offsetof(type, member))
 
-#define OPT_FLAG(s, l, ptr, h)                                            \
-	{                                                                 \
-		.type = OPTION_FLAG, .short_name = (s), .long_name = (l), \
-		.help = (h), .value = OPTION_VALUE(bool, ptr),            \
+#define OPT_FLAG(s, l, type_, member, h)                                   \
+	{                                                                  \
+		.type = OPTION_FLAG, .short_name = (s), .long_name = (l),  \
+		.help = (h), .offset = OPTION_OFFSET(bool, type_, member), \
 	}
-#define OPT_STRING(s, l, ptr, a, h)                                         \
+#define OPT_STRING(s, l, type_, member, a, h)                               \
 	{                                                                   \
 		.type = OPTION_STRING, .short_name = (s), .long_name = (l), \
 		.arg_name = (a), .help = (h),                               \
-		.value = OPTION_VALUE(const char *, ptr),                   \
+		.offset = OPTION_OFFSET(const char *, type_, member),       \
 	}
-#define OPT_LIST(s, l, ptr, a, h)                                         \
+#define OPT_LIST(s, l, type_, member, a, h)                                 \
+	{                                                                   \
+		.type = OPTION_LIST, .short_name = (s), .long_name = (l),   \
+		.arg_name = (a), .help = (h),                               \
+		.offset = OPTION_OFFSET(struct string_list, type_, member), \
+	}
+#define OPT_U32(s, l, type_, member, lo, hi, a, h)                       \
+	{                                                                \
+		.type = OPTION_U32, .short_name = (s), .long_name = (l), \
+		.arg_name = (a), .help = (h), .min = (lo), .max = (hi),  \
+		.offset = OPTION_OFFSET(u32, type_, member),             \
+	}
+#define OPT_U64(s, l, type_, member, lo, hi, a, h)                       \
+	{                                                                \
+		.type = OPTION_U64, .short_name = (s), .long_name = (l), \
+		.arg_name = (a), .help = (h), .min = (lo), .max = (hi),  \
+		.offset = OPTION_OFFSET(u64, type_, member),             \
+	}
+/* `n`: an array of names, which may have holes of NULL. */
+#define OPT_ENUM(s, l, type_, member, n, a, h)                            \
 	{                                                                 \
-		.type = OPTION_LIST, .short_name = (s), .long_name = (l), \
-		.arg_name = (a), .help = (h),                             \
-		.value = OPTION_VALUE(struct string_list, ptr),           \
+		.type = OPTION_ENUM, .short_name = (s), .long_name = (l), \
+		.arg_name = (a), .help = (h), .names = (n),               \
+		.nr_names = ARRAY_SIZE(n),                                \
+		.offset = OPTION_OFFSET(unsigned int, type_, member),     \
 	}
-#define OPT_U32(s, l, ptr, lo, hi, a, h)                                       \
-	{                                                                      \
-		.type = OPTION_U32, .short_name = (s), .long_name = (l),       \
-		.arg_name = (a), .help = (h), .value = OPTION_VALUE(u32, ptr), \
-		.min = (lo), .max = (hi),                                      \
-	}
-#define OPT_U64(s, l, ptr, lo, hi, a, h)                                       \
-	{                                                                      \
-		.type = OPTION_U64, .short_name = (s), .long_name = (l),       \
-		.arg_name = (a), .help = (h), .value = OPTION_VALUE(u64, ptr), \
-		.min = (lo), .max = (hi),                                      \
-	}
-#define OPT_CALLBACK(s, l, fn, opaque, a, h)                                  \
+#define OPT_CALLBACK(s, l, fn, a, h)                                          \
 	{                                                                     \
 		.type = OPTION_CALLBACK, .short_name = (s), .long_name = (l), \
 		.arg_name = (a), .help = (h), .callback = (fn),               \
-		.value = (opaque),                                            \
 	}
 #define OPT_END()                   \
 	{                           \
@@ -112,15 +126,16 @@ struct option_group {
 
 /*
  * Parses `argc` arguments, the first of them being argv[0]: the caller has
- * passed over the program's name and the subcommand. Values are stored as
- * options are met; strings point into argv, which is not changed. Arguments
- * that are no options, "-" among them, are appended to `positional`.
+ * passed over the program's name and the subcommand. Values are stored in
+ * `config`, which the tables' offsets belong to, as options are met; strings
+ * point into argv, which is not changed. Arguments that are no options, "-"
+ * among them, are appended to `positional`.
  *
  * Returns 0; OPTIONS_HELP as soon as --help or -h is met, for which the caller
  * prints the usage text; -EINVAL, -ENOMEM or a callback's error once one line
  * has told the user. Lists are the caller's to free in each case.
  */
-int options_parse(const struct option_group *groups, int argc,
+int options_parse(const struct option_group *groups, void *config, int argc,
 		  char *const argv[], struct string_list *positional);
 
 /*

@@ -12,6 +12,16 @@
 
 #include "lkvm/util/util.h"
 
+/* True if `s` has printable ASCII characters, one or more, and no space. */
+static inline bool is_word(const char *s)
+{
+	const char *c = s;
+
+	while (*c > ' ' && *c <= '~')
+		c++;
+	return !*c && c > s;
+}
+
 /*
  * Parses all of `s` as a number in C's notation: decimal, hexadecimal after
  * 0x, octal after 0. Returns 0, -EINVAL if it is not one, or -ERANGE if it

@@ -28,4 +28,11 @@ void vcpu_leave(struct vcpu *vcpu);
 /* Makes vCPU return from KVM_RUN, even if it is only about to enter. */
 void vcpu_kick(struct vcpu *vcpu);
 
+/*
+ * Makes some vCPU that is in the guest leave it for a moment, on which it
+ * carries out what KVM's ring holds. On the event loop's thread, on which vCPUs
+ * are started and stopped.
+ */
+void vm_kick_any(struct vm *vm);
+
 #endif

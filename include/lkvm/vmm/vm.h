@@ -17,6 +17,7 @@
 #include "lkvm/vmm/memslot.h"
 #include "lkvm/vmm/mmio.h"
 #include "lkvm/vmm/mmio_ring.h"
+#include "lkvm/vmm/worker.h"
 
 /*
  * Why a run ended. The first reason that is given counts, but a reset that does
@@ -83,7 +84,9 @@ struct vcpu_stats {
 	/* Accesses that needed no exit of their own: see arm/batch.h. */
 	_Atomic(u64) batched;
 	_Atomic(u64) batches;	   /* exits that went on with such */
+	_Atomic(u64) attempts;	   /* exits where that was tried */
 	_Atomic(u64) instructions; /* carried out for them */
+	_Atomic(u64) registers;	   /* read and written for them */
 };
 
 struct vcpu {
@@ -110,6 +113,7 @@ struct vm {
 	struct mmio_ring ring;
 	struct device_list devices;
 	struct evloop loop;
+	struct worker worker;	   /* for what would hold the loop up */
 	const cpu_set_t *affinity; /* of the vCPU threads, or NULL; not owned */
 	size_t vcpu_map_size;
 	struct vcpu **vcpus;
@@ -187,7 +191,7 @@ const char *vm_exit_name(enum vm_exit reason);
 /* Sum of one counter over all vCPUs. */
 struct vcpu_totals {
 	u64 exits, mmio_reads, mmio_writes, no_syndrome, kicks;
-	u64 batched, batches, instructions;
+	u64 batched, batches, attempts, instructions, registers;
 };
 void vm_vcpu_totals(const struct vm *vm, struct vcpu_totals *totals);
 

@@ -15,7 +15,7 @@ linux_initrd() {
 	echo "$work/$1"
 }
 
-# linux_packed IMAGE KIND: IMAGE compressed, KIND gz or zboot; prints its path.
+# linux_packed IMAGE KIND: IMAGE compressed, KIND gz, zst, zboot or zboot-zstd; prints its path.
 # It is kept, for that takes a while.
 linux_packed() {
 	to=$build/tests/boot/${1##*/}.$2
@@ -23,7 +23,9 @@ linux_packed() {
 		mkdir -p "$build/tests/boot"
 		case $2 in
 		gz) gzip -1 <"$1" >"$to.$$" ;;
+		zst) zstd -q -1 <"$1" >"$to.$$" ;;
 		zboot) tests/boot/lib/zboot.py "$1" "$to.$$" ;;
+		zboot-zstd) tests/boot/lib/zboot.py "$1" "$to.$$" zstd22 ;;
 		esac || exit 1
 		mv "$to.$$" "$to"
 	fi

@@ -27,6 +27,8 @@
 #define A64_SINK 33 /* takes what is written to the zero register */
 #define A64_REGS 34
 
+#define A64_X_ALL 0xffffffffULL /* bits of X0 to X30 and SP in a64_cpu.have */
+
 /* PSTATE, as in SPSR_EL1 (DDI 0487, C5.2): the flags, bits 31:28. */
 #define A64_N	 BIT(31)
 #define A64_Z	 BIT(30)
@@ -62,6 +64,13 @@ struct a64_ops {
 	 */
 	int (*device)(struct a64_cpu *cpu, u64 va, unsigned int len, bool write,
 		      u64 *value);
+	/*
+	 * An instruction needs those registers that are in `missing`, bit n for
+	 * x[n]: sets them in `x` and in `have`. False if it cannot; then the
+	 * instruction is not carried out. May be NULL if `have` is never less
+	 * than all.
+	 */
+	bool (*load)(struct a64_cpu *cpu, u64 missing);
 };
 
 struct a64_insn;
@@ -76,8 +85,10 @@ typedef u64 a64_handler(struct a64_cpu *cpu, const struct a64_insn *insn);
 /* An instruction, decoded. Private. */
 struct a64_insn {
 	a64_handler *run;
-	u64 imm;  /* immediate operand, offset or mask */
-	u64 mask; /* bits of the result, or of a register, that count */
+	u64 imm;    /* immediate operand, offset or mask */
+	u64 mask;   /* bits of the result, or of a register, that count */
+	u64 reads;  /* registers it needs, bit n for x[n]... */
+	u64 writes; /* ...and those it sets as a whole when carried out */
 	u32 word;
 	u8 rd, rn, rm, ra; /* indices into a64_cpu.x */
 	u8 left, right;	   /* shifts */
@@ -93,6 +104,13 @@ struct a64_cpu {
 	 * above that is private.
 	 */
 	u64 x[A64_REGS];
+	/*
+	 * The registers in `x` that are valid, bit n for x[n]. A user that has
+	 * not read all of them clears the others' bits before a64_run(). What
+	 * is not needed is asked for never; what an instruction has set is
+	 * valid from then on.
+	 */
+	u64 have;
 	u64 pc;
 	/*
 	 * Only A64_NZCV changes. Nothing is carried out in AArch32 state, in a
@@ -119,7 +137,10 @@ struct a64_cpu {
 	struct a64_insn cache[A64_CACHE]; /* by pc */
 };
 
-/* All registers zero, nothing left, no hint a NOP; all ops must be there. */
+/*
+ * All registers zero and valid, nothing left, no hint a NOP; all ops but load()
+ * must be there.
+ */
 void a64_init(struct a64_cpu *cpu, const struct a64_ops *ops, void *opaque);
 
 /*

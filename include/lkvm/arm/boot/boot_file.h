@@ -10,12 +10,20 @@
 
 #include "lkvm/util/util.h"
 
+/* Bytes of a file. */
+struct file_range {
+	u64 offset;
+	u64 size;
+};
+
 /* Closed while it is all zeroes. */
 struct boot_file {
 	const char *path;
 	const char *what;
 	int fd;
 	u64 size;
+	/* What image_open() looks at, within the file; size 0: all of it. */
+	struct file_range part;
 	/* Private from here on. */
 	bool copy; /* fd is a copy in memory */
 	bool seen; /* image_open() had it before, and said what is odd */
@@ -36,11 +44,17 @@ int boot_file_open(struct boot_file *file, const char *path, const char *what,
 		   u64 limit);
 
 /*
- * Goes to the beginning. Returns 0, or after a message -ESTALE if the content
- * is not what it was when the file was opened, or the errno that says why
- * nobody knows.
+ * Goes to the beginning, of `part` if there is one. Returns 0 or, after a
+ * message, an error of boot_file_check().
  */
 int boot_file_rewind(struct boot_file *file);
+
+/*
+ * Whether the content is what it was when the file was opened. Whoever has read
+ * it asks afterwards: a writer may come at any time before. Returns 0, or after
+ * a message -ESTALE if it is not, or the errno that says why nobody knows.
+ */
+int boot_file_check(const struct boot_file *file);
 
 /*
  * Reads `len` bytes from `offset` on, which lie in the file, wherever its

@@ -18,12 +18,17 @@ enum firmware_mode {
 	FIRMWARE_STATELESS, /* one file, read-only: nothing is kept */
 };
 
-/* What is looked for: UEFI firmware that is mapped as raw flash. */
+/* What is looked for: UEFI firmware that is mapped as flash, raw or qcow2. */
 struct firmware_wish {
 	const char *architecture; /* as QEMU calls it: "aarch64" */
 	/* Without a version: "virt" is what "virt-*" and "virt" stand for. */
 	const char *machine;
 	unsigned int modes; /* BIT(enum firmware_mode) of those that will do */
+	/*
+	 * NULL, or the one whose executable is this file, by whatever name.
+	 * Then it is no matter for messages if there is none.
+	 */
+	const char *code;
 	/* Features it has to have, or not; lists end in NULL; NULL: none. */
 	const char *const *with;
 	const char *const *without;
@@ -40,23 +45,25 @@ struct firmware_files {
 	char descriptor[4096];
 	char code[4096]; /* the executable */
 	char vars[4096]; /* FIRMWARE_SPLIT: what new variables are a copy of */
+	char format[32]; /* after -ENOTSUP: what one of the files has */
 };
 
 /*
  * Finds the first descriptor, in the order of their file names, that fits and
  * whose files can be read. One that hides another of its name, be it empty,
- * counts in its place. Descriptors that make no sense or name files that
- * cannot be read get a warning and are passed over.
+ * counts in its place. Descriptors that make no sense, or name files that
+ * cannot be read or whose format cannot, get a warning and are passed over.
  *
  * Returns 0 with *out, -ENOENT after a fatal message that says where it
- * looked, or -ENOMEM.
+ * looked (without one if wish->code is set), or -ENOMEM.
  */
 int firmware_desc_find(const struct firmware_wish *wish,
 		       struct firmware_files *out);
 
 /*
  * What one descriptor says. Returns 1 if it fits the wish, with all of *out
- * but `descriptor`, 0 if not, or -EINVAL with *what if it makes no sense.
+ * but `descriptor`, 0 if not, -EINVAL with *what if it makes no sense, or
+ * -ENOTSUP with *what and out->format if it fits, but for its files' format.
  */
 int firmware_desc_match(const struct json_value *root,
 			const struct firmware_wish *wish,

@@ -39,14 +39,15 @@ struct image {
 	const char *what;
 	/* Private from here on. */
 	struct image_stream *stream;
+	const struct boot_file *file;
 	bool again; /* what is odd about it has been said */
 };
 
 /*
- * Looks through gzip and EFI zboot at what is inside of *file, and fills in
- * *img. The file stays the caller's and outlives *img. `aarch32` says that the
- * vCPUs start in 32-bit state: a kernel for the other state is an error, and
- * a file without a header has another text_offset.
+ * Looks through gzip, zstd and EFI zboot at what is inside of *file, and fills
+ * in *img. The file stays the caller's and outlives *img. `aarch32` says that
+ * the vCPUs start in 32-bit state: a kernel for the other state is an error,
+ * and a file without a header has another text_offset.
  *
  * Returns 0; -ESTALE if the file was changed after it was opened; the errno of
  * a failed read; -ENODATA for an empty file; -ENOEXEC for something that is not
@@ -64,8 +65,9 @@ int image_open(struct image *img, struct boot_file *file, bool aarch32);
  * Returns 0 with the bytes written in *loaded and image_size brought up to
  * date; -EFBIG if it does not fit in, with nothing written outside
  * [base, base + room); -EBADMSG if the file is truncated or corrupt; -EINVAL
- * if it was loaded before; or the errno of a failed read. After an error the
- * contents of the memory are undefined.
+ * if it was loaded before; -ESTALE if the file was written to meanwhile; or the
+ * errno of a failed read. After an error the contents of the memory are
+ * undefined.
  */
 int image_load(struct image *img, void *base, u64 room, u64 *loaded);
 
@@ -82,10 +84,10 @@ void image_close(struct image *img);
 int file_load(struct boot_file *file, void *dst, u64 capacity, u64 *loaded);
 
 /*
- * Replaces *file, if it is compressed with gzip, by its content: at most
- * `limit` + 1 bytes, so that whoever has room for `limit` sees that it does not
- * fit. An EFI zboot image, which unpacks itself, stays as it is. Returns 0, or
- * an error of image_open(); the file stays the caller's.
+ * Replaces *file, if it is compressed with gzip or zstd, by its content: at
+ * most `limit` + 1 bytes, so that whoever has room for `limit` sees that it
+ * does not fit. An EFI zboot image, which unpacks itself, stays as it is.
+ * Returns 0, or an error of image_open(); the file stays the caller's.
  */
 int image_unpack(struct boot_file *file, u64 limit);
 

@@ -11,20 +11,22 @@
 
 #include "lkvm/arm/boot/boot_file.h"
 #include "lkvm/util/gzip.h"
+#include "lkvm/util/zstd.h"
 
 /* Enough to tell all formats apart: PE headers lie in the first kilobyte. */
 #define IMAGE_HEAD_SIZE SZ_4K
 #define IMAGE_BUF_SIZE	SZ_4K
 
 /*
- * A kernel file, taken out of what it is wrapped in: nothing, gzip, or the EFI
- * zboot format with gzip. For one thread at a time.
+ * A kernel file, taken out of what it is wrapped in: nothing, gzip, zstd, or
+ * the EFI zboot format with one of these. For one thread at a time.
  */
 struct image_stream {
 	const char *path;
 	const char *what;
 	u64 file_size;
 	bool zboot;
+	const char *compression;  /* "gzip" or "zstd"; NULL: none */
 	size_t head_len;	  /* up to IMAGE_HEAD_SIZE, at least 1 */
 	u8 head[IMAGE_HEAD_SIZE]; /* how the content begins */
 
@@ -33,8 +35,9 @@ struct image_stream {
 	int fd;			  /* the boot_file's */
 	u64 left;		  /* bytes that may still be read from fd */
 	bool eof;		  /* nothing more will come from fd */
-	struct gzip_reader *gzip; /* NULL: it is not compressed */
-	struct gzip_source compressed; /* what it reads */
+	struct gzip_reader *gzip; /* one of these two, if it is compressed */
+	struct zstd_reader *zstd;
+	struct byte_source compressed; /* what they read */
 	size_t buf_pos;		       /* bytes read from fd and not used yet */
 	size_t buf_len;
 	u8 buf[IMAGE_BUF_SIZE];

@@ -10,7 +10,9 @@
 #ifndef LKVM_HW_FLASH_STORE_H
 #define LKVM_HW_FLASH_STORE_H
 
-#include "lkvm/config/vm_config.h"
+#include <pthread.h>
+
+#include "lkvm/config/flash.h"
 #include "lkvm/hw/flash/fault.h"
 #include "lkvm/util/util.h"
 
@@ -18,6 +20,20 @@
 #define FLASH_STORE_PIECE SZ_4K
 
 #define FLASH_STORE_NO_HEAD UINT64_MAX
+
+/*
+ * A sync that another thread does while the store is in use. `lock` is of
+ * `finished` and what comes after it, all else is of the bank's.
+ */
+struct flash_background {
+	bool ready;	/* lock and condition are there */
+	bool under_way; /* from begin until its result was taken over */
+	pthread_mutex_t lock;
+	pthread_cond_t changed;
+	bool finished;
+	int ret;
+	u64 ns;
+};
 
 struct flash_store {
 	char *path;
@@ -31,6 +47,7 @@ struct flash_store {
 	bool cut_short; /* the file, by somebody else: nothing is written */
 	bool checked;	/* its length, in the command under way */
 	enum flash_sync sync;
+	struct flash_background background;
 	int sync_error; /* of the first sync that failed, for good, or 0 */
 	u8 *array;	/* `size` bytes, page aligned */
 	u64 size;	/* bytes of the bank: a power of two */
@@ -54,6 +71,20 @@ int flash_store_open(struct flash_store *store,
 		     const struct flash_config *config, u64 block, u64 window);
 
 /*
+ * The same for a bank without a file: `size` bytes, a power of two and a
+ * multiple of `block`, that are erased. Only what is written to takes memory of
+ * its own.
+ */
+int flash_store_make(struct flash_store *store, u64 block, u64 size);
+
+/*
+ * Whether the file of one `--flash` can be opened as it will be, or need not be
+ * there because it is to be made. Changes nothing. Returns 0, or -errno after a
+ * message of flash_store_open().
+ */
+int flash_store_check(const struct flash_config *config);
+
+/*
  * Replaces [offset, offset + len) by `data`, which lies within one piece (see
  * FLASH_STORE_PIECE). The array changes only if the file could be written.
  * Returns 0, -EROFS for a read-only store, -ENOSPC for a change beyond what
@@ -72,6 +103,24 @@ int flash_store_write(struct flash_store *store, u64 offset, const u8 *data,
  * not do anything about it.
  */
 int flash_store_sync(struct flash_store *store);
+
+/* True if flash_store_sync() would have something to do. */
+bool flash_store_needs_sync(const struct flash_store *store);
+
+/*
+ * flash_store_sync() in two steps, of which the second may take its time on
+ * another thread, without the bank's lock. flash_store_sync_begin(), with the
+ * lock, returns true if there is something to do: then flash_store_sync_run()
+ * has to be called, once. What is written in between is for the next sync.
+ * Functions that have to know the result wait for it: flash_store_sync(),
+ * flash_store_order(), flash_store_complete(), flash_store_finish() and
+ * flash_store_close().
+ */
+bool flash_store_sync_begin(struct flash_store *store);
+void flash_store_sync_run(struct flash_store *store);
+
+/* Has the statistics include a sync that has come to its end; no waiting. */
+void flash_store_sync_look(struct flash_store *store);
 
 /*
  * Before a program or erase of [offset, offset + len): makes durable, as by
@@ -117,11 +166,5 @@ int flash_store_restore(struct flash_store *store);
 
 /* Releases lock, file and memory. The array must not be mapped any more. */
 void flash_store_close(struct flash_store *store);
-
-/*
- * Parses the value of `--flash`: FILE[,OPT...], see README.md. A comma in FILE
- * or a value is written ",,". Returns 0, or -EINVAL after a message.
- */
-int flash_config_parse(struct flash_config *config, const char *arg);
 
 #endif

@@ -9,12 +9,12 @@
 
 #include <pthread.h>
 
+#include "lkvm/config/fw_cfg.h"
 #include "lkvm/vmm/device.h"
 #include "lkvm/vmm/gmem.h"
 #include "lkvm/vmm/mmio.h"
 
 #define FW_CFG_MMIO_SIZE 0x18
-#define FW_CFG_MAX_NAME	 55 /* characters of a file's name */
 #define FW_CFG_MAX_FILES 256
 
 /* Keys whose items lkvm gives to firmware; QEMU's standard-headers/fw_cfg. */
@@ -123,12 +123,6 @@ int fw_cfg_add_u16(struct fw_cfg *fw, u16 key, u16 value);
 int fw_cfg_add_u32(struct fw_cfg *fw, u16 key, u32 value);
 int fw_cfg_add_u64(struct fw_cfg *fw, u16 key, u64 value);
 int fw_cfg_add_string(struct fw_cfg *fw, u16 key, const char *s);
-
-/*
- * 0 if `name` may be a file's: 1 to FW_CFG_MAX_NAME printable ASCII characters
- * and no space. Else -EINVAL, or -ENAMETOOLONG.
- */
-int fw_cfg_check_name(const char *name);
 
 /*
  * The same for files, which get their keys in the order of their names: a key

@@ -7,6 +7,7 @@
 
 #include "lkvm/hw/primecell.h"
 #include "lkvm/hw/serial/input.h"
+#include "lkvm/hw/serial/output.h"
 #include "lkvm/vmm/device.h"
 #include "lkvm/vmm/irq.h"
 #include "lkvm/vmm/mmio.h"
@@ -19,6 +20,7 @@ struct pl011_params {
 	struct irq_line irq; /* level high: UARTINTR, of all sources */
 	u32 clock;	     /* phandle of the fixed clock it runs on */
 	struct chardev *chr; /* NULL: output is dropped, no input; not owned */
+	struct mmio_ring *ring; /* KVM's, for output; NULL: every write exits */
 };
 
 /*
@@ -53,6 +55,7 @@ struct pl011 {
 	bool timer_restart; /* the receive timeout's, by a read */
 	unsigned int polls; /* with no write between, at most POLLING */
 	struct serial_input in;
+	struct serial_output output;
 	bool irq_high;
 	u64 bytes_out;	/* handed to the backend */
 	u64 bytes_in;	/* of the backend's, read by the guest */

@@ -6,6 +6,7 @@
 #include <pthread.h>
 
 #include "lkvm/hw/serial/input.h"
+#include "lkvm/hw/serial/output.h"
 #include "lkvm/vmm/device.h"
 #include "lkvm/vmm/irq.h"
 #include "lkvm/vmm/mmio.h"
@@ -21,6 +22,7 @@ struct uart16550_params {
 	struct irq_line irq; /* level high */
 	u32 clock;	     /* Hz, for the device tree; see UART16550_CLOCK */
 	struct chardev *chr; /* NULL: output is dropped, no input; not owned */
+	struct mmio_ring *ring; /* KVM's, for output; NULL: every write exits */
 };
 
 /*
@@ -50,6 +52,7 @@ struct uart16550 {
 	bool thri;		/* "transmitter empty" is to be told */
 	unsigned int lsr_reads; /* in succession, at most 2 */
 	struct serial_input in;
+	struct serial_output output;
 	bool irq_high;
 	u64 bytes_out;	/* handed to the backend */
 	u64 bytes_in;	/* of the backend's, read by the guest */

@@ -1,0 +1,210 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Costs are measured as the least time of several attempts: whatever else the
+ * host does makes them longer, never shorter.
+ *
+ * An exit cannot be measured without a guest that does nothing else. So in a
+ * run it begins as the time of a KVM_RUN that does not enter the guest, and is
+ * then the shortest time between the end of one exit and the next. That is too
+ * long where the guest is always busy between them, hence MOST_RETURNS.
+ */
+#include <errno.h>
+#include <sys/ioctl.h>
+#include <time.h>
+
+#include "cpu.h"
+#include "lkvm/arm/a64/a64.h"
+#include "lkvm/arm/costs.h"
+#include "lkvm/vmm/pause.h"
+#include "lkvm/vmm/vm.h"
+
+#define ROUNDS	  4
+#define REGISTERS 4 /* read in a round */
+
+/* Exits whose time is taken at first, and of how many one is later. */
+#define FIRST_EXITS 16
+#define ONE_IN	    64
+
+/* No exit is taken to cost more than this many times `return_ns`. */
+#define MOST_RETURNS 16
+
+/* The code that is interpreted: ldr w3, [x1]; sub x2, x2, #1; cbnz x2, .-8 */
+#define LOOP_INSNS 3
+#define LOOPS	   64
+
+static u64 now_ns(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (u64)ts.tv_sec * 1000000000 + (u64)ts.tv_nsec;
+}
+
+/* A clock that is too coarse must not make anything free. */
+static u64 per_item(u64 ns, unsigned int n)
+{
+	return MAX(ns / n, (u64)1);
+}
+
+/* General-purpose registers are as good as any: KVM keeps all in memory. */
+static int measure_registers(struct vcpu *vcpu, u64 *reg_ns)
+{
+	u64 value, least = UINT64_MAX;
+
+	for (unsigned int i = 0; i < ROUNDS; i++) {
+		u64 start = now_ns();
+
+		for (unsigned int n = 0; n < REGISTERS; n++) {
+			int ret = cpu_read(vcpu, n, &value);
+
+			if (ret)
+				return ret;
+		}
+		least = MIN(least, now_ns() - start);
+	}
+	*reg_ns = per_item(least, REGISTERS);
+	return 0;
+}
+
+/* A kick that came meanwhile has its reason, which the run's loop looks at. */
+static int measure_return(struct vcpu *vcpu, u64 *return_ns)
+{
+	u64 least = UINT64_MAX;
+
+	for (unsigned int i = 0; i < ROUNDS; i++) {
+		u64 start = now_ns();
+		int ret;
+
+		vcpu->run->immediate_exit = 1;
+		ret = ioctl(vcpu->fd, KVM_RUN, 0) < 0 ? -errno : 0;
+		vcpu->run->immediate_exit = 0;
+		if (ret != -EINTR)
+			return ret ? ret : -EIO;
+		least = MIN(least, now_ns() - start);
+	}
+	*return_ns = per_item(least, 1);
+	return 0;
+}
+
+/* A page, as the interpreter fetches from pages. */
+static const u32 loop[A64_PAGE / sizeof(u32)] __attribute__((aligned(8))) = {
+	0xb9400023,
+	0xd1000442,
+	0xb5ffffc2,
+};
+
+static const void *loop_code(struct a64_cpu *cpu, u64 va)
+{
+	(void)cpu;
+	return va < A64_PAGE ? loop : NULL;
+}
+
+static void *loop_ram(struct a64_cpu *cpu, u64 va, unsigned int len, bool write)
+{
+	(void)va;
+	(void)len;
+	return write ? NULL : cpu->opaque;
+}
+
+static int loop_device(struct a64_cpu *cpu, u64 va, unsigned int len,
+		       bool write, u64 *value)
+{
+	(void)cpu;
+	(void)va;
+	(void)len;
+	(void)write;
+	(void)value;
+	return -EFAULT;
+}
+
+/* Once decoded, that is, with all its memory at hand: the least it can be. */
+static u64 measure_instructions(struct a64_cpu *cpu)
+{
+	static const struct a64_ops ops = {
+		.code = loop_code,
+		.ram = loop_ram,
+		.device = loop_device,
+	};
+	u64 data = 0, least = UINT64_MAX;
+
+	a64_init(cpu, &ops, &data);
+	for (unsigned int i = 0; i < ROUNDS; i++) {
+		u64 start = now_ns();
+
+		cpu->pc = 0;
+		cpu->x[2] = LOOPS;
+		cpu->left = LOOPS * LOOP_INSNS;
+		a64_run(cpu);
+		least = MIN(least, now_ns() - start);
+	}
+	return per_item(least, LOOPS * LOOP_INSNS);
+}
+
+int costs_measure(struct vcpu *vcpu, struct a64_cpu *scratch,
+		  struct costs *costs)
+{
+	int ret = measure_registers(vcpu, &costs->reg_ns);
+
+	if (!ret)
+		ret = measure_return(vcpu, &costs->return_ns);
+	costs->insn_ns = measure_instructions(scratch);
+	costs->exit_ns = costs->return_ns;
+	return ret;
+}
+
+void costs_exit_done(struct costs_clock *clock)
+{
+	clock->left_ns = 0;
+	if (clock->exits++ < FIRST_EXITS || clock->exits % ONE_IN == 0)
+		clock->left_ns = now_ns();
+}
+
+/* The first that is measured replaces what was only assumed. */
+void costs_exit_came(struct costs_clock *clock, struct costs *costs)
+{
+	u64 ns;
+
+	if (!clock->left_ns)
+		return;
+	ns = MAX(now_ns() - clock->left_ns, costs->return_ns);
+	ns = MIN(ns, MOST_RETURNS * costs->return_ns);
+	if (!clock->measured || ns < costs->exit_ns)
+		costs->exit_ns = ns;
+	clock->measured = true;
+	clock->left_ns = 0;
+}
+
+bool costs_exit_known(const struct costs_clock *clock)
+{
+	return clock->exits >= FIRST_EXITS / 2;
+}
+
+/* Completes the exit before, and goes on to the next. */
+static int run_to_exit(struct vcpu *vcpu)
+{
+	int ret;
+
+	if (!vcpu_try_enter(vcpu))
+		return -EAGAIN;
+	ret = ioctl(vcpu->fd, KVM_RUN, 0) < 0 ? -errno : 0;
+	vcpu_leave(vcpu);
+	if (!ret && vcpu->run->exit_reason != KVM_EXIT_MMIO)
+		ret = -EIO;
+	return ret;
+}
+
+int costs_measure_exit(struct vcpu *vcpu, unsigned int n, u64 *exit_ns)
+{
+	u64 least = UINT64_MAX;
+
+	for (unsigned int i = 0; i < n; i++) {
+		u64 start = now_ns();
+		int ret = run_to_exit(vcpu);
+
+		if (ret)
+			return ret;
+		least = MIN(least, now_ns() - start);
+	}
+	*exit_ns = per_item(least, 1);
+	return 0;
+}

@@ -1,0 +1,260 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * What things cost on this machine's KVM: a guest that writes to a device,
+ * without and with a zone of coalesced MMIO, and ioctls beside it. Of several
+ * rounds the least counts, which is what the machine does undisturbed.
+ */
+#include <errno.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/time.h>
+#include <unistd.h>
+
+#include "../cpu.h"
+#include "selftest.h"
+
+/* The largest pages a host may have. */
+#define RAM_SIZE   SZ_64K
+#define RAM	   0x80000000ULL
+#define DEVICE	   0x02000000ULL
+#define DEVICE_LEN SZ_2M
+#define DOORBELL   0x03000000ULL
+#define ROUNDS	   10
+#define WRITES	   200
+#define UPDATES	   20
+
+/* For a guest that does not come to the end of its writes. */
+#define LIMIT_NS 30000000000ULL
+
+/* x1 times a word to [x0], then one to [x2]. */
+static const u32 code[] = {
+	0xb9000003, /* str w3, [x0] */
+	0xf1000421, /* subs x1, x1, #1 */
+	0x54ffffc1, /* b.ne -8 */
+	0xb9000041, /* str w1, [x2] */
+	0x14000000, /* b . */
+};
+
+struct bench {
+	struct vm vm;
+	struct memslot ram_slot, device_slot;
+	u8 *memory; /* of both slots */
+	struct kvm_coalesced_mmio_ring *ring;
+	u64 deadline;
+};
+
+static void keep_least(u64 *least, u64 value)
+{
+	if (!*least || value < *least)
+		*least = value;
+}
+
+/* KVM_RUN, which a signal ends every second. 0 or -errno. */
+static int run_until_exit(struct bench *bench)
+{
+	struct vcpu *vcpu = bench->vm.vcpus[0];
+
+	while (ioctl(vcpu->fd, KVM_RUN, 0) < 0) {
+		if (errno != EINTR)
+			return -errno;
+		if (selftest_now() > bench->deadline)
+			return -ETIMEDOUT;
+	}
+	return vcpu->run->exit_reason == KVM_EXIT_MMIO ? 0 : -EIO;
+}
+
+/* One round of the guest's writes; the ring, where it is used, is emptied. */
+static int time_writes(struct bench *bench, u64 *least)
+{
+	struct vcpu *vcpu = bench->vm.vcpus[0];
+	u64 start;
+	int ret = cpu_set_reg(vcpu, CORE_REG(regs.regs[0]), DEVICE);
+
+	if (!ret)
+		ret = cpu_set_reg(vcpu, CORE_REG(regs.regs[1]), WRITES);
+	if (!ret)
+		ret = cpu_set_reg(vcpu, CORE_REG(regs.regs[2]), DOORBELL);
+	if (!ret)
+		ret = cpu_set_reg(vcpu, CORE_REG(regs.pc), RAM);
+	start = selftest_now();
+	while (!ret) {
+		ret = run_until_exit(bench);
+		if (bench->ring)
+			bench->ring->first = bench->ring->last;
+		if (!ret && vcpu->run->mmio.phys_addr == DOORBELL)
+			break;
+	}
+	keep_least(least, (selftest_now() - start) / WRITES);
+	return ret;
+}
+
+/* KVM has to complete the write that comes last before the PC is set anew. */
+static int complete(struct vcpu *vcpu)
+{
+	int ret;
+
+	vcpu->run->immediate_exit = 1;
+	ret = ioctl(vcpu->fd, KVM_RUN, 0) < 0 && errno != EINTR ? -errno : 0;
+	vcpu->run->immediate_exit = 0;
+	return ret;
+}
+
+static int measure_writes(struct bench *bench, u64 *least)
+{
+	int ret = 0;
+
+	for (unsigned int i = 0; !ret && i < ROUNDS; i++) {
+		ret = time_writes(bench, least);
+		if (!ret)
+			ret = complete(bench->vm.vcpus[0]);
+	}
+	return ret;
+}
+
+static int measure_coalesced(struct bench *bench, u64 *least)
+{
+	struct kvm_coalesced_mmio_zone zone = { .addr = DEVICE,
+						.size = DEVICE_LEN };
+	int page = vm_check_cap(&bench->vm, KVM_CAP_COALESCED_MMIO), ret;
+
+	if (page <= 0)
+		return 0;
+	if (ioctl(bench->vm.fd, KVM_REGISTER_COALESCED_MMIO, &zone) < 0)
+		return -errno;
+	bench->ring = (void *)((char *)bench->vm.vcpus[0]->run +
+			       page * sysconf(_SC_PAGESIZE));
+	bench->ring->first = bench->ring->last;
+	ret = measure_writes(bench, least);
+	ioctl(bench->vm.fd, KVM_UNREGISTER_COALESCED_MMIO, &zone);
+	bench->ring = NULL;
+	return ret;
+}
+
+static int measure_register(struct bench *bench, u64 *least)
+{
+	u64 start, value;
+	int ret = 0;
+
+	for (unsigned int i = 0; !ret && i < ROUNDS; i++) {
+		start = selftest_now();
+		for (unsigned int n = 0; !ret && n < WRITES; n++)
+			ret = cpu_get_reg(bench->vm.vcpus[0],
+					  CORE_REG(regs.regs[n % 31]), &value);
+		keep_least(least, (selftest_now() - start) / WRITES);
+	}
+	return ret;
+}
+
+static int measure_slots(struct bench *bench, struct selftest_costs *costs)
+{
+	u64 start;
+	int ret = 0;
+
+	for (unsigned int i = 0; !ret && i < UPDATES; i++) {
+		start = selftest_now();
+		ret = memslot_map(&bench->device_slot);
+		keep_least(&costs->map_ns, selftest_now() - start);
+		start = selftest_now();
+		if (!ret)
+			ret = memslot_unmap(&bench->device_slot);
+		keep_least(&costs->unmap_ns, selftest_now() - start);
+	}
+	return ret;
+}
+
+static int add_slots(struct bench *bench)
+{
+	struct memslots *slots = &bench->vm.slots;
+	int ret;
+
+	memcpy(bench->memory, code, sizeof(code));
+	__builtin___clear_cache((char *)bench->memory,
+				(char *)bench->memory + sizeof(code));
+	ret = memslot_init(&bench->ram_slot, slots, RAM, RAM_SIZE,
+			   bench->memory, false);
+	if (!ret)
+		ret = memslot_map(&bench->ram_slot);
+	if (!ret)
+		ret = memslot_init(&bench->device_slot, slots, DEVICE,
+				   DEVICE_LEN, bench->memory + RAM_SIZE, true);
+	return ret;
+}
+
+static int create(struct bench *bench)
+{
+	struct kvm_vcpu_init init = { 0 };
+	int ret = vm_create(&bench->vm, 0);
+
+	if (!ret)
+		ret = add_slots(bench);
+	if (!ret)
+		ret = vm_create_vcpus(&bench->vm, 1);
+	if (ret)
+		return ret;
+	if (ioctl(bench->vm.fd, KVM_ARM_PREFERRED_TARGET, &init) < 0 ||
+	    ioctl(bench->vm.vcpus[0]->fd, KVM_ARM_VCPU_INIT, &init) < 0)
+		return -errno;
+	return 0;
+}
+
+static int measure(struct bench *bench, struct selftest_costs *costs)
+{
+	int ret = create(bench);
+
+	if (!ret)
+		ret = measure_writes(bench, &costs->exit_ns);
+	if (!ret)
+		ret = measure_coalesced(bench, &costs->coalesced_ns);
+	if (!ret)
+		ret = measure_register(bench, &costs->register_ns);
+	return ret ? ret : measure_slots(bench, costs);
+}
+
+static void on_alarm(int signal)
+{
+	(void)signal;
+}
+
+/* A signal every second, for run_until_exit(); 0: no more of them. */
+static void set_alarm(time_t seconds)
+{
+	struct itimerval timer = { .it_interval.tv_sec = seconds,
+				   .it_value.tv_sec = seconds };
+
+	setitimer(ITIMER_REAL, &timer, NULL);
+}
+
+static int measure_in_time(struct bench *bench, struct selftest_costs *costs)
+{
+	struct sigaction action = { .sa_handler = on_alarm }, old;
+	int ret;
+
+	bench->deadline = selftest_now() + LIMIT_NS;
+	sigaction(SIGALRM, &action, &old);
+	set_alarm(1);
+	ret = measure(bench, costs);
+	set_alarm(0);
+	sigaction(SIGALRM, &old, NULL);
+	return ret;
+}
+
+int selftest_measure(const char *kvm_dev, struct selftest_costs *costs)
+{
+	struct bench bench = { 0 };
+	int ret;
+
+	memset(costs, 0, sizeof(*costs));
+	bench.memory = mmap(NULL, RAM_SIZE + DEVICE_LEN, PROT_READ | PROT_WRITE,
+			    MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	if (bench.memory == MAP_FAILED)
+		return -errno;
+	ret = vm_open(&bench.vm, kvm_dev);
+	if (!ret) {
+		ret = measure_in_time(&bench, costs);
+		vm_destroy(&bench.vm);
+	}
+	munmap(bench.memory, RAM_SIZE + DEVICE_LEN);
+	return ret;
+}

@@ -1,0 +1,297 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Runs one guest of the self-test: a whole machine as `lkvm run` makes it, with
+ * files that are in memory only. What the guest prints is kept and judged at
+ * its end. While it prints something it is alive: a guest that is silent for
+ * longer than many times the start of the first one took is ended, and its
+ * registers are part of the result.
+ */
+#include <errno.h>
+#include <inttypes.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "judge.h"
+#include "lkvm/arm/machine.h"
+#include "lkvm/chardev/chardev.h"
+#include "lkvm/hw/flash/store.h"
+#include "lkvm/util/file.h"
+#include "lkvm/util/log.h"
+#include "selftest.h"
+
+#define RAM_SIZE    (64 * SZ_1M)
+#define FLASH_SIZE  SZ_1M
+#define NR_CPUS	    2
+#define CONSOLE_MAX SZ_64K
+
+/* How long a guest may print nothing: that many starts, or this at least. */
+#define SILENT_STARTS 40
+#define SILENT_MIN_NS 10000000000ULL
+/* Of the first, of which nobody knows how long it takes. */
+#define SILENT_FIRST_NS 60000000000ULL
+
+extern const char selftest_image[], selftest_image_end[];
+
+/* One run: the guest's console, and what ends it. */
+struct watch {
+	struct chardev chr;
+	struct vm *vm;
+	struct evloop_source stop;   /* the user */
+	struct evloop_timer silence; /* the guest has printed nothing */
+	u64 limit_ns;
+	char *text;
+	size_t len;
+	bool silent;  /* ended because of that */
+	bool flooded; /* it has printed more than a test does */
+};
+
+/* A file without a name, of these bytes, or all ones. 0 or -errno in *fd. */
+static int memory_file(const char *name, const void *data, size_t len)
+{
+	int fd = memfd_create(name, MFD_CLOEXEC);
+	int ret;
+
+	if (fd < 0)
+		return -errno;
+	ret = write_full(fd, data, len);
+	if (!ret)
+		return fd;
+	close(fd);
+	return ret;
+}
+
+int guest_open_image(struct selftest *st)
+{
+	st->image_fd =
+		memory_file("selftest", selftest_image,
+			    (size_t)(selftest_image_end - selftest_image));
+	if (st->image_fd >= 0)
+		return 0;
+	pr_fatal("selftest: no memory for the guest's program: %s",
+		 strerror(-st->image_fd));
+	return st->image_fd;
+}
+
+static int erased_flash(void)
+{
+	u8 *data = malloc(FLASH_SIZE);
+	int fd;
+
+	if (!data)
+		return -ENOMEM;
+	memset(data, 0xff, FLASH_SIZE);
+	fd = memory_file("flash", data, FLASH_SIZE);
+	free(data);
+	return fd;
+}
+
+/* On a vCPU's thread, which has the UART's lock: one at a time. */
+static void console_write(struct chardev *chr, const u8 *buf, size_t len)
+{
+	struct watch *watch = container_of(chr, struct watch, chr);
+
+	if (len > CONSOLE_MAX - 1 - watch->len) {
+		watch->flooded = true;
+		vm_request_exit(watch->vm, VM_EXIT_KILLED);
+		return;
+	}
+	memcpy(watch->text + watch->len, buf, len);
+	watch->len += len;
+	evloop_timer_set(&watch->silence, watch->limit_ns);
+}
+
+/* There is no input. */
+static void console_accept(struct chardev *chr, size_t n)
+{
+	(void)chr;
+	(void)n;
+}
+
+static void console_unread(struct chardev *chr, const u8 *buf, size_t len)
+{
+	(void)chr;
+	(void)buf;
+	(void)len;
+}
+
+static const struct chardev_ops console_ops = {
+	.write = console_write,
+	.accept = console_accept,
+	.unread = console_unread,
+};
+
+static void silent_too_long(struct evloop_timer *timer)
+{
+	struct watch *watch = container_of(timer, struct watch, silence);
+
+	watch->silent = true;
+	vm_request_exit(watch->vm, VM_EXIT_KILLED);
+}
+
+/* The descriptor stays readable, for whoever asks later. */
+static void stop(struct evloop_source *source, u32 events)
+{
+	struct watch *watch = container_of(source, struct watch, stop);
+
+	(void)events;
+	evloop_del(&watch->vm->loop, source);
+	vm_request_exit(watch->vm, VM_EXIT_KILLED);
+}
+
+static u64 silence_limit(const struct selftest *st)
+{
+	if (!st->start_ns)
+		return SILENT_FIRST_NS;
+	return MAX(SILENT_STARTS * st->start_ns, SILENT_MIN_NS);
+}
+
+/* The registers of all vCPUs, none of which runs any more. */
+static void describe(struct vm *vm, struct test_result *result)
+{
+	char name[16], where[160];
+
+	for (unsigned int i = 0; i < vm->nr_vcpus; i++) {
+		vm->arch_ops->describe(vm->vcpus[i], where, sizeof(where));
+		snprintf(name, sizeof(name), "vCPU %u", i);
+		result_note(result, name, "%s", where);
+	}
+}
+
+/* Why the run ended, unless that is what the guest was to do. */
+static void judge_end(const struct watch *watch, enum vm_exit end,
+		      struct test_result *result)
+{
+	if (watch->flooded) {
+		result_fail(result, "the guest prints without end");
+	} else if (watch->silent) {
+		result_fail(result,
+			    "the guest hangs: it has printed nothing for "
+			    "%" PRIu64 " s",
+			    watch->limit_ns / 1000000000);
+		describe(watch->vm, result);
+	} else if (end != VM_EXIT_POWEROFF) {
+		result_fail(result, "%s", vm_exit_name(end));
+		describe(watch->vm, result);
+	}
+}
+
+static int add_sources(struct watch *watch, int stop_fd)
+{
+	struct evloop *loop = &watch->vm->loop;
+	int ret = evloop_timer_init(loop, &watch->silence, silent_too_long);
+
+	if (ret)
+		return ret;
+	ret = evloop_timer_set(&watch->silence, watch->limit_ns);
+	if (!ret && stop_fd >= 0) {
+		watch->stop.fd = stop_fd;
+		watch->stop.handle = stop;
+		ret = evloop_add(loop, &watch->stop, EPOLLIN);
+	}
+	return ret;
+}
+
+static void remove_sources(struct watch *watch)
+{
+	if (watch->stop.fd >= 0)
+		evloop_del(&watch->vm->loop, &watch->stop);
+	evloop_timer_destroy(&watch->vm->loop, &watch->silence);
+}
+
+static void run_machine(const struct selftest *st, struct guest *guest,
+			struct watch *watch, struct test_result *result)
+{
+	enum vm_exit end;
+
+	if (add_sources(watch, st->config->stop_fd)) {
+		result_fail(result, "no timer");
+		return;
+	}
+	end = vm_run(watch->vm);
+	watch->text[watch->len] = '\0';
+	vm_vcpu_totals(watch->vm, &guest->totals);
+	remove_sources(watch);
+	if (selftest_stopped(st, result))
+		return;
+	judge_end(watch, end, result);
+	judge_console(result, watch->text);
+}
+
+static void build_and_run(const struct selftest *st, struct guest *guest,
+			  const struct vm_config *config, struct watch *watch,
+			  struct test_result *result)
+{
+	struct chardev *serial[MACHINE_MAX_SERIAL] = { &watch->chr };
+	struct machine *machine;
+
+	if (machine_create(config, &machine)) {
+		result_fail(result, "no machine: see the message");
+		return;
+	}
+	watch->vm = machine_vm(machine);
+	if (machine_build(machine, serial))
+		result_fail(result, "no devices: see the message");
+	else
+		run_machine(st, guest, watch, result);
+	machine_destroy(machine);
+}
+
+/* Memory tags would keep batches from what they are tested with. */
+static void configure(const struct selftest *st, const struct guest *guest,
+		      struct vm_config *config)
+{
+	config->name = "selftest";
+	config->kvm_dev = st->config->kvm_dev;
+	config->ram.size = RAM_SIZE;
+	config->cpu.nr = NR_CPUS;
+	config->boot.nodefaults = true;
+	config->cpu.disable_mte = true;
+	config->debug.no_batch = guest->no_batch;
+}
+
+static void run_with_flash(const struct selftest *st, struct guest *guest,
+			   int flash_fd, struct test_result *result)
+{
+	struct watch watch = { .chr.ops = &console_ops, .stop.fd = -1 };
+	struct vm_config *config = calloc(1, sizeof(*config));
+	struct flash_config bank = { 0 };
+	char kernel[32], flash[32], params[128];
+
+	snprintf(kernel, sizeof(kernel), "/proc/self/fd/%d", st->image_fd);
+	snprintf(flash, sizeof(flash), "/proc/self/fd/%d", flash_fd);
+	snprintf(params, sizeof(params), "test=%u seed=%" PRIu64 " %s",
+		 guest->test, st->config->seed,
+		 guest->params ? guest->params : "");
+	watch.limit_ns = silence_limit(st);
+	watch.text = malloc(CONSOLE_MAX);
+	if (config && watch.text && !flash_config_parse(&bank, flash)) {
+		config->flash = (struct flash_list) { &bank, 1 };
+		config->boot.kernel = kernel;
+		config->boot.params = params;
+		configure(st, guest, config);
+		build_and_run(st, guest, config, &watch, result);
+	} else {
+		result_fail(result, "out of memory");
+	}
+	free(watch.text);
+	flash_config_free(&bank);
+	free(config);
+}
+
+void guest_run(struct selftest *st, struct guest *guest,
+	       struct test_result *result)
+{
+	int flash_fd = erased_flash();
+
+	if (flash_fd < 0) {
+		result_fail(result, "no memory for a flash: %s",
+			    strerror(-flash_fd));
+		return;
+	}
+	run_with_flash(st, guest, flash_fd, result);
+	close(flash_fd);
+}

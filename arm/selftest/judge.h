@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Judges what the self-test's guest prints: see guest/lib/console.c. */
+#ifndef ARM_SELFTEST_JUDGE_H
+#define ARM_SELFTEST_JUDGE_H
+
+#include "report.h"
+
+/*
+ * Adds to the result what the guest's lines say: failed checks, notes, outcomes
+ * of litmus tests. It fails if the last of them is not that of a program that
+ * came to its end, with all checks good. `console` is changed.
+ */
+void judge_console(struct test_result *result, char *console);
+
+/*
+ * The outcomes of a litmus test, in the order of guest/litmus.c. A forbidden
+ * one is a failure, and so is a test that nobody knows or that saw nothing.
+ */
+void judge_litmus(struct test_result *result, const char *name,
+		  const u64 counts[4]);
+
+/* Fails unless there is a note of each of the litmus tests of that kind. */
+void judge_litmus_complete(struct test_result *result, bool flash);
+
+#endif

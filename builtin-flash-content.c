@@ -1,0 +1,110 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Reading a flash file as a whole, for `lkvm flash`: what a bank of it would
+ * hold, decoded if it is qcow2 or gzip. The commands look at no byte of the
+ * file itself, so they and `lkvm run` see the same content.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "builtin-flash.h"
+#include "lkvm/disk/decode.h"
+#include "lkvm/util/file.h"
+#include "lkvm/util/log.h"
+
+/* The smallest bank: a file of 2^n bytes from here on is not a compressed one.
+ */
+#define MIN_BANK SZ_64K
+
+#define STEP SZ_64K
+
+static int unreadable(const struct flash_content *c, int err)
+{
+	pr_fatal("Unable to read %s %s: %s", c->what, c->path, strerror(-err));
+	return err;
+}
+
+static int too_large(const struct flash_content *c)
+{
+	pr_fatal("%s %s: has more than %zu MiB", c->what, c->path,
+		 c->max / SZ_1M);
+	return -EFBIG;
+}
+
+/* In steps, as nothing tells beforehand how much it is. */
+static int read_all(struct flash_content *c, struct disk_decoder *d)
+{
+	size_t got = STEP;
+	int ret = 0;
+
+	c->size = 0;
+	while (!ret && got == STEP && c->size <= c->max) {
+		u8 *buf = realloc(c->buf, c->size + STEP);
+		bool zeros;
+
+		if (!buf)
+			return -ENOMEM;
+		c->buf = buf;
+		ret = disk_decoder_read(d, buf + c->size, STEP, &got, &zeros);
+		if (!ret && zeros)
+			memset(buf + c->size, 0, got);
+		c->size += ret ? 0 : got;
+	}
+	return ret;
+}
+
+/* One message for whatever goes wrong. */
+static int read_decoded(struct flash_content *c, int fd)
+{
+	struct disk_decoder d;
+	int ret = disk_decoder_open(&d, fd, c->format);
+
+	if (!ret)
+		ret = read_all(c, &d);
+	if (ret)
+		pr_fatal("%s %s: unable to read it: %s", c->what, c->path,
+			 disk_decoder_problem(&d, ret));
+	else if (c->size > c->max)
+		ret = too_large(c);
+	disk_decoder_close(&d);
+	return ret;
+}
+
+/* A decoder reads a file; what was read may have come from a pipe. */
+static int decode(struct flash_content *c)
+{
+	int fd = memfd_create("flash", MFD_CLOEXEC);
+	int ret = fd < 0 ? -errno : pwrite_full(fd, c->buf, c->size, 0);
+
+	free(c->buf);
+	c->buf = NULL;
+	ret = ret ? unreadable(c, ret) : read_decoded(c, fd);
+	if (fd >= 0)
+		close(fd);
+	return ret;
+}
+
+static int refuse(const struct flash_content *c)
+{
+	pr_fatal("%s %s: " DISK_FORMAT_ADVICE, c->what, c->path,
+		 DISK_FORMAT_ARGS(c->format, c->path));
+	return -EINVAL;
+}
+
+int flash_content_read(struct flash_content *c)
+{
+	int ret = file_read_all(c->path, c->max, &c->buf, &c->size);
+
+	if (ret)
+		return ret == -EFBIG ? too_large(c) : unreadable(c, ret);
+	c->format = disk_format_of(c->buf, c->size);
+	if (c->format && c->format->compressed && is_power_of_2(c->size) &&
+	    c->size >= MIN_BANK)
+		c->format = NULL;
+	if (!c->format)
+		return 0;
+	return c->format->id == DISK_FORMAT_OTHER ? refuse(c) : decode(c);
+}

@@ -1,0 +1,184 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* `lkvm selftest`: options, signals and streams; arm/selftest has the tests. */
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/signalfd.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "builtin.h"
+#include "lkvm/arm/selftest.h"
+#include "lkvm/exit_status.h"
+#include "lkvm/util/log.h"
+#include "lkvm/util/options.h"
+
+#define SYNOPSIS "lkvm selftest [OPTION]..."
+
+/* The exit status; 0 and that of a wrong command line are as everywhere. */
+enum {
+	STATUS_FAILED = 1,
+	STATUS_IMPOSSIBLE = 2,
+};
+
+struct options {
+	struct selftest_config config;
+	struct string_list only;
+	const char *json;
+	bool list;
+};
+
+static int parse(struct options *opts, int argc, char *const argv[])
+{
+	static const struct option_def defs[] = {
+		OPT_FLAG(0, "quick", struct options, config.quick,
+			 "Take some seconds rather than a minute"),
+		OPT_LIST(0, "only", struct options, only, "NAME",
+			 "Run this test only; repeatable"),
+		OPT_FLAG(0, "list", struct options, list,
+			 "List the tests and end"),
+		OPT_U64(0, "seed", struct options, config.seed, 0, UINT64_MAX,
+			"N",
+			"For what is random (default: another one each time, "
+			"which is printed)"),
+		OPT_STRING(0, "json", struct options, json, "FILE",
+			   "Write the results as JSON to FILE, or with - to "
+			   "standard output in place of the table"),
+		OPT_STRING(0, "dev", struct options, config.kvm_dev, "FILE",
+			   "KVM device (default: /dev/kvm)"),
+		OPT_END(),
+	};
+	const struct option_group groups[] = {
+		{ "Options", defs },
+		{ NULL, NULL },
+	};
+	struct string_list positional = { 0 };
+	int ret = options_parse(groups, opts, argc, argv, &positional);
+
+	if (ret == OPTIONS_HELP) {
+		options_usage(stdout, SYNOPSIS, groups);
+		printf("\nChecks whether lkvm works with this machine's CPU "
+		       "and kernel.\n\nExit status: 0 all is good, 1 a test "
+		       "failed, 2 nothing could be tested\n(no KVM, or a wrong "
+		       "option), 130 it was interrupted.\n");
+	} else if (!ret && positional.count) {
+		pr_fatal("selftest takes no argument such as \"%s\"; see "
+			 "--only",
+			 positional.items[0]);
+		ret = -EINVAL;
+	}
+	string_list_free(&positional);
+	return ret;
+}
+
+static int check_names(const struct options *opts)
+{
+	for (size_t i = 0; i < opts->only.count; i++) {
+		if (selftest_exists(opts->only.items[i]))
+			continue;
+		pr_fatal("--only %s: there is no such test; see --list",
+			 opts->only.items[i]);
+		return -EINVAL;
+	}
+	return 0;
+}
+
+/*
+ * From here on they only make a descriptor readable. What the parent told us to
+ * ignore stays ignored. -1 if that cannot be had: then they end us as ever.
+ */
+static int take_signals(void)
+{
+	static const int ends[] = { SIGINT, SIGTERM, SIGHUP, SIGQUIT };
+	struct sigaction old;
+	sigset_t set;
+	int fd;
+
+	sigemptyset(&set);
+	for (size_t i = 0; i < ARRAY_SIZE(ends); i++)
+		if (!sigaction(ends[i], NULL, &old) &&
+		    old.sa_handler != SIG_IGN)
+			sigaddset(&set, ends[i]);
+	fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+	if (fd >= 0)
+		sigprocmask(SIG_BLOCK, &set, NULL);
+	signal(SIGPIPE, SIG_IGN);
+	return fd;
+}
+
+static int exit_status(enum selftest_verdict verdict)
+{
+	switch (verdict) {
+	case SELFTEST_PASSED:
+		return EXIT_STATUS_POWEROFF;
+	case SELFTEST_FAILED:
+		return STATUS_FAILED;
+	case SELFTEST_STOPPED:
+		return EXIT_STATUS_KILLED;
+	case SELFTEST_IMPOSSIBLE:
+		break;
+	}
+	return STATUS_IMPOSSIBLE;
+}
+
+/* Output that is lost is no success. */
+static int close_streams(const struct options *opts, int status)
+{
+	FILE *json = opts->config.json;
+	bool lost = fflush(stdout) || ferror(stdout);
+
+	if (json && json != stdout)
+		lost |= fclose(json) != 0;
+	if (!lost)
+		return status;
+	pr_err("selftest: unable to write the results");
+	return status ? status : STATUS_IMPOSSIBLE;
+}
+
+static int run(struct options *opts)
+{
+	struct selftest_config *config = &opts->config;
+	int status;
+
+	if (opts->json) {
+		config->json = strcmp(opts->json, "-") ? fopen(opts->json, "we")
+						       : stdout;
+		if (!config->json) {
+			pr_fatal("--json: unable to open %s: %s", opts->json,
+				 strerror(errno));
+			return STATUS_IMPOSSIBLE;
+		}
+	}
+	config->table = config->json == stdout ? NULL : stdout;
+	config->only = opts->only.items;
+	config->nr_only = opts->only.count;
+	config->stop_fd = take_signals();
+	log_set_level(LOG_LEVEL_WARNING);
+	status = exit_status(selftest_run(config));
+	if (config->stop_fd >= 0)
+		close(config->stop_fd);
+	return close_streams(opts, status);
+}
+
+int cmd_selftest(int argc, char *const argv[])
+{
+	struct options opts = {
+		.config = { .kvm_dev = "/dev/kvm", .seed = (u64)time(NULL) },
+	};
+	int status = EXIT_STATUS_USAGE;
+	int ret = parse(&opts, argc, argv);
+
+	if (!ret)
+		ret = check_names(&opts);
+	if (ret == OPTIONS_HELP) {
+		status = EXIT_STATUS_POWEROFF;
+	} else if (!ret && opts.list) {
+		selftest_list(stdout);
+		status = EXIT_STATUS_POWEROFF;
+	} else if (!ret) {
+		status = run(&opts);
+	}
+	string_list_free(&opts.only);
+	return status;
+}

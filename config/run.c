@@ -1,0 +1,411 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The options of `lkvm run`: their tables, what parses the arguments that are
+ * more than a string or a number, and defaults. The machine checks what depends
+ * on it; here is only what no machine allows.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "lkvm/config/list.h"
+#include "lkvm/config/run.h"
+#include "lkvm/util/log.h"
+#include "lkvm/util/options.h"
+#include "lkvm/util/parse.h"
+
+#define MAX_TIMEOUT (100ULL * 365 * 24 * 3600)
+
+#define SYNOPSIS "lkvm run [OPTION]... [KERNEL]"
+
+/* MACHINE_DEFAULT, which is what there is without --machine, has no name. */
+static const char *const machine_names[] = {
+	[MACHINE_KVMTOOL] = "kvmtool",
+	[MACHINE_VIRT] = "virt",
+};
+
+const char *const irqchip_names[NR_IRQCHIPS] = {
+	[IRQCHIP_GICV2] = "gicv2",
+	[IRQCHIP_GICV2M] = "gicv2m",
+	[IRQCHIP_GICV3] = "gicv3",
+	[IRQCHIP_GICV3_ITS] = "gicv3-its",
+};
+
+static int parse_mem_option(const char *arg, void *opaque)
+{
+	struct vm_config *config = opaque;
+	bool has_addr;
+	int ret =
+		parse_mem(arg, &config->ram.size, &config->ram.base, &has_addr);
+
+	/* An address given earlier belongs to the size given earlier. */
+	if (!ret && !has_addr)
+		config->ram.base = 0;
+	else if (!ret && !config->ram.base)
+		ret = -EINVAL;
+	if (ret)
+		pr_fatal("--mem %s: want SIZE[BKMGTP][@ADDRESS[BKMGTP]], MiB "
+			 "if there is no suffix",
+			 arg);
+	return ret;
+}
+
+/* A machine may have places for fewer banks, which it says itself. */
+static int parse_flash_option(const char *arg, void *opaque)
+{
+	struct flash_list *list = &((struct vm_config *)opaque)->flash;
+	struct flash_config *flash;
+
+	if (list->count == FLASH_MAX_BANKS) {
+		pr_fatal("--flash %s: there are %d banks already, no more fit",
+			 arg, FLASH_MAX_BANKS);
+		return -EINVAL;
+	}
+	flash = config_list_add(list);
+	return flash ? flash_config_parse(flash, arg) : -ENOMEM;
+}
+
+/* A file of this name can be had as ./auto. */
+static int parse_firmware(const char *arg, void *opaque)
+{
+	struct vm_config *config = opaque;
+
+	config->boot.firmware = arg;
+	config->boot.firmware_auto = !strcmp(arg, "auto");
+	return 0;
+}
+
+static int parse_fw_cfg(const char *arg, void *opaque)
+{
+	struct vm_config *config = opaque;
+	struct fw_cfg_config *file = config_list_add(&config->fw_cfg);
+
+	return file ? fw_cfg_config_parse(file, arg) : -ENOMEM;
+}
+
+/*
+ * Appends to the paths given so far, with a newline between. EDK2 drops the
+ * whole list for one path that it cannot parse.
+ */
+static int parse_boot_order(const char *arg, void *opaque)
+{
+	struct boot_config *boot = &((struct vm_config *)opaque)->boot;
+	char *list;
+
+	if (*arg != '/' || !is_word(arg)) {
+		pr_fatal("--boot-order %s: want the OpenFirmware path of a "
+			 "device, such as /virtio-mmio@a003e00/disk@0,0",
+			 arg);
+		return -EINVAL;
+	}
+	if (asprintf(&list, "%s%s%s", boot->order ? boot->order : "",
+		     boot->order ? "\n" : "", arg) < 0) {
+		pr_fatal("out of memory");
+		return -ENOMEM;
+	}
+	free(boot->order);
+	boot->order = list;
+	return 0;
+}
+
+/* 0 is a value of its own, hence has_wait. */
+static int parse_boot_wait(const char *arg, void *opaque)
+{
+	struct vm_config *config = opaque;
+	u64 seconds;
+
+	if (parse_u64(arg, 0, BOOT_WAIT_MAX, &seconds)) {
+		pr_fatal("--boot-wait %s: want a number of seconds, at most %d",
+			 arg, BOOT_WAIT_MAX);
+		return -EINVAL;
+	}
+	config->boot.wait = (u32)seconds;
+	config->boot.has_wait = true;
+	return 0;
+}
+
+/* The text is kept for the message that none of the CPUs can be used. */
+static int parse_affinity(const char *arg, void *opaque)
+{
+	struct vm_config *config = opaque;
+	int ret = parse_cpulist(arg, &config->cpu.affinity);
+
+	config->cpu.has_affinity = !ret;
+	config->cpu.affinity_list = arg;
+	if (ret)
+		pr_fatal("--vcpu-affinity %s: want a list of host CPUs such as "
+			 "0-3,5",
+			 arg);
+	return ret;
+}
+
+/* Any number is a seed, 0 too, hence has_kaslr_seed. */
+static int parse_kaslr_seed(const char *arg, void *opaque)
+{
+	struct vm_config *config = opaque;
+	int ret = parse_u64(arg, 0, UINT64_MAX, &config->boot.kaslr_seed);
+
+	config->boot.has_kaslr_seed = !ret;
+	if (ret)
+		pr_fatal("--kaslr-seed %s: want a number of up to 64 bits",
+			 arg);
+	return ret;
+}
+
+/* Multiples of 128 bits up to 2048, Arm ARM, "SVE vector lengths". */
+static int parse_sve_max_vl(const char *arg, void *opaque)
+{
+	struct vm_config *config = opaque;
+	u64 bits;
+
+	if (!parse_u64(arg, 128, 2048, &bits) && !(bits % 128)) {
+		config->cpu.sve_max_vl = (u32)bits;
+		return 0;
+	}
+	pr_fatal("--sve-max-vl %s: want a multiple of 128 from 128 to 2048",
+		 arg);
+	return -EINVAL;
+}
+
+/* No network device yet: what drives kvmtool asks for none. */
+static int parse_network(const char *arg, void *opaque)
+{
+	(void)opaque;
+	if (!strcmp(arg, "mode=none") || !strcmp(arg, "none"))
+		return 0;
+	pr_fatal("--network %s: this lkvm has no network; only mode=none is "
+		 "there",
+		 arg);
+	return -EINVAL;
+}
+
+/* kvmtool's other consoles need virtio. */
+static int parse_console(const char *arg, void *opaque)
+{
+	(void)opaque;
+	if (!strcmp(arg, "serial"))
+		return 0;
+	pr_fatal("--console %s: only serial is there", arg);
+	return -EINVAL;
+}
+
+/* What kvmtool takes and does nothing about any more. */
+static int ignore_option(const char *arg, void *opaque)
+{
+	(void)arg;
+	(void)opaque;
+	return 0;
+}
+
+/*
+ * The level is the process's. It is set at once: messages about the options
+ * behind it obey it, too.
+ */
+static int parse_loglevel(const char *arg, void *opaque)
+{
+	enum log_level level;
+
+	(void)opaque;
+	if (log_level_parse(arg, &level)) {
+		pr_fatal("--loglevel %s: there are error, warning, info and "
+			 "debug",
+			 arg);
+		return -EINVAL;
+	}
+	log_set_level(level);
+	return 0;
+}
+
+/* ---- Tables: what --help shows, in this order ---------------------------- */
+
+static const struct option_def basic_options[] = {
+	OPT_STRING(0, "name", struct vm_config, name, "NAME",
+		   "Name of the guest, for statistics (default: guest-PID)"),
+	OPT_U32('c', "cpus", struct vm_config, cpu.nr, 1, UINT32_MAX, "N",
+		"Number of vCPUs (default: the host's CPUs)"),
+	OPT_CALLBACK('m', "mem", parse_mem_option, "SIZE[@ADDR]",
+		     "RAM in MiB, or with a suffix BKMGTP, and its address "
+		     "(default: 64 MiB for each vCPU and 192 more, at 2 GiB, "
+		     "with virt at 1 GiB)"),
+	OPT_ENUM(0, "machine", struct vm_config, machine, machine_names, "NAME",
+		 "Memory map and devices: kvmtool (the default) or virt, "
+		 "QEMU's, which the firmware of distributions expects"),
+	OPT_STRING(0, "hugetlbfs", struct vm_config, ram.hugetlbfs, "DIR",
+		   "Take RAM from a hugetlbfs mounted at DIR"),
+	OPT_STRING(0, "dev", struct vm_config, kvm_dev, "FILE",
+		   "KVM device (default: /dev/kvm)"),
+	OPT_FLAG(0, "nodefaults", struct vm_config, boot.nodefaults,
+		 "Add nothing to the kernel command line"),
+	OPT_FLAG(0, "no-reboot", struct vm_config, no_reboot,
+		 "End with status 3 when the guest asks for a reset, instead "
+		 "of starting it again"),
+	OPT_U64(0, "timeout", struct vm_config, timeout, 1, MAX_TIMEOUT,
+		"SECONDS", "End the run after SECONDS, status 124"),
+	OPT_END(),
+};
+
+/* What starts, and what it is told. */
+static const struct option_def boot_options[] = {
+	OPT_STRING('k', "kernel", struct vm_config, boot.kernel, "FILE",
+		   "Kernel: Image, also compressed with gzip or zstd, EFI "
+		   "zboot image, unified kernel image, or a flat binary"),
+	OPT_STRING('i', "initrd", struct vm_config, boot.initrd, "FILE",
+		   "Initial RAM disk"),
+	OPT_STRING('p', "params", struct vm_config, boot.params, "STRING",
+		   "Add STRING to the kernel command line"),
+	OPT_CALLBACK(
+		'f', "firmware", parse_firmware, "FILE|auto",
+		"Firmware to start, in RAM (KVMTOOL_EFI.fd) or, with virt, "
+		"in flash (AAVMF_CODE.fd); auto: one that is installed, "
+		"on virt"),
+	OPT_U64(0, "firmware-address", struct vm_config, boot.firmware_address,
+		1, UINT64_MAX, "ADDR",
+		"Where the firmware is loaded (default: start of RAM)"),
+	OPT_CALLBACK(0, "boot-order", parse_boot_order, "PATH",
+		     "virt: device that UEFI boots from first, as an "
+		     "OpenFirmware path; repeatable"),
+	OPT_CALLBACK(0, "boot-wait", parse_boot_wait, "SECONDS",
+		     "virt: how long UEFI waits for a key that opens its menu "
+		     "(default: 0 if stdin is no terminal, else the "
+		     "firmware's own)"),
+	OPT_CALLBACK('F', "flash", parse_flash_option, "FILE[,OPT...]",
+		     "Flash bank kept in FILE; up to four. OPT: ro, snapshot "
+		     "(changes are not written), create, template=FILE "
+		     "(copied if the bank's file is missing), size=SIZE, "
+		     "sync=ordered|strict|none, label=TEXT, xip; to test "
+		     "firmware: fail=erase:N, fail=program:N, cut=N (power is "
+		     "lost, status 5)"),
+	OPT_END(),
+};
+
+static const struct option_def device_options[] = {
+	OPT_CALLBACK(0, "fw-cfg", parse_fw_cfg,
+		     "name=NAME,file=PATH|string=TEXT",
+		     "virt: add a file to fw_cfg, which the firmware reads; "
+		     "repeatable"),
+	OPT_CALLBACK('n', "network", parse_network, "mode=none",
+		     "No network (the default)"),
+	OPT_CALLBACK(0, "console", parse_console, "serial",
+		     "Console on the first serial port (the default)"),
+	OPT_END(),
+};
+
+/* What only guests for arm64 have; kvmtool has the same group. */
+static const struct option_def arm_options[] = {
+	OPT_ENUM(0, "irqchip", struct vm_config, irqchip, irqchip_names, "NAME",
+		 "Interrupt controller: gicv2, gicv2m, gicv3 or gicv3-its "
+		 "(default: gicv3-its, gicv3 or gicv2m, the first that KVM "
+		 "offers)"),
+	OPT_FLAG(0, "aarch32", struct vm_config, cpu.aarch32,
+		 "Run a 32-bit guest"),
+	OPT_FLAG(0, "pmu", struct vm_config, cpu.pmu,
+		 "The guest has a performance monitor (PMUv3)"),
+	OPT_CALLBACK(0, "sve-max-vl", parse_sve_max_vl, "BITS",
+		     "Longest SVE vectors (default: the host's)"),
+	OPT_FLAG(0, "disable-mte", struct vm_config, cpu.disable_mte,
+		 "No memory tagging, even if the host has it"),
+	OPT_FLAG(0, "no-pvtime", struct vm_config, cpu.no_pvtime,
+		 "The guest cannot see stolen time"),
+	OPT_FLAG(0, "no-acpi", struct vm_config, no_acpi,
+		 "virt: describe the machine by its device tree only"),
+	OPT_FLAG(0, "no-batch", struct vm_config, debug.no_batch,
+		 "One exit for each access to a device"),
+	OPT_CALLBACK(0, "vcpu-affinity", parse_affinity, "CPULIST",
+		     "Run vCPUs on these host CPUs only"),
+	OPT_CALLBACK(0, "kaslr-seed", parse_kaslr_seed, "U64",
+		     "Seed for the guest's address randomisation (default: "
+		     "random)"),
+	OPT_U32(0, "override-bad-firmware-cntfrq", struct vm_config, cpu.cntfrq,
+		1, UINT32_MAX, "HZ",
+		"Frequency of the timer, on hosts whose firmware sets a wrong "
+		"CNTFRQ_EL0"),
+	OPT_CALLBACK(0, "force-pci", ignore_option, NULL, NULL),
+	OPT_END(),
+};
+
+static const struct option_def debug_options[] = {
+	OPT_CALLBACK(0, "loglevel", parse_loglevel, "LEVEL",
+		     "Show messages up to error, warning, info (the default) "
+		     "or debug"),
+	OPT_STRING(0, "dump-dtb", struct vm_config, debug.dump_dtb, "FILE",
+		   "Write the device tree to FILE"),
+	OPT_STRING(0, "stats", struct vm_config, debug.stats, "FILE",
+		   "Write counters to FILE as JSON at the end and at each "
+		   "SIGUSR1; - is stderr"),
+	OPT_END(),
+};
+
+static const struct option_group groups[] = {
+	{ "Basic options", basic_options },
+	{ "Boot options", boot_options },
+	{ "Devices", device_options },
+	{ "Arm options", arm_options },
+	{ "Debugging and statistics", debug_options },
+	{ NULL, NULL },
+};
+
+/* What is not zero by default; the rest of the configuration is. */
+static void set_defaults(struct vm_config *config)
+{
+	memset(config, 0, sizeof(*config));
+	config->kvm_dev = "/dev/kvm";
+	snprintf(config->default_name, sizeof(config->default_name), "guest-%d",
+		 (int)getpid());
+	config->name = config->default_name;
+}
+
+/* One kernel, by --kernel or as the argument that is no option. */
+static int take_kernel(struct vm_config *config,
+		       const struct string_list *positional)
+{
+	const char *first = config->boot.kernel;
+
+	for (size_t i = 0; i < positional->count; i++) {
+		if (first) {
+			pr_fatal("\"%s\": there is a kernel already, \"%s\"",
+				 positional->items[i], first);
+			return -EINVAL;
+		}
+		first = positional->items[i];
+	}
+	config->boot.kernel = first;
+	return 0;
+}
+
+/* What no machine makes sense of. */
+static int check(const struct vm_config *config)
+{
+	if (!config->boot.firmware_address || config->boot.firmware)
+		return 0;
+	pr_fatal("--firmware-address needs --firmware");
+	return -EINVAL;
+}
+
+int run_config_parse(struct vm_config *config, int argc, char *const argv[])
+{
+	struct string_list positional = { 0 };
+	int ret;
+
+	set_defaults(config);
+	ret = options_parse(groups, config, argc, argv, &positional);
+	if (ret == OPTIONS_HELP)
+		options_usage(stdout, SYNOPSIS, groups);
+	else if (!ret)
+		ret = take_kernel(config, &positional);
+	string_list_free(&positional);
+	return ret ? ret : check(config);
+}
+
+/* Also after a run_config_parse() that failed half way. */
+void vm_config_free(struct vm_config *config)
+{
+	for (unsigned int i = 0; i < config->flash.count; i++)
+		flash_config_free(&config->flash.items[i]);
+	for (unsigned int i = 0; i < config->fw_cfg.count; i++)
+		fw_cfg_config_free(&config->fw_cfg.items[i]);
+	free(config->flash.items);
+	free(config->fw_cfg.items);
+	free(config->boot.order);
+}

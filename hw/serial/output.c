@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* See output.h. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "lkvm/hw/serial/output.h"
+
+/*
+ * After so many characters that exited KVM takes them. Where the interrupt has
+ * been late it takes twice as many, up to a limit, at which being late by two
+ * periods of the ring's timer still leaves ten times the speed of a real line.
+ */
+#define ENOUGH	   8
+#define MAX_ENOUGH 4096U
+
+void serial_output_init(struct serial_output *out, struct mmio_ring *ring,
+			struct mmio_region *region, u64 size,
+			void (*finish)(struct mmio_zone *zone))
+{
+	out->ring = ring;
+	out->region = region;
+	out->zone.base = region->base;
+	out->zone.size = size;
+	out->zone.finish = finish;
+}
+
+void serial_output_destroy(struct serial_output *out)
+{
+	if (out->ring)
+		mmio_ring_remove_zone(out->ring, &out->zone);
+	free(out->queue);
+}
+
+void serial_output_reset(struct serial_output *out)
+{
+	out->nr_queue = 0;
+	out->exited = 0;
+	out->enough = ENOUGH;
+}
+
+bool serial_output_sent(struct serial_output *out)
+{
+	if (!out->ring || ++out->exited < out->enough)
+		return false;
+	out->exited = out->enough;
+	/* Most ports never send as much: they need no memory for it. */
+	if (!out->queue)
+		out->queue = malloc(SERIAL_OUTPUT_MAX);
+	return out->queue;
+}
+
+/*
+ * Where batches carry out the next accesses together with the one that exits, a
+ * write that KVM takes would only be one less of them.
+ */
+void serial_output_open(struct serial_output *out)
+{
+	if (mmio_region_in_batches(out->region))
+		return;
+	pthread_mutex_lock(&out->ring->lock);
+	mmio_ring_open_registers(out->ring, &out->zone);
+	pthread_mutex_unlock(&out->ring->lock);
+}
+
+void serial_output_absorbed(struct serial_output *out, bool interrupts)
+{
+	out->absorbed++;
+	if (!interrupts || !mmio_ring_awaited(out->ring))
+		return;
+	out->enough = MIN(2 * out->enough, MAX_ENOUGH);
+	out->exited = 0;
+}
+
+void serial_output_add(struct serial_output *out, u8 byte)
+{
+	if (out->nr_queue < SERIAL_OUTPUT_MAX)
+		out->queue[out->nr_queue++] = byte;
+	mmio_ring_defer(out->ring, &out->zone);
+}
+
+unsigned int serial_output_take(struct serial_output *out, u8 *buf,
+				unsigned int size)
+{
+	unsigned int n = MIN(size, out->nr_queue);
+
+	if (!n)
+		return 0;
+	memcpy(buf, out->queue, n);
+	out->nr_queue -= n;
+	memmove(out->queue, out->queue + n, out->nr_queue);
+	return n;
+}

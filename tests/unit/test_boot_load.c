@@ -1,0 +1,325 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* SOURCES: disk/?*.c */
+/* SOURCES: arm/boot/boot.c arm/boot/cmdline.c arm/boot/open.c */
+/* SOURCES: arm/boot/uki.c arm/boot/pe.c arm/boot/boot_file.c */
+/* SOURCES: arm/boot/image.c arm/boot/image_file.c util/zstd.c */
+/* SOURCES: util/file.c util/gzip.c tests/unit/image_fixture.c */
+/* What is opened before there is a VM, and what of it is in RAM when it starts.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <unistd.h>
+
+#include "arm/boot.h"
+#include "arm/cpu.h"
+#include "arm/machine.h"
+#include "image_fixture.h"
+#include "lkvm/hw/flash/store.h"
+#include "lkvm/hw/fw_cfg/boot.h"
+#include "uki_fixture.h"
+
+#define RAM_BASE   0x80000000ULL
+#define GUEST_SIZE (16 * SZ_1M)
+
+static struct {
+	struct machine machine;
+	struct vm_config config;
+	struct machine_type type;
+	struct fw_cfg_config fw_cfg;
+	char initrd[300];
+	int choice, flash, fw; /* what the others return */
+	unsigned int looked_at;
+} t;
+
+int firmware_choose(struct machine *machine)
+{
+	machine->boot = t.config.boot.firmware ? BOOT_RAM_FIRMWARE
+					       : BOOT_KERNEL;
+	machine->nr_flash = 2;
+	return t.choice;
+}
+
+int flash_store_check(const struct flash_config *config)
+{
+	assert_ptr_equal(config, &t.machine.flash[t.looked_at++]);
+	return t.looked_at == 2 ? t.flash : 0;
+}
+
+void ram_use_huge_pages(struct machine *machine, bool use)
+{
+	assert_ptr_equal(machine, &t.machine);
+	(void)use;
+}
+
+int fw_cfg_check_user_file(const struct fw_cfg_config *config)
+{
+	assert_ptr_equal(config, &t.fw_cfg);
+	return t.fw;
+}
+
+int machine_write_fdt(struct machine *machine)
+{
+	assert_ptr_equal(machine, &t.machine);
+	return 0;
+}
+
+int cpu_set_boot_state(struct machine *machine)
+{
+	assert_ptr_equal(machine, &t.machine);
+	return 0;
+}
+
+static int begin(void **state)
+{
+	struct fixture *f;
+
+	if (setup(state))
+		return -1;
+	f = *state;
+	memset(&t, 0, sizeof(t));
+	set_room(f, GUEST_SIZE);
+	t.type.console = "ttyS0";
+	t.config.boot.kernel = f->path;
+	t.machine.type = &t.type;
+	t.machine.config = &t.config;
+	t.machine.ram.base = RAM_BASE;
+	t.machine.ram.size = GUEST_SIZE;
+	t.machine.ram_hva = f->ram;
+	snprintf(t.initrd, sizeof(t.initrd), "%s.initrd", f->path);
+	set_arm64(f, 0, 0x100000);
+	return 0;
+}
+
+static int end(void **state)
+{
+	boot_destroy(&t.machine);
+	unlink(t.initrd);
+	return teardown(state);
+}
+
+static void give_initrd(const char *text)
+{
+	FILE *file = fopen(t.initrd, "w");
+
+	assert_non_null(file);
+	fputs(text, file);
+	assert_int_equal(fclose(file), 0);
+	t.config.boot.initrd = t.initrd;
+}
+
+/* The kernel as the payload of an image, with these around it. */
+static void wrap(struct fixture *f, const char *initrd, const char *cmdline)
+{
+	u8 *plain = copy_of(f);
+	const struct uki_part parts[] = {
+		{ ".cmdline", cmdline, strlen(cmdline) },
+		{ ".initrd", initrd, strlen(initrd) },
+		{ ".linux", plain, f->len },
+	};
+	size_t len;
+	u8 *data = uki_make(parts, ARRAY_SIZE(parts), &len);
+
+	set_data(f, data, len);
+	free(plain);
+}
+
+static int open_all(void)
+{
+	nr_fatal = 0;
+	t.looked_at = 0;
+	return boot_open(&t.machine);
+}
+
+static void start(void)
+{
+	assert_int_equal(open_all(), 0);
+	assert_int_equal(boot_prepare(&t.machine), 0);
+	assert_int_equal(nr_fatal, 0);
+	assert_int_equal(t.machine.entry, RAM_BASE);
+}
+
+static void assert_initrd(struct fixture *f, const char *want, size_t len)
+{
+	assert_int_equal(t.machine.initrd.size, len);
+	if (len)
+		assert_memory_equal(f->ram + (t.machine.initrd.base - RAM_BASE),
+				    want, len);
+}
+
+static void kernel_and_initrd(void **state)
+{
+	struct fixture *f = *state;
+
+	give_initrd("070701");
+	t.config.boot.params = "quiet";
+	start();
+	assert_memory_equal(f->ram, f->data, f->len);
+	assert_initrd(f, "070701", 6);
+	assert_string_equal(t.machine.cmdline, "console=ttyS0 quiet");
+}
+
+static void unified_image(void **state)
+{
+	struct fixture *f = *state;
+	u8 *plain = copy_of(f);
+
+	wrap(f, "inner", "root=a\n");
+	start();
+	assert_memory_equal(f->ram, plain, KERNEL_SIZE);
+	assert_initrd(f, "inner", 5);
+	assert_string_equal(t.machine.cmdline, "console=ttyS0 root=a");
+	/* And after a reset. */
+	memset(f->ram, 0, GUEST_SIZE);
+	t.machine.again = true;
+	assert_int_equal(boot_prepare(&t.machine), 0);
+	assert_memory_equal(f->ram, plain, KERNEL_SIZE);
+	assert_initrd(f, "inner", 5);
+	free(plain);
+}
+
+/* The second archive is aligned; what the user says comes last. */
+static void unified_image_and_more(void **state)
+{
+	struct fixture *f = *state;
+
+	wrap(f, "inner", "root=a");
+	give_initrd("outer");
+	t.config.boot.params = "root=b";
+	t.config.boot.nodefaults = true;
+	start();
+	assert_initrd(f, "inner\0\0\0outer", 13);
+	assert_string_equal(t.machine.cmdline, "root=a root=b");
+}
+
+static void command_lines(void **state)
+{
+	struct fixture *f = *state;
+
+	t.config.boot.params = "";
+	start();
+	assert_string_equal(t.machine.cmdline, "console=ttyS0");
+	boot_destroy(&t.machine);
+	t.config.boot.nodefaults = true;
+	start();
+	assert_string_equal(t.machine.cmdline, "");
+	boot_destroy(&t.machine);
+	t.config.boot.params = "b";
+	start();
+	assert_string_equal(t.machine.cmdline, "b");
+	boot_destroy(&t.machine);
+	wrap(f, "inner", "a");
+	t.config.boot.params = NULL;
+	start();
+	assert_string_equal(t.machine.cmdline, "a");
+}
+
+/* Firmware gets it as it is. */
+static void firmware_takes_the_image(void **state)
+{
+	struct fixture *f = *state;
+
+	wrap(f, "inner", "a");
+	t.config.boot.firmware = f->path;
+	assert_int_equal(open_all(), 0);
+	assert_int_equal(t.machine.kernel.part.size, 0);
+	assert_int_equal(t.machine.firmware.size, f->len);
+	assert_null(t.machine.uki.cmdline);
+}
+
+static void no_room_for_the_initrd(void **state)
+{
+	struct fixture *f = *state;
+	size_t size = 10 * SZ_1M;
+	char *initrd = malloc(size + 1);
+
+	memset(initrd, 'x', size);
+	initrd[size] = '\0';
+	wrap(f, initrd, "a");
+	assert_int_equal(open_all(), 0);
+	assert_int_equal(boot_prepare(&t.machine), 0);
+	assert_initrd(f, initrd, size);
+	boot_destroy(&t.machine);
+	/* The second alone would fit. */
+	give_initrd(initrd + size / 2);
+	assert_int_equal(open_all(), 0);
+	assert_int_equal(boot_prepare(&t.machine), -ENOSPC);
+	boot_destroy(&t.machine);
+	t.config.boot.initrd = NULL;
+	t.machine.ram.size = 12 * SZ_1M;
+	assert_int_equal(open_all(), 0);
+	assert_int_equal(boot_prepare(&t.machine), -ENOSPC);
+	assert_said(f, "no RAM is left");
+	boot_destroy(&t.machine);
+	/* Nor in what is behind the tree, where RAM goes on. */
+	t.machine.ram.size = 514 * SZ_1M;
+	assert_int_equal(open_all(), 0);
+	t.machine.uki.initrd.size = SZ_1G;
+	assert_int_equal(boot_prepare(&t.machine), -ENOSPC);
+	assert_said(f, "no RAM is left");
+	free(initrd);
+}
+
+static void assert_refused(int err, const char *text)
+{
+	assert_int_equal(open_all(), err);
+	if (text && !strstr(fatal, text))
+		fail_msg("\"%s\" is not in \"%s\"", text, fatal);
+	assert_int_equal(nr_fatal, text ? 1 : 0);
+	boot_destroy(&t.machine);
+}
+
+/* Whatever is named is looked at, and nothing is made. */
+static void refused(void **state)
+{
+	struct fixture *f = *state;
+	char path[300];
+
+	t.choice = -ENOENT;
+	assert_refused(-ENOENT, NULL);
+	t.choice = 0;
+	t.config.boot.kernel = "_NO_FILE_4Uhere_";
+	assert_refused(-ENOENT, "Unable to open kernel _NO_FILE_4Uhere_");
+	t.config.boot.kernel = f->path;
+	t.config.boot.initrd = "/none";
+	assert_refused(-ENOENT, "Unable to open initrd /none");
+	t.config.boot.initrd = NULL;
+	t.config.boot.firmware = "/none";
+	assert_refused(-ENOENT, "Unable to open firmware /none");
+	t.config.boot.firmware = NULL;
+	t.flash = -EACCES;
+	assert_refused(-EACCES, NULL);
+	t.flash = 0;
+	t.config.fw_cfg.items = &t.fw_cfg;
+	t.config.fw_cfg.count = 1;
+	t.fw = -EISDIR;
+	assert_refused(-EISDIR, NULL);
+	t.fw = 0;
+	t.config.debug.dump_dtb = "/none/dtb";
+	assert_refused(-ENOENT, "--dump-dtb: unable to write /none/dtb");
+	snprintf(path, sizeof(path), "%s.dtb", f->path);
+	t.config.debug.dump_dtb = path;
+	t.config.debug.stats = "/none/stats";
+	assert_refused(-ENOENT, "--stats: unable to open /none/stats");
+	t.config.debug.stats = "-";
+	assert_int_equal(open_all(), 0);
+	assert_int_equal(t.looked_at, 2);
+	assert_int_equal(access(path, F_OK), -1);
+}
+
+#undef TEST
+#define TEST(name) cmocka_unit_test_setup_teardown(name, begin, end)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(kernel_and_initrd),
+		TEST(unified_image),
+		TEST(unified_image_and_more),
+		TEST(command_lines),
+		TEST(firmware_takes_the_image),
+		TEST(no_room_for_the_initrd),
+		TEST(refused),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

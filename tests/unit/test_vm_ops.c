@@ -1,0 +1,211 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* SOURCES: arm/vm_ops.c vmm/mmio.c */
+/* Exits that only arm64 has: accesses without a syndrome, cache maintenance. */
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <string.h>
+#include <cmocka.h>
+
+#include "arm/batch.h"
+#include "arm/cpu.h"
+#include "arm/machine.h"
+
+/* Arm ARM, ISS of a Data Abort: WnR and CM. */
+#define WNR (1U << 6)
+#define CM  (1U << 8)
+
+#define BASE 0x1000000
+#define SIZE 0x10000
+
+static struct {
+	struct vm vm;
+	struct machine machine;
+	struct vcpu vcpu;
+	struct kvm_run run;
+	struct mmio_region region;
+	unsigned int asked, skipped, aborts;
+	bool repeat; /* what the device wants */
+	u64 offset;
+	bool write;
+	int error;
+} t;
+
+int cpu_skip_instruction(struct vcpu *vcpu)
+{
+	assert_ptr_equal(vcpu, &t.vcpu);
+	t.skipped++;
+	return t.error;
+}
+
+int cpu_inject_external_abort(struct vcpu *vcpu)
+{
+	assert_ptr_equal(vcpu, &t.vcpu);
+	t.aborts++;
+	return t.error;
+}
+
+int cpu_get_pc(struct vcpu *vcpu, u64 *pc)
+{
+	(void)vcpu;
+	*pc = BASE + 4;
+	return t.error;
+}
+
+void cpu_describe(struct vcpu *vcpu, char *buf, size_t size)
+{
+	(void)vcpu;
+	(void)buf;
+	(void)size;
+}
+
+int batch_continue(struct vcpu *vcpu)
+{
+	(void)vcpu;
+	return 0;
+}
+
+void batch_release(struct vcpu *vcpu)
+{
+	(void)vcpu;
+}
+
+int machine_reset(struct vm *vm)
+{
+	(void)vm;
+	return 0;
+}
+
+int suspend_system_event(struct vcpu *vcpu)
+{
+	(void)vcpu;
+	return -ENOTSUP;
+}
+
+void log_print(enum log_level level, const char *fmt, ...)
+{
+	(void)level;
+	(void)fmt;
+}
+
+void pr_guest(struct ratelimit *rl, const char *fmt, ...)
+{
+	(void)rl;
+	(void)fmt;
+}
+
+static bool no_syndrome(struct mmio_region *region, u64 offset, bool is_write)
+{
+	assert_ptr_equal(region, &t.region);
+	t.asked++;
+	t.offset = offset;
+	t.write = is_write;
+	return t.repeat;
+}
+
+static const struct mmio_ops region_ops = { .no_syndrome = no_syndrome };
+
+static int setup(void **state)
+{
+	(void)state;
+	memset(&t, 0, sizeof(t));
+	t.vm.arch = &t.machine;
+	t.vcpu.vm = &t.vm;
+	t.vcpu.run = &t.run;
+	mmio_bus_init(&t.vm.bus);
+	t.region = (struct mmio_region) {
+		.name = "device", .base = BASE, .size = SIZE, .ops = &region_ops
+	};
+	assert_int_equal(mmio_bus_add(&t.vm.bus, &t.region), 0);
+	mmio_bus_freeze(&t.vm.bus);
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	(void)state;
+	mmio_bus_destroy(&t.vm.bus);
+	return 0;
+}
+
+static int nisv(u64 addr, u64 iss)
+{
+	t.run.exit_reason = KVM_EXIT_ARM_NISV;
+	t.run.arm_nisv.fault_ipa = addr;
+	t.run.arm_nisv.esr_iss = iss;
+	return arm_vm_ops.handle_exit(&t.vcpu);
+}
+
+static void the_device_decides(void **state)
+{
+	(void)state;
+	t.repeat = true;
+	assert_int_equal(nisv(BASE + 8, 0), 0);
+	assert_int_equal(t.asked, 1);
+	assert_int_equal(t.offset, 8);
+	assert_false(t.write);
+	assert_int_equal(t.aborts, 0);
+	t.repeat = false;
+	assert_int_equal(nisv(BASE + 8, WNR), 0);
+	assert_true(t.write);
+	assert_int_equal(t.aborts, 1);
+	assert_int_equal(atomic_load(&t.vcpu.stats.no_syndrome), 2);
+}
+
+static void nobody_there(void **state)
+{
+	(void)state;
+	assert_int_equal(nisv(BASE + SIZE, 0), 0);
+	assert_int_equal(t.asked, 0);
+	assert_int_equal(t.aborts, 1);
+	t.error = -EIO;
+	assert_int_equal(nisv(BASE + SIZE, 0), -EIO);
+}
+
+/* DC IVAC and DC CIVAC of a mapped flash, or of nothing at all. */
+static void cache_maintenance_is_skipped(void **state)
+{
+	static const u64 addrs[] = { BASE, BASE + SIZE - 4, BASE + SIZE };
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(addrs); i++)
+		assert_int_equal(nisv(addrs[i], CM | WNR), 0);
+	assert_int_equal(t.skipped, ARRAY_SIZE(addrs));
+	assert_int_equal(t.aborts, 0);
+	assert_int_equal(t.asked, 0);
+	t.error = -EIO;
+	assert_int_equal(nisv(BASE, CM | WNR), -EIO);
+}
+
+static void unknown_exits(void **state)
+{
+	(void)state;
+	t.run.exit_reason = KVM_EXIT_HYPERCALL;
+	assert_int_equal(arm_vm_ops.handle_exit(&t.vcpu), -ENOTSUP);
+}
+
+static void executes(void **state)
+{
+	(void)state;
+	assert_true(arm_vm_ops.executes(&t.vcpu, BASE, SIZE));
+	assert_true(arm_vm_ops.executes(&t.vcpu, BASE + 4, 1));
+	assert_false(arm_vm_ops.executes(&t.vcpu, BASE, 4));
+	t.error = -EIO;
+	assert_false(arm_vm_ops.executes(&t.vcpu, BASE, SIZE));
+}
+
+#define OPS_TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		OPS_TEST(the_device_decides),
+		OPS_TEST(nobody_there),
+		OPS_TEST(cache_maintenance_is_skipped),
+		OPS_TEST(unknown_exits),
+		OPS_TEST(executes),
+	};
+
+	return cmocka_run_group_tests_name("vm_ops", tests, NULL, NULL);
+}

@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Output that does not block for long. O_NONBLOCK belongs to the open file,
+ * which standard output shares with the shell and with whatever else has it, so
+ * it must not be set there. A pipe or a terminal is opened a second time
+ * instead, by its name below /proc, which makes an open file of our own.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <stdio.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "lkvm/util/output.h"
+
+/* How `fd` is written to. */
+struct output {
+	int fd;
+	int own;     /* to be closed; -1: none */
+	bool socket; /* has a flag for each call instead */
+};
+
+/*
+ * Without /proc, or with a terminal that is another user's, there is poll(2)
+ * only: then a write blocks if somebody else fills the pipe in between.
+ */
+static int open_output(struct output *out, int fd)
+{
+	char path[32];
+	struct stat st;
+
+	*out = (struct output) { .fd = fd, .own = -1 };
+	if (fstat(fd, &st) < 0)
+		return -errno;
+	out->socket = S_ISSOCK(st.st_mode);
+	if (!S_ISFIFO(st.st_mode) && !S_ISCHR(st.st_mode))
+		return 0;
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	out->own = open(path, O_WRONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+	/* fifo(7): nobody has it open for reading. */
+	if (out->own < 0 && errno == ENXIO)
+		return -EPIPE;
+	if (out->own >= 0)
+		out->fd = out->own;
+	return 0;
+}
+
+static ssize_t write_now(const struct output *out, const char *buf, size_t len)
+{
+	if (out->socket)
+		return send(out->fd, buf, len, MSG_DONTWAIT | MSG_NOSIGNAL);
+	return write(out->fd, buf, len);
+}
+
+/*
+ * A pipe in O_NONBLOCK mode takes a message of up to PIPE_BUF bytes as a whole
+ * or not at all, and poll(2) says that it is writable at one free page: EAGAIN
+ * is no contradiction, and the time for waiting goes on.
+ */
+static int write_all(const struct output *out, const char *buf, size_t len,
+		     unsigned int ms, size_t *written)
+{
+	struct pollfd pfd = { .fd = out->fd, .events = POLLOUT };
+
+	while (*written < len) {
+		int ready = poll(&pfd, 1, (int)ms);
+		ssize_t n = -1;
+
+		if (!ready)
+			return -EAGAIN;
+		if (ready > 0)
+			n = write_now(out, buf + *written, len - *written);
+		if (n >= 0)
+			*written += (size_t)n;
+		else if (errno != EINTR)
+			return -errno;
+	}
+	return 0;
+}
+
+int output_write(int fd, const void *buf, size_t len, unsigned int ms,
+		 size_t *written)
+{
+	struct output out;
+	size_t done = 0;
+	int ret = open_output(&out, fd);
+
+	if (!ret)
+		ret = write_all(&out, buf, len, ms, &done);
+	if (out.own >= 0)
+		close(out.own);
+	if (written)
+		*written = done;
+	return ret;
+}

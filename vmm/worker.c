@@ -1,0 +1,253 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * A queue of jobs and the threads that take them from it. A finished job goes
+ * to a second queue, and the event loop is woken by an eventfd to call its
+ * `done`. A job's state tells which queue it is in, if any: whoever waits for a
+ * job waits for that to change, and may have to take it out.
+ */
+#include <errno.h>
+#include <signal.h>
+#include <stdint.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include "lkvm/vmm/worker.h"
+
+/* As of vCPU threads: ample, and less than a huge page. */
+#define STACK_SIZE SZ_1M
+
+void worker_init(struct worker *w, struct evloop *loop, const char *name,
+		 unsigned int max_threads)
+{
+	memset(w, 0, sizeof(*w));
+	w->name = name;
+	w->loop = loop;
+	w->max_threads = MIN(max_threads, WORKER_MAX_THREADS);
+	pthread_mutex_init(&w->lock, NULL);
+	pthread_cond_init(&w->work, NULL);
+	pthread_cond_init(&w->changed, NULL);
+	STAILQ_INIT(&w->queue);
+	STAILQ_INIT(&w->finished);
+}
+
+/* A thread that is idle wakes up to see that it is over. */
+void worker_destroy(struct worker *w)
+{
+	pthread_mutex_lock(&w->lock);
+	w->ending = true;
+	pthread_cond_broadcast(&w->work);
+	pthread_mutex_unlock(&w->lock);
+	for (unsigned int i = 0; i < w->nr_threads; i++)
+		pthread_join(w->threads[i], NULL);
+	if (w->watched) {
+		evloop_del(w->loop, &w->source);
+		close(w->source.fd);
+	}
+	pthread_cond_destroy(&w->changed);
+	pthread_cond_destroy(&w->work);
+	pthread_mutex_destroy(&w->lock);
+}
+
+/* ---- The event loop's side ----------------------------------------------- */
+
+/* The next one whose `done` is due, NULL if there is none. */
+static struct worker_job *take_finished(struct worker *w)
+{
+	struct worker_job *job;
+
+	pthread_mutex_lock(&w->lock);
+	job = STAILQ_FIRST(&w->finished);
+	if (job) {
+		STAILQ_REMOVE_HEAD(&w->finished, next);
+		job->state = JOB_IDLE;
+	}
+	pthread_mutex_unlock(&w->lock);
+	return job;
+}
+
+/* On the loop's thread; `done` may submit the job again. */
+static void handle_finished(struct evloop_source *source, u32 events)
+{
+	struct worker *w = container_of(source, struct worker, source);
+	struct worker_job *job;
+	uint64_t count;
+
+	(void)events;
+	/* Emptied before the queue is, or a job might be overlooked. */
+	if (read(source->fd, &count, sizeof(count)) < 0)
+		return;
+	while ((job = take_finished(w)))
+		job->done(job);
+}
+
+/* Only for jobs that have a `done`; once for the worker's life. */
+static int watch(struct worker *w)
+{
+	int ret;
+
+	w->source.handle = handle_finished;
+	w->source.fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	if (w->source.fd < 0)
+		return -errno;
+	ret = evloop_add(w->loop, &w->source, EPOLLIN);
+	if (ret)
+		close(w->source.fd);
+	w->watched = !ret;
+	return ret;
+}
+
+/* ---- The threads --------------------------------------------------------- */
+
+/* With the lock held; once it is released the job may be gone. */
+static void finish(struct worker *w, struct worker_job *job)
+{
+	const uint64_t one = 1;
+
+	if (job->done) {
+		job->state = JOB_FINISHED;
+		STAILQ_INSERT_TAIL(&w->finished, job, next);
+	} else {
+		job->state = JOB_IDLE;
+	}
+	pthread_cond_broadcast(&w->changed);
+	/* Fails only if the counter is full: then the loop wakes anyway. */
+	if (job->state == JOB_FINISHED &&
+	    write(w->source.fd, &one, sizeof(one)) < 0)
+		return;
+}
+
+/* The lock is held but for while a job runs. */
+static void *worker_thread(void *arg)
+{
+	struct worker *w = arg;
+	struct worker_job *job;
+
+	pthread_setname_np(pthread_self(), w->name);
+	pthread_mutex_lock(&w->lock);
+	while (!w->ending) {
+		job = STAILQ_FIRST(&w->queue);
+		if (!job) {
+			w->nr_idle++;
+			pthread_cond_wait(&w->work, &w->lock);
+			w->nr_idle--;
+			continue;
+		}
+		STAILQ_REMOVE_HEAD(&w->queue, next);
+		w->nr_queued--;
+		job->state = JOB_RUNNING;
+		pthread_mutex_unlock(&w->lock);
+		job->run(job);
+		pthread_mutex_lock(&w->lock);
+		finish(w, job);
+	}
+	pthread_mutex_unlock(&w->lock);
+	return NULL;
+}
+
+/*
+ * Signals are the event loop's, and a vCPU's to be kicked. Faults are not
+ * blocked: see vmm/vcpu.c.
+ */
+static void worker_sigmask(sigset_t *set)
+{
+	static const int faults[] = { SIGSEGV, SIGBUS, SIGILL, SIGFPE,
+				      SIGTRAP, SIGSYS, SIGABRT };
+
+	sigfillset(set);
+	for (size_t i = 0; i < ARRAY_SIZE(faults); i++)
+		sigdelset(set, faults[i]);
+}
+
+/* The mask is inherited: no signal comes before the thread could block it. */
+static int start_thread(struct worker *w)
+{
+	pthread_attr_t attr;
+	sigset_t mask, old;
+	int ret;
+
+	worker_sigmask(&mask);
+	pthread_attr_init(&attr);
+	pthread_attr_setstacksize(&attr, STACK_SIZE);
+	pthread_sigmask(SIG_SETMASK, &mask, &old);
+	ret = pthread_create(&w->threads[w->nr_threads], &attr, worker_thread,
+			     w);
+	pthread_sigmask(SIG_SETMASK, &old, NULL);
+	pthread_attr_destroy(&attr);
+	w->nr_threads += !ret;
+	return -ret;
+}
+
+/* ---- Jobs ---------------------------------------------------------------- */
+
+/* What it takes to run the job; one thread is enough if no more can be had. */
+static int prepare(struct worker *w, const struct worker_job *job)
+{
+	int ret = job->done && !w->watched ? watch(w) : 0;
+
+	if (!ret && w->nr_queued >= w->nr_idle &&
+	    w->nr_threads < w->max_threads) {
+		ret = start_thread(w);
+		if (w->nr_threads)
+			ret = 0;
+	}
+	return ret;
+}
+
+/* Whoever is idle takes the job; if nobody is, who is done first. */
+int worker_submit(struct worker *w, struct worker_job *job)
+{
+	int ret = -EBUSY;
+
+	pthread_mutex_lock(&w->lock);
+	if (job->state == JOB_IDLE)
+		ret = prepare(w, job);
+	if (!ret) {
+		job->state = JOB_QUEUED;
+		STAILQ_INSERT_TAIL(&w->queue, job, next);
+		w->nr_queued++;
+		pthread_cond_signal(&w->work);
+	}
+	pthread_mutex_unlock(&w->lock);
+	return ret;
+}
+
+/* Waits while it runs, or is in the queue. True if `done` is due: by us. */
+static bool wait_for(struct worker *w, struct worker_job *job)
+{
+	bool finished;
+
+	while (job->state == JOB_QUEUED || job->state == JOB_RUNNING)
+		pthread_cond_wait(&w->changed, &w->lock);
+	finished = job->state == JOB_FINISHED;
+	if (finished)
+		STAILQ_REMOVE(&w->finished, job, worker_job, next);
+	job->state = JOB_IDLE;
+	return finished;
+}
+
+/* `done` may be called here: this is the thread of the loop. */
+void worker_drain(struct worker *w, struct worker_job *job)
+{
+	bool finished;
+
+	pthread_mutex_lock(&w->lock);
+	finished = wait_for(w, job);
+	pthread_mutex_unlock(&w->lock);
+	if (finished)
+		job->done(job);
+}
+
+/* A queued job is removed, one that runs is waited for. */
+void worker_cancel(struct worker *w, struct worker_job *job)
+{
+	pthread_mutex_lock(&w->lock);
+	if (job->state == JOB_QUEUED) {
+		STAILQ_REMOVE(&w->queue, job, worker_job, next);
+		w->nr_queued--;
+		job->state = JOB_IDLE;
+	}
+	wait_for(w, job);
+	pthread_mutex_unlock(&w->lock);
+}
