@@ -11,6 +11,17 @@
 #include "lkvm/vmm/vm.h"
 #include "vcpu.h"
 
+/*
+ * KVM waits for a grace period when a VM is closed; when memory goes before its
+ * VM does, as in exit(2), for two.
+ */
+void vm_close(struct vm *vm)
+{
+	vcpus_close(vm);
+	close(vm->fd);
+	vm->fd = -1;
+}
+
 void vm_destroy(struct vm *vm)
 {
 	device_destroy_all(&vm->devices);

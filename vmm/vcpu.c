@@ -71,6 +71,7 @@ static void *vcpu_thread(void *arg)
 	vcpu_set_this(vcpu);
 	while (!should_stop(vcpu))
 		run_once(vcpu);
+	atomic_store(&vcpu->ended, true);
 	/* Completes what is pending, such as an MMIO read. */
 	vcpu->run->immediate_exit = 1;
 	ioctl(vcpu->fd, KVM_RUN, 0);
@@ -108,6 +109,7 @@ static int start_thread(struct vcpu *vcpu)
 
 	/* Left there by the last thread of this vCPU, if there was one. */
 	vcpu->run->immediate_exit = 0;
+	atomic_store(&vcpu->ended, false);
 	vcpu_sigmask(&mask);
 	pthread_attr_init(&attr);
 	pthread_attr_setstacksize(&attr, STACK_SIZE);
@@ -141,6 +143,13 @@ int vcpus_start(struct vm *vm)
 	return ret;
 }
 
+/* Whoever ends the run by itself leaves the guest without. */
+static void kick(struct vcpu *vcpu)
+{
+	if (!atomic_load(&vcpu->ended))
+		vcpu_kick(vcpu);
+}
+
 /*
  * A kick cannot be missed by KVM_RUN, but it can by a system call that a
  * device model is just about to enter, such as a write to a full pipe: hence
@@ -158,7 +167,7 @@ static void join(struct vcpu *vcpu)
 		if (pthread_clockjoin_np(vcpu->thread, NULL, CLOCK_MONOTONIC,
 					 &until) != ETIMEDOUT)
 			break;
-		vcpu_kick(vcpu);
+		kick(vcpu);
 	}
 	vcpu->started = false;
 }
@@ -168,10 +177,24 @@ void vcpus_stop(struct vm *vm)
 	atomic_store(&vm->stopping, true);
 	for (unsigned int i = 0; i < vm->nr_vcpus; i++)
 		if (vm->vcpus[i]->started)
-			vcpu_kick(vm->vcpus[i]);
+			kick(vm->vcpus[i]);
 	for (unsigned int i = 0; i < vm->nr_vcpus; i++)
 		if (vm->vcpus[i]->started)
 			join(vm->vcpus[i]);
+}
+
+static void vcpu_close(struct vcpu *vcpu)
+{
+	if (vcpu->run)
+		munmap(vcpu->run, vcpu->vm->vcpu_map_size);
+	if (vcpu->fd >= 0)
+		close(vcpu->fd);
+}
+
+void vcpus_close(struct vm *vm)
+{
+	for (unsigned int i = 0; i < vm->nr_vcpus; i++)
+		vcpu_close(vm->vcpus[i]);
 }
 
 static void vcpu_destroy(struct vcpu *vcpu)
@@ -180,10 +203,7 @@ static void vcpu_destroy(struct vcpu *vcpu)
 
 	if (ops && ops->release_vcpu)
 		ops->release_vcpu(vcpu);
-	if (vcpu->run)
-		munmap(vcpu->run, vcpu->vm->vcpu_map_size);
-	if (vcpu->fd >= 0)
-		close(vcpu->fd);
+	vcpu_close(vcpu);
 	free(vcpu);
 }
 
