@@ -1,5 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* `lkvm selftest`: options, signals and streams; arm/selftest has the tests. */
+/*
+ * `lkvm selftest`: options, signals and streams; arm/selftest has the tests.
+ *
+ * Signals that ask for the end are blocked from here on and make a descriptor
+ * readable, which the event loop of each guest watches: the guest is stopped,
+ * the table gets its last line, and nothing is left behind.
+ */
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>
@@ -29,6 +35,7 @@ struct options {
 	bool list;
 };
 
+/* 0, OPTIONS_HELP once help is printed, or -errno after a message. */
 static int parse(struct options *opts, int argc, char *const argv[])
 {
 	static const struct option_def defs[] = {
@@ -72,6 +79,7 @@ static int parse(struct options *opts, int argc, char *const argv[])
 	return ret;
 }
 
+/* A name that is wrong would test nothing, and pass. */
 static int check_names(const struct options *opts)
 {
 	for (size_t i = 0; i < opts->only.count; i++) {
@@ -107,6 +115,7 @@ static int take_signals(void)
 	return fd;
 }
 
+/* README.md and lkvm.1 list them. */
 static int exit_status(enum selftest_verdict verdict)
 {
 	switch (verdict) {
@@ -136,6 +145,7 @@ static int close_streams(const struct options *opts, int status)
 	return status ? status : STATUS_IMPOSSIBLE;
 }
 
+/* The table is not shown where JSON goes to standard output. */
 static int run(struct options *opts)
 {
 	struct selftest_config *config = &opts->config;

@@ -45,6 +45,7 @@ struct bench {
 	u64 deadline;
 };
 
+/* Interruptions only add. */
 static void keep_least(u64 *least, u64 value)
 {
 	if (!*least || value < *least)
@@ -101,6 +102,7 @@ static int complete(struct vcpu *vcpu)
 	return ret;
 }
 
+/* Exits, or with a ring what KVM takes and an exit each time it is full. */
 static int measure_writes(struct bench *bench, u64 *least)
 {
 	int ret = 0;
@@ -113,6 +115,7 @@ static int measure_writes(struct bench *bench, u64 *least)
 	return ret;
 }
 
+/* A zone of its own VM, which is gone with it whatever happens. */
 static int measure_coalesced(struct bench *bench, u64 *least)
 {
 	struct kvm_coalesced_mmio_zone zone = { .addr = DEVICE,
@@ -132,6 +135,7 @@ static int measure_coalesced(struct bench *bench, u64 *least)
 	return ret;
 }
 
+/* What a batch pays for each register that it reads. */
 static int measure_register(struct bench *bench, u64 *least)
 {
 	u64 start, value;
@@ -147,6 +151,7 @@ static int measure_register(struct bench *bench, u64 *least)
 	return ret;
 }
 
+/* What a flash pays when it leaves and returns to array mode. */
 static int measure_slots(struct bench *bench, struct selftest_costs *costs)
 {
 	u64 start;
@@ -212,6 +217,7 @@ static int measure(struct bench *bench, struct selftest_costs *costs)
 	return ret ? ret : measure_slots(bench, costs);
 }
 
+/* Only there to have KVM_RUN return. */
 static void on_alarm(int signal)
 {
 	(void)signal;
@@ -226,6 +232,7 @@ static void set_alarm(time_t seconds)
 	setitimer(ITIMER_REAL, &timer, NULL);
 }
 
+/* The alarm is ours alone: lkvm has no other use for SIGALRM. */
 static int measure_in_time(struct bench *bench, struct selftest_costs *costs)
 {
 	struct sigaction action = { .sa_handler = on_alarm }, old;

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * What this machine is and what its KVM offers: the first part of a report
- * about a CPU that nobody has tried before.
+ * about a CPU that nobody has tried before. Nothing here is a failure: what
+ * lkvm does without is told by its own messages. CTR_EL0 is read here and not
+ * in a guest, as KVM shows guests the same bits.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -57,6 +59,7 @@ static void append(char *list, size_t size, const char *word)
 	snprintf(list + len, size - len, "%s%s", len ? " " : "", word);
 }
 
+/* Linux 4.7 and later show it; offline CPUs have none. */
 static bool read_midr(long cpu, u64 *midr)
 {
 	char path[96];
@@ -72,6 +75,7 @@ static bool read_midr(long cpu, u64 *midr)
 	return good;
 }
 
+/* True if `value` is not in the list so far. */
 static bool is_new(const u64 *list, size_t n, u64 value)
 {
 	while (n)
@@ -100,6 +104,7 @@ static void note_midrs(struct vcpu *vcpu, struct test_result *result)
 	result_note(result, "MIDR", "%s", list);
 }
 
+/* What decides about KVM's faults, and how large slots must be. */
 static void note_kernel(struct test_result *result)
 {
 	struct utsname name;
@@ -123,6 +128,7 @@ static void note_caches(struct test_result *result)
 		    ctr & CTR_IDC ? " IDC" : "", ctr & CTR_DIC ? " DIC" : "");
 }
 
+/* KVM answers without creating one. */
 static bool has_gic(const struct vm *vm, u32 type)
 {
 	struct kvm_create_device args = { .type = type,
@@ -131,6 +137,7 @@ static bool has_gic(const struct vm *vm, u32 type)
 	return !ioctl(vm->fd, KVM_CREATE_DEVICE, &args);
 }
 
+/* A GICv3 host may offer its guests a GICv2 as well. */
 static void note_gics(const struct vm *vm, struct test_result *result)
 {
 	char list[64] = "";
@@ -141,6 +148,7 @@ static void note_gics(const struct vm *vm, struct test_result *result)
 	result_note(result, "GIC", "%s", list);
 }
 
+/* BTI has no capability: it is in the vCPU's identification registers. */
 static void note_features(const struct vm *vm, struct test_result *result)
 {
 	char has[128] = "", lacks[128] = "";

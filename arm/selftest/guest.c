@@ -34,7 +34,8 @@
 /* Of the first, of which nobody knows how long it takes. */
 #define SILENT_FIRST_NS 60000000000ULL
 
-extern const char selftest_image[], selftest_image_end[];
+extern const char selftest_image[];
+extern const u64 selftest_image_size;
 
 /* One run: the guest's console, and what ends it. */
 struct watch {
@@ -49,7 +50,7 @@ struct watch {
 	bool flooded; /* it has printed more than a test does */
 };
 
-/* A file without a name, of these bytes, or all ones. 0 or -errno in *fd. */
+/* A descriptor of a file without a name that holds these bytes, or -errno. */
 static int memory_file(const char *name, const void *data, size_t len)
 {
 	int fd = memfd_create(name, MFD_CLOEXEC);
@@ -67,8 +68,7 @@ static int memory_file(const char *name, const void *data, size_t len)
 int guest_open_image(struct selftest *st)
 {
 	st->image_fd =
-		memory_file("selftest", selftest_image,
-			    (size_t)(selftest_image_end - selftest_image));
+		memory_file("selftest", selftest_image, selftest_image_size);
 	if (st->image_fd >= 0)
 		return 0;
 	pr_fatal("selftest: no memory for the guest's program: %s",
@@ -76,6 +76,7 @@ int guest_open_image(struct selftest *st)
 	return st->image_fd;
 }
 
+/* What a new flash is: all ones. A descriptor or -errno. */
 static int erased_flash(void)
 {
 	u8 *data = malloc(FLASH_SIZE);
@@ -124,6 +125,7 @@ static const struct chardev_ops console_ops = {
 	.unread = console_unread,
 };
 
+/* On the event loop's thread: vm_run() returns once the vCPUs have stopped. */
 static void silent_too_long(struct evloop_timer *timer)
 {
 	struct watch *watch = container_of(timer, struct watch, silence);
@@ -142,6 +144,7 @@ static void stop(struct evloop_source *source, u32 events)
 	vm_request_exit(watch->vm, VM_EXIT_KILLED);
 }
 
+/* Relative to what this machine took for the first guest: it may be slow. */
 static u64 silence_limit(const struct selftest *st)
 {
 	if (!st->start_ns)
@@ -179,6 +182,7 @@ static void judge_end(const struct watch *watch, enum vm_exit end,
 	}
 }
 
+/* What may end the run beside the guest itself: silence, and the user. */
 static int add_sources(struct watch *watch, int stop_fd)
 {
 	struct evloop *loop = &watch->vm->loop;
@@ -202,6 +206,7 @@ static void remove_sources(struct watch *watch)
 	evloop_timer_destroy(&watch->vm->loop, &watch->silence);
 }
 
+/* The console is complete when vm_run() returns: no vCPU thread is left. */
 static void run_machine(const struct selftest *st, struct guest *guest,
 			struct watch *watch, struct test_result *result)
 {
@@ -221,6 +226,7 @@ static void run_machine(const struct selftest *st, struct guest *guest,
 	judge_console(result, watch->text);
 }
 
+/* Messages of lkvm about what it could not create are on stderr by then. */
 static void build_and_run(const struct selftest *st, struct guest *guest,
 			  const struct vm_config *config, struct watch *watch,
 			  struct test_result *result)
@@ -253,6 +259,7 @@ static void configure(const struct selftest *st, const struct guest *guest,
 	config->debug.no_batch = guest->no_batch;
 }
 
+/* /proc/self/fd names the files in memory for code that opens by name. */
 static void run_with_flash(const struct selftest *st, struct guest *guest,
 			   int flash_fd, struct test_result *result)
 {

@@ -2,6 +2,9 @@
 /*
  * Results of the self-test: collected as text, shown as a table for people and
  * as JSON for programs. It knows no KVM, so unit tests build it natively.
+ *
+ * Notes are text in both: their values are of all kinds, and whoever reads them
+ * knows which. Only verdicts, times and the seed are typed.
  */
 #include <inttypes.h>
 #include <stdarg.h>
@@ -11,6 +14,7 @@
 #include "lkvm/util/json.h"
 #include "report.h"
 
+/* As in the table; JSON has "failed". */
 static const char *const verdicts[] = {
 	[TEST_PASSED] = "ok",
 	[TEST_FAILED] = "FAILED",
@@ -25,6 +29,7 @@ static const char *const selftest_verdicts[] = {
 	[SELFTEST_STOPPED] = "stopped",
 };
 
+/* The array grows by one: there are some dozens at most. */
 static void add_note(struct test_result *result, const char *name,
 		     const char *fmt, va_list *args)
 {
@@ -98,6 +103,7 @@ enum selftest_verdict report_verdict(const struct test_result *results,
 
 /* ---- for people ---------------------------------------------------------- */
 
+/* The first line repeats the command, so that a report says what was run. */
 void report_table_head(FILE *out, const struct selftest_config *config)
 {
 	fprintf(out, "lkvm %s selftest%s --seed %" PRIu64 "\n", LKVM_VERSION,
@@ -117,6 +123,7 @@ void report_table_result(FILE *out, const struct test_result *result)
 	fflush(out);
 }
 
+/* How many tests ended like that. */
 static size_t count(const struct test_result *results, size_t n,
 		    enum test_verdict verdict)
 {
@@ -146,6 +153,7 @@ void report_table_end(FILE *out, const struct selftest_config *config,
 
 /* ---- for programs -------------------------------------------------------- */
 
+/* Notes are an array, not an object: some names come more than once. */
 static void result_json(struct json_writer *json,
 			const struct test_result *result)
 {

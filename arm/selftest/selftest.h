@@ -21,7 +21,7 @@ struct guest {
 	struct vcpu_totals totals; /* after its run */
 };
 
-/* CLOCK_MONOTONIC, in nanoseconds. */
+/* state.c: CLOCK_MONOTONIC, in nanoseconds. */
 u64 selftest_now(void);
 
 /* True once the user wants the end; then the test is one that was stopped. */

@@ -2,6 +2,13 @@
 /*
  * The tests of `lkvm selftest`, one after the other. Most of them are guests:
  * guest/ has their programs, guest.c runs them, judge.c judges what they print.
+ *
+ * A test adds to its result: failures, notes, or that it cannot be made here.
+ * It has no limit of time of its own: a guest that goes on printing goes on,
+ * and what runs in this process looks at the clock or at the user's end in
+ * between. Its guest gets parameters for a quick run or for a whole one, which
+ * takes about a minute for all tests on hardware; --seed makes the random parts
+ * the same again, but not the order in which two vCPUs meet.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -23,6 +30,7 @@ static void run_guest(struct selftest *st, struct test_result *result,
 	guest_run(st, guest, result);
 }
 
+/* The first guest; how long it takes is the measure for all others. */
 static void run_start(struct selftest *st, struct test_result *result)
 {
 	struct guest guest = { .test = GUEST_START };
@@ -53,6 +61,8 @@ static void note_differences(struct test_result *result, char *text)
 		result_note(result, "difference", "%s", line);
 }
 
+/* In pieces, so that the user's end is seen, and no further than a difference.
+ */
 static void compare(struct selftest *st, struct test_result *result)
 {
 	unsigned long count = st->config->quick ? 20000 : 500000, done = 0;
@@ -73,6 +83,7 @@ static void compare(struct selftest *st, struct test_result *result)
 				    "interpreter does not know");
 }
 
+/* In this process: a system may forbid code in memory that can be written. */
 static void run_a64(struct selftest *st, struct test_result *result)
 {
 	char *text = NULL;
@@ -95,6 +106,8 @@ static void run_a64(struct selftest *st, struct test_result *result)
 	free(text);
 }
 
+/* Without batches both runs of a sequence are the CPU's: that proves nothing.
+ */
 static void run_batch(struct selftest *st, struct test_result *result)
 {
 	struct guest guest = { .test = GUEST_BATCH };
@@ -127,6 +140,7 @@ static void run_litmus(struct selftest *st, struct test_result *result)
 		judge_litmus_complete(result, true);
 }
 
+/* Resets load the image over code that was changed and fetched. */
 static void run_icache(struct selftest *st, struct test_result *result)
 {
 	struct guest guest = { .test = GUEST_ICACHE };
@@ -148,6 +162,7 @@ static void run_timers(struct selftest *st, struct test_result *result)
 	run_guest(st, result, &guest, "n=10", "n=500");
 }
 
+/* No value is good or bad: they are for whoever reads the report. */
 static void run_costs(struct selftest *st, struct test_result *result)
 {
 	struct selftest_costs costs;
@@ -185,6 +200,7 @@ static const struct test {
 	{ "costs", run_costs, "what exits, registers and memory slots cost" },
 };
 
+/* Without --only all tests are. */
 static bool is_wanted(const struct selftest_config *config, const char *name)
 {
 	for (size_t i = 0; i < config->nr_only; i++)
@@ -207,6 +223,7 @@ void selftest_list(FILE *out)
 		fprintf(out, "%-8s %s\n", tests[i].name, tests[i].help);
 }
 
+/* The table grows line by line: a test may take long. */
 static void run_one(struct selftest *st, const struct test *test,
 		    struct test_result *result)
 {
@@ -232,6 +249,7 @@ static size_t run_all(struct selftest *st, struct test_result *results)
 	return n;
 }
 
+/* The table's last line, and all of the JSON. */
 static enum selftest_verdict finish(const struct selftest_config *config,
 				    const struct test_result *results, size_t n)
 {

@@ -76,6 +76,7 @@ static u32 usable_word(void)
 	return class->kind == WORD_MEMORY ? memory_word(word) : word;
 }
 
+/* Stores and loads of the byte among pieces of random instructions. */
 static void write_code(void)
 {
 	u32 *at = code;
@@ -93,6 +94,7 @@ static void write_code(void)
 	icache_invalidate();
 }
 
+/* Memory changes a little each time: what is left over is random, too. */
 static void choose_state(void)
 {
 	for (u32 i = 0; i < SLOT_REGS; i++)

@@ -25,6 +25,7 @@ static struct {
 	u32 bad; /* first word that differs, WORDS: none */
 } reader;
 
+/* WORDS if all words are those that were programmed. */
 static u32 first_bad(u32 at)
 {
 	u32 i = 0;
@@ -45,6 +46,7 @@ static void read_when_asked(void *arg)
 	}
 }
 
+/* By the other vCPU, after all that this one did to the flash. */
 static u32 other_reads(u32 at)
 {
 	u32 n = reader.wanted + 1;
@@ -56,6 +58,7 @@ static u32 other_reads(u32 at)
 	return reader.bad;
 }
 
+/* As sum_mmu_off() has it. */
 static u64 sum_of_data(void)
 {
 	u64 sum = 0;
@@ -80,6 +83,7 @@ static u32 program_data(u32 at)
 
 _Static_assert((WORDS - 16) % 48 == 0, "whole buffers");
 
+/* Whole, and read before anything is programmed. */
 static bool erase(u32 at, const char *type)
 {
 	if (flash_erase(&flash, at) != READY)
@@ -123,6 +127,7 @@ static bool check_execution(u32 at, u32 n, bool mapped, const char *type)
 	       check(false, "%s: execution", type);
 }
 
+/* In turns two blocks: one that others still have in their caches. */
 static bool one_round(u32 n, enum memory_type memory, const char *type)
 {
 	u32 at = flash.block * (1 + n % 2);

@@ -290,6 +290,7 @@ static const struct litmus ring_tests[] = {
 
 /* ---- running ------------------------------------------------------------- */
 
+/* Neither goes on before both are here. */
 static void meet(u32 me, u32 n)
 {
 	__atomic_store_n(&shared.arrived[me][0], n, __ATOMIC_RELEASE);
@@ -329,6 +330,7 @@ static void run_chunk(u32 me)
 	meet(me, 2 * (first + CELLS));
 }
 
+/* The other processor's share, chunk by chunk, for ever. */
 static void run_other(void *arg)
 {
 	(void)arg;
@@ -339,6 +341,7 @@ static void run_other(void *arg)
 	}
 }
 
+/* The other one is at rest before and after: cells can be reset and counted. */
 static void one_chunk(const struct litmus *litmus, u64 counts[4])
 {
 	memset(cells, 0, sizeof(cells));

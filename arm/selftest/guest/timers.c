@@ -2,6 +2,10 @@
 /*
  * Timers: WFI is woken, and not before its time; the counter is one for both
  * processors and begins with the machine. n=N timers of each kind.
+ *
+ * Interrupts stay masked: a pending one ends WFI all the same, and is then
+ * acknowledged by hand. If it never comes the program is silent, and lkvm ends
+ * it.
  */
 #include "a64_words.h"
 #include "gic.h"
@@ -83,6 +87,7 @@ static u64 wait_for(const struct timer *timer, u64 at)
 	return now >= at ? now - at : ~0UL;
 }
 
+/* Each at a random distance; what comes too late is only noted. */
 static void test_timer(const struct timer *timer, u32 n)
 {
 	u64 latest = 0;
@@ -118,6 +123,7 @@ static void watch_clock(void *arg)
 	}
 }
 
+/* Each pass hands a time over; the other counter must not be behind it. */
 static void test_clock(u32 passes)
 {
 	u64 mpidr;

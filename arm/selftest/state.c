@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* What all parts of the self-test ask: the time, and whether it is to end. */
+/* What all tests of the self-test ask: the time, and whether to go on. */
 #include <poll.h>
 #include <time.h>
 
@@ -13,6 +13,7 @@ u64 selftest_now(void)
 	return (u64)t.tv_sec * 1000000000 + (u64)t.tv_nsec;
 }
 
+/* A failure that was found before the user's end stays one. */
 bool selftest_stopped(const struct selftest *st, struct test_result *result)
 {
 	struct pollfd pollfd = { .fd = st->config->stop_fd, .events = POLLIN };
