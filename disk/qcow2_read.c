@@ -145,7 +145,7 @@ static const char *header_problem(const struct header *h)
 	if (bits < MIN_CLUSTER_BITS || bits > MAX_CLUSTER_BITS ||
 	    size > INT64_MAX || l1_offset > INT64_MAX - (u64)UINT32_MAX * 8 ||
 	    (version == 3 && be32toh(h->header_length) < V3_HEADER_SIZE))
-		return "the qcow2 image has a header that makes no sense";
+		return "the qcow2 image has an invalid header";
 	reach = (u64)be32toh(h->l1_size) << l2_bits(bits);
 	if (reach < (size + BIT(bits) - 1) >> bits)
 		return "the qcow2 image has too few L1 entries for its size";
@@ -213,7 +213,7 @@ static int read_at(const struct qcow2_reader *r, void *buf, size_t len, u64 at)
 	return ret == -ENODATA ? -EBADMSG : ret;
 }
 
-/* Has the table of level 2 at hand, or none. */
+/* Makes r->l2 the table for this entry of level 1, or clears has_l2. */
 static int load_l2(struct qcow2_reader *r, u64 l1_index)
 {
 	u64 entry, at;
