@@ -61,7 +61,7 @@ static int parse(struct options *opts, int argc, char *const argv[])
 			   "Begin with what FILE holds; SIZE is then that of "
 			   "FILE unless given"),
 		OPT_FLAG(0, "force", struct options, force,
-			 "Overwrite a file that is there already"),
+			 "Overwrite an existing file"),
 		OPT_END(),
 	};
 	int ret = flash_options(table, opts, SYNOPSIS, argc, argv, &opts->path,
@@ -145,7 +145,7 @@ static int open_file(const struct options *opts, bool *created)
 			 "exist: name that instead, or remove the link",
 			 opts->path, target);
 	else if (fd == -EEXIST)
-		pr_fatal("flash %s: is there already; --force overwrites it",
+		pr_fatal("flash %s: exists already; --force overwrites it",
 			 opts->path);
 	else
 		pr_fatal("Unable to create flash %s: %s", opts->path,

@@ -222,8 +222,8 @@ static const struct efi_var *find(const struct flash_image *file,
 		    (has_guid && memcmp(&var->guid, &guid, sizeof(guid))))
 			continue;
 		if (found) {
-			pr_fatal("flash %s: %s is there with several GUIDs: "
-				 "say %s:GUID",
+			pr_fatal("flash %s: %s exists with several GUIDs: "
+				 "use %s:GUID",
 				 file->path, text, text);
 			return NULL;
 		}
