@@ -7,7 +7,7 @@
  * The data comes from a file of the guest and is not trusted: each size is
  * compared with what is left before anything behind it is read. No signature is
  * verified and no certificate checked; of X.509 only the subject is shown, as
- * hexadecimal DER tells a reader nothing. The command's only thread calls this.
+ * hexadecimal DER is of no use to a reader. One thread.
  */
 #include "lkvm/efi/cert.h"
 #include "lkvm/efi/text.h"
@@ -109,7 +109,7 @@ static void print_type(FILE *out, const struct efi_guid *type)
 
 /*
  * The owner is the vendor that enrolled the signature, not its issuer: a short
- * name where there is one tells Microsoft's entries from local ones.
+ * name, where there is one, separates Microsoft's entries from local ones.
  */
 static void print_owner(FILE *out, const u8 *signature)
 {
