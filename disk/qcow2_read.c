@@ -34,6 +34,7 @@
 #define V2_HEADER_SIZE 72
 #define V3_HEADER_SIZE 104
 
+/* docs/interop/qcow2, "Header"; big-endian. Header extensions are not read. */
 struct header {
 	u32 magic;
 	u32 version;
@@ -54,20 +55,24 @@ struct header {
 	u32 header_length;
 } __attribute__((packed));
 
+/*
+ * One table of level 2 and one decompressed cluster are kept: content is mostly
+ * read front to back.
+ */
 struct qcow2_reader {
-	int fd;
-	bool has_zero_flag;
+	int fd;		    /* the caller's */
+	bool has_zero_flag; /* version 3: ENTRY_ZERO has its meaning */
 	unsigned int cluster_bits;
-	u64 size;
-	u64 l1_offset;
+	u64 size;      /* bytes of content */
+	u64 l1_offset; /* of the table of level 1 in the file */
 	/* The table of level 2 for this entry of level 1. */
 	u64 l1_index;
 	bool has_l2; /* else all that it stands for is zero */
 	u64 *l2;     /* NULL before the first one */
 	/* The cluster that was decompressed last; NULL before the first one. */
 	u8 *cluster;
-	u64 cluster_entry;
-	u8 *compressed;
+	u64 cluster_entry; /* its entry; 0: none, or it failed */
+	u8 *compressed;	   /* input of inflate(), two clusters */
 };
 
 /* A stretch of content that is in one place. */
