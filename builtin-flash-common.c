@@ -1,5 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* What the commands of `lkvm flash` share: options, reading a file, output. */
+/*
+ * What the commands of `lkvm flash` share: options, reading a file with its
+ * variable store, output of one variable. A file is read into memory as a
+ * whole, once; a running VM may write to it meanwhile, and what was read is
+ * then a state that a power failure could have left. Content is decoded by
+ * efi/, which trusts none of it. One thread.
+ */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,9 +17,10 @@
 #include "lkvm/exit_status.h"
 #include "lkvm/util/log.h"
 
-/* More than any bank; files are read as a whole. */
+/* Bytes: more than any bank, so that a wrong file name does not fill memory. */
 #define MAX_FILE (16 * SZ_16M)
 
+/* The arguments that are not options, exactly `count` of them. */
 static int take_files(const struct string_list *list, const char **files,
 		      size_t count)
 {
@@ -45,11 +52,13 @@ int flash_options(const struct option_def *table, void *opts,
 	return ret;
 }
 
+/* Help is a success, any other error that of a wrong command line. */
 int flash_options_status(int ret)
 {
 	return ret == OPTIONS_HELP ? EXIT_STATUS_POWEROFF : EXIT_STATUS_USAGE;
 }
 
+/* A file without a store is not an error here: `info` describes it as well. */
 int flash_image_read(struct flash_image *file, const char *path)
 {
 	struct flash_content *content = &file->content;
@@ -74,6 +83,10 @@ int flash_image_read(struct flash_image *file, const char *path)
 	return ret;
 }
 
+/*
+ * For commands that need all variables. Damage is an error after what could be
+ * read has been printed.
+ */
 bool flash_image_check(const struct flash_image *file)
 {
 	if (file->problem) {
@@ -116,6 +129,7 @@ void flash_var_print_size(FILE *out, const struct efi_var *var)
 	fprintf(out, "%zu", var->data_size);
 }
 
+/* No "name" if the record's header is not complete. */
 static void name_json(struct json_writer *json, const struct efi_var *var)
 {
 	if (var->has_name)
@@ -123,6 +137,10 @@ static void name_json(struct json_writer *json, const struct efi_var *var)
 			      efi_utf16_convert);
 }
 
+/*
+ * Member names are part of the interface of the command. A record that is only
+ * half written has neither "size" nor a value.
+ */
 void flash_var_json(struct json_writer *json, const char *name,
 		    const struct efi_var *var)
 {
@@ -150,6 +168,7 @@ void flash_var_json(struct json_writer *json, const char *name,
 	free(attributes);
 }
 
+/* A full disk or a closed pipe is reported, not taken for success. */
 int flash_output_status(int status, int failed)
 {
 	if (!fflush(stdout) && !ferror(stdout))

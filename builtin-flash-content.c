@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Reading a flash file as a whole, for `lkvm flash`: what a bank of it would
- * hold, decoded if it is qcow2 or gzip. The commands look at no byte of the
- * file itself, so they and `lkvm run` see the same content.
+ * hold, decoded if it is qcow2 or gzip, as for `lkvm run`'s read-only banks and
+ * templates. The commands never look at the file's own bytes, so they see the
+ * same content as the guest does.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -15,11 +16,14 @@
 #include "lkvm/util/file.h"
 #include "lkvm/util/log.h"
 
-/* The smallest bank: a file of 2^n bytes from here on is not a compressed one.
+/*
+ * Bytes of the smallest bank. A file of 2^n bytes from here on is taken for raw
+ * content even if it begins like a compressed file: two bytes of magic may
+ * occur in a bank, but a compressed file rarely has such a size.
  */
 #define MIN_BANK SZ_64K
 
-#define STEP SZ_64K
+#define STEP SZ_64K /* bytes decoded at a time */
 
 static int unreadable(const struct flash_content *c, int err)
 {
@@ -34,7 +38,10 @@ static int too_large(const struct flash_content *c)
 	return -EFBIG;
 }
 
-/* In steps, as nothing tells beforehand how much it is. */
+/*
+ * In steps, since the size of gzip's content is not known beforehand, and with
+ * a limit, since a small file can decompress to any size.
+ */
 static int read_all(struct flash_content *c, struct disk_decoder *d)
 {
 	size_t got = STEP;
@@ -56,7 +63,7 @@ static int read_all(struct flash_content *c, struct disk_decoder *d)
 	return ret;
 }
 
-/* One message for whatever goes wrong. */
+/* Errors of opening and of reading are reported by the same message. */
 static int read_decoded(struct flash_content *c, int fd)
 {
 	struct disk_decoder d;
@@ -73,7 +80,10 @@ static int read_decoded(struct flash_content *c, int fd)
 	return ret;
 }
 
-/* A decoder reads a file; what was read may have come from a pipe. */
+/*
+ * Decoders need a descriptor that can be read at any offset; the file may have
+ * been a pipe and is in memory already, hence a memfd.
+ */
 static int decode(struct flash_content *c)
 {
 	int fd = memfd_create("flash", MFD_CLOEXEC);
@@ -87,6 +97,10 @@ static int decode(struct flash_content *c)
 	return ret;
 }
 
+/*
+ * A format that is recognised and cannot be read; the message has the command
+ * that converts it.
+ */
 static int refuse(const struct flash_content *c)
 {
 	pr_fatal("%s %s: " DISK_FORMAT_ADVICE, c->what, c->path,

@@ -1,5 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* `lkvm flash create`: a new flash file. */
+/*
+ * `lkvm flash create`: a new flash file, erased or with the content of a
+ * template. Sizes are checked by the rules of `lkvm run`, so that the file can
+ * be used as a bank. An existing file is replaced in place with --force only,
+ * and never while an lkvm holds its lock; nothing is renamed, so links and
+ * permissions stay.
+ */
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -17,16 +23,18 @@
 
 #define SYNOPSIS "lkvm flash create [OPTION]... FILE"
 
-#define BLOCK	 SZ_64K	       /* of lkvm's banks */
-#define MAX_SIZE (16 * SZ_16M) /* no bank is larger */
+#define BLOCK	 SZ_64K	       /* bytes of an erase block of lkvm's banks */
+#define MAX_SIZE (16 * SZ_16M) /* bytes of the largest bank */
 
+/* What the command line says. */
 struct options {
 	const char *path;
 	const char *template; /* NULL: none */
-	u64 size;	      /* 0: the template's */
+	u64 size;	      /* bytes; 0: the template's */
 	bool force;
 };
 
+/* A bank has a power of two of bytes and whole erase blocks. */
 static bool is_good_size(u64 size)
 {
 	return is_power_of_2(size) && size >= BLOCK && size <= MAX_SIZE;
@@ -53,7 +61,7 @@ static int parse(struct options *opts, int argc, char *const argv[])
 			   "Begin with what FILE holds; SIZE is then that of "
 			   "FILE unless given"),
 		OPT_FLAG(0, "force", struct options, force,
-			 "Overwrite a file that is there already"),
+			 "Overwrite an existing file"),
 		OPT_END(),
 	};
 	int ret = flash_options(table, opts, SYNOPSIS, argc, argv, &opts->path,
@@ -67,7 +75,10 @@ static int parse(struct options *opts, int argc, char *const argv[])
 	return ret;
 }
 
-/* Puts what the file is to hold into *content, `opts->size` bytes. */
+/*
+ * Puts what the file is to hold into *content, `opts->size` bytes, which the
+ * caller frees. Behind a template's end the flash is erased.
+ */
 static int make_content(struct options *opts, u8 **content)
 {
 	struct flash_content template = { .what = "template",
@@ -86,7 +97,7 @@ static int make_content(struct options *opts, u8 **content)
 	}
 	if (!opts->size && !is_good_size(len)) {
 		pr_fatal("template %s: has %zu bytes, no power of two of at "
-			 "least 64K: give a --size",
+			 "least 64K: use --size",
 			 opts->template, len);
 		ret = -EINVAL;
 	} else if (opts->size && len > opts->size) {
@@ -110,9 +121,13 @@ static int make_content(struct options *opts, u8 **content)
 	return ret;
 }
 
-/* How often a file is opened that loses its name before it is locked. */
+/* Attempts to open a file that is replaced before its lock is taken. */
 #define MAX_TRIES 20
 
+/*
+ * O_EXCL decides whether the file is new, in one step: only a new one is
+ * removed again after an error.
+ */
 static int open_file(const struct options *opts, bool *created)
 {
 	char target[256];
@@ -130,7 +145,7 @@ static int open_file(const struct options *opts, bool *created)
 			 "exist: name that instead, or remove the link",
 			 opts->path, target);
 	else if (fd == -EEXIST)
-		pr_fatal("flash %s: is there already; --force overwrites it",
+		pr_fatal("flash %s: exists already; --force overwrites it",
 			 opts->path);
 	else
 		pr_fatal("Unable to create flash %s: %s", opts->path,
@@ -139,8 +154,9 @@ static int open_file(const struct options *opts, bool *created)
 }
 
 /*
- * Until the end of the process; what an lkvm uses is not overwritten. -ESTALE
- * without a message if the name is another file's by now.
+ * Held until the descriptor is closed. A file that an lkvm uses is not
+ * overwritten. Returns -ESTALE without a message if another file has the name
+ * by now. File systems without locks are accepted.
  */
 static int lock_file(int fd, const char *path)
 {
@@ -153,6 +169,10 @@ static int lock_file(int fd, const char *path)
 	return -EBUSY;
 }
 
+/*
+ * The content before the size: a file that is larger keeps its tail until the
+ * new content is there. Devices and pipes are refused.
+ */
 static int write_file(int fd, const struct options *opts, const u8 *content)
 {
 	struct stat st;
@@ -178,7 +198,7 @@ static int write_file(int fd, const struct options *opts, const u8 *content)
 	return ret;
 }
 
-/* As far as that can be had: not every folder may be opened. */
+/* Best effort: a folder that may be written to need not be readable. */
 static void sync_name(const char *path)
 {
 	int ret = file_sync_folder(path);
@@ -188,7 +208,10 @@ static void sync_name(const char *path)
 			 strerror(-ret));
 }
 
-/* -ESTALE without a message: to be done again. */
+/*
+ * -ESTALE without a message: the caller tries again. A file that was there
+ * before is kept after an error, with what was written to it.
+ */
 static int create_once(const struct options *opts, const u8 *content)
 {
 	bool created;
@@ -208,6 +231,10 @@ static int create_once(const struct options *opts, const u8 *content)
 	return ret;
 }
 
+/*
+ * The bound prevents an endless loop against a program that replaces the file
+ * all the time.
+ */
 static int create(const struct options *opts, const u8 *content)
 {
 	int ret = -ESTALE;

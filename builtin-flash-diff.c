@@ -1,5 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* `lkvm flash diff`: the UEFI variables of two flash files. */
+/*
+ * `lkvm flash diff`: which UEFI variables two flash files differ in. Only live
+ * variables are compared, by name and GUID, for attributes and data: where a
+ * record lies, and what older values are still there, depends on the firmware's
+ * order of writes and is of no interest here. The exit status is that of
+ * diff(1).
+ */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,24 +17,28 @@
 
 #define SYNOPSIS "lkvm flash diff [OPTION]... FILE FILE"
 
-/* As diff(1) ends. */
+/* The exit status, as diff(1) defines it. */
 enum diff_status {
 	DIFF_SAME = 0,
 	DIFF_DIFFERENT = 1,
 	DIFF_TROUBLE = 2,
 };
 
-/* Live variables, sorted. */
+/* One file's live variables, sorted by efi_var_compare(). */
 struct side {
 	const struct efi_var **vars;
 	size_t count;
 };
 
+/*
+ * The output while it is made: rows of a table, or JSON that is printed at
+ * once.
+ */
 struct diff {
 	struct table table;
 	struct json_writer json;
 	bool as_json;
-	bool different;
+	bool different; /* a difference was found */
 };
 
 static int compare(const void *a, const void *b)
@@ -37,6 +47,7 @@ static int compare(const void *a, const void *b)
 			       *(const struct efi_var *const *)b);
 }
 
+/* Pointers are sorted; the list itself stays in the store's order. */
 static int sort(const struct efi_var_list *list, struct side *side)
 {
 	side->vars = calloc(list->count + 1, sizeof(void *));
@@ -63,7 +74,9 @@ static void add_row(struct table *table, const char *change,
 	table_add(table, efi_var_text(var, efi_value_print));
 }
 
-/* Where data that is not the same begins to differ. */
+/*
+ * The offset of the first byte that differs, or the length of the shorter one.
+ */
 static size_t first_difference(const struct efi_var *a, const struct efi_var *b)
 {
 	size_t i = 0;
@@ -79,7 +92,7 @@ static bool same_data(const struct efi_var *a, const struct efi_var *b)
 	       first_difference(a, b) == a->data_size;
 }
 
-/* NULL for one that is not there; not both. */
+/* One of the two is NULL for a variable that is in one file only. */
 static void change_json(struct json_writer *json, const struct efi_var *a,
 			const struct efi_var *b)
 {
@@ -96,6 +109,7 @@ static void change_json(struct json_writer *json, const struct efi_var *a,
 	json_end_object(json);
 }
 
+/* Outputs one difference. A changed variable takes two rows, old and new. */
 static void tell(struct diff *diff, const struct efi_var *a,
 		 const struct efi_var *b)
 {
@@ -110,6 +124,7 @@ static void tell(struct diff *diff, const struct efi_var *a,
 		add_row(&diff->table, a ? "to" : "added", b);
 }
 
+/* Merges the two sorted lists. */
 static void compare_sides(struct diff *diff, const struct side *a,
 			  const struct side *b)
 {
@@ -131,6 +146,10 @@ static void compare_sides(struct diff *diff, const struct side *a,
 	}
 }
 
+/*
+ * JSON is streamed, as the lists are known to be readable by then; a table is
+ * printed only when it is complete.
+ */
 static int print_diff(struct diff *diff, const struct side *a,
 		      const struct side *b)
 {
@@ -175,6 +194,9 @@ static int diff_files(const struct flash_image files[2], bool json)
 	return status;
 }
 
+/*
+ * Half of a damaged store is not compared: what is missing would look removed.
+ */
 static bool read_good(struct flash_image *file, const char *path)
 {
 	return !flash_image_read(file, path) && flash_image_check(file);

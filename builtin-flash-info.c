@@ -1,5 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* `lkvm flash info`: what a flash file holds, and who uses it. */
+/*
+ * `lkvm flash info`: size and format of a flash file, whether it can be a bank,
+ * which processes hold its lock, EDK2's structures in it, and a picture of its
+ * blocks. It describes damaged content as well, so nothing that efi/ reads is
+ * an error here. The file may be in use; it is only read, and its lock is
+ * queried, not taken.
+ */
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -16,16 +22,18 @@
 
 #define SYNOPSIS "lkvm flash info [OPTION]... FILE"
 
-#define MIN_BLOCK     512
+#define MIN_BLOCK     512 /* bytes */
 #define MAX_BLOCK     SZ_16M
-#define BLOCKS_A_LINE 32
+#define BLOCKS_A_LINE 32 /* of the picture */
 
+/* What the command line says. */
 struct options {
 	const char *path;
-	u64 block;
+	u64 block; /* bytes */
 	bool json;
 };
 
+/* All that is printed, gathered before the first line. */
 struct info {
 	struct flash_image file;
 	struct efi_ftw ftw;
@@ -34,6 +42,7 @@ struct info {
 	char *map; /* a character for each block, and a zero */
 };
 
+/* Limits keep the picture at 512 Ki characters for the largest file. */
 static int parse_block(const char *arg, void *config)
 {
 	struct options *opts = config;
@@ -60,8 +69,9 @@ static int parse(struct options *opts, int argc, char *const argv[])
 }
 
 /*
- * '.' for an erased block, '#' if more than nine tenths of its bytes are
- * programmed, else a digit: how many tenths, rounded up.
+ * One character for a block: '.' erased, '#' more than nine tenths of its bytes
+ * programmed, else how many tenths, rounded up. A byte counts as programmed if
+ * it is not 0xff.
  */
 static char picture(const u8 *p, u64 len)
 {
@@ -76,6 +86,7 @@ static char picture(const u8 *p, u64 len)
 	return tenths > 9 ? '#' : (char)('0' + tenths);
 }
 
+/* The last block may be shorter than the others. */
 static char *draw_map(const struct efi_image *image, u64 block)
 {
 	u64 count = (image->size + block - 1) / block;
@@ -90,7 +101,10 @@ static char *draw_map(const struct efi_image *image, u64 block)
 	return map;
 }
 
-/* The bytes of a bank that has this file, 0 if it cannot be one. */
+/*
+ * The size in bytes of a bank with this file, 0 if it is too small for one: a
+ * bank takes the largest power of two that the file has.
+ */
 static u64 bank_size(const struct info *info)
 {
 	u64 size = info->file.image.size;
@@ -98,7 +112,7 @@ static u64 bank_size(const struct info *info)
 	return size < SZ_64K ? 0 : rounddown_pow_of_2(size);
 }
 
-/* "2M" for what is a multiple; digits else. */
+/* "2M" for a multiple of 1 MiB and so on, plain digits for other sizes. */
 static const char *short_size(u64 size, char text[32])
 {
 	static const char units[] = " KMG";
@@ -128,6 +142,7 @@ static void print_size(const char *name, u64 size)
 	printf("\n");
 }
 
+/* Whether the file can be a bank depends on the machine's memory map, too. */
 static void print_geometry(const struct info *info)
 {
 	u64 size = info->file.image.size;
@@ -158,13 +173,14 @@ static void print_geometry(const struct info *info)
 		       bank);
 }
 
+/* The processes are those that the kernel shows to this user. */
 static void print_users(const struct file_lock *lock)
 {
 	print_field("in use");
 	if (!lock->locked)
 		printf("no\n");
 	else if (!lock->nr_users)
-		printf("yes, %s, by a process that is not to be found out\n",
+		printf("yes, %s, by a process that cannot be identified\n",
 		       lock->exclusive ? "read and written" : "read");
 	for (size_t i = 0; i < lock->nr_users; i++) {
 		if (i)
@@ -188,6 +204,10 @@ static void print_guid(const char *field, const struct efi_guid *guid)
 	printf("\n");
 }
 
+/*
+ * Prints a header with wrong fields as well, since that is what the user has to
+ * see then.
+ */
 static void print_volume(const struct efi_volume *volume)
 {
 	printf("\n");
@@ -221,6 +241,7 @@ static const char *store_format(const struct efi_store *store)
 							       : "unknown";
 }
 
+/* EDK2 has two bytes for the state; it uses a store only if both are right. */
 static const char *store_state(const struct efi_store *store)
 {
 	if (store->format != EFI_STORE_FORMATTED)
@@ -237,6 +258,10 @@ static size_t count_live(const struct efi_var_list *list)
 	return n;
 }
 
+/*
+ * In terms of EDK2's Reclaim(): what it would free, and what is free without
+ * it.
+ */
 static void print_usage(const struct flash_image *file)
 {
 	const struct efi_var_list *list = &file->list;
@@ -258,6 +283,7 @@ static void print_usage(const struct flash_image *file)
 	       list->problem_offset, list->problem);
 }
 
+/* A store that cannot be read has the reason in place of its variables. */
 static void print_store(const struct flash_image *file)
 {
 	const struct efi_store *store = &file->store;
@@ -282,6 +308,7 @@ static void print_store(const struct flash_image *file)
 	printf("%s\n", file->problem);
 }
 
+/* Words of the output and of JSON's "progress". */
 static const char *ftw_progress(enum efi_ftw_progress progress)
 {
 	static const char *const names[] = {
@@ -295,6 +322,7 @@ static const char *ftw_progress(enum efi_ftw_progress progress)
 	return names[progress];
 }
 
+/* Only EDK2 makes one; a store that U-Boot writes has none. */
 static void print_ftw(const struct efi_ftw *ftw)
 {
 	if (!ftw->present)
@@ -344,6 +372,7 @@ static void guid_json(struct json_writer *json, const struct efi_guid *guid)
 		json_string(json, "guid_name", name);
 }
 
+/* An empty "users" with "in_use" true: the process could not be identified. */
 static void users_json(struct json_writer *json, const struct file_lock *lock)
 {
 	json_bool(json, "in_use", lock->locked);
@@ -426,6 +455,7 @@ static void ftw_json(struct json_writer *json, const struct efi_ftw *ftw)
 	json_end_object(json);
 }
 
+/* The same facts as the text, all of them, with the picture as a string. */
 static void print_json(const struct info *info)
 {
 	const struct flash_image *file = &info->file;
@@ -451,7 +481,10 @@ static void print_json(const struct info *info)
 	json_end_object(&json);
 }
 
-/* Best effort: where there are no locks nobody holds one. */
+/*
+ * Best effort: file systems without locks have no users to show. O_NONBLOCK, as
+ * the name may be that of a pipe.
+ */
 static void find_users(struct info *info)
 {
 	int fd = open(info->file.path,
@@ -463,6 +496,7 @@ static void find_users(struct info *info)
 	close(fd);
 }
 
+/* The working block is searched for behind the store, so it needs one. */
 static int gather(struct info *info, const struct options *opts)
 {
 	int ret = flash_image_read(&info->file, opts->path);
@@ -482,7 +516,7 @@ static int gather(struct info *info, const struct options *opts)
 	return 0;
 }
 
-/* A file without variables is no error: that is what was asked about. */
+/* A file without variables is described and no error. */
 int cmd_flash_info(int argc, char *const argv[])
 {
 	struct options opts = { 0 };

@@ -1,5 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* `lkvm flash vars`: the UEFI variables in a flash file. */
+/*
+ * `lkvm flash vars`: lists the UEFI variables in a flash file, or prints one.
+ * The output of a list is for people, one line a variable; --json and --raw are
+ * for programs. Names and values are the guest's and are escaped by efi/text.c,
+ * except for --raw, which writes the bytes as they are.
+ */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,11 +15,12 @@
 #include "lkvm/util/log.h"
 #include "lkvm/util/table.h"
 
-/* As many short names of GUIDs as a list tells the meaning of. */
+/* Short names of GUIDs that the list explains; efi/guid.c has fewer. */
 #define MAX_NAMES 64
 
 #define SYNOPSIS "lkvm flash vars [OPTION]... FILE"
 
+/* What the command line says. */
 struct options {
 	bool json, all, raw;
 	const char *get; /* NULL: list all */
@@ -55,11 +61,12 @@ static void print_state(FILE *out, const struct efi_var *var)
 	fputs(efi_var_state_name(var->state), out);
 }
 
+/* The columns from left to right; the heading is the table's first row. */
 static const struct column {
 	const char *heading;
 	void (*print)(FILE *out, const struct efi_var *var);
-	bool right;
-	bool all; /* only with --all */
+	bool right; /* aligned to the right */
+	bool all;   /* shown with --all only */
 } columns[] = {
 	{ "NAME", efi_var_print_name, false, false },
 	{ "GUID", flash_var_print_guid, false, false },
@@ -69,6 +76,7 @@ static const struct column {
 	{ "VALUE", efi_value_print, false, false },
 };
 
+/* `var` is NULL for the headings. */
 static void add_row(struct table *table, const struct efi_var *var, bool all)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(columns); i++) {
@@ -90,12 +98,16 @@ static void set_columns(struct table *table, bool all)
 	}
 }
 
+/* Without --all the list has what the firmware shows to an operating system. */
 static bool is_listed(const struct efi_var *var, bool all)
 {
 	return all || efi_var_is_live(var);
 }
 
-/* Adds `name` to the names that were seen; false if it is one of them. */
+/*
+ * Adds `name` to the names that have been explained; false if it is there.
+ * Pointers are compared: all come from the one table of efi/guid.c.
+ */
 static bool is_new(const char *name, const char *seen[MAX_NAMES])
 {
 	for (size_t i = 0; i < MAX_NAMES; i++) {
@@ -109,7 +121,7 @@ static bool is_new(const char *name, const char *seen[MAX_NAMES])
 	return false;
 }
 
-/* What the short names in the list stand for, each once. */
+/* A legend: which GUIDs the short names in the list stand for. */
 static void print_guids(const struct efi_var_list *list, bool all)
 {
 	const char *seen[MAX_NAMES] = { NULL };
@@ -148,6 +160,7 @@ static int print_list(const struct efi_var_list *list, bool all)
 	return ret;
 }
 
+/* Records of a damaged store up to the damage, and "damaged" says so. */
 static void print_json(const struct flash_image *file, bool all)
 {
 	struct json_writer json = { .out = stdout };
@@ -165,7 +178,7 @@ static void print_json(const struct flash_image *file, bool all)
 	json_end_object(&json);
 }
 
-/* Splits NAME:GUID; a colon that no GUID follows belongs to the name. */
+/* Splits NAME:GUID. A colon that no GUID follows belongs to the name. */
 static bool split_name(const char *text, size_t *len, struct efi_guid *guid)
 {
 	const char *colon = strrchr(text, ':');
@@ -177,7 +190,10 @@ static bool split_name(const char *text, size_t *len, struct efi_guid *guid)
 	return true;
 }
 
-/* The name as the list shows it. */
+/*
+ * Compares with the form in which the list shows names, so what is copied from
+ * there is found, escapes included.
+ */
 static bool has_name(const struct efi_var *var, const char *name, size_t len)
 {
 	char *own = efi_var_text(var, efi_var_print_name);
@@ -187,7 +203,10 @@ static bool has_name(const struct efi_var *var, const char *name, size_t len)
 	return same;
 }
 
-/* The one that `text` names, or NULL after a message. */
+/*
+ * The live variable that `text` names, or NULL after a message. A name is
+ * unique for its GUID only: each vendor chooses names for its own.
+ */
 static const struct efi_var *find(const struct flash_image *file,
 				  const char *text)
 {
@@ -203,8 +222,8 @@ static const struct efi_var *find(const struct flash_image *file,
 		    (has_guid && memcmp(&var->guid, &guid, sizeof(guid))))
 			continue;
 		if (found) {
-			pr_fatal("flash %s: %s is there with several GUIDs: "
-				 "say %s:GUID",
+			pr_fatal("flash %s: %s exists with several GUIDs: "
+				 "use %s:GUID",
 				 file->path, text, text);
 			return NULL;
 		}
@@ -215,6 +234,9 @@ static const struct efi_var *find(const struct flash_image *file,
 	return found;
 }
 
+/*
+ * --raw has only the data, without the attributes that efivarfs puts in front.
+ */
 static int print_one(const struct flash_image *file, const struct options *opts)
 {
 	struct json_writer json = { .out = stdout };
@@ -231,7 +253,7 @@ static int print_one(const struct flash_image *file, const struct options *opts)
 	return 0;
 }
 
-/* Damage is told of once what was readable has been printed. */
+/* Damage is reported after what could be read has been printed, on stderr. */
 static int print_vars(const struct flash_image *file,
 		      const struct options *opts)
 {

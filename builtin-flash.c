@@ -1,5 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* `lkvm flash`: finds its command, nothing else. */
+/*
+ * `lkvm flash`: finds its command, nothing else. The commands work on a file
+ * that is not part of a running VM; none of them needs KVM, so they are useful
+ * on a build machine of any architecture.
+ */
 #include <stdio.h>
 #include <string.h>
 
@@ -8,6 +12,9 @@
 #include "lkvm/exit_status.h"
 #include "lkvm/util/log.h"
 
+/*
+ * In the order in which --help lists them: from making a file to comparing two.
+ */
 static const struct {
 	const char *name;
 	int (*run)(int argc, char *const argv[]);
@@ -16,11 +23,13 @@ static const struct {
 	{ "create", cmd_flash_create,
 	  "Make an erased file, or one from a "
 	  "template" },
-	{ "info", cmd_flash_info, "Tell what a file holds, and who uses it" },
+	{ "info", cmd_flash_info,
+	  "Show what a file holds, and which processes use it" },
 	{ "vars", cmd_flash_vars, "List the UEFI variables, or print one" },
 	{ "diff", cmd_flash_diff, "Compare the UEFI variables of two files" },
 };
 
+/* To stdout if it was asked for, to stderr if a command is missing. */
 static void print_flash_commands(FILE *out)
 {
 	fprintf(out, "Usage: lkvm flash COMMAND [OPTION]... FILE...\n\n"

@@ -60,7 +60,7 @@ int flash_content_read(struct flash_content *content);
  */
 int flash_image_read(struct flash_image *file, const char *path);
 
-/* True if all variables could be read; else tells what is wrong. */
+/* True if all variables could be read; else prints what is wrong. */
 bool flash_image_check(const struct flash_image *file);
 
 void flash_image_free(struct flash_image *file);

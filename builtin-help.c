@@ -1,5 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* `lkvm help` and `lkvm version`, and the list of all commands. */
+/*
+ * `lkvm help` and `lkvm version`, and the table of all subcommands. The form of
+ * both outputs follows kvmtool, whose version line and usage text test suites
+ * look for.
+ */
 #include <stdio.h>
 #include <string.h>
 
@@ -7,6 +11,7 @@
 #include "lkvm/exit_status.h"
 #include "lkvm/util/log.h"
 
+/* In the order in which `lkvm help` lists them. */
 static const struct command commands[] = {
 	{ "run", cmd_run, "Start a virtual machine" },
 	{ "flash", cmd_flash, "Make, look into and compare flash files" },
@@ -35,6 +40,7 @@ void print_commands(void)
 	       "command.\n\n");
 }
 
+/* "kvm tool" and a version, as `kvmtool version` prints them. */
 int cmd_version(int argc, char *const argv[])
 {
 	(void)argc;
@@ -43,7 +49,10 @@ int cmd_version(int argc, char *const argv[])
 	return EXIT_STATUS_POWEROFF;
 }
 
-/* The command itself knows its options best. */
+/*
+ * Runs the command with --help: its option table is the only description of its
+ * options.
+ */
 int cmd_help(int argc, char *const argv[])
 {
 	char help_option[] = "--help";

@@ -1,5 +1,15 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* `lkvm run`: runs the machine of a configuration to its end. */
+/*
+ * `lkvm run`: runs the machine of a configuration to its end. The order is that
+ * of what may fail: options, then files and KVM (machine_create()), terminal,
+ * devices, statistics, signals, and the guest last, so that errors are found
+ * before it has run.
+ *
+ * The main thread runs the event loop in vm_run(), with signals, the time limit
+ * and the terminal as its sources; vCPUs have threads of their own, which leave
+ * the guest when vm_request_exit() is called. What ends the run becomes the
+ * exit status of exit_status.h.
+ */
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -19,29 +29,40 @@
 #include "lkvm/util/options.h"
 #include "lkvm/util/output.h"
 
-/* Builds that look for leaks free what the kernel would free anyway. */
+/*
+ * Builds with a leak checker free all memory; others leave it to the kernel,
+ * which is faster.
+ */
 #ifndef LKVM_FREE_AT_EXIT
 #define LKVM_FREE_AT_EXIT 0
 #endif
 
 #define NS_PER_SECOND 1000000000ULL
 
-/* For the reader of --stats to take the next bytes. */
+/*
+ * How long the reader of --stats may take for the next bytes: the event loop
+ * stands still meanwhile.
+ */
 #define STATS_WAIT_MS 1000
 
-/* What lives as long as the run, besides the machine. */
+/*
+ * What lives as long as the run, besides the machine. The main thread's alone.
+ */
 struct run {
 	struct vm_config config;
 	struct machine *machine;
-	struct vm *vm;
+	struct vm *vm; /* the machine's */
 	struct terminal term;
 	bool has_term;
 	struct evloop_timer timer;
 	bool has_timer;
 	struct evloop_source signals;
-	int stats; /* descriptor for the statistics */
+	int stats; /* descriptor for the statistics; stderr without a file */
 };
 
+/*
+ * The exit is requested first: the message may have to wait for a slow reader.
+ */
 static void timed_out(struct evloop_timer *timer)
 {
 	struct run *run = container_of(timer, struct run, timer);
@@ -51,6 +72,7 @@ static void timed_out(struct evloop_timer *timer)
 		(unsigned long long)run->config.timeout);
 }
 
+/* Ctrl-a x on the terminal. */
 static void quit(struct terminal *term)
 {
 	struct run *run = container_of(term, struct run, term);
@@ -58,14 +80,15 @@ static void quit(struct terminal *term)
 	vm_request_exit(run->vm, VM_EXIT_KILLED);
 }
 
+/* Ctrl-a p on the terminal, for machines with a power key. */
 static void press_power(struct terminal *term)
 {
 	machine_press_power(container_of(term, struct run, term)->machine);
 }
 
 /*
- * Each time the file holds the latest counters and nothing else; what cannot be
- * rewound (a pipe, a terminal) gets one object after the other.
+ * After each call the file holds the latest counters and nothing else. What
+ * cannot be rewound (a pipe, a terminal) gets one object after the other.
  */
 static int put_stats(int fd, const char *text, size_t len)
 {
@@ -75,7 +98,9 @@ static int put_stats(int fd, const char *text, size_t len)
 	return output_write(fd, text, len, STATS_WAIT_MS, NULL);
 }
 
-/* In one piece, since whoever reads them may be slow and the loop must go on.
+/*
+ * Formatted in memory first: a slow reader then delays a single write, which
+ * has a time limit.
  */
 static int write_stats(struct run *run)
 {
@@ -92,10 +117,15 @@ static int write_stats(struct run *run)
 	if (ret)
 		pr_err("--stats: unable to write %s: %s",
 		       run->config.debug.stats ? run->config.debug.stats : "-",
-		       ret == -EAGAIN ? "nobody reads it" : strerror(-ret));
+		       ret == -EAGAIN ? "its reader does not take it in time"
+				      : strerror(-ret));
 	return ret;
 }
 
+/*
+ * SIGUSR1: statistics; SIGPWR: power key; all others end the run. In the event
+ * loop, where any function may be called.
+ */
 static void handle_signal(struct evloop_source *source, u32 events)
 {
 	struct run *run = container_of(source, struct run, signals);
@@ -117,9 +147,10 @@ static void handle_signal(struct evloop_source *source, u32 events)
 }
 
 /*
- * Blocked before the first thread starts, so that none takes them, and not
- * before that: until the event loop runs nobody would look at them. What the
- * parent told us to ignore (nohup, a shell's background job) stays ignored.
+ * Blocked before the first thread starts, so that all threads inherit the mask,
+ * and not before that: until the event loop runs, a signal must still end the
+ * process by itself. What the parent has set to be ignored (nohup, a shell's
+ * background job) stays ignored.
  */
 static void block_signals(sigset_t *set)
 {
@@ -136,21 +167,23 @@ static void block_signals(sigset_t *set)
 	sigprocmask(SIG_BLOCK, set, NULL);
 }
 
+/* Dispositions for the whole process, set before any file is opened. */
 static void ignore_signals(void)
 {
 	sigset_t early;
 
-	/* Wait for the event loop: they ask for something but our end. */
+	/* Held until the event loop runs: their default would end lkvm. */
 	sigemptyset(&early);
 	sigaddset(&early, SIGUSR1);
 	sigaddset(&early, SIGPWR);
 	sigprocmask(SIG_BLOCK, &early, NULL);
-	/* Output to a closed pipe is an error of write(2), not our end. */
+	/* Output to a closed pipe becomes EPIPE of write(2). */
 	signal(SIGPIPE, SIG_IGN);
-	/* So is a write to a file that ulimit -f does not let grow. */
+	/* A write beyond `ulimit -f` becomes EFBIG. */
 	signal(SIGXFSZ, SIG_IGN);
 }
 
+/* The time limit starts here, when the machine is ready to run. */
 static int add_sources(struct run *run)
 {
 	struct evloop *loop = &run->vm->loop;
@@ -178,6 +211,10 @@ static int add_sources(struct run *run)
 	return ret;
 }
 
+/*
+ * A failure of lkvm or KVM has the status of a crash of the guest: a script can
+ * use neither run.
+ */
 static int exit_status(enum vm_exit reason)
 {
 	switch (reason) {
@@ -199,7 +236,7 @@ static int exit_status(enum vm_exit reason)
 	return EXIT_STATUS_CRASH;
 }
 
-/* Before the guest runs: its run should not be for nothing. */
+/* Before the guest runs, so that a run does not end without its results. */
 static int open_stats(struct run *run)
 {
 	const char *path = run->config.debug.stats;
@@ -217,6 +254,10 @@ static int open_stats(struct run *run)
 	return ret;
 }
 
+/*
+ * Returns the exit status. Statistics that could not be written are an error of
+ * a run that was otherwise good.
+ */
 static int run_guest(struct run *run)
 {
 	enum vm_exit reason = vm_run(run->vm);
@@ -227,6 +268,7 @@ static int run_guest(struct run *run)
 	return exit_status(reason);
 }
 
+/* The terminal is restored in every case; its settings outlive the process. */
 static int with_terminal(struct run *run)
 {
 	struct chardev *serial[MACHINE_MAX_SERIAL] = { &run->term.chr };
@@ -236,7 +278,7 @@ static int with_terminal(struct run *run)
 			  STDOUT_FILENO, &run->vm->stopping, quit))
 		return status;
 	run->has_term = true;
-	/* Without a terminal nobody is there to press a key. */
+	/* Without a terminal there is no user to press a key. */
 	if (!run->term.is_tty)
 		run->config.boot.has_wait = true;
 	if (!machine_build(run->machine, serial) && !open_stats(run)) {
@@ -251,6 +293,7 @@ static int with_terminal(struct run *run)
 	return status;
 }
 
+/* The reverse of run_config()'s order. */
 static void free_all(struct run *run)
 {
 	if (run->has_term)
@@ -274,7 +317,7 @@ static int run_config(struct run *run)
 	run->vm = machine_vm(run->machine);
 	run->signals.fd = -1;
 	status = with_terminal(run);
-	/* The process ends now. */
+	/* The kernel frees the rest at the end of the process. */
 	if (LKVM_FREE_AT_EXIT)
 		free_all(run);
 	else
@@ -282,6 +325,7 @@ static int run_config(struct run *run)
 	return status;
 }
 
+/* On the heap: the configuration's pointers into itself must not move. */
 int cmd_run(int argc, char *const argv[])
 {
 	struct run *run = calloc(1, sizeof(*run));

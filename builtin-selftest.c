@@ -22,12 +22,16 @@
 
 #define SYNOPSIS "lkvm selftest [OPTION]..."
 
-/* The exit status; 0 and that of a wrong command line are as everywhere. */
+/*
+ * The exit status besides 0 and that of an interruption, which are as for other
+ * commands. A wrong command line has that of "nothing could be tested".
+ */
 enum {
 	STATUS_FAILED = 1,
 	STATUS_IMPOSSIBLE = 2,
 };
 
+/* What the command line says; `only` owns the array that `config` points to. */
 struct options {
 	struct selftest_config config;
 	struct string_list only;
@@ -47,7 +51,7 @@ static int parse(struct options *opts, int argc, char *const argv[])
 			 "List the tests and end"),
 		OPT_U64(0, "seed", struct options, config.seed, 0, UINT64_MAX,
 			"N",
-			"For what is random (default: another one each time, "
+			"Seed of random tests (default: a new one each time, "
 			"which is printed)"),
 		OPT_STRING(0, "json", struct options, json, "FILE",
 			   "Write the results as JSON to FILE, or with - to "
@@ -93,8 +97,9 @@ static int check_names(const struct options *opts)
 }
 
 /*
- * From here on they only make a descriptor readable. What the parent told us to
- * ignore stays ignored. -1 if that cannot be had: then they end us as ever.
+ * From here on signals that would end lkvm only make a descriptor readable.
+ * What the parent has set to be ignored stays ignored. Returns -1 if there is
+ * no descriptor: the signals then end the process as usual.
  */
 static int take_signals(void)
 {
@@ -131,7 +136,7 @@ static int exit_status(enum selftest_verdict verdict)
 	return STATUS_IMPOSSIBLE;
 }
 
-/* Output that is lost is no success. */
+/* Results that could not be written are a failure, even if all tests passed. */
 static int close_streams(const struct options *opts, int status)
 {
 	FILE *json = opts->config.json;
@@ -171,6 +176,7 @@ static int run(struct options *opts)
 	return close_streams(opts, status);
 }
 
+/* The time is a good enough seed: it is printed, and need not be secret. */
 int cmd_selftest(int argc, char *const argv[])
 {
 	struct options opts = {

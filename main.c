@@ -1,5 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Finds the subcommand, nothing else. */
+/*
+ * Finds the subcommand and returns its exit status; all else is in builtin-*.c.
+ * Only here and there does lkvm end the process: everything below returns
+ * errors.
+ */
 #include <fcntl.h>
 #include <poll.h>
 #include <stdio.h>
@@ -11,6 +15,7 @@
 #include "lkvm/util/log.h"
 #include "lkvm/util/util.h"
 
+/* Options that other programs of this kind take in place of a subcommand. */
 static const char *command_name(const char *arg)
 {
 	if (!strcmp(arg, "--version") || !strcmp(arg, "-v"))
@@ -21,8 +26,9 @@ static const char *command_name(const char *arg)
 }
 
 /*
- * The next file to be opened would become a standard descriptor that is
- * closed, and get the guest's output or our messages.
+ * A parent may start lkvm with a standard descriptor closed. The next file to
+ * be opened, a flash file perhaps, would then get its number, and with it the
+ * guest's output or our messages. So those are opened on /dev/null.
  */
 static void open_standard_fds(void)
 {
@@ -32,6 +38,7 @@ static void open_standard_fds(void)
 	int closed = 0;
 	int fd;
 
+	/* POLLNVAL tells a closed descriptor from an open one. */
 	poll(fds, ARRAY_SIZE(fds), 0);
 	for (size_t i = 0; i < ARRAY_SIZE(fds); i++)
 		closed |= fds[i].revents & POLLNVAL;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * The argument of --flash: a file, and how the bank uses it. Whether the file
- * is there and fits the machine is found out when hw/flash/ opens it.
+ * exists and fits the machine is checked when hw/flash/ opens it.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -48,8 +48,8 @@ static int parse_fail(const char *value, void *item)
 }
 
 /*
- * Everything about a key is here: what it takes, where it goes, and what the
- * user is told about a value that is refused.
+ * All of a key: what it takes, where the value is stored, and what the message
+ * about a refused value says.
  */
 static const struct key_def keys[] = {
 	[FLASH_FILE] = KEY_STRING("FILE", struct flash_config, path, 0),

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The parser of key=value,flag. A table says what keys there are and where in
- * an item their values go. All messages begin with the option and its argument,
- * so that a user with five --disk knows which; what is shown of a long argument
- * is cut, as the reason comes behind it.
+ * The parser of key=value,flag. A table has the keys and, for each, the offset
+ * of its value in an item. All messages begin with the option and its argument,
+ * so that a user with five --disk sees which one is meant; of a long argument
+ * only the beginning is repeated, as the reason comes behind it. An item is
+ * filled in one pass; conflicts are checked afterwards. Main thread.
  */
 #include <errno.h>
 #include <inttypes.h>

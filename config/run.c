@@ -1,8 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The options of `lkvm run`: their tables, what parses the arguments that are
- * more than a string or a number, and defaults. The machine checks what depends
- * on it; here is only what no machine allows.
+ * The options of `lkvm run`: their tables, parsers of arguments that are more
+ * than a string or a number, and defaults. Names and arguments are those of
+ * kvmtool where it has the option, so that scripts for it work. What depends on
+ * the machine, on KVM or on files is checked where those are used; here only
+ * what no machine allows.
+ *
+ * Called once by the main thread, before any file is opened. Strings point into
+ * argv; lists are allocated, and freed by vm_config_free().
  */
 #include <errno.h>
 #include <stdio.h>
@@ -16,16 +21,18 @@
 #include "lkvm/util/options.h"
 #include "lkvm/util/parse.h"
 
+/* Seconds; their nanoseconds fit 64 bits. */
 #define MAX_TIMEOUT (100ULL * 365 * 24 * 3600)
 
 #define SYNOPSIS "lkvm run [OPTION]... [KERNEL]"
 
-/* MACHINE_DEFAULT, which is what there is without --machine, has no name. */
+/* MACHINE_DEFAULT, the value without --machine, cannot be chosen by name. */
 static const char *const machine_names[] = {
 	[MACHINE_KVMTOOL] = "kvmtool",
 	[MACHINE_VIRT] = "virt",
 };
 
+/* Names as in kvmtool's --irqchip. */
 const char *const irqchip_names[NR_IRQCHIPS] = {
 	[IRQCHIP_GICV2] = "gicv2",
 	[IRQCHIP_GICV2M] = "gicv2m",
@@ -33,6 +40,10 @@ const char *const irqchip_names[NR_IRQCHIPS] = {
 	[IRQCHIP_GICV3_ITS] = "gicv3-its",
 };
 
+/*
+ * An address of 0 stands for the machine's own in the configuration, so it
+ * cannot be chosen.
+ */
 static int parse_mem_option(const char *arg, void *opaque)
 {
 	struct vm_config *config = opaque;
@@ -52,7 +63,10 @@ static int parse_mem_option(const char *arg, void *opaque)
 	return ret;
 }
 
-/* A machine may have places for fewer banks, which it says itself. */
+/*
+ * The limit of all machines; one with places for fewer banks refuses the rest
+ * when it is built.
+ */
 static int parse_flash_option(const char *arg, void *opaque)
 {
 	struct flash_list *list = &((struct vm_config *)opaque)->flash;
@@ -67,7 +81,10 @@ static int parse_flash_option(const char *arg, void *opaque)
 	return flash ? flash_config_parse(flash, arg) : -ENOMEM;
 }
 
-/* A file of this name can be had as ./auto. */
+/*
+ * "auto" selects an installed firmware by its descriptor (arm/boot). A file of
+ * this name can be written as ./auto.
+ */
 static int parse_firmware(const char *arg, void *opaque)
 {
 	struct vm_config *config = opaque;
@@ -77,6 +94,7 @@ static int parse_firmware(const char *arg, void *opaque)
 	return 0;
 }
 
+/* Repeatable; a host file is read when the device is made. */
 static int parse_fw_cfg(const char *arg, void *opaque)
 {
 	struct vm_config *config = opaque;
@@ -169,14 +187,15 @@ static int parse_sve_max_vl(const char *arg, void *opaque)
 	return -EINVAL;
 }
 
-/* No network device yet: what drives kvmtool asks for none. */
+/*
+ * There is no network device yet. Programs that drive kvmtool pass mode=none.
+ */
 static int parse_network(const char *arg, void *opaque)
 {
 	(void)opaque;
 	if (!strcmp(arg, "mode=none") || !strcmp(arg, "none"))
 		return 0;
-	pr_fatal("--network %s: this lkvm has no network; only mode=none is "
-		 "there",
+	pr_fatal("--network %s: networks are not supported, only mode=none",
 		 arg);
 	return -EINVAL;
 }
@@ -187,11 +206,11 @@ static int parse_console(const char *arg, void *opaque)
 	(void)opaque;
 	if (!strcmp(arg, "serial"))
 		return 0;
-	pr_fatal("--console %s: only serial is there", arg);
+	pr_fatal("--console %s: only serial is supported", arg);
 	return -EINVAL;
 }
 
-/* What kvmtool takes and does nothing about any more. */
+/* Options that kvmtool still accepts without any effect. */
 static int ignore_option(const char *arg, void *opaque)
 {
 	(void)arg;
@@ -200,8 +219,8 @@ static int ignore_option(const char *arg, void *opaque)
 }
 
 /*
- * The level is the process's. It is set at once: messages about the options
- * behind it obey it, too.
+ * The level is the process's and no part of the configuration. It is set at
+ * once, so that it applies to messages about the options behind it.
  */
 static int parse_loglevel(const char *arg, void *opaque)
 {
@@ -218,7 +237,7 @@ static int parse_loglevel(const char *arg, void *opaque)
 	return 0;
 }
 
-/* ---- Tables: what --help shows, in this order ---------------------------- */
+/* ---- Tables, in the order of --help -------------------------------------- */
 
 static const struct option_def basic_options[] = {
 	OPT_STRING(0, "name", struct vm_config, name, "NAME",
@@ -246,7 +265,7 @@ static const struct option_def basic_options[] = {
 	OPT_END(),
 };
 
-/* What starts, and what it is told. */
+/* What the guest starts with. */
 static const struct option_def boot_options[] = {
 	OPT_STRING('k', "kernel", struct vm_config, boot.kernel, "FILE",
 		   "Kernel: Image, also compressed with gzip or zstd, EFI "
@@ -280,6 +299,7 @@ static const struct option_def boot_options[] = {
 	OPT_END(),
 };
 
+/* Devices that are added by options; a machine's own ones have none. */
 static const struct option_def device_options[] = {
 	OPT_CALLBACK(0, "fw-cfg", parse_fw_cfg,
 		     "name=NAME,file=PATH|string=TEXT",
@@ -307,7 +327,7 @@ static const struct option_def arm_options[] = {
 	OPT_FLAG(0, "disable-mte", struct vm_config, cpu.disable_mte,
 		 "No memory tagging, even if the host has it"),
 	OPT_FLAG(0, "no-pvtime", struct vm_config, cpu.no_pvtime,
-		 "The guest cannot see stolen time"),
+		 "Do not report stolen time to the guest"),
 	OPT_FLAG(0, "no-acpi", struct vm_config, no_acpi,
 		 "virt: describe the machine by its device tree only"),
 	OPT_FLAG(0, "no-batch", struct vm_config, debug.no_batch,
@@ -325,6 +345,7 @@ static const struct option_def arm_options[] = {
 	OPT_END(),
 };
 
+/* For people who debug a guest or lkvm. */
 static const struct option_def debug_options[] = {
 	OPT_CALLBACK(0, "loglevel", parse_loglevel, "LEVEL",
 		     "Show messages up to error, warning, info (the default) "
@@ -337,6 +358,7 @@ static const struct option_def debug_options[] = {
 	OPT_END(),
 };
 
+/* Headings of --help. */
 static const struct option_group groups[] = {
 	{ "Basic options", basic_options },
 	{ "Boot options", boot_options },
@@ -374,7 +396,7 @@ static int take_kernel(struct vm_config *config,
 	return 0;
 }
 
-/* What no machine makes sense of. */
+/* Combinations that are wrong on every machine. */
 static int check(const struct vm_config *config)
 {
 	if (!config->boot.firmware_address || config->boot.firmware)
@@ -383,6 +405,7 @@ static int check(const struct vm_config *config)
 	return -EINVAL;
 }
 
+/* Positional arguments are kept in a list, as options may follow them. */
 int run_config_parse(struct vm_config *config, int argc, char *const argv[])
 {
 	struct string_list positional = { 0 };
@@ -398,7 +421,7 @@ int run_config_parse(struct vm_config *config, int argc, char *const argv[])
 	return ret ? ret : check(config);
 }
 
-/* Also after a run_config_parse() that failed half way. */
+/* Also for a configuration that run_config_parse() has filled in part. */
 void vm_config_free(struct vm_config *config)
 {
 	for (unsigned int i = 0; i < config->flash.count; i++)

@@ -1,7 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * One way to read files that may be raw, compressed or images: for those that
- * want all of the content, or its beginning, and never write to it.
+ * One interface to files that may be raw, gzip or qcow2, for callers that read
+ * all of the content, or its beginning, and never write: templates and
+ * read-only banks of flash, firmware, `lkvm flash`. Content is read in order,
+ * since gzip has no index. The format is the caller's to detect (format.c) or
+ * to specify.
+ *
+ * Nothing in a file is trusted: the readers bound their memory, and what is
+ * wrong becomes a phrase in `problem` for the caller's message. One thread at a
+ * time; calls block for as long as the file does.
  */
 #include <errno.h>
 #include <string.h>
@@ -28,6 +35,7 @@ int disk_decoder_open(struct disk_decoder *d, int fd,
 	return 0;
 }
 
+/* The pointers are cleared, so that closing twice is allowed. */
 void disk_decoder_close(struct disk_decoder *d)
 {
 	gzip_close(d->gzip);
@@ -37,8 +45,8 @@ void disk_decoder_close(struct disk_decoder *d)
 }
 
 /*
- * gzip has no index, so its content is only read in order. If that is an image
- * in turn, it is not raw content either: known by its first bytes.
+ * The first bytes of the content tell whether it is an image in turn, which
+ * would not be raw content either and is refused.
  */
 static int read_gzip(struct disk_decoder *d, void *buf, size_t len, size_t *got)
 {
@@ -59,7 +67,7 @@ static int read_gzip(struct disk_decoder *d, void *buf, size_t len, size_t *got)
 	return -ENOTSUP;
 }
 
-/* A corrupt image is an error at the first cluster that is, not before. */
+/* A corrupt table is an error when the first cluster it describes is read. */
 static int read_qcow2(struct disk_decoder *d, void *buf, size_t len,
 		      size_t *got, bool *zeros)
 {
@@ -73,7 +81,10 @@ static int read_qcow2(struct disk_decoder *d, void *buf, size_t len,
 	return ret;
 }
 
-/* From the file position on, in full: a short read is the end. */
+/*
+ * From the file position on, which is at the start when the decoder is opened.
+ * A pipe may return less than asked for, so it reads on until the end.
+ */
 static int read_raw(const struct disk_decoder *d, void *buf, size_t len,
 		    size_t *got)
 {
@@ -92,6 +103,7 @@ static int read_raw(const struct disk_decoder *d, void *buf, size_t len,
 	return 0;
 }
 
+/* `at` counts content, not bytes of the file. */
 int disk_decoder_read(struct disk_decoder *d, void *buf, size_t len,
 		      size_t *got, bool *zeros)
 {
@@ -109,6 +121,7 @@ int disk_decoder_read(struct disk_decoder *d, void *buf, size_t len,
 	return ret;
 }
 
+/* Errors without a phrase of their own are those of the system. */
 const char *disk_decoder_problem(const struct disk_decoder *d, int err)
 {
 	return d->problem ? d->problem : strerror(-err);

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Tells the formats of files by the magic numbers that their specifications
- * name. Content that is not of one of them is raw: there is no magic for that,
- * so each entry here takes a little away from what raw content may be.
+ * Detects the formats of files by the magic numbers of their specifications, so
+ * that an image is not taken for raw content and written to. Content without
+ * any of them is raw: there is no magic for that, so each entry here excludes
+ * some raw content. Only prefixes are compared; whether the rest is well-formed
+ * is a reader's task.
  */
 #include <errno.h>
 #include <string.h>
@@ -10,7 +12,7 @@
 
 #include "lkvm/disk/format.h"
 
-#define HEAD_SIZE 512
+#define HEAD_SIZE 512 /* bytes that are enough for all entries */
 
 #define IMAGE(which, name_, qemu, offset_, magic_)                           \
 	{                                                                    \

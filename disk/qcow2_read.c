@@ -34,6 +34,7 @@
 #define V2_HEADER_SIZE 72
 #define V3_HEADER_SIZE 104
 
+/* docs/interop/qcow2, "Header"; big-endian. Header extensions are not read. */
 struct header {
 	u32 magic;
 	u32 version;
@@ -54,20 +55,24 @@ struct header {
 	u32 header_length;
 } __attribute__((packed));
 
+/*
+ * One table of level 2 and one decompressed cluster are kept: content is mostly
+ * read front to back.
+ */
 struct qcow2_reader {
-	int fd;
-	bool has_zero_flag;
+	int fd;		    /* the caller's */
+	bool has_zero_flag; /* version 3: ENTRY_ZERO has its meaning */
 	unsigned int cluster_bits;
-	u64 size;
-	u64 l1_offset;
+	u64 size;      /* bytes of content */
+	u64 l1_offset; /* of the table of level 1 in the file */
 	/* The table of level 2 for this entry of level 1. */
 	u64 l1_index;
 	bool has_l2; /* else all that it stands for is zero */
 	u64 *l2;     /* NULL before the first one */
 	/* The cluster that was decompressed last; NULL before the first one. */
 	u8 *cluster;
-	u64 cluster_entry;
-	u8 *compressed;
+	u64 cluster_entry; /* its entry; 0: none, or it failed */
+	u8 *compressed;	   /* input of inflate(), two clusters */
 };
 
 /* A stretch of content that is in one place. */
@@ -145,7 +150,7 @@ static const char *header_problem(const struct header *h)
 	if (bits < MIN_CLUSTER_BITS || bits > MAX_CLUSTER_BITS ||
 	    size > INT64_MAX || l1_offset > INT64_MAX - (u64)UINT32_MAX * 8 ||
 	    (version == 3 && be32toh(h->header_length) < V3_HEADER_SIZE))
-		return "the qcow2 image has a header that makes no sense";
+		return "the qcow2 image has an invalid header";
 	reach = (u64)be32toh(h->l1_size) << l2_bits(bits);
 	if (reach < (size + BIT(bits) - 1) >> bits)
 		return "the qcow2 image has too few L1 entries for its size";
@@ -213,7 +218,7 @@ static int read_at(const struct qcow2_reader *r, void *buf, size_t len, u64 at)
 	return ret == -ENODATA ? -EBADMSG : ret;
 }
 
-/* Has the table of level 2 at hand, or none. */
+/* Makes r->l2 the table for this entry of level 1, or clears has_l2. */
 static int load_l2(struct qcow2_reader *r, u64 l1_index)
 {
 	u64 entry, at;

@@ -1,15 +1,29 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Signature lists as text, for `lkvm flash`: what PK, KEK, db, dbx and shim's
+ * MokList hold. Layout: UEFI Specification 2.10, section 32.4.1, "Signature
+ * Database", EFI_SIGNATURE_LIST and EFI_SIGNATURE_DATA.
+ *
+ * The data comes from a file of the guest and is not trusted: each size is
+ * compared with what is left before anything behind it is read. No signature is
+ * verified and no certificate checked; of X.509 only the subject is shown, as
+ * hexadecimal DER is of no use to a reader. One thread.
+ */
 #include "lkvm/efi/cert.h"
 #include "lkvm/efi/text.h"
 
+/* Bytes of EFI_SIGNATURE_LIST: type, three sizes. */
 #define LIST_HEADER  28
-#define OWNER_SIZE   16
-#define LINE_LISTS   4 /* so many are told of in one line */
-#define SUBJECT_SIZE 64
+#define OWNER_SIZE   16 /* the SignatureOwner GUID before the data */
+#define LINE_LISTS   4	/* shown of a value in one line */
+#define SUBJECT_SIZE 64 /* bytes of a subject in one line */
 
 #define X509 "a5c059a1-94e4-4aa7-87b5-ab155c2bf072"
 
-/* Section 32.4.1, "Signature Database". */
+/*
+ * The types of section 32.4.1 by their GUIDs. A list of any other type is
+ * well-formed as well: it is printed with its GUID for a type.
+ */
 static const struct {
 	const char *guid, *name;
 } types[] = {
@@ -28,17 +42,21 @@ static const struct {
 	{ "4aafd29d-68df-49ee-8aa9-347d375665a7", "PKCS-7" },
 };
 
-/* One list; its signatures are of the same size. */
+/*
+ * One list; all of its signatures have the same size, so an array of digests
+ * needs one list and an array of certificates one list for each length.
+ */
 struct siglist {
 	struct efi_guid type;
-	const u8 *first;
+	const u8 *first; /* behind the list's own header */
 	size_t count;
 	u32 size; /* of a signature, owner included */
 };
 
 /*
- * Reads the list at *p, which moves behind it. Returns false at the end and
- * for what is no list.
+ * Reads the list at *p and moves *p and *rest behind it. Returns false at the
+ * end and for what is not a list. SignatureSize must divide what the headers
+ * leave: the specification has no padding.
  */
 static bool next_list(const u8 **p, size_t *rest, struct siglist *list)
 {
@@ -71,6 +89,7 @@ bool efi_siglists_are_good(const u8 *p, size_t size)
 	return true;
 }
 
+/* Returns NULL for a type that is not in the table. */
 static const char *type_name(const struct efi_guid *type)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(types); i++)
@@ -88,6 +107,10 @@ static void print_type(FILE *out, const struct efi_guid *type)
 	fputs(name ? name : text, out);
 }
 
+/*
+ * The owner is the vendor that enrolled the signature, not its issuer: a short
+ * name, where there is one, separates Microsoft's entries from local ones.
+ */
 static void print_owner(FILE *out, const u8 *signature)
 {
 	struct efi_guid owner = efi_guid_at(signature);
@@ -98,6 +121,7 @@ static void print_owner(FILE *out, const u8 *signature)
 	fputs(name ? name : text, out);
 }
 
+/* Only X.509 has a subject; digests and plain keys do not. */
 static bool find_subject(const struct siglist *list, const u8 *signature,
 			 const u8 **name, size_t *len)
 {
@@ -106,7 +130,10 @@ static bool find_subject(const struct siglist *list, const u8 *signature,
 				name, len);
 }
 
-/* The subject, or " N bytes" */
+/*
+ * Prints ` "subject"` if there is one, and ` N bytes`. Cut, as a certificate
+ * may hold a subject of any length.
+ */
 static void print_subject(FILE *out, const struct siglist *list,
 			  const u8 *signature)
 {
@@ -122,6 +149,10 @@ static void print_subject(FILE *out, const struct siglist *list,
 	fprintf(out, " %u bytes", list->size - OWNER_SIZE);
 }
 
+/*
+ * A single certificate is shown by its subject, as in PK and KEK; of several
+ * signatures only the number, since dbx has hundreds.
+ */
 static void print_list(FILE *out, const struct siglist *list)
 {
 	print_type(out, &list->type);
@@ -148,6 +179,10 @@ void efi_siglists_print(FILE *out, const u8 *p, size_t size)
 		fputs("no signatures", out);
 }
 
+/*
+ * One line of `lkvm flash vars --get`: digests in full, so that they can be
+ * compared with those of a file.
+ */
 static void print_signature(FILE *out, const struct siglist *list,
 			    const u8 *signature)
 {
@@ -173,11 +208,16 @@ void efi_siglists_print_long(FILE *out, const u8 *p, size_t size)
 			print_signature(out, &list, list.first + i * list.size);
 }
 
+/* efi_ascii_print() with the signature that efi_text_json() calls. */
 static void print_plain(FILE *out, const u8 *p, size_t len)
 {
 	efi_ascii_print(out, p, len, false);
 }
 
+/*
+ * A certificate has "subject", all else "hex". A certificate's bytes are in the
+ * variable's "data" already.
+ */
 static void signature_json(struct json_writer *json, const struct siglist *list,
 			   const u8 *signature)
 {

@@ -1,17 +1,32 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * UEFI device paths as text, for the load options and console variables that
+ * `lkvm flash` shows. Nodes: UEFI Specification 2.10, section 10.3; their text:
+ * section 10.6. Offsets in this file count from behind a node's header of four
+ * bytes (type, subtype, length), so they are four less than in the
+ * specification's tables.
+ *
+ * efi_devpath_is_good() checks untrusted data for the chain of lengths, and the
+ * table below for the least length of each node; the functions that print rely
+ * on both. Nodes that ArmVirt firmware and U-Boot do not make (iSCSI,
+ * InfiniBand, SAS, Bluetooth and others) are printed in the generic form
+ * Path(type,subtype,data).
+ */
 #include <inttypes.h>
 
 #include "lkvm/efi/devpath.h"
 #include "lkvm/efi/guid.h"
 #include "lkvm/efi/text.h"
 
+/* Type, subtype and a 16-bit length that includes these four bytes. */
 #define NODE_HEADER 4
 
+/* Section 10.3.1: an end of one instance, or of the whole path. */
 #define TYPE_END     0x7f
 #define END_INSTANCE 0x01
 #define END_PATH     0xff
 
-/* What follows a node's header. */
+/* What follows a node's header; `len` is at least the table's `min`. */
 struct body {
 	const u8 *p;
 	size_t len;
@@ -37,17 +52,22 @@ static void print_vendor(FILE *out, const char *name, struct body body)
 	putc(')', out);
 }
 
+/* First and last address or offset, both included. */
 static void print_range(FILE *out, const char *name, const u8 *p)
 {
 	fprintf(out, "%s(0x%" PRIx64 ",0x%" PRIx64 ")", name, efi_le64(p),
 		efi_le64(p + 8));
 }
 
+/*
+ * The node has the function before the device, the text has them the other way.
+ */
 static void print_pci(FILE *out, struct body body)
 {
 	fprintf(out, "Pci(0x%x,0x%x)", body.p[1], body.p[0]);
 }
 
+/* The number before the range is an EFI_MEMORY_TYPE. */
 static void print_memory(FILE *out, struct body body)
 {
 	fprintf(out, "MemoryMapped(0x%x,0x%" PRIx64 ",0x%" PRIx64 ")",
@@ -64,7 +84,11 @@ static void print_controller(FILE *out, struct body body)
 	fprintf(out, "Ctrl(0x%x)", efi_le32(body.p));
 }
 
-/* Compressed EISA IDs: three letters of five bits, four digits. */
+/*
+ * _HID is a compressed EISA ID: vendor in the lower half ("PNP" is 0x41d0),
+ * product in the upper. PNP0A03 and PNP0A08 are the roots of PCI and PCI
+ * Express and have names of their own.
+ */
 static void print_acpi(FILE *out, struct body body)
 {
 	u32 hid = efi_le32(body.p);
@@ -102,7 +126,10 @@ static void print_usb_class(FILE *out, struct body body)
 		efi_le16(body.p + 2), body.p[4], body.p[5], body.p[6]);
 }
 
-/* Ethernet's addresses fill six of the 32 bytes. */
+/*
+ * The field has 32 bytes; of interface types 0 and 1 (RFC 3232, Ethernet) six
+ * are the address.
+ */
 static void print_mac(FILE *out, struct body body)
 {
 	u8 type = body.p[32];
@@ -112,6 +139,10 @@ static void print_mac(FILE *out, struct body body)
 	fprintf(out, ",0x%x)", type);
 }
 
+/*
+ * Only the remote address, the one which a boot option is recognised by; the
+ * node also has ports, protocol and the local address.
+ */
 static void print_ipv4(FILE *out, struct body body)
 {
 	const u8 *remote = body.p + 4;
@@ -120,6 +151,9 @@ static void print_ipv4(FILE *out, struct body body)
 		remote[3]);
 }
 
+/*
+ * As print_ipv4(), all eight groups written out: no run of zeros is shortened.
+ */
 static void print_ipv6(FILE *out, struct body body)
 {
 	fputs("IPv6(", out);
@@ -129,6 +163,10 @@ static void print_ipv6(FILE *out, struct body body)
 	putc(')', out);
 }
 
+/*
+ * Behind four reserved bytes: baud rate, data bits, parity, stop bits. Zero
+ * means the default ("D") in each of the last two.
+ */
 static void print_uart(FILE *out, struct body body)
 {
 	static const char parities[] = "DNEOMS";
@@ -141,7 +179,10 @@ static void print_uart(FILE *out, struct body body)
 		stop < ARRAY_SIZE(stops) ? stops[stop] : "?");
 }
 
-/* Terminals are told apart by such nodes. */
+/*
+ * The type of a terminal is a vendor node without data; any
+ * other GUID is printed.
+ */
 static void print_msg_vendor(FILE *out, struct body body)
 {
 	static const struct {
@@ -191,6 +232,11 @@ static void print_uri(FILE *out, struct body body)
 	putc(')', out);
 }
 
+/*
+ * A partition: number, first block, blocks, signature, its format and kind. For
+ * MBR four bytes of the signature count, for GPT it is the GUID of the
+ * partition.
+ */
 static void print_hard_drive(FILE *out, struct body body)
 {
 	const u8 *signature = body.p + 20;
@@ -210,6 +256,7 @@ static void print_hard_drive(FILE *out, struct body body)
 		efi_le64(body.p + 12));
 }
 
+/* The number of the El Torito boot entry, first block, blocks. */
 static void print_cdrom(FILE *out, struct body body)
 {
 	fprintf(out, "CDROM(0x%x,0x%" PRIx64 ",0x%" PRIx64 ")",
@@ -221,6 +268,10 @@ static void print_media_vendor(FILE *out, struct body body)
 	print_vendor(out, "VenMedia", body);
 }
 
+/*
+ * A path of UTF-16; '\' is printed twice, as it begins an escape in this
+ * output.
+ */
 static void print_file(FILE *out, struct body body)
 {
 	efi_utf16_print(out, body.p, efi_utf16_units(body.p, body.len), false);
@@ -241,12 +292,13 @@ static void print_fv(FILE *out, struct body body)
 	print_vendor(out, "Fv", body);
 }
 
-/* Behind four bytes that are reserved. */
+/* Four reserved bytes come first. */
 static void print_offset(FILE *out, struct body body)
 {
 	print_range(out, "Offset", body.p + 4);
 }
 
+/* The text has the instance before the type's GUID, the node behind it. */
 static void print_ram_disk(FILE *out, struct body body)
 {
 	fprintf(out, "RamDisk(0x%" PRIx64 ",0x%" PRIx64 ",%u,",
@@ -255,6 +307,7 @@ static void print_ram_disk(FILE *out, struct body body)
 	putc(')', out);
 }
 
+/* Legacy BIOS boot: arm64 has none, but a store copied from a PC may. */
 static void print_bbs(FILE *out, struct body body)
 {
 	size_t len = 0;
@@ -266,7 +319,10 @@ static void print_bbs(FILE *out, struct body body)
 	putc(')', out);
 }
 
-/* The least that a body needs to be printed by its own function. */
+/*
+ * Known nodes. `min` is the least body that the function reads from; a shorter
+ * node is printed in the generic form.
+ */
 static const struct {
 	u8 type, subtype;
 	u8 min;
@@ -288,6 +344,10 @@ static const struct {
 	{ 4, 9, 34, print_ram_disk },	  { 5, 1, 4, print_bbs },
 };
 
+/*
+ * Prints what is not in the table, or too short for it, as bytes: no part of a
+ * path is left out.
+ */
 static void print_node(FILE *out, u8 type, u8 subtype, struct body body)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(nodes); i++) {
@@ -304,6 +364,11 @@ static void print_node(FILE *out, u8 type, u8 subtype, struct body body)
 	putc(')', out);
 }
 
+/*
+ * Walks the chain: every length covers at least its header and ends inside.
+ * Several complete paths may follow each other, as in a load option's
+ * FilePathList, so only what comes last must be an end of a path.
+ */
 bool efi_devpath_is_good(const u8 *p, size_t size)
 {
 	bool ended = false;
@@ -322,6 +387,9 @@ bool efi_devpath_is_good(const u8 *p, size_t size)
 	return ended;
 }
 
+/*
+ * For data that efi_devpath_is_good() accepted; lengths are not checked again.
+ */
 void efi_devpath_print(FILE *out, const u8 *p, size_t size)
 {
 	const char *before = "";

@@ -1,11 +1,20 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * GUIDs: their text form (UEFI Specification 2.10, appendix A) and short names
+ * of those that occur in arm64 variable stores, which `lkvm flash vars` prints
+ * and takes instead of a GUID. The names are part of the command's interface;
+ * an existing one is not changed. No state, any thread.
+ */
 #include <errno.h>
 #include <string.h>
 #include <strings.h>
 
 #include "lkvm/efi/guid.h"
 
-/* UEFI specification; EDK2's .dec files; shim, systemd, Linux. */
+/*
+ * Sources: UEFI Specification; EDK2's .dec files; shim, systemd and Linux. Some
+ * 30 entries, searched linearly: a store has a few hundred variables at most.
+ */
 static const struct {
 	const char *text;
 	const char *name;
@@ -47,10 +56,17 @@ struct efi_guid efi_guid_at(const u8 *p)
 	return guid;
 }
 
-/* Where in memory the bytes are that the text has from left to right. */
+/*
+ * For each byte of the text, from left to right, its index in memory: the first
+ * three fields are little-endian numbers, the rest is an array of bytes.
+ */
 static const u8 text_order[16] = { 3, 2, 1,  0,	 5,  4,	 7,  6,
 				   8, 9, 10, 11, 12, 13, 14, 15 };
 
+/*
+ * Whether the text has a dash before its i-th byte: groups of 8-4-4-4-12
+ * digits.
+ */
 static bool dash_before(size_t i)
 {
 	return i == 4 || i == 6 || i == 8 || i == 10;
@@ -71,6 +87,7 @@ void efi_guid_format(const struct efi_guid *guid, char text[EFI_GUID_TEXT_SIZE])
 	*text = '\0';
 }
 
+/* Not isxdigit(3), whose result depends on the locale. -1 if it is no digit. */
 static int digit_value(char c)
 {
 	if (c >= '0' && c <= '9')
@@ -79,6 +96,9 @@ static int digit_value(char c)
 	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
 }
 
+/*
+ * All 36 characters and nothing behind them. *guid is written on success only.
+ */
 static int parse_digits(const char *text, struct efi_guid *guid)
 {
 	struct efi_guid parsed;
@@ -109,6 +129,10 @@ int efi_guid_parse(const char *text, struct efi_guid *guid)
 	return parse_digits(text, guid);
 }
 
+/*
+ * Compares texts, so that constants can be written in the form that the
+ * specifications print.
+ */
 bool efi_guid_is(const struct efi_guid *guid, const char *text)
 {
 	char own[EFI_GUID_TEXT_SIZE];

@@ -1,10 +1,19 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Text from a variable store, for output on a terminal or as JSON. A guest
+ * decides on every name and value, so an escape sequence or a control of text
+ * direction in one could hide or change what the user sees: such characters are
+ * printed as escapes (see text.h). UEFI's strings are UCS-2 by the
+ * specification (section 2.3.1, CHAR16); pairs of surrogates are decoded as
+ * well, since operating systems write them. No locale is used, output is always
+ * UTF-8.
+ */
 #include <stdlib.h>
 
 #include "lkvm/efi/guid.h"
 #include "lkvm/efi/text.h"
 
-#define REPLACEMENT 0xfffd
+#define REPLACEMENT 0xfffd /* U+FFFD, REPLACEMENT CHARACTER */
 
 size_t efi_utf16_units(const u8 *p, size_t bytes)
 {
@@ -20,7 +29,10 @@ static bool is_surrogate(u32 c)
 	return c >= 0xd800 && c <= 0xdfff;
 }
 
-/* The character at unit *i, which moves behind it; perhaps half a pair. */
+/*
+ * Decodes the character at unit *i and moves *i behind it. A surrogate without
+ * its other half is returned as it is: the callers decide what to print for it.
+ */
 static u32 next_char(const u8 *p, size_t units, size_t *i)
 {
 	u32 c = efi_le16(p + *i * 2);
@@ -36,6 +48,7 @@ static u32 next_char(const u8 *p, size_t units, size_t *i)
 	return 0x10000 + ((c - 0xd800) << 10) + (low - 0xdc00);
 }
 
+/* RFC 3629. The caller has dealt with surrogates, which UTF-8 cannot encode. */
 static void put_utf8(FILE *out, u32 c)
 {
 	if (c < 0x80) {
@@ -55,7 +68,11 @@ static void put_utf8(FILE *out, u32 c)
 	putc((int)(0x80 | (c & 0x3f)), out);
 }
 
-/* Unicode's general categories Cc, Cs, Zl and Zp, and the bidi controls. */
+/*
+ * Characters that a terminal acts upon instead of showing them: Unicode's
+ * general categories Cc, Cs, Zl and Zp, and the bidirectional controls. Also
+ * U+FEFF and the non-characters at each plane's end, which editors drop.
+ */
 static bool is_unsafe(u32 c)
 {
 	return c < 0x20 || (c >= 0x7f && c < 0xa0) || is_surrogate(c) ||
@@ -64,6 +81,7 @@ static bool is_unsafe(u32 c)
 	       (c & 0xfffe) == 0xfffe;
 }
 
+/* '\' is always escaped, so that every escape in the output is ours. */
 static void put_char(FILE *out, u32 c, bool quoted)
 {
 	if (c == '\\' || (c == '"' && quoted))
@@ -80,6 +98,10 @@ void efi_utf16_print(FILE *out, const u8 *p, size_t units, bool quoted)
 		put_char(out, next_char(p, units, &i), quoted);
 }
 
+/*
+ * For JSON, whose writer escapes controls itself; a string of JSON must be
+ * valid UTF-8, hence the replacement character.
+ */
 void efi_utf16_convert(FILE *out, const u8 *p, size_t units)
 {
 	for (size_t i = 0; i < units;) {
@@ -89,6 +111,7 @@ void efi_utf16_convert(FILE *out, const u8 *p, size_t units)
 	}
 }
 
+/* Bytes above 0x7f are shown by value: their encoding is not known. */
 void efi_ascii_print(FILE *out, const u8 *p, size_t len, bool quoted)
 {
 	for (size_t i = 0; i < len; i++) {
@@ -105,6 +128,10 @@ void efi_hex_print(FILE *out, const u8 *p, size_t len)
 		fprintf(out, "%02x", p[i]);
 }
 
+/*
+ * Printing to memory first lets the JSON writer escape what all the functions
+ * print to a stream.
+ */
 void efi_text_json(struct json_writer *json, const char *name, const u8 *p,
 		   size_t len,
 		   void (*print)(FILE *out, const u8 *p, size_t len))

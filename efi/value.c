@@ -1,4 +1,15 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Values of UEFI variables as text and JSON, for `lkvm flash vars` and `diff`.
+ * The type of a value follows from the variable's GUID and name: UEFI
+ * Specification 2.10, section 3.3, table "Global Variables", and chapter 32;
+ * shim's MokVars.txt; systemd's Boot Loader Interface.
+ *
+ * Name and data are the guest's: a value is decoded only if all of its data has
+ * the expected form (data_is()), else it is shown as bytes. So the functions
+ * below read without checks of their own what data_is() has accepted. Nothing
+ * is kept between calls.
+ */
 #include <ctype.h>
 #include <inttypes.h>
 #include <stdlib.h>
@@ -9,11 +20,11 @@
 #include "lkvm/efi/text.h"
 #include "lkvm/efi/value.h"
 
-#define PREVIEW_BYTES 16
+#define PREVIEW_BYTES 16 /* of a value in one line */
 #define PREVIEW_TEXT  48 /* characters */
-#define DUMP_BYTES    16 /* per line */
+#define DUMP_BYTES    16 /* per line of a dump */
 
-#define LOAD_OPTION_HEADER 6
+#define LOAD_OPTION_HEADER 6 /* attributes, length of the path list */
 
 /* UEFI Specification 2.10, section 3.1.3, "Load Options" */
 #define LOAD_OPTION_ACTIVE    0x00000001
@@ -22,21 +33,25 @@
 #define LOAD_OPTION_CATEGORY  0x00001f00
 #define LOAD_OPTION_APP	      0x00000100
 
+/* Types of values; the comments say what data_is() requires. */
 enum kind {
-	KIND_BYTES,
-	KIND_ORDER,  /* numbers of load options */
-	KIND_NUMBER, /* one of these, as in BootNext */
-	KIND_OPTION, /* a load option */
-	KIND_PATH,   /* device paths */
-	KIND_SECONDS,
-	KIND_BOOL,
-	KIND_FLAGS, /* 32 or 64 bits */
-	KIND_ASCII,
-	KIND_UTF16,
-	KIND_LISTS, /* signature lists */
+	KIND_BYTES,   /* anything */
+	KIND_ORDER,   /* u16 numbers of load options, any number of them */
+	KIND_NUMBER,  /* one of these, as in BootNext */
+	KIND_OPTION,  /* a load option */
+	KIND_PATH,    /* device paths */
+	KIND_SECONDS, /* u16; 0xffff: no limit */
+	KIND_BOOL,    /* u8, 0 or 1 */
+	KIND_FLAGS,   /* 32 or 64 bits */
+	KIND_ASCII,   /* with or without a zero at the end; lines */
+	KIND_UTF16,   /* the same, of one line */
+	KIND_LISTS,   /* signature lists */
 };
 
-/* A name may end in "####", four hexadecimal digits, or in "*". */
+/*
+ * The first match counts. A name may end in "####", which stands for four
+ * hexadecimal digits, or in "*".
+ */
 static const struct {
 	const char *guid;
 	const char *name;
@@ -100,16 +115,21 @@ static const struct {
 	{ EFI_GUID_LOADER, "Stub*", KIND_UTF16 },
 };
 
+/* EFI_LOAD_OPTION (section 3.1.3); pointers into the variable's data. */
 struct load_option {
 	u32 attributes;
 	const u8 *description;
-	size_t units;
-	const u8 *path;
+	size_t units;	/* of the description, without its zero */
+	const u8 *path; /* FilePathList: one device path or several */
 	size_t path_size;
-	const u8 *optional;
+	const u8 *optional; /* for the loaded image; no defined form */
 	size_t optional_size;
 };
 
+/*
+ * Compares UTF-16 with ASCII; digits in either case, though the specification
+ * has upper case only.
+ */
 static bool matches(const struct efi_var *var, const char *pattern)
 {
 	size_t i = 0;
@@ -126,6 +146,9 @@ static bool matches(const struct efi_var *var, const char *pattern)
 	return *pattern || i == var->name_units;
 }
 
+/*
+ * Returns false if a field does not fit the data, or the paths are malformed.
+ */
 static bool read_option(const struct efi_var *var, struct load_option *option)
 {
 	const u8 *p = var->data + LOAD_OPTION_HEADER;
@@ -138,7 +161,7 @@ static bool read_option(const struct efi_var *var, struct load_option *option)
 	option->path_size = efi_le16(var->data + 4);
 	option->description = p;
 	option->units = efi_utf16_units(p, rest);
-	/* The zero has to be there. */
+	/* Without its zero the description ran to the data's end. */
 	if (option->units * 2 + 2 > rest)
 		return false;
 	rest -= option->units * 2 + 2;
@@ -151,6 +174,10 @@ static bool read_option(const struct efi_var *var, struct load_option *option)
 	       efi_devpath_is_good(option->path, option->path_size);
 }
 
+/*
+ * Whether all of it is one string of plain text, with or without its zero; what
+ * follows a zero would not be shown, so it must not be there.
+ */
 static bool is_utf16(const u8 *p, size_t size)
 {
 	size_t units = efi_utf16_units(p, size);
@@ -159,7 +186,7 @@ static bool is_utf16(const u8 *p, size_t size)
 	       efi_utf16_is_plain(p, units);
 }
 
-/* SBAT has several lines. */
+/* ASCII with newlines, as in SBAT's CSV; a zero may only be the last byte. */
 static bool is_lines(const u8 *p, size_t size)
 {
 	for (size_t i = 0; i < size; i++)
@@ -168,6 +195,7 @@ static bool is_lines(const u8 *p, size_t size)
 	return true;
 }
 
+/* Whether the data has the form of this kind: what makes the decoders safe. */
 static bool data_is(const struct efi_var *var, enum kind kind)
 {
 	struct load_option option;
@@ -198,7 +226,9 @@ static bool data_is(const struct efi_var *var, enum kind kind)
 	return false;
 }
 
-/* What the variable should be by its name, if its data can be that. */
+/*
+ * The kind that GUID and name stand for if the data has its form, else bytes.
+ */
 static enum kind kind_of(const struct efi_var *var)
 {
 	if (!var->has_name)
@@ -220,6 +250,9 @@ void efi_var_print_name(FILE *out, const struct efi_var *var)
 		putc('?', out);
 }
 
+/*
+ * In the order of bits: section 8.2, EFI_VARIABLE_*.
+ */
 void efi_attributes_print(FILE *out, u32 attributes)
 {
 	static const char *const names[] = { "NV", "BS", "RT", "HR",
@@ -239,13 +272,18 @@ void efi_attributes_print(FILE *out, u32 attributes)
 		putc('-', out);
 }
 
+/* The column of characters beside hexadecimal bytes. */
 static void print_printable(FILE *out, const u8 *p, size_t len)
 {
 	for (size_t i = 0; i < len; i++)
 		putc(p[i] >= 0x20 && p[i] < 0x7f ? p[i] : '.', out);
 }
 
-/* A guess: letters of European languages, and not just one. */
+/*
+ * Applies to variables of unknown vendors: two or more characters below U+0250,
+ * Latin without its rarer extensions, up to a zero. Binary data rarely has a
+ * zero in every second byte.
+ */
 static bool looks_like_utf16(const struct efi_var *var)
 {
 	size_t units = efi_utf16_units(var->data, var->data_size);
@@ -256,7 +294,7 @@ static bool looks_like_utf16(const struct efi_var *var)
 	return units > 1 && is_utf16(var->data, var->data_size);
 }
 
-/* The first bytes; what looks like UTF-16 as that, as the shell writes it. */
+/* The first bytes, or text as the EDK2 shell's dmpstore quotes it: L"text". */
 static void print_preview(FILE *out, const struct efi_var *var)
 {
 	size_t len = MIN(var->data_size, (size_t)PREVIEW_BYTES);
@@ -279,6 +317,7 @@ static void print_preview(FILE *out, const struct efi_var *var)
 	fprintf(out, "|%s", more);
 }
 
+/* As `hexdump -C`, for values without a decoder. */
 static void print_dump(FILE *out, const u8 *p, size_t size)
 {
 	for (size_t at = 0; at < size; at += DUMP_BYTES) {
@@ -297,12 +336,14 @@ static void print_dump(FILE *out, const u8 *p, size_t size)
 	}
 }
 
+/* Four digits as in the variables' names: Boot0001 is "0001". */
 static void print_order(FILE *out, const struct efi_var *var)
 {
 	for (size_t i = 0; i + 2 <= var->data_size; i += 2)
 		fprintf(out, "%s%04X", i ? "," : "", efi_le16(var->data + i));
 }
 
+/* Attributes by their names in the specification, unknown bits as a number. */
 static void print_option_flags(FILE *out, u32 attributes)
 {
 	u32 category = attributes & LOAD_OPTION_CATEGORY;
@@ -338,6 +379,7 @@ static void print_option(FILE *out, const struct efi_var *var)
 		fprintf(out, " +%zu bytes", option.optional_size);
 }
 
+/* One line for each field, then the optional data as a dump. */
 static void print_option_long(FILE *out, const struct efi_var *var)
 {
 	struct load_option option;
@@ -357,7 +399,10 @@ static void print_option_long(FILE *out, const struct efi_var *var)
 	print_dump(out, option.optional, option.optional_size);
 }
 
-/* Without the zero at its end; `all` shows lines as lines. */
+/*
+ * Without the zero at its end. `all` prints every line, otherwise the first
+ * stands for all. is_lines() has excluded control characters.
+ */
 static void print_ascii(FILE *out, const struct efi_var *var, bool all)
 {
 	size_t len = strnlen((const char *)var->data, var->data_size);
@@ -389,6 +434,7 @@ static void print_flags(FILE *out, const struct efi_var *var)
 				    : efi_le32(var->data));
 }
 
+/* The one-line form, `all` extends to the text of several lines. */
 static void print_value(FILE *out, const struct efi_var *var, bool all)
 {
 	switch (kind_of(var)) {
@@ -451,6 +497,9 @@ void efi_value_print_long(FILE *out, const struct efi_var *var)
 	}
 }
 
+/*
+ * Strings and not numbers, to be compared with the names of Boot#### entries.
+ */
 static void order_json(struct json_writer *json, const struct efi_var *var)
 {
 	char text[5];
@@ -463,6 +512,7 @@ static void order_json(struct json_writer *json, const struct efi_var *var)
 	json_end_array(json);
 }
 
+/* The parts of a load option; the optional data as hexadecimal digits. */
 static void option_json(struct json_writer *json, const struct efi_var *var)
 {
 	struct load_option option;
@@ -497,6 +547,10 @@ char *efi_var_text(const struct efi_var *var,
 	return NULL;
 }
 
+/*
+ * "data" is there for every kind, so a consumer can decode what this file does
+ * not.
+ */
 void efi_value_json(struct json_writer *json, const struct efi_var *var)
 {
 	char *text = efi_var_text(var, efi_value_print);

@@ -1,4 +1,17 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Reader of EDK2's variable store, as ArmVirt firmware keeps it in flash: a
+ * firmware volume (Platform Initialization Specification 1.8, volume 3) with
+ * the GUID of NV data, in it one store (VariableFormat.h), in it records one
+ * behind the other until erased flash. See vars.h for the interface.
+ *
+ * A record is never changed in place. A new value is appended, then the bits of
+ * the old record's state are cleared; a power failure between the two leaves
+ * both, which EDK2 resolves by rules that find_live() repeats: the output is to
+ * say what the firmware will see. All numbers come from the guest; each size is
+ * compared with the room that is left, in 64 bits, before it is used. Nothing
+ * is repaired.
+ */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -6,16 +19,19 @@
 #include "lkvm/efi/text.h"
 #include "lkvm/efi/vars.h"
 
-#define VOLUME_HEADER_MIN 72
-#define VOLUME_HEADER_MAX 4096
-#define VOLUME_MAP	  56 /* where the block map begins */
-#define VOLUME_REVISION	  2
+#define VOLUME_HEADER_MIN 72	/* with one pair of the map, and its end */
+#define VOLUME_HEADER_MAX 4096	/* ours: bounds the block map to sum up */
+#define VOLUME_MAP	  56	/* where the block map begins */
+#define VOLUME_REVISION	  2	/* EFI_FVH_REVISION */
 #define VOLUME_STEP	  SZ_4K /* EDK2's smallest block of a volume */
 
-#define VARIABLE_DATA 0x55aa
-#define ERASED	      0xffffffffU
+#define VARIABLE_DATA 0x55aa	  /* StartId of each record */
+#define ERASED	      0xffffffffU /* a field not written yet */
 
-/* Bits of a variable's state go from 1 to 0 one after the other. */
+/*
+ * Values of a record's state. Its bits are cleared one after the other, as NOR
+ * flash allows without an erase: header valid, added, in transition, deleted.
+ */
 #define STATE_BEGUN	   0xff
 #define STATE_HEADER_VALID 0x7f
 #define STATE_ADDED	   0x3f
@@ -24,9 +40,14 @@
 #define STATE_NOT_ADDED	   0xc0 /* the header is not valid, or the data is not */
 #define STATE_UNUSED	   0x3c /* never cleared */
 
-/* Where a record's fields are: without and with what authentication needs. */
+/*
+ * The record's header without and with authentication: VARIABLE_HEADER and
+ * AUTHENTICATED_VARIABLE_HEADER. The latter has a counter, a time stamp and the
+ * index of a public key between the attributes and the sizes.
+ */
 static const struct layout {
-	u8 size, name_size, data_size, guid;
+	u8 size;		       /* of the header in bytes */
+	u8 name_size, data_size, guid; /* offsets of fields */
 } layouts[] = {
 	[false] = { 32, 8, 12, 16 },
 	[true] = { 60, 36, 40, 44 },
@@ -40,6 +61,7 @@ static bool is_erased(const u8 *p, u64 len)
 	return true;
 }
 
+/* The map ends with a pair of zeros, or where the header or the image does. */
 static void read_map(struct efi_volume *volume, const u8 *p, u64 rest)
 {
 	u64 end = MIN((u64)volume->header_length, rest);
@@ -52,6 +74,7 @@ static void read_map(struct efi_volume *volume, const u8 *p, u64 rest)
 	}
 }
 
+/* The 16-bit words of the header, its checksum included, add up to 0. */
 static bool check_sum(const u8 *p, u32 header_length)
 {
 	u16 sum = 0;
@@ -61,7 +84,10 @@ static bool check_sum(const u8 *p, u32 header_length)
 	return !sum;
 }
 
-/* Reads the header at `offset` if there is one. */
+/*
+ * Fills *volume from the header at `offset` if a signature is there, whether or
+ * not its fields make sense: `lkvm flash info` shows a bad one, too.
+ */
 static bool read_volume(const struct efi_image *image, u64 offset,
 			struct efi_volume *volume)
 {
@@ -85,6 +111,7 @@ static bool read_volume(const struct efi_image *image, u64 offset,
 	return true;
 }
 
+/* Whether the blocks of the map are enough for the volume's length. */
 static bool map_covers(const struct efi_volume *volume)
 {
 	u64 bytes = 0;
@@ -100,6 +127,10 @@ static bool map_covers(const struct efi_volume *volume)
 	return bytes >= volume->length;
 }
 
+/*
+ * What is wrong, the most basic first; NULL for a good volume. The phrase
+ * follows "FILE: " in a message.
+ */
 static const char *volume_problem(const struct efi_image *image,
 				  const struct efi_volume *volume)
 {
@@ -127,7 +158,10 @@ static const char *volume_problem(const struct efi_image *image,
 	return NULL;
 }
 
-/* What is at the start is found even if it is bad, nothing else is. */
+/*
+ * A damaged header is of interest only at the image's start, where it must be;
+ * elsewhere the signature may be part of anything, so only a good one counts.
+ */
 static const char *find_volume(const struct efi_image *image,
 			       struct efi_volume *volume)
 {
@@ -148,6 +182,9 @@ static const char *find_volume(const struct efi_image *image,
 	return problem;
 }
 
+/*
+ * The store begins where the volume's header ends, without a pointer to it.
+ */
 static const char *read_store(const struct efi_image *image,
 			      const struct efi_volume *volume,
 			      struct efi_store *store)
@@ -187,7 +224,10 @@ const char *efi_store_find(const struct efi_image *image,
 	return problem ? problem : read_store(image, volume, store);
 }
 
-/* The part of a state that one record tells by itself. */
+/*
+ * The state of a record by its own byte, before others of the same variable are
+ * considered.
+ */
 static enum efi_var_state classify(u8 byte)
 {
 	if (byte == STATE_BEGUN || byte == STATE_HEADER_VALID)
@@ -202,7 +242,10 @@ static enum efi_var_state classify(u8 byte)
 	return EFI_VAR_UNKNOWN;
 }
 
-/* As EDK2 has it: sizes that may not be there yet count as nothing. */
+/*
+ * Whether power failed before the sizes were there. As in EDK2, an erased size
+ * counts as 0, so that the next record is looked for behind the header.
+ */
 static bool header_half_written(const u8 *p, const struct layout *layout)
 {
 	return p[2] == STATE_BEGUN || efi_le32(p + 4) == ERASED ||
@@ -242,6 +285,7 @@ static const char *read_var(const u8 *p, u64 room, const struct layout *layout,
 	return NULL;
 }
 
+/* A store has no count of its records; the array doubles as they are found. */
 static struct efi_var *add_var(struct efi_var_list *list, size_t *room)
 {
 	struct efi_var *vars;
@@ -257,6 +301,10 @@ static struct efi_var *add_var(struct efi_var_list *list, size_t *room)
 	return &list->vars[list->count++];
 }
 
+/*
+ * Walks the records. Behind one with impossible sizes there is no way to find
+ * the next, so all of the rest counts as damaged.
+ */
 static int read_vars(const struct efi_image *image,
 		     const struct efi_store *store, struct efi_var_list *list)
 {
@@ -288,7 +336,10 @@ static int read_vars(const struct efi_image *image,
 	return 0;
 }
 
-/* By memory: what counts here is that equal ones come together. */
+/*
+ * Order by memory, not by characters: it only has to bring equal names
+ * together.
+ */
 static int compare_names(const struct efi_var *a, const struct efi_var *b)
 {
 	size_t units = MIN(a->name_units, b->name_units);
@@ -305,6 +356,7 @@ static int compare_guids(const struct efi_var *a, const struct efi_var *b)
 	return memcmp(a->guid.bytes, b->guid.bytes, sizeof(a->guid.bytes));
 }
 
+/* By variable, then by position: choose_live() needs the store's order. */
 static int compare_candidates(const void *pa, const void *pb)
 {
 	const struct efi_var *a = *(struct efi_var *const *)pa;
@@ -317,8 +369,8 @@ static int compare_candidates(const void *pa, const void *pb)
 }
 
 /*
- * Of `count` records of one variable in the store's order the first added one
- * counts, and if there is none the last that was to be replaced.
+ * Of `count` records of one variable, in the store's order, the first that is
+ * added counts; if there is none, the last that was in transition.
  */
 static void choose_live(struct efi_var **vars, size_t count)
 {
@@ -337,7 +389,10 @@ static void choose_live(struct efi_var **vars, size_t count)
 	}
 }
 
-/* Sorts, as a store that was made to annoy may hold a million of them. */
+/*
+ * Sorting makes this n log n: a store of 64 MiB, written by a hostile guest,
+ * can hold a million records.
+ */
 static int find_live(struct efi_var_list *list)
 {
 	struct efi_var **sorted = calloc(list->count + 1, sizeof(void *));
@@ -361,6 +416,7 @@ static int find_live(struct efi_var_list *list)
 	return 0;
 }
 
+/* Sums are taken after find_live(), as it changes states. */
 int efi_var_list_read(const struct efi_image *image,
 		      const struct efi_store *store, struct efi_var_list *list)
 {
@@ -385,6 +441,10 @@ void efi_var_list_free(struct efi_var_list *list)
 	memset(list, 0, sizeof(*list));
 }
 
+/*
+ * The order of output: names by UTF-16 units, then GUIDs, the same for stores
+ * that hold the records in different order, so that `diff` can merge two lists.
+ */
 int efi_var_compare(const struct efi_var *a, const struct efi_var *b)
 {
 	size_t units = MIN(a->name_units, b->name_units);

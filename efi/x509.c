@@ -1,5 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* As much of DER (X.690) and certificates (RFC 5280) as names a subject. */
+/*
+ * The subject of an X.509 certificate, to name entries of db and KEK: as much
+ * of DER (X.690) and of certificates (RFC 5280, section 4.1) as leads to it. A
+ * library for certificates would be a large dependency for one line of output.
+ *
+ * Nothing is verified, neither signature nor dates. The data is not trusted: a
+ * value's length is compared with what contains it before it is entered, there
+ * is no recursion, and lengths of more than four bytes are refused.
+ */
 #include <string.h>
 
 #include "lkvm/efi/cert.h"
@@ -11,9 +19,9 @@
 #define TAG_IA5	     0x16
 #define TAG_SEQUENCE 0x30
 #define TAG_SET	     0x31
-#define TAG_VERSION  0xa0
+#define TAG_VERSION  0xa0 /* [0] EXPLICIT, absent in version 1 */
 
-/* What is left to read of a value. */
+/* The rest of a value: elements are taken from its front. */
 struct der {
 	const u8 *p;
 	size_t len;
@@ -24,7 +32,7 @@ static u8 first_byte(const struct der *in)
 	return in->len ? in->p[0] : 0;
 }
 
-/* Takes the length's bytes off `in`. */
+/* Takes one element of any tag; *value is its content. */
 static bool take_length(struct der *in, size_t *len)
 {
 	u8 count = first_byte(in);
@@ -62,11 +70,16 @@ static bool take(struct der *in, struct der *value)
 	return true;
 }
 
+/* The same for an element that must have this tag; else nothing is taken. */
 static bool take_tag(struct der *in, u8 tag, struct der *value)
 {
 	return first_byte(in) == tag && take(in, value);
 }
 
+/*
+ * Certificate ::= SEQUENCE { tbsCertificate, ... }; the subject is the sixth
+ * field of a TBSCertificate, or the fifth without a version.
+ */
 static bool find_subject(struct der in, struct der *subject)
 {
 	struct der cert, tbs;
@@ -83,7 +96,11 @@ static bool find_subject(struct der in, struct der *subject)
 	return take_tag(&tbs, TAG_SEQUENCE, subject);
 }
 
-/* The value of the attribute `oid` in a name, if it is of one byte a letter. */
+/*
+ * The first attribute `oid` of a name, if its string has one byte a character
+ * or is UTF-8. BMPString and UniversalString are not decoded: RFC 5280 keeps
+ * them for old certificates only.
+ */
 static bool find_attribute(struct der name, const u8 oid[3], struct der *value)
 {
 	struct der set, pair, type;
@@ -104,6 +121,10 @@ static bool find_attribute(struct der name, const u8 oid[3], struct der *value)
 	return false;
 }
 
+/*
+ * OIDs 2.5.4.3 and 2.5.4.10 in DER. The organisation is shown where there is no
+ * common name.
+ */
 bool efi_cert_subject(const u8 *cert, size_t size, const u8 **name, size_t *len)
 {
 	static const u8 common_name[] = { 0x55, 0x04, 0x03 };

@@ -1,4 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * A growing buffer of little-endian fields, for ACPI tables, AML, SMBIOS and
+ * the like. The first error sticks and later calls do nothing, so code that
+ * writes a table has no error paths of its own; see blob.h. The buffer doubles
+ * from FIRST_ROOM on, up to the limit that the owner has set, since what is
+ * built may come from files of any size.
+ */
 #include <endian.h>
 #include <errno.h>
 #include <stdlib.h>
@@ -6,6 +13,7 @@
 
 #include "lkvm/util/blob.h"
 
+/* Bytes; most tables fit without a second allocation. */
 #define FIRST_ROOM 256
 
 void blob_free(struct blob *blob)
@@ -20,7 +28,10 @@ void blob_fail(struct blob *blob, int err)
 		blob->err = err;
 }
 
-/* Makes room for `len` bytes more. */
+/*
+ * Makes room for `len` bytes more. The sum of size and len is never formed, as
+ * it could wrap; the limit of 1 GiB keeps the doubled room from wrapping.
+ */
 static bool reserve(struct blob *blob, size_t len)
 {
 	size_t room = MAX(blob->room, (size_t)FIRST_ROOM);
@@ -46,6 +57,10 @@ static bool reserve(struct blob *blob, size_t len)
 	return true;
 }
 
+/*
+ * AML's packages have their length in front, which is known at the end only. A
+ * position behind the end fails the blob, hence reserve() refuses as well.
+ */
 void blob_insert(struct blob *blob, size_t at, const void *data, size_t len)
 {
 	if (at > blob->size)
@@ -118,6 +133,7 @@ void blob_align(struct blob *blob, size_t align)
 	blob_add_zeros(blob, ALIGN_UP(blob->size, align) - blob->size);
 }
 
+/* For checksums and lengths that are filled in later. */
 static void overwrite(struct blob *blob, size_t at, const void *data,
 		      size_t len)
 {
@@ -146,6 +162,7 @@ void blob_set_u32(struct blob *blob, size_t at, u32 value)
 	overwrite(blob, at, &le, sizeof(le));
 }
 
+/* As ACPI (6.3, section 5.2.6) and SMBIOS define it for their tables. */
 u8 blob_checksum(const struct blob *blob, size_t at, size_t len)
 {
 	u8 sum = 0;

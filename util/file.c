@@ -1,4 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * System calls for files that transfer all bytes or fail: short reads and
+ * writes are continued, EINTR is retried. Nothing is printed, as the caller has
+ * the option and the role of the file. No state; any thread. They block for as
+ * long as the file does.
+ */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -9,14 +15,17 @@
 
 #include "lkvm/util/file.h"
 
-/* The first buffer for a file that does not tell its size. */
+/*
+ * Bytes of the first buffer for a file whose size is not known: a pipe, a
+ * device or a file of procfs.
+ */
 #define FIRST_SIZE SZ_4K
 
-/* Contents while they are read; `data` has `size` bytes. */
+/* A file's bytes while they are read. */
 struct content {
 	char *data;
-	size_t len;
-	size_t size;
+	size_t len;  /* bytes read */
+	size_t size; /* bytes allocated at `data` */
 };
 
 static int content_grow(struct content *content, size_t size)
@@ -30,7 +39,10 @@ static int content_grow(struct content *content, size_t size)
 	return 0;
 }
 
-/* Reads to the end of the file, but gives up with -EFBIG after `max` bytes. */
+/*
+ * Reads to the end of the file; fails with -EFBIG once there are more than
+ * `max` bytes, as the size that fstat(2) returns may be outdated or 0.
+ */
 static int content_read(struct content *content, int fd, size_t max)
 {
 	ssize_t n;
@@ -59,6 +71,10 @@ static int content_read(struct content *content, int fd, size_t max)
 	return 0;
 }
 
+/*
+ * A regular file of known size takes one allocation and two reads, of which the
+ * second finds the end.
+ */
 static int read_all(int fd, size_t max, struct content *content)
 {
 	size_t size = FIRST_SIZE;
@@ -78,6 +94,7 @@ static int read_all(int fd, size_t max, struct content *content)
 	return content_read(content, fd, max);
 }
 
+/* O_NOCTTY: a terminal named by mistake does not become ours. */
 int file_read_all(const char *path, size_t max, void **buf, size_t *len)
 {
 	struct content content = { 0 };
@@ -99,7 +116,10 @@ int file_read_all(const char *path, size_t max, void **buf, size_t *len)
 	return 0;
 }
 
-/* The folder that the name is in: "dir/" of "dir/name". */
+/*
+ * For a file that does not exist: whether one can be made in its folder, which
+ * is "dir/" of "dir/name".
+ */
 static int check_folder(const char *path)
 {
 	const char *slash = strrchr(path, '/');
@@ -116,6 +136,7 @@ static int check_folder(const char *path)
 	return ret;
 }
 
+/* access(2) uses the real user; lkvm is not meant to be set-user-ID. */
 int file_check_writable(const char *path)
 {
 	struct stat st;
@@ -147,6 +168,10 @@ int pread_full(int fd, void *buf, size_t len, off_t off)
 	return 0;
 }
 
+/*
+ * POSIX does not say what a write of 0 bytes means for a regular file; -EIO
+ * ends the loop.
+ */
 int pwrite_full(int fd, const void *buf, size_t len, off_t off)
 {
 	const char *pos = buf;
@@ -186,6 +211,10 @@ int write_full(int fd, const void *buf, size_t len)
 	return 0;
 }
 
+/*
+ * Inode and device identify a file. Used after a lock has been taken: another
+ * process may have renamed a new file into place before that.
+ */
 bool file_lost_name(int fd, const char *path)
 {
 	struct stat own, named;
@@ -197,6 +226,10 @@ bool file_lost_name(int fd, const char *path)
 	return own.st_ino != named.st_ino || own.st_dev != named.st_dev;
 }
 
+/*
+ * open(2) with O_CREAT | O_EXCL does not follow links and says EEXIST for such
+ * a name, without O_CREAT it says ENOENT: neither explains it to the user.
+ */
 bool file_is_dangling(const char *path, char *target, size_t size)
 {
 	ssize_t len = readlink(path, target, size - 1);
@@ -208,6 +241,10 @@ bool file_is_dangling(const char *path, char *target, size_t size)
 	return true;
 }
 
+/*
+ * fsync(2) of a file does not make its directory entry durable. The added "."
+ * names the folder itself where the path has none.
+ */
 int file_sync_folder(const char *path)
 {
 	const char *slash = strrchr(path, '/');

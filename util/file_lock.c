@@ -1,4 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Which processes hold a lock on a file, for `lkvm flash info`. lkvm locks
+ * flash files by open file description (fcntl(2), F_OFD_SETLK), for which
+ * F_GETLK returns a process ID of -1. So holders are searched for in procfs:
+ * descriptors that are open for the same inode, whose fdinfo lists a lock.
+ *
+ * The answer is a snapshot and may be incomplete: other users' descriptors are
+ * hidden, and processes come and go. It is only printed; whether a file can be
+ * used is decided by locking it.
+ */
 #include <ctype.h>
 #include <dirent.h>
 #include <errno.h>
@@ -12,10 +22,13 @@
 #include "lkvm/util/file.h"
 #include "lkvm/util/file_lock.h"
 
-#define PATH_SIZE 64
+#define PATH_SIZE 64	 /* of a name below /proc */
 #define MAX_FILE  SZ_64K /* of a file of procfs */
 
-/* Letters that a terminal takes for something else do not get there. */
+/*
+ * proc_pid_comm(5). A process chooses its own name: what is not printable ASCII
+ * becomes '?', so that no escape sequence gets to the terminal.
+ */
 static void read_command(pid_t pid, char command[FILE_LOCK_COMMAND])
 {
 	char path[PATH_SIZE];
@@ -34,6 +47,7 @@ static void read_command(pid_t pid, char command[FILE_LOCK_COMMAND])
 			*c = '?';
 }
 
+/* One entry for each process, though it may have several descriptors. */
 static void add_user(struct file_lock *lock, pid_t pid)
 {
 	for (size_t i = 0; i < lock->nr_users; i++)
@@ -46,7 +60,10 @@ static void add_user(struct file_lock *lock, pid_t pid)
 	lock->nr_users++;
 }
 
-/* proc_pid_fdinfo(5): a line begins so for each lock of the description. */
+/*
+ * proc_pid_fdinfo(5) has a line "lock:" for each lock of the open file
+ * description.
+ */
 static bool holds_lock(pid_t pid, const char *fd)
 {
 	char path[PATH_SIZE];
@@ -62,6 +79,7 @@ static bool holds_lock(pid_t pid, const char *fd)
 	return found;
 }
 
+/* stat(2) of the link below /proc, which works for deleted files as well. */
 static bool is_same_file(pid_t pid, const char *fd, const struct stat *st)
 {
 	char path[PATH_SIZE];
@@ -72,6 +90,7 @@ static bool is_same_file(pid_t pid, const char *fd, const struct stat *st)
 	       other.st_dev == st->st_dev;
 }
 
+/* A process that has ended meanwhile, or is another user's, adds nothing. */
 static void look_at_process(struct file_lock *lock, pid_t pid,
 			    const struct stat *st)
 {
@@ -91,7 +110,10 @@ static void look_at_process(struct file_lock *lock, pid_t pid,
 	closedir(dir);
 }
 
-/* A lock of an open file description does not tell whose that is. */
+/*
+ * Entries of /proc that are no number are not processes; strtol(3) returns 0
+ * for them.
+ */
 static void look_at_all(struct file_lock *lock, const struct stat *st)
 {
 	struct dirent *entry;
@@ -108,6 +130,10 @@ static void look_at_all(struct file_lock *lock, const struct stat *st)
 	closedir(dir);
 }
 
+/*
+ * Queries for a write lock, which conflicts with locks of both kinds. l_pid is
+ * set for the older locks, which belong to a process.
+ */
 int file_lock_query(int fd, struct file_lock *lock)
 {
 	struct flock query = { .l_type = F_WRLCK, .l_whence = SEEK_SET };

@@ -1,4 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * gzip (RFC 1952) by zlib, front to back. A file may have several members, one
+ * after the other, that make up one content. Input is not trusted: the caller
+ * bounds the output by what it asks for, zlib's window is 32 KiB, and CRC and
+ * length of each member are checked by zlib before its end is reported. What a
+ * header says of the original name and size is not used. One reader belongs to
+ * one thread.
+ */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -7,20 +15,21 @@
 
 #include "lkvm/util/gzip.h"
 
-#define BUF_SIZE SZ_64K
+#define BUF_SIZE SZ_64K /* compressed bytes for each read(2) */
 
-/* A single inflate() gets no more than this. */
+/* zlib counts in unsigned int; a larger request takes several calls. */
 #define MAX_CHUNK SZ_1G
 
 struct gzip_reader {
 	struct byte_source *source;
 	struct byte_source file; /* the source if it is `fd` */
 	int fd;
-	bool done;
+	bool done; /* the last member has ended */
 	z_stream z;
-	u8 buf[BUF_SIZE];
+	u8 buf[BUF_SIZE]; /* z.next_in points into it */
 };
 
+/* The source of gzip_open(): the descriptor at its current position. */
 static ssize_t read_file(struct byte_source *source, void *buf, size_t len)
 {
 	const struct gzip_reader *reader =
@@ -46,7 +55,7 @@ int gzip_open_source(struct byte_source *source, struct gzip_reader **out)
 {
 	struct gzip_reader *reader = calloc(1, sizeof(*reader));
 
-	/* 16: gzip, neither zlib nor raw deflate */
+	/* 16 selects gzip, neither zlib nor raw deflate. */
 	if (!reader || inflateInit2(&reader->z, MAX_WBITS + 16) != Z_OK) {
 		free(reader);
 		return -ENOMEM;
@@ -65,7 +74,10 @@ void gzip_close(struct gzip_reader *reader)
 	free(reader);
 }
 
-/* Has `want` bytes of input at hand, unless the file has no more. */
+/*
+ * Makes `want` bytes of input available, fewer only at the end of the file.
+ * What is left moves to the front: next_member() needs two bytes at once.
+ */
 static int fill(struct gzip_reader *reader, unsigned int want)
 {
 	z_stream *z = &reader->z;
@@ -90,7 +102,11 @@ static int fill(struct gzip_reader *reader, unsigned int want)
 	return 0;
 }
 
-/* A member has ended; another may follow. RFC 1952, 2.2 and 2.3.1. */
+/*
+ * A member has ended; two bytes decide whether another follows (RFC 1952,
+ * sections 2.2 and 2.3.1). Padding or a signature behind the last one is
+ * ignored.
+ */
 static int next_member(struct gzip_reader *reader)
 {
 	const z_stream *z = &reader->z;
@@ -103,6 +119,10 @@ static int next_member(struct gzip_reader *reader)
 	return reader->done || inflateReset(&reader->z) == Z_OK ? 0 : -ENOMEM;
 }
 
+/*
+ * One call of inflate(). It returns Z_OK only after progress, so no loop over
+ * it is endless; Z_BUF_ERROR cannot occur with input and room for output.
+ */
 static int inflate_some(struct gzip_reader *reader)
 {
 	int ret = fill(reader, 1);

@@ -1,4 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Writer of JSON (RFC 8259) for statistics, self-test results and `lkvm flash`.
+ * It streams: no tree in memory, so the caller opens and closes levels in
+ * order. Indented by two, with a newline at the end, for readers as well as
+ * programs. All strings come out as valid UTF-8, whatever a guest or a file
+ * name put into them.
+ */
 #include <inttypes.h>
 
 #include "lkvm/util/json.h"
@@ -6,8 +13,9 @@
 #define NUMBERS_PER_LINE 16
 
 /*
- * The length of the UTF-8 sequence of more than one byte at s, 0 if it is none:
- * RFC 3629, section 4.
+ * The length of the UTF-8 sequence of more than one byte at s, 0 if there is
+ * none: RFC 3629, section 4. It does not read past the string's zero, as that
+ * is no continuation byte.
  */
 size_t json_utf8_length(const char *s)
 {
@@ -16,7 +24,7 @@ size_t json_utf8_length(const char *s)
 
 	if (u[0] < 0xc2 || u[0] > 0xf4)
 		return 0;
-	/* Overlong forms, UTF-16's surrogates and what Unicode ends before. */
+	/* Overlong forms, UTF-16's surrogates, and values above U+10FFFF. */
 	if ((u[0] == 0xe0 && u[1] < 0xa0) || (u[0] == 0xed && u[1] > 0x9f) ||
 	    (u[0] == 0xf0 && u[1] < 0x90) || (u[0] == 0xf4 && u[1] > 0x8f))
 		return 0;
@@ -26,7 +34,10 @@ size_t json_utf8_length(const char *s)
 	return len;
 }
 
-/* Writes the character at s and returns its length in bytes. */
+/*
+ * Writes the character at s and returns its length in bytes. A byte that is not
+ * part of valid UTF-8 is replaced by U+FFFD: JSON has no other way to hold it.
+ */
 static size_t put_char(FILE *out, const char *s)
 {
 	unsigned char c = (unsigned char)*s;
@@ -55,6 +66,10 @@ static void put_string(FILE *out, const char *s)
 	putc('"', out);
 }
 
+/*
+ * What precedes every value: comma, newline, indentation and the name. A value
+ * at depth 0 has none of these.
+ */
 static void begin_value(struct json_writer *json, const char *name)
 {
 	if (json->depth)
@@ -75,6 +90,7 @@ static void open_level(struct json_writer *json, const char *name, char c)
 	json->first_done = false;
 }
 
+/* An empty level is "{}" or "[]" in one line. */
 static void close_level(struct json_writer *json, char c)
 {
 	bool empty = !json->first_done;
@@ -108,6 +124,7 @@ void json_end_array(struct json_writer *json)
 	close_level(json, ']');
 }
 
+/* All digits. Readers that keep numbers as doubles lose those above 2^53. */
 void json_u64(struct json_writer *json, const char *name, u64 value)
 {
 	begin_value(json, name);

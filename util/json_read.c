@@ -1,4 +1,15 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Recursive descent parser of JSON (RFC 8259), used for QEMU's firmware
+ * descriptors. Files are not trusted: depth is limited to JSON_MAX_DEPTH, the
+ * number of values is counted before one is read, and the text is copied with a
+ * zero at its end, which no token contains, so no bound is needed in the
+ * scanners.
+ *
+ * One allocation holds all values and, behind them, the copy of the text;
+ * strings point into it. Numbers are checked but not converted, as no
+ * descriptor has one that lkvm uses.
+ */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -6,13 +17,10 @@
 #include "lkvm/util/json.h"
 #include "lkvm/util/json_read.h"
 
-/*
- * Works on a copy of the text, which ends in a zero: no token goes over that.
- * Strings are decoded where they are, for none becomes longer by that.
- */
+/* Strings are decoded in place, since no escape is shorter than its UTF-8. */
 struct reader {
 	char *pos;
-	char *end;
+	char *end;		   /* where the text's zero is */
 	struct json_value *unused; /* the first of those allocated */
 	unsigned int depth;
 	const char *what; /* went wrong at `pos` */
@@ -20,6 +28,7 @@ struct reader {
 
 static int read_value(struct reader *r, struct json_value *value);
 
+/* An unexpected end is reported as such, as that is what cut files have. */
 static int fail(struct reader *r, const char *what)
 {
 	r->what = r->pos == r->end ? "it ends too early" : what;
@@ -41,6 +50,7 @@ static bool accept(struct reader *r, char c)
 	return true;
 }
 
+/* -1 for what is no digit, the zero at the end included. */
 static int hex_digit(char c)
 {
 	if (c >= '0' && c <= '9')
@@ -49,7 +59,7 @@ static int hex_digit(char c)
 	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
 }
 
-/* The four digits of \uXXXX. */
+/* The four digits of \uXXXX, one UTF-16 unit. */
 static int read_unit(struct reader *r, u32 *unit)
 {
 	*unit = 0;
@@ -64,7 +74,7 @@ static int read_unit(struct reader *r, u32 *unit)
 	return 0;
 }
 
-/* RFC 3629, section 3. Returns where it ends. */
+/* RFC 3629, section 3. Returns the end of what it wrote, up to four bytes. */
 static char *put_utf8(char *out, u32 c)
 {
 	static const u8 lead[] = { 0, 0xc0, 0xe0, 0xf0 };
@@ -76,7 +86,10 @@ static char *put_utf8(char *out, u32 c)
 	return out;
 }
 
-/* What follows "\u"; characters beyond 16 bits are a pair of surrogates. */
+/*
+ * What follows "\u". Characters above U+FFFF are a pair of surrogates; a single
+ * one is refused, as it has no UTF-8. So is U+0000: it would end the string.
+ */
 static int read_unicode(struct reader *r, char **out)
 {
 	u32 c, low;
@@ -158,6 +171,7 @@ static int read_string(struct reader *r, const char **string)
 	return 0;
 }
 
+/* False if there are none. */
 static bool skip_digits(struct reader *r)
 {
 	size_t n = strspn(r->pos, "0123456789");
@@ -166,6 +180,10 @@ static bool skip_digits(struct reader *r)
 	return n;
 }
 
+/*
+ * RFC 8259, section 6: no leading zeros, no plus sign, digits on both sides of
+ * the point.
+ */
 static int read_number(struct reader *r)
 {
 	if (*r->pos == '-')
@@ -173,7 +191,7 @@ static int read_number(struct reader *r)
 	if (*r->pos == '0')
 		r->pos++;
 	else if (!skip_digits(r))
-		return fail(r, "what is this?");
+		return fail(r, "a value is expected here");
 	if (*r->pos == '.') {
 		r->pos++;
 		if (!skip_digits(r))
@@ -187,6 +205,7 @@ static int read_number(struct reader *r)
 	return skip_digits(r) ? 0 : fail(r, "a number has an empty exponent");
 }
 
+/* A value that begins with none of '{', '[' and '"'. */
 static int read_word(struct reader *r, struct json_value *value)
 {
 	static const struct {
@@ -224,7 +243,9 @@ static int read_name(struct reader *r, const struct json_value *object,
 	return accept(r, ':') ? 0 : fail(r, "':' is missing");
 }
 
-/* After the opening bracket; the last one goes with the first. */
+/*
+ * Elements or members, after the opening bracket up to the closing one, `last`.
+ */
 static int read_items(struct reader *r, struct json_value *parent, char last)
 {
 	const struct json_value **link = &parent->first;
@@ -251,6 +272,7 @@ static int read_items(struct reader *r, struct json_value *parent, char last)
 	return accept(r, last) ? 0 : fail(r, "',' or a bracket is missing");
 }
 
+/* The limit bounds the stack that the recursion takes. */
 static int read_nested(struct reader *r, struct json_value *value, char last)
 {
 	int ret;
@@ -263,6 +285,7 @@ static int read_nested(struct reader *r, struct json_value *value, char last)
 	return ret;
 }
 
+/* A leading bracket or quotation mark decides; accept() skips white space. */
 static int read_value(struct reader *r, struct json_value *value)
 {
 	if (accept(r, '{')) {
@@ -290,7 +313,10 @@ static int read_all(struct reader *r, struct json_value *root)
 	return r->pos == r->end ? 0 : fail(r, "something follows the value");
 }
 
-/* Each value but the first has one of these before it. */
+/*
+ * An upper bound of the values: each but the first has one of these characters
+ * before it. Those in strings count, too, which wastes memory but is safe.
+ */
 static size_t max_values(const char *text, size_t len)
 {
 	size_t n = 1;
@@ -300,6 +326,7 @@ static size_t max_values(const char *text, size_t len)
 	return n;
 }
 
+/* For messages; counted only when there is an error. */
 static unsigned int line_at(const char *text, size_t pos)
 {
 	unsigned int line = 1;
@@ -334,6 +361,7 @@ int json_read(const char *text, size_t len, struct json_value **root,
 	return 0;
 }
 
+/* Linear: objects of descriptors have a few members. */
 const struct json_value *json_member(const struct json_value *object,
 				     const char *name)
 {

@@ -1,9 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Messages to the user, on stderr. Whoever prints one may be the event loop, or
- * a vCPU that holds a device's lock, so a reader that has stopped must not hold
- * it up: a message waits WAIT_MS for it, and those after a lost one do not wait
- * until one goes out again, which is preceded by how many were lost.
+ * Messages to the user, on stderr. The thread that prints may be the event
+ * loop, or a vCPU that holds a device's lock, so it must not be blocked by a
+ * reader that has stopped: a message waits WAIT_MS for it, and those after a
+ * lost one do not wait until one can be written again, which is preceded by the
+ * number of those that were lost.
+ *
+ * Level and counters belong to the process, as stderr does; they are atomic,
+ * and no lock is taken.
  */
 #include <errno.h>
 #include <stdarg.h>
@@ -15,9 +19,12 @@
 #include "lkvm/util/log.h"
 #include "lkvm/util/output.h"
 
-#define LINE_SIZE 1024
+#define LINE_SIZE 1024 /* bytes, longer messages are cut; below PIPE_BUF */
 #define WAIT_MS	  100
 
+/*
+ * Names for --loglevel, and prefixes in the style of kvmtool's messages.
+ */
 static const struct {
 	const char *name;
 	const char *prefix;
@@ -28,10 +35,10 @@ static const struct {
 	[LOG_LEVEL_DEBUG] = { "debug", " Debug: " },
 };
 
-/* stderr is the process's, so is what may be written to it. */
+/* Levels above this one are not printed. */
 static _Atomic(int) max_level = LOG_LEVEL_INFO;
 
-/* Messages that could not be written since the last one that could. */
+/* Messages that could not be written since the last one that could be. */
 static _Atomic(u32) nr_lost;
 
 void log_set_level(enum log_level level)
@@ -55,7 +62,7 @@ int log_level_parse(const char *name, enum log_level *level)
 	return -EINVAL;
 }
 
-/* Says how many messages are missing before the one that comes. */
+/* Reports how many messages are missing at this place of the log. */
 static int put_lost(u32 lost)
 {
 	char line[80];
@@ -80,6 +87,7 @@ static void put_line(const char *line, size_t len)
 		atomic_fetch_add(&nr_lost, lost + 1);
 }
 
+/* errno survives, so that a caller may print first and return -errno after. */
 static __printf(2, 0) void write_line(const char *prefix, const char *fmt,
 				      va_list args)
 {
@@ -115,6 +123,10 @@ void pr_fatal(const char *fmt, ...)
 	va_end(args);
 }
 
+/*
+ * Coarse, as it needs no more than seconds and is read for each message a guest
+ * causes. Plus 1: a window of 0 means that none has begun.
+ */
 static u64 now_seconds(void)
 {
 	struct timespec ts;
@@ -123,6 +135,10 @@ static u64 now_seconds(void)
 	return (u64)ts.tv_sec + 1;
 }
 
+/*
+ * Fixed windows, without a lock: two threads that open one at once let a
+ * message too many through, which does no harm.
+ */
 bool ratelimit_allow(struct ratelimit *rl, u32 *dropped)
 {
 	u64 now = now_seconds();
@@ -140,6 +156,7 @@ bool ratelimit_allow(struct ratelimit *rl, u32 *dropped)
 	return true;
 }
 
+/* The budget is spent only on messages that the level lets through. */
 void pr_guest(struct ratelimit *rl, const char *fmt, ...)
 {
 	char text[LINE_SIZE / 2];

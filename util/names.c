@@ -1,12 +1,17 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Values chosen by name, and lists of names for messages. */
+/*
+ * Values of options chosen by name, and the lists of names that messages and
+ * errors print. Tables belong to the options; nothing is allocated.
+ */
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "lkvm/util/names.h"
 
-/* Names are few and short: no order, no hash. */
+/*
+ * Linear: tables have up to ten names, and are searched once for each option.
+ */
 int names_find(const char *const names[], size_t count, const char *name,
 	       unsigned int *index)
 {
@@ -19,7 +24,7 @@ int names_find(const char *const names[], size_t count, const char *name,
 	return -EINVAL;
 }
 
-/* Called for each word in turn, with what has been written as its memory. */
+/* Called once for each word; the text so far is its only state. */
 void names_append(char *buf, size_t size, const char *word, const char *suffix,
 		  bool last)
 {
@@ -29,7 +34,7 @@ void names_append(char *buf, size_t size, const char *word, const char *suffix,
 	snprintf(buf + len, size - len, "%s%s%s", separator, word, suffix);
 }
 
-/* The last name, which `and` precedes, is found before anything is written. */
+/* The last name, before which "and" goes, is found first. */
 void names_list(const char *const names[], size_t count, char *buf, size_t size)
 {
 	while (count && !names[count - 1])

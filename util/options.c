@@ -1,11 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Options from the command line. A table is constant; it says by offsets where
- * in a configuration the values go, so that one table serves all of them.
+ * Options from the command line. A table is constant; it has the offset of each
+ * value in a configuration, so one table serves any number of them.
  *
  * Each argument is looked up in all groups, long names first as they are, then
- * as negations of flags; a name that is not found is compared with all there
- * are, to suggest one. Values are stored at once, so later options override.
+ * as negations of flags. For a name that is not found the most similar one is
+ * suggested. Values are stored as they are met, so a later option overrides an
+ * earlier one. Names cannot be abbreviated: where they can,
+ * a new option may make the abbreviation in a script ambiguous. Called by the
+ * main thread before any other exists.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -17,17 +20,18 @@
 #include "lkvm/util/options.h"
 #include "lkvm/util/parse.h"
 
-#define NAME_SIZE 64
+#define NAME_SIZE 64 /* bytes of a long name with its zero */
 
-/* How many letters may be wrong in a name that is still understood. */
+/* Names that differ in more letters than this are not suggested. */
 #define MAX_TYPOS 2
 
+/* Columns of --help: where the texts start, and where lines end. */
 #define HELP_COLUMN 30
 #define LAST_COLUMN 80
 
 /*
- * How much of what the user wrote a message repeats: the rest of the message
- * must still fit into its line.
+ * Characters of the user's text that a message repeats, so that the rest of it
+ * fits into a line.
  */
 #define SHOWN 64
 
@@ -37,6 +41,7 @@ struct option_iter {
 	const struct option_def *def;
 };
 
+/* The state of one options_parse(). */
 struct parser {
 	const struct option_group *groups;
 	void *config;
@@ -70,6 +75,7 @@ int string_list_add(struct string_list *list, const char *s)
 	return 0;
 }
 
+/* The strings are argv's. */
 void string_list_free(struct string_list *list)
 {
 	free(list->items);
@@ -149,6 +155,7 @@ static const struct option_def *find_long(const struct option_group *groups,
 	return NULL;
 }
 
+/* One letter; there are no negations and no groups of letters ("-ab"). */
 static const struct option_def *find_short(const struct option_group *groups,
 					   char name)
 {
@@ -162,7 +169,10 @@ static const struct option_def *find_short(const struct option_group *groups,
 	return NULL;
 }
 
-/* Levenshtein's distance; both strings are shorter than NAME_SIZE. */
+/*
+ * Levenshtein's distance with one row of the matrix; both strings are shorter
+ * than NAME_SIZE.
+ */
 static unsigned int edit_distance(const char *a, const char *b)
 {
 	unsigned int row[NAME_SIZE];
@@ -184,7 +194,10 @@ static unsigned int edit_distance(const char *a, const char *b)
 	return row[len];
 }
 
-/* The only name that begins with `name`, or NULL. */
+/*
+ * The only long name that begins with `name`, or NULL: users of programs that
+ * take abbreviations write such names.
+ */
 static const char *complete(const struct option_group *groups, const char *name)
 {
 	struct option_iter it = { groups, NULL };
@@ -202,10 +215,10 @@ static const char *complete(const struct option_group *groups, const char *name)
 	return found;
 }
 
-/* The name that the user may have meant by `name`, or NULL. */
+/* The long name that is meant, or NULL. Hidden options are not suggested. */
 static const char *suggest(const struct option_group *groups, const char *name)
 {
-	/* So many typos that nothing of the name is left tell nothing. */
+	/* A short name must keep at least one letter of its own. */
 	size_t limit = MIN((size_t)MAX_TYPOS + 1, strlen(name));
 	struct option_iter it = { groups, NULL };
 	const struct option_def *def;
@@ -227,7 +240,7 @@ static const char *suggest(const struct option_group *groups, const char *name)
 	return best;
 }
 
-/* `suggestion` is what the user may have meant, or NULL. */
+/* `suggestion` is a long name, or NULL if none is similar. */
 static int unknown_option(const char *text, int len, const char *suggestion)
 {
 	if (suggestion)
@@ -239,7 +252,7 @@ static int unknown_option(const char *text, int len, const char *suggestion)
 	return -EINVAL;
 }
 
-/* Decides whether the next word of the command line belongs to the option. */
+/* Whether the next word of the command line belongs to the option. */
 static bool takes_argument(const struct option_use *use)
 {
 	if (!use->def || use->def->type == OPTION_FLAG)
@@ -270,7 +283,7 @@ static int take_argument(struct parser *parser, struct option_use *use)
 	return 0;
 }
 
-/* A range that is larger than the type does not let a larger number in. */
+/* The type's own range limits the number in any case. */
 static int store_number(const struct option_use *use, void *to)
 {
 	const struct option_def *def = use->def;
@@ -293,7 +306,7 @@ static int store_number(const struct option_use *use, void *to)
 	return 0;
 }
 
-/* A name that is not known is answered with all that are. */
+/* An unknown name is answered with the list of all names. */
 static int store_enum(const struct option_use *use, unsigned int *to)
 {
 	const struct option_def *def = use->def;

@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Output that does not block for long. O_NONBLOCK belongs to the open file,
- * which standard output shares with the shell and with whatever else has it, so
- * it must not be set there. A pipe or a terminal is opened a second time
- * instead, by its name below /proc, which makes an open file of our own.
+ * Writing with a time limit, for stderr and for statistics, whose readers may
+ * have stopped. O_NONBLOCK belongs to the open file description, which standard
+ * output shares with the shell and other processes, so it must not be set
+ * there. A pipe or a terminal is opened a second time instead, by its name
+ * below /proc, for an open file description of our own; a socket takes
+ * MSG_DONTWAIT. Regular files are written to as they are: they have no reader
+ * to wait for.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -15,16 +18,16 @@
 
 #include "lkvm/util/output.h"
 
-/* How `fd` is written to. */
+/* The descriptor that is written to in place of the caller's. */
 struct output {
 	int fd;
-	int own;     /* to be closed; -1: none */
-	bool socket; /* has a flag for each call instead */
+	int own;     /* opened here, to be closed; -1: none */
+	bool socket; /* MSG_DONTWAIT for each call instead */
 };
 
 /*
- * Without /proc, or with a terminal that is another user's, there is poll(2)
- * only: then a write blocks if somebody else fills the pipe in between.
+ * Without /proc, or with a terminal of another user, only poll(2) is left: then
+ * a write blocks if another process fills the pipe in between.
  */
 static int open_output(struct output *out, int fd)
 {
@@ -39,7 +42,7 @@ static int open_output(struct output *out, int fd)
 		return 0;
 	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
 	out->own = open(path, O_WRONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
-	/* fifo(7): nobody has it open for reading. */
+	/* fifo(7): no process has it open for reading. */
 	if (out->own < 0 && errno == ENXIO)
 		return -EPIPE;
 	if (out->own >= 0)
@@ -47,6 +50,7 @@ static int open_output(struct output *out, int fd)
 	return 0;
 }
 
+/* MSG_NOSIGNAL as for pipes, for which the program ignores SIGPIPE. */
 static ssize_t write_now(const struct output *out, const char *buf, size_t len)
 {
 	if (out->socket)
@@ -55,9 +59,10 @@ static ssize_t write_now(const struct output *out, const char *buf, size_t len)
 }
 
 /*
- * A pipe in O_NONBLOCK mode takes a message of up to PIPE_BUF bytes as a whole
- * or not at all, and poll(2) says that it is writable at one free page: EAGAIN
- * is no contradiction, and the time for waiting goes on.
+ * A pipe in O_NONBLOCK mode takes up to PIPE_BUF bytes as a whole or not at
+ * all, whereas poll(2) reports it writable at one free page: EAGAIN may follow
+ * POLLOUT. It ends the call, so that the time limit is not exceeded by polling
+ * in a loop.
  */
 static int write_all(const struct output *out, const char *buf, size_t len,
 		     unsigned int ms, size_t *written)

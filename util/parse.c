@@ -1,11 +1,20 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Parsers of numbers, sizes, CPU lists and comma separated items from the
+ * command line and configuration files. strtoull(3) and sscanf(3) are not used:
+ * they accept signs and white space, and depend on the
+ * locale. A
+ * result is stored on success only. Nothing is printed and nothing allocated;
+ * any thread.
+ */
 #include <errno.h>
 #include <string.h>
 
 #include "lkvm/util/parse.h"
 
-#define MIB_SHIFT 20
+#define MIB_SHIFT 20 /* the unit of --mem without a suffix */
 
+/* 16, more than any base allows, for what is no digit. */
 static unsigned int digit_value(char c)
 {
 	if (c >= '0' && c <= '9')
@@ -18,7 +27,9 @@ static unsigned int digit_value(char c)
 
 /*
  * Reads the digits at `s`. *end is set in any case and is `s` if there are
- * none; of a number that is too large all digits are skipped.
+ * none; of a number that is too large all digits are skipped, so that what
+ * follows it is examined first: "99...9x" is not a number, rather than out of
+ * range.
  */
 static int scan_digits(const char *s, unsigned int base, u64 *out,
 		       const char **end)
@@ -36,7 +47,7 @@ static int scan_digits(const char *s, unsigned int base, u64 *out,
 	return err;
 }
 
-/* strtoull() would take a sign, white space and, of late, 0b. */
+/* strtoull() also accepts a sign, white space and, in newer C libraries, 0b. */
 static int scan_number(const char *s, u64 *out, const char **end)
 {
 	const char *digits = s;
@@ -70,7 +81,11 @@ int parse_u64(const char *s, u64 min, u64 max, u64 *out)
 	return 0;
 }
 
-/* True if `c` is a unit's letter; its shift is then in *shift. */
+/*
+ * True if `c` is the letter of a unit; *shift is then the power of two. At the
+ * end of a string `| 0x20` makes a space of the zero, which strchr() would
+ * find.
+ */
 static bool unit_shift(char c, unsigned int *shift)
 {
 	static const char units[] = "bkmgtp";
@@ -131,6 +146,7 @@ int parse_mem(const char *s, u64 *size, u64 *addr, bool *has_addr)
 	return 0;
 }
 
+/* Decimal only: the kernel's lists (cpuset(7)) have no other numbers. */
 static int scan_cpu(const char *s, u64 *cpu, const char **end)
 {
 	int err = scan_digits(s, 10, cpu, end);
@@ -140,7 +156,7 @@ static int scan_cpu(const char *s, u64 *cpu, const char **end)
 	return err || *cpu >= CPU_SETSIZE ? -ERANGE : 0;
 }
 
-/* Adds the CPU or range of CPUs at `s`. */
+/* Adds "N" or "N-M" at `s` to the set. */
 static int scan_cpu_range(const char *s, cpu_set_t *set, const char **end)
 {
 	u64 first, last;
@@ -191,7 +207,10 @@ int subopts_init(struct subopts *opts, const char *s, char *buf, size_t size)
 	return 0;
 }
 
-/* Cuts the next item off; it becomes shorter where commas were doubled. */
+/*
+ * Ends the next item with a zero and moves on. Doubled commas become one in
+ * place, so the item gets shorter and never longer.
+ */
 static char *cut_item(struct subopts *opts)
 {
 	char *item = opts->next;
@@ -222,6 +241,7 @@ int subopts_file(struct subopts *opts, const char **file)
 	return 0;
 }
 
+/* Keys and values point into the buffer of subopts_init(). */
 int subopts_next(struct subopts *opts, const char **key, const char **value)
 {
 	char *item, *sep;

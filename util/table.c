@@ -1,11 +1,18 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Columns of text for `lkvm flash vars` and `diff`. Cells are collected first,
+ * since a column is as wide as its widest cell. Width is counted in characters
+ * of UTF-8; double-width and combining characters are not considered, they only
+ * shift the rest of their line. One thread.
+ */
 #include <errno.h>
 #include <stdlib.h>
 
 #include "lkvm/util/table.h"
 
-#define MAX_COLUMNS 16
+#define MAX_COLUMNS 16 /* of any table of this program */
 
+/* Takes ownership also where it fails; failure is reported by table_print(). */
 void table_add(struct table *table, char *cell)
 {
 	size_t room = table->room ? table->room * 2 : 64;
@@ -25,7 +32,7 @@ void table_add(struct table *table, char *cell)
 	table->failed |= !cell;
 }
 
-/* Characters of UTF-8: all bytes but those that continue one. */
+/* Characters of UTF-8: bytes that do not continue another one. */
 static size_t width(const char *s)
 {
 	size_t n = 0;
@@ -35,7 +42,10 @@ static size_t width(const char *s)
 	return n;
 }
 
-/* Spaces are printed once something follows them. */
+/*
+ * Spaces are printed only before something, so that lines have none at their
+ * ends.
+ */
 static void print_row(const struct table *table, char *const *cells,
 		      const size_t *widths, FILE *out)
 {
@@ -56,6 +66,7 @@ static void print_row(const struct table *table, char *const *cells,
 	putc('\n', out);
 }
 
+/* One very long cell does not widen its column beyond TABLE_MAX_WIDTH. */
 int table_print(const struct table *table, FILE *out)
 {
 	size_t widths[MAX_COLUMNS] = { 0 };

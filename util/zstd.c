@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Decompression by libzstd, which is optional: HAVE_ZSTD is the build's word
- * that it is there. What the content says of its size is not trusted; the
- * caller bounds the output by the length it asks for, and the window's limit
- * bounds the memory.
+ * Decompression of zstd (RFC 8878) by libzstd, which is optional: the build
+ * defines HAVE_ZSTD if it is there, else the functions return -ENOTSUP. The
+ * size that a frame claims is not used; the caller bounds the output by the
+ * length it asks for, ZSTD_WINDOW_MAX bounds the memory. One reader belongs to
+ * one thread.
  */
 #include <errno.h>
 
@@ -16,9 +17,11 @@
 #include <zstd.h>
 #include <zstd_errors.h>
 
-#define BUF_SIZE SZ_64K
+#define BUF_SIZE SZ_64K /* compressed bytes for each read */
 
-/* RFC 8878, 3.1.1 and 3.1.2: frames of data, and those that are skipped */
+/*
+ * RFC 8878, sections 3.1.1 and 3.1.2: frames of data, and those to be skipped
+ */
 #define MAGIC_SIZE	   4
 #define MAGIC_DATA	   0xfd2fb528U
 #define MAGIC_SKIPPED	   0x184d2a50U
@@ -30,9 +33,10 @@ struct zstd_reader {
 	ZSTD_inBuffer in; /* what is in `buf` and not decompressed yet */
 	bool eof;	  /* of the source */
 	bool done;	  /* the last frame has ended */
-	u8 buf[BUF_SIZE];
+	u8 buf[BUF_SIZE]; /* in.src */
 };
 
+/* The limit is below libzstd's own maximum, so only memory can be missing. */
 int zstd_open_source(struct byte_source *source, struct zstd_reader **out)
 {
 	struct zstd_reader *reader = calloc(1, sizeof(*reader));
@@ -60,7 +64,9 @@ void zstd_close(struct zstd_reader *reader)
 	free(reader);
 }
 
-/* Has `want` bytes of input at hand, unless the source has no more. */
+/*
+ * Makes `want` bytes of input available, fewer only at the end of the source.
+ */
 static int fill(struct zstd_reader *reader, size_t want)
 {
 	ZSTD_inBuffer *in = &reader->in;
@@ -86,7 +92,10 @@ static int fill(struct zstd_reader *reader, size_t want)
 	return 0;
 }
 
-/* A frame has ended; another may follow. */
+/*
+ * A frame has ended; four bytes decide whether another follows. What is no
+ * frame is ignored.
+ */
 static int next_frame(struct zstd_reader *reader)
 {
 	const ZSTD_inBuffer *in = &reader->in;
@@ -103,6 +112,7 @@ static int next_frame(struct zstd_reader *reader)
 	return 0;
 }
 
+/* libzstd's error codes as errno; all that is not listed is bad content. */
 static int error_of(size_t result)
 {
 	switch (ZSTD_getErrorCode(result)) {
@@ -115,7 +125,10 @@ static int error_of(size_t result)
 	}
 }
 
-/* The library may hold back output though it has taken all of the input. */
+/*
+ * The library may keep output although it has taken all of the input, so the
+ * end of the source is an error only if nothing came out.
+ */
 static int decompress_some(struct zstd_reader *reader, ZSTD_outBuffer *out)
 {
 	size_t before = out->pos;

@@ -1,5 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The tables that are about the whole machine, and how all fit together. */
+/*
+ * FADT, GTDT, XSDT and RSDP, and how all tables fit together: RSDP -> XSDT ->
+ * all others, FADT -> DSDT. Only the hardware-reduced profile (ACPI 6.5,
+ * section 4.1), which has no fixed hardware of PCs: arm64 requires it (Arm
+ * DEN0044, Base Boot Requirements).
+ *
+ * Pointers between tables are offsets until the firmware has placed them; see
+ * acpi_loader.c.
+ */
 #include <errno.h>
 #include <string.h>
 
@@ -69,6 +77,7 @@ static void add_timer(struct acpi_builder *b, u32 intid)
 	blob_add_u32(b->tables, intid ? GTDT_ALWAYS_ON : 0);
 }
 
+/* The generic timer's PPIs; no memory-mapped timer and no watchdog. */
 static void add_gtdt(struct acpi_builder *b)
 {
 	const struct acpi_timers *timers = &b->machine->timers;
@@ -87,6 +96,7 @@ static void add_gtdt(struct acpi_builder *b)
 	acpi_table_list(b, start);
 }
 
+/* The last table, as it points to the others. */
 static size_t add_xsdt(struct acpi_builder *b)
 {
 	size_t start = acpi_table_begin(b, "XSDT", XSDT_REVISION);
@@ -97,6 +107,7 @@ static size_t add_xsdt(struct acpi_builder *b)
 	return start;
 }
 
+/* Two checksums: the first covers ACPI 1.0's part. */
 static void add_rsdp(struct acpi_tables *tables, size_t xsdt)
 {
 	struct blob *rsdp = &tables->rsdp;
@@ -133,6 +144,7 @@ static void add_tables(struct acpi_builder *b, struct acpi_tables *tables)
 	add_rsdp(tables, add_xsdt(b));
 }
 
+/* The three blobs collect errors on their own. */
 static int first_error(const struct acpi_tables *tables)
 {
 	if (tables->tables.err)

@@ -1,5 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Whether a description can be put into tables at all. */
+/*
+ * Whether a machine can be described by the tables at all. The description
+ * comes from this program and the user's options, not from a guest, so a
+ * message names what is wrong and the machine is not built. Everything that the
+ * table functions convert to narrower fields, or index with, is checked here
+ * and nowhere else.
+ */
 #include <errno.h>
 #include <inttypes.h>
 
@@ -35,6 +41,7 @@ static int check_ppi(const char *name, u32 intid)
 	return -EINVAL;
 }
 
+/* An interrupt of 0 is allowed: the guest does not have that timer. */
 static int check_ppis(const struct acpi_machine *machine)
 {
 	const struct acpi_timers *timers = &machine->timers;
@@ -56,6 +63,10 @@ static int check_ppis(const struct acpi_machine *machine)
 	return ret;
 }
 
+/*
+ * A GICv2 has eight CPU interfaces; the other limit is that of the tables'
+ * size.
+ */
 static int check_cpus(const struct acpi_machine *machine)
 {
 	unsigned int max = machine->gic.version == 2 ? GICV2_MAX_CPUS
@@ -97,12 +108,20 @@ static bool good_gicr(const struct acpi_machine *machine)
 	return true;
 }
 
+/*
+ * The frame's SPIs must all exist (GIC architecture: 1020 and above are
+ * special).
+ */
 static bool good_frame(const struct acpi_gic *gic)
 {
 	return !gic->v2m || (is_spi(gic->v2m_intid) && gic->nr_v2m_spis > 0 &&
 			     gic->nr_v2m_spis <= LAST_SPI + 1 - gic->v2m_intid);
 }
 
+/*
+ * Version 2 and 3 have no common part but the distributor. At most one of ITS
+ * and GICv2m frame takes MSIs.
+ */
 static int check_gic(const struct acpi_machine *machine)
 {
 	const struct acpi_gic *gic = &machine->gic;
@@ -144,6 +163,7 @@ static int check_device(const char *name, unsigned int number,
 	return -EINVAL;
 }
 
+/* A size of 0 stands for a device that the machine does not have. */
 static int check_optional(const char *name, const struct acpi_device *device,
 			  bool needs_irq)
 {
@@ -186,11 +206,16 @@ static int check_devices(const struct acpi_machine *machine)
 	return ret;
 }
 
+/* An empty range does not. */
 static bool wraps(const struct acpi_range *range)
 {
 	return range->size && range->size - 1 > UINT64_MAX - range->base;
 }
 
+/*
+ * Four SPIs from `intid` on are the pins' (acpi_pcie.c), so both ends are
+ * checked.
+ */
 static int check_pcie(const struct acpi_pcie *pcie)
 {
 	const char *bad = NULL;
@@ -217,6 +242,7 @@ static int check_pcie(const struct acpi_pcie *pcie)
 	return -EINVAL;
 }
 
+/* Reports the first problem only. */
 int acpi_check(const struct acpi_machine *machine)
 {
 	int ret = check_cpus(machine);

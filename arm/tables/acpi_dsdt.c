@@ -1,5 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* DSDT: the devices that an OS cannot find by itself. */
+/*
+ * DSDT: the devices that an OS cannot find by itself, with their registers,
+ * interrupts and IDs. Written as AML by aml.c. The only method is the event of
+ * the power button.
+ */
 #include <stdio.h>
 
 #include "acpi_tables.h"
@@ -13,6 +17,7 @@
 #define BUTTON_PATH   "\\_SB.PWRB"
 #define NOTIFY_BUTTON 0x80 /* section 5.6.6: it was pressed */
 
+/* _UID distinguishes devices of one _HID: ACPI 6.5, section 6.1.12. */
 static void begin_device(struct aml_writer *aml, const char *name,
 			 const char *hid, u64 uid)
 {
@@ -27,6 +32,7 @@ static void add_coherent(struct aml_writer *aml)
 	aml_name_integer(aml, "_CCA", 1);
 }
 
+/* All registers are below 4 GiB, which acpi_check() has verified. */
 static void add_resources(struct aml_writer *aml,
 			  const struct acpi_device *device)
 {
@@ -78,6 +84,7 @@ static void add_fw_cfg(struct aml_writer *aml, const struct acpi_device *device)
 	aml_end(aml);
 }
 
+/* LNRO0015 is the ID that QEMU's virt machine used for its banks. */
 static void add_flash(struct aml_writer *aml,
 		      const struct acpi_machine *machine)
 {
@@ -91,6 +98,7 @@ static void add_flash(struct aml_writer *aml,
 	}
 }
 
+/* LNRO0005 is Linux's ID for virtio-mmio (drivers/virtio/virtio_mmio.c). */
 static void add_virtio(struct aml_writer *aml,
 		       const struct acpi_machine *machine)
 {

@@ -61,7 +61,7 @@ static void add_windows(struct aml_writer *aml, const struct acpi_pcie *pcie)
 
 /*
  * PCI Firmware Specification, section 4.1.2: a device of the motherboard has
- * the configuration space, or the OS takes it for free.
+ * the configuration space, or an OS may assign it to devices.
  */
 static void add_ecam(struct aml_writer *aml, const struct acpi_pcie *pcie)
 {

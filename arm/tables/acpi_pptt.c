@@ -90,7 +90,7 @@ static unsigned int ctype_of(u64 clidr, unsigned int level)
 	return clidr >> 3 * (level - 1) & 7;
 }
 
-/* They end where there is no cache. What makes no sense is none at all. */
+/* They end at the first level without a cache. 0 for a reserved value. */
 static unsigned int nr_levels(u64 clidr)
 {
 	unsigned int n = 0;
@@ -118,7 +118,7 @@ static u32 nr_resources(const struct level *level)
 	return level->data ? 1 + (level->insn != level->data) : 0;
 }
 
-/* The parent is told by its offset in the table; 0 stands for none. */
+/* `parent` is an offset in the table; 0 stands for none. */
 static void add_node(struct acpi_builder *b, u32 flags, u32 parent, u32 id,
 		     const struct level *caches)
 {
@@ -140,7 +140,7 @@ static void add_node(struct acpi_builder *b, u32 flags, u32 parent, u32 id,
 /*
  * Each core has the first level for itself: one structure will do for all, as
  * it says nothing of where the cache is. The others are the package's, for
- * sharing is what an OS assumes of them unless told otherwise. So is an only
+ * an OS assumes that they are shared if nothing else is said. So is an only
  * level, with which KVM since Linux 6.3 stands for all that the host has: with
  * a last level of its own each core would be alone to Linux's scheduler, which
  * then looks for no idle one when a task wakes up.

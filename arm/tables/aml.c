@@ -1,4 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Writer of AML, ACPI's byte code: ACPI 6.5, chapter 20. Only the terms that
+ * the DSDT needs. A term's length is in front of it and has one to four bytes,
+ * so it is inserted when the term is closed. Wrong use (a bad name, terms that
+ * do not nest) fails the blob with -EINVAL, which unit tests and iasl would
+ * show; no guest can cause it.
+ */
 #include <errno.h>
 #include <string.h>
 
@@ -24,7 +31,7 @@
 #define AML_NOTIFY	  0x86
 #define AML_ONES	  0xff
 
-#define MAX_ARGS     7	 /* section 20.2.5.2, MethodFlags */
+#define MAX_ARGS     7	 /* section 20.2.5.2, MethodFlags: three bits */
 #define MAX_ELEMENTS 255 /* section 20.2.5.4, NumElements */
 #define SEGMENT_SIZE 4	 /* section 20.2.2 */
 
@@ -63,6 +70,7 @@ void aml_finish(struct aml_writer *aml)
 /* ---- Lengths --------------------------------------------------------------
  */
 
+/* Remembers where the length is to be inserted. */
 static void open_term(struct aml_writer *aml)
 {
 	if (aml->depth == AML_MAX_DEPTH) {
@@ -143,13 +151,17 @@ void aml_end(struct aml_writer *aml)
 /* ---- Names ----------------------------------------------------------------
  */
 
+/* Section 20.2.2: LeadNameChar and NameChar. */
 static bool is_name_char(char c, bool first)
 {
 	return (c >= 'A' && c <= 'Z') || c == '_' ||
 	       (!first && c >= '0' && c <= '9');
 }
 
-/* Adds the segment that `text` starts with; the length of it in the text. */
+/*
+ * Adds the segment that `text` starts with, padded with '_' to four bytes as
+ * NameSeg requires. Returns its length in `text`.
+ */
 static size_t put_segment(struct aml_writer *aml, const char *text)
 {
 	char padded[SEGMENT_SIZE] = { '_', '_', '_', '_' };
@@ -191,6 +203,7 @@ static void put_segments(struct aml_writer *aml, const char *path)
 	}
 }
 
+/* A root or parent prefix, then the segments. */
 static void put_path(struct aml_writer *aml, const char *path)
 {
 	if (*path == '\\')

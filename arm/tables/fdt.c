@@ -1,5 +1,15 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The device tree's fixed part; devices write their own nodes. */
+/*
+ * The fixed part of the device tree: what describes the CPUs, RAM, the
+ * architecture's timers and firmware interfaces, and how to boot. Devices write
+ * their own nodes next to the code that decodes their registers. Bindings are
+ * those of Linux's Documentation/devicetree/bindings and of the Devicetree
+ * Specification; where these leave a choice, kvmtool's is taken.
+ *
+ * Built before the first vCPU runs, and again at each reset, while none runs.
+ * The firmware or kernel may change its copy in guest memory; nothing here
+ * reads it again.
+ */
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -20,7 +30,7 @@
 /* arm,gic.yaml: the third cell of an interrupt. */
 #define IRQ_TYPE_LEVEL_HIGH 4
 #define IRQ_TYPE_LEVEL_LOW  8
-#define GIC_PPI		    1
+#define GIC_PPI		    1 /* the first cell; INTIDs count from 16 */
 
 /* PSCI (Arm DEN0022) 0.1 had no fixed numbers; these are those of 0.2. */
 #define PSCI_CPU_SUSPEND32 0x84000001
@@ -31,8 +41,13 @@
 #define PSCI_MIGRATE32	   0x84000005
 #define PSCI_MIGRATE64	   0xc4000005
 
-#define RNG_SEED_SIZE 64
+#define RNG_SEED_SIZE 64 /* bytes */
 
+/*
+ * Devicetree Specification, section 3.6, and Linux's chosen properties. Both
+ * seeds change with each boot, so a guest that resets does not see the same
+ * numbers twice, unless the user has fixed the KASLR seed.
+ */
 static void chosen_node(struct machine *machine, struct fdt_writer *fdt)
 {
 	u64 kaslr_seed = machine->config->boot.kaslr_seed;
@@ -56,12 +71,13 @@ static void chosen_node(struct machine *machine, struct fdt_writer *fdt)
 	/*
 	 * Last, because EDK2 2022.11 looks for the end of the path with the
 	 * arguments swapped: a byte 8, such as the length of a 64-bit property,
-	 * must not follow within 58 bytes (mended in its commit 47b1d61169).
+	 * must not follow within 58 bytes (fixed in its commit 47b1d61169).
 	 */
 	fdt_prop_string(fdt, "stdout-path", "serial0");
 	fdt_node_end(fdt);
 }
 
+/* One bank from the machine's base on; reserved parts have no nodes. */
 static void memory_node(struct machine *machine, struct fdt_writer *fdt)
 {
 	fdt_node_begin_unit(fdt, "memory", machine->ram.base);
@@ -70,7 +86,11 @@ static void memory_node(struct machine *machine, struct fdt_writer *fdt)
 	fdt_node_end(fdt);
 }
 
-/* EDK2's ACPI generator knows "arm,arm-v8" and few others. */
+/*
+ * A generic "compatible", as the guest identifies its CPUs by MIDR_EL1. EDK2's
+ * ACPI generator accepts "arm,arm-v8" and few others. #address-cells is 1, so
+ * only Aff0 to Aff2 fit into "reg"; KVM leaves Aff3 at 0.
+ */
 static void cpu_nodes(struct machine *machine, struct fdt_writer *fdt)
 {
 	const char *compatible = machine->features.aarch32 ? "arm,cortex-a15"
@@ -92,6 +112,10 @@ static void cpu_nodes(struct machine *machine, struct fdt_writer *fdt)
 	fdt_node_end(fdt);
 }
 
+/*
+ * arm,arch_timer.yaml: secure, physical, virtual and hypervisor timer, all PPIs
+ * of each CPU. "always-on", as KVM keeps the timers of idle vCPUs.
+ */
 static void timer_node(struct machine *machine, struct fdt_writer *fdt)
 {
 	const u32 flags = gic_ppi_flags(machine, IRQ_TYPE_LEVEL_LOW);
@@ -113,6 +137,7 @@ static void timer_node(struct machine *machine, struct fdt_writer *fdt)
 	fdt_node_end(fdt);
 }
 
+/* Only with --pmu and where KVM offers it. */
 static void pmu_node(struct machine *machine, struct fdt_writer *fdt)
 {
 	const u32 cells[] = { GIC_PPI, PPI_PMU,
@@ -126,6 +151,10 @@ static void pmu_node(struct machine *machine, struct fdt_writer *fdt)
 	fdt_node_end(fdt);
 }
 
+/*
+ * psci.yaml. The function IDs are for drivers of PSCI 0.1; later ones ignore
+ * them.
+ */
 static void psci_node(struct machine *machine, struct fdt_writer *fdt)
 {
 	bool wide = !machine->features.aarch32;
@@ -142,7 +171,7 @@ static void psci_node(struct machine *machine, struct fdt_writer *fdt)
 	fdt_node_end(fdt);
 }
 
-/* It only has to be there: drivers ask for its frequency. */
+/* The PL0xx bindings require a clock, whose frequency drivers query. */
 static void clock_node(struct machine *machine, struct fdt_writer *fdt)
 {
 	if (!machine->type->clock)
@@ -170,6 +199,7 @@ static void aliases_node(struct machine *machine, struct fdt_writer *fdt)
 	fdt_node_end(fdt);
 }
 
+/* The writer collects errors; they are returned by fdt_writer_finish(). */
 static int build(struct machine *machine, void **blob, size_t *size)
 {
 	struct fdt_writer fdt;
@@ -197,6 +227,7 @@ static int build(struct machine *machine, void **blob, size_t *size)
 	return fdt_writer_finish(&fdt, blob, size);
 }
 
+/* Of the first boot only: each reset would overwrite it. */
 static int dump(const char *path, const void *blob, size_t size)
 {
 	int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
@@ -212,6 +243,7 @@ static int dump(const char *path, const void *blob, size_t size)
 	return ret;
 }
 
+/* Fails if the tree exceeds the place that the memory map reserves for it. */
 int machine_write_fdt(struct machine *machine)
 {
 	size_t size = 0;

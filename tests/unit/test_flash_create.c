@@ -73,7 +73,7 @@ static void folder_is_synced(void **state)
 	assert_int_equal(create("--force"), EXIT_STATUS_POWEROFF);
 	assert_int_equal(fake.nr_folders, 1);
 	assert_int_equal(create(""), EXIT_STATUS_SETUP);
-	assert_said("is there already");
+	assert_said("exists already");
 }
 
 static void take_name(void)

@@ -77,8 +77,8 @@ static void words(void **state)
 		assert_true(!v->string == (v->type != JSON_STRING));
 		free(v);
 	}
-	bad("nul", "what is this?");
-	bad("True", "what is this?");
+	bad("nul", "a value is expected here");
+	bad("True", "a value is expected here");
 	bad("truefalse", "something follows");
 }
 
@@ -151,7 +151,7 @@ static void bad_strings(void **state)
 	bad("\"\\udfff\\ud800\"", "surrogate");
 	bad("\"a\tb\"", "control character");
 	bad("\"a\nb\"", "control character");
-	bad("'a'", "what is this?");
+	bad("'a'", "a value is expected here");
 	/* Overlong, cut off, a surrogate, beyond Unicode. */
 	bad("\"\xc0\x80\"", "UTF-8");
 	bad("\"\xe2\x82\"", "UTF-8");
@@ -187,11 +187,11 @@ static void arrays(void **state)
 	bad("[", "ends too early");
 	bad("[1", "ends too early");
 	bad("[1,", "ends too early");
-	bad("[1,]", "what is this?");
-	bad("[,1]", "what is this?");
+	bad("[1,]", "a value is expected here");
+	bad("[,1]", "a value is expected here");
 	bad("[1 2]", "',' or a bracket");
 	bad("[1}", "',' or a bracket");
-	bad("]", "what is this?");
+	bad("]", "a value is expected here");
 	bad("[]]", "something follows");
 }
 
@@ -244,12 +244,12 @@ static void lines(void **state)
 	static const char text[] = "{\n  \"a\": \"\\n\\n\",\n  \"b\": ?\n}\n";
 
 	(void)state;
-	bad_at(text, sizeof(text) - 1, 3, "what is this?");
+	bad_at(text, sizeof(text) - 1, 3, "a value is expected here");
 	bad_at("", 0, 1, "ends too early");
 	bad_at("\n\n", 2, 3, "ends too early");
 	bad_at("1\n\n2", 4, 3, "something follows");
 	bad_at("1\0", 2, 1, "something follows");
-	bad_at("\xef\xbb\xbf{}", 5, 1, "what is this?");
+	bad_at("\xef\xbb\xbf{}", 5, 1, "a value is expected here");
 }
 
 static void depth(void **state)

@@ -35,6 +35,7 @@ struct fw_cfg_list {
  */
 int fw_cfg_config_parse(struct fw_cfg_config *config, const char *arg);
 
+/* Frees the strings. A copy of *config has the same ones. */
 void fw_cfg_config_free(struct fw_cfg_config *config);
 
 /*

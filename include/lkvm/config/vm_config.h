@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* What the user asked for: the options of `lkvm run`, checked and parsed. */
+/* The options of `lkvm run`, parsed and checked. */
 #ifndef LKVM_CONFIG_VM_CONFIG_H
 #define LKVM_CONFIG_VM_CONFIG_H
 
@@ -32,31 +32,33 @@ extern const char *const irqchip_names[NR_IRQCHIPS];
 
 /* What the vCPUs are, and where they run. */
 struct cpu_config {
-	unsigned int nr; /* 0: as many as the host has online */
-	bool aarch32;
-	bool pmu;
-	bool disable_mte;
-	bool no_pvtime;
-	u32 sve_max_vl; /* bits; 0: the host's maximum */
-	u32 cntfrq;	/* Hz for the timer node; 0: none */
+	unsigned int nr;  /* 0: as many as the host has online */
+	bool aarch32;	  /* EL1 in AArch32 state */
+	bool pmu;	  /* PMUv3 for the guest */
+	bool disable_mte; /* even if the host has it */
+	bool no_pvtime;	  /* stolen time is not reported */
+	u32 sve_max_vl;	  /* bits; 0: the host's maximum */
+	u32 cntfrq;	  /* Hz for the timer node; 0: none */
 	bool has_affinity;
 	cpu_set_t affinity;	   /* host CPUs for the vCPU threads */
 	const char *affinity_list; /* as the user wrote it */
 };
 
+/* The guest's RAM: one range. */
 struct ram_config {
 	u64 size;	       /* bytes; 0: chosen from the number of vCPUs */
 	u64 base;	       /* 0: the machine's own */
 	const char *hugetlbfs; /* mount point that RAM comes from, or NULL */
 };
 
-/* What the guest starts, and what that is told. */
+/* What the guest starts with, and its arguments. */
 struct boot_config {
-	const char *kernel;
-	const char *initrd;
-	const char *params; /* appended to the kernel command line */
-	bool nodefaults;    /* nothing else is added to it */
-	const char *firmware;
+	const char *kernel;   /* path, or NULL */
+	const char *initrd;   /* path, or NULL */
+	const char *params;   /* appended to the kernel command line */
+	bool nodefaults;      /* nothing else is added to it */
+	const char *firmware; /* path, or NULL */
+
 	bool firmware_auto;   /* `firmware` is whatever is installed */
 	u64 firmware_address; /* 0: start of RAM */
 	char *order;	      /* paths, a newline between them; NULL: none */
@@ -66,6 +68,7 @@ struct boot_config {
 	bool has_kaslr_seed;
 };
 
+/* What is for debugging lkvm or a guest. */
 struct debug_config {
 	const char *dump_dtb; /* file for the device tree, or NULL */
 	const char *stats; /* file for the JSON statistics, at the end, or NULL
@@ -78,12 +81,12 @@ struct debug_config {
  * machine.
  */
 struct vm_config {
-	const char *name; /* for statistics */
-	char default_name[24];
-	const char *kvm_dev;
+	const char *name;      /* for statistics */
+	char default_name[24]; /* "guest-PID" */
+	const char *kvm_dev;   /* path of the device */
 	enum machine_name machine;
 	enum irqchip irqchip;
-	bool no_acpi;
+	bool no_acpi;	/* virt: device tree only */
 	bool no_reboot; /* a reset ends the run */
 	u64 timeout;	/* seconds; 0: none */
 	struct cpu_config cpu;

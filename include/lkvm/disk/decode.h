@@ -20,7 +20,7 @@ struct disk_decoder {
 	const char *problem;
 	/* Private from here on. */
 	int fd;
-	u64 at;
+	u64 at; /* bytes of content that have been read */
 	struct gzip_reader *gzip;
 	struct qcow2_reader *qcow2;
 };
@@ -28,7 +28,7 @@ struct disk_decoder {
 /*
  * Begins to read `fd`, which is at its first byte, stays the caller's and open
  * as long as the decoder is used; NULL is the format of raw content, and
- * DISK_FORMAT_OTHER is none that may be asked for. Returns 0; -ENOTSUP if an
+ * a format of DISK_FORMAT_OTHER is not allowed. Returns 0; -ENOTSUP if an
  * image is damaged or needs what is not supported; or -errno. After an error
  * there is nothing to close.
  */

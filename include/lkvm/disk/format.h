@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Formats of files that are not raw content: disk images of other programs and
- * compressed files. A format is told by what the file begins with.
+ * compressed files. A format is recognised by the first bytes of a file. Any
+ * thread.
  */
 #ifndef LKVM_DISK_FORMAT_H
 #define LKVM_DISK_FORMAT_H
 
 #include "lkvm/util/util.h"
 
-/* Those that lkvm can read; all others are only told by name. */
+/* Those that lkvm can read; others can only be named in messages. */
 enum disk_format_id {
 	DISK_FORMAT_OTHER,
 	DISK_FORMAT_QCOW2,
@@ -41,7 +42,7 @@ struct disk_format {
 
 /*
  * The format of content that begins with the `len` bytes at `start`, NULL if
- * it is raw. 512 bytes tell all formats, fewer some.
+ * it is raw. 512 bytes are enough for all formats, fewer for some.
  */
 const struct disk_format *disk_format_of(const void *start, size_t len);
 

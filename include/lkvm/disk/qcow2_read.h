@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * The content of a qcow2 image, read only: QEMU, docs/interop/qcow2, versions 2
- * and 3. The image may come from anybody: whatever its tables say, memory is
+ * and 3. The image is not trusted: whatever its tables say, memory is
  * bounded by two clusters of at most 2 MiB and their compressed form, and a
- * read by the bytes asked for. For one thread at a time.
+ * read by the bytes requested. For one thread at a time.
  */
 #ifndef LKVM_DISK_QCOW2_READ_H
 #define LKVM_DISK_QCOW2_READ_H

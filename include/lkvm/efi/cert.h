@@ -14,7 +14,10 @@
 /* True if `size` bytes at p, perhaps none, are signature lists. */
 bool efi_siglists_are_good(const u8 *p, size_t size);
 
-/* Print good lists: in one line; a line for each signature; as an array. */
+/*
+ * Print lists that efi_siglists_are_good() accepted: in one line without its
+ * end, cut if there are many; a line for each signature; as an array `name`.
+ */
 void efi_siglists_print(FILE *out, const u8 *p, size_t size);
 void efi_siglists_print_long(FILE *out, const u8 *p, size_t size);
 void efi_siglists_json(struct json_writer *json, const char *name, const u8 *p,
@@ -22,7 +25,9 @@ void efi_siglists_json(struct json_writer *json, const char *name, const u8 *p,
 
 /*
  * Finds the subject's common name, or else its organisation, in an X.509
- * certificate; nothing is verified. Returns false if there is none.
+ * certificate of `size` bytes; nothing is verified. Returns true with *len
+ * bytes at *name, in `cert`, ASCII or UTF-8 but not checked; or false if there
+ * is none.
  */
 bool efi_cert_subject(const u8 *cert, size_t size, const u8 **name,
 		      size_t *len);

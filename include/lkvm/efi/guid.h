@@ -8,6 +8,7 @@
 
 #include "lkvm/util/util.h"
 
+/* Of unaligned bytes: 2, 4 or 8 of them can be read at p. */
 static inline u16 efi_le16(const u8 *p)
 {
 	return (u16)(p[0] | p[1] << 8);
@@ -28,6 +29,7 @@ struct efi_guid {
 	u8 bytes[16];
 };
 
+/* The usual form of GUIDs that the code compares with. */
 #define EFI_GUID_GLOBAL		"8be4df61-93ca-11d2-aa0d-00e098032b8c"
 #define EFI_GUID_IMAGE_SECURITY "d719b2cb-3d3a-4596-a3bc-dad00e67656f"
 #define EFI_GUID_SHIM		"605dab50-e046-4300-abb6-3dd810dd8b23"
@@ -37,7 +39,7 @@ struct efi_guid {
 #define EFI_GUID_STORE_PLAIN	"ddcf3616-3275-4164-98b6-fe85707ffe7d"
 #define EFI_GUID_FTW_BLOCK	"9e58292b-7c68-497d-a0ce-6500fd9f1b95"
 
-#define EFI_GUID_TEXT_SIZE 37
+#define EFI_GUID_TEXT_SIZE 37 /* bytes, with the zero */
 
 /* The GUID at p, of which 16 bytes can be read. */
 struct efi_guid efi_guid_at(const u8 *p);

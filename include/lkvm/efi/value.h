@@ -12,7 +12,7 @@
 #include "lkvm/efi/vars.h"
 #include "lkvm/util/json.h"
 
-/* Prints the name with escapes, see lkvm/efi_text.h; "?" if it has none. */
+/* Prints the name with escapes, see lkvm/efi/text.h; "?" if it has none. */
 void efi_var_print_name(FILE *out, const struct efi_var *var);
 
 /* Prints "NV,BS,RT" and the like; bits without a name as a number. */

@@ -11,9 +11,9 @@
 
 /* Zero-initialise all but `limit`. One thread at a time. */
 struct blob {
-	u8 *data; /* NULL while it is empty */
-	size_t size;
-	size_t room;
+	u8 *data;     /* NULL while it is empty */
+	size_t size;  /* bytes that were added */
+	size_t room;  /* bytes allocated */
 	size_t limit; /* bytes it may grow to; at most 1 GiB */
 	int err;      /* 0; or the first error, and nothing is added any more */
 };

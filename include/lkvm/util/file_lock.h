@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Who has locked a file, without locking it. */
+/*
+ * Which processes have locked a file, without locking it. A snapshot: locks
+ * come and go. Any thread.
+ */
 #ifndef LKVM_UTIL_FILE_LOCK_H
 #define LKVM_UTIL_FILE_LOCK_H
 
@@ -14,7 +17,7 @@ struct file_lock {
 	bool locked;
 	bool exclusive; /* for writing */
 	/*
-	 * Those of the processes that could be found out; the kernel shows
+	 * Those of the processes that could be identified; the kernel shows
 	 * others' descriptors only to root.
 	 */
 	size_t nr_users;
@@ -25,8 +28,8 @@ struct file_lock {
 };
 
 /*
- * Asks for locks of any kind (fcntl(2)) on the file behind `fd`, which may be
- * open for reading only. Returns 0, or -errno where locks cannot be asked for.
+ * Queries locks of both kinds (fcntl(2)) on the file behind `fd`, which may be
+ * open for reading only. Returns 0, or -errno where locks cannot be queried.
  */
 int file_lock_query(int fd, struct file_lock *lock);
 

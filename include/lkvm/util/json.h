@@ -13,8 +13,8 @@
  */
 struct json_writer {
 	FILE *out;
-	unsigned int depth;
-	bool first_done; /* the open object or array has a member already */
+	unsigned int depth; /* open objects and arrays */
+	bool first_done;    /* the open object or array has a member already */
 };
 
 /* `name` is the member's key, or NULL in an array and at the top. */
@@ -22,6 +22,7 @@ void json_begin_object(struct json_writer *json, const char *name);
 void json_end_object(struct json_writer *json);
 void json_begin_array(struct json_writer *json, const char *name);
 void json_end_array(struct json_writer *json);
+/* All digits of `value`, in decimal. */
 void json_u64(struct json_writer *json, const char *name, u64 value);
 /* An array of `n` numbers, sixteen to a line. */
 void json_u64_array(struct json_writer *json, const char *name,

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Reads JSON as RFC 8259 has it, from anywhere: a file is trusted with
- * nothing. Stricter than need be where it is safer: names of an object differ,
+ * Reads JSON (RFC 8259) of any origin, which is not trusted. Stricter than the
+ * RFC where that is safer: names of an object differ,
  * no string holds U+0000, and there is a limit to nesting.
  */
 #ifndef LKVM_UTIL_JSON_READ_H
@@ -15,7 +15,7 @@ enum json_type {
 	JSON_NULL,
 	JSON_FALSE,
 	JSON_TRUE,
-	JSON_NUMBER, /* checked; nobody has asked for its value so far */
+	JSON_NUMBER, /* checked, the value is not kept */
 	JSON_STRING,
 	JSON_ARRAY,
 	JSON_OBJECT,
@@ -53,7 +53,7 @@ const struct json_value *json_member(const struct json_value *object,
 /* The string itself; NULL if `value` is NULL or no string. */
 const char *json_string_of(const struct json_value *value);
 
-/* True if `value` is there and of this type. */
+/* True if `value` is not NULL and of this type. */
 bool json_is(const struct json_value *value, enum json_type type);
 
 /* True if `array` is one and has this string as an element. */

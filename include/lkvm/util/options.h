@@ -132,8 +132,8 @@ struct option_group {
  * among them, are appended to `positional`.
  *
  * Returns 0; OPTIONS_HELP as soon as --help or -h is met, for which the caller
- * prints the usage text; -EINVAL, -ENOMEM or a callback's error once one line
- * has told the user. Lists are the caller's to free in each case.
+ * prints the usage text; -EINVAL, -ENOMEM or a callback's error after one
+ * message. Lists are the caller's to free in each case.
  */
 int options_parse(const struct option_group *groups, void *config, int argc,
 		  char *const argv[], struct string_list *positional);

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Numbers, sizes, CPU lists and suboptions as users write them. None of these
- * functions prints: the caller knows the option's name. All of them leave
- * their results alone when they fail, know no locale, and take neither a sign
- * nor white space.
+ * functions prints: the caller has the option's name for that. All of them
+ * leave their results as they are when they fail, do not depend on the locale,
+ * and accept neither a sign nor white space. Any thread.
  */
 #ifndef LKVM_UTIL_PARSE_H
 #define LKVM_UTIL_PARSE_H

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Rows of text, aligned in columns. */
+/* Rows of text, aligned in columns. For one thread at a time. */
 #ifndef LKVM_UTIL_TABLE_H
 #define LKVM_UTIL_TABLE_H
 
@@ -10,12 +10,13 @@
 /* Wider cells push the rest of their line to the right. */
 #define TABLE_MAX_WIDTH 40
 
+/* Zero-initialise all but `columns` and `right`. */
 struct table {
 	size_t columns;
 	u32 right;    /* bit n: column n is aligned to the right */
 	char **cells; /* `count` of them, row by row */
 	size_t count;
-	size_t room;
+	size_t room; /* cells that there is memory for */
 	bool failed; /* there was no memory for a cell */
 };
 
@@ -31,6 +32,7 @@ void table_add(struct table *table, char *cell);
  */
 int table_print(const struct table *table, FILE *out);
 
+/* Frees all cells and empties the table. */
 void table_free(struct table *table);
 
 #endif

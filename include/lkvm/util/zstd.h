@@ -13,7 +13,7 @@
 /*
  * Bytes of the largest window that is decompressed, which is also the most
  * memory that a reader takes: what `zstd --ultra -22` makes, and no more than
- * `zstd -d` accepts unless it is told to.
+ * `zstd -d` accepts by default.
  */
 #define ZSTD_WINDOW_MAX_LOG 27
 #define ZSTD_WINDOW_MAX	    (1UL << ZSTD_WINDOW_MAX_LOG)

@@ -126,11 +126,12 @@ struct acpi_tables {
 /*
  * Builds *tables, which the caller frees with acpi_tables_free() if this was
  * successful; nothing of the description is kept. Returns 0, or after a message
- * -EINVAL for a description that makes no sense, -E2BIG for one of a machine
+ * -EINVAL for an invalid description, -E2BIG for one of a machine
  * that is too large, or -ENOMEM; then *tables is empty.
  */
 int acpi_build(const struct acpi_machine *machine, struct acpi_tables *tables);
 
+/* Frees the files' bytes and leaves them empty. */
 void acpi_tables_free(struct acpi_tables *tables);
 
 #endif

@@ -48,12 +48,13 @@ struct smbios_tables {
 /*
  * Builds *tables, which the caller frees with smbios_tables_free() if this was
  * successful; nothing of the description is kept. Returns 0, or after a message
- * -EINVAL for a description that makes no sense, -E2BIG for one of a machine
+ * -EINVAL for an invalid description, -E2BIG for one of a machine
  * that is too large, or -ENOMEM; then *tables is empty.
  */
 int smbios_build(const struct smbios_machine *machine,
 		 struct smbios_tables *tables);
 
+/* Frees the files' bytes and leaves them empty. */
 void smbios_tables_free(struct smbios_tables *tables);
 
 #endif
