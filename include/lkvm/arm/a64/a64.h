@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Carries out A64 instructions of a guest in user space: the few between one
- * MMIO access and the next, which cost less here than a way into the guest and
- * back.
+ * Executes A64 instructions of a guest in user space: the few between one MMIO
+ * access and the next, which cost less here than an entry into the guest and
+ * the next exit.
  *
- * For a guest at EL1 or EL0 in AArch64 state with little-endian data. It knows
+ * For a guest at EL1 or EL0 in AArch64 state with little-endian data. It has
  * the integer instructions of ordinary loops, and of each only what the
- * architecture defines. At all else it stops: before the instruction, with
- * nothing changed, so that the real CPU goes on from there.
+ * architecture defines. At any other it stops: before the instruction, with
+ * nothing changed, so that the real CPU continues from there.
  *
  * Source: Arm Architecture Reference Manual for A-profile (DDI 0487), C4.1 for
  * the encodings and C6.2 for what they do.
