@@ -85,9 +85,9 @@ int file_load(struct boot_file *file, void *dst, u64 capacity, u64 *loaded);
 
 /*
  * Replaces *file, if it is compressed with gzip or zstd, by its content: at
- * most `limit` + 1 bytes, so that whoever has room for `limit` sees that it
- * does not fit. An EFI zboot image, which unpacks itself, stays as it is.
- * Returns 0, or an error of image_open(); the file stays the caller's.
+ * most `limit` + 1 bytes, so that a caller that has room for `limit` can tell
+ * that it does not fit. An EFI zboot image, which unpacks itself, stays as it
+ * is. Returns 0, or an error of image_open(); the file stays the caller's.
  */
 int image_unpack(struct boot_file *file, u64 limit);
 
