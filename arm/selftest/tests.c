@@ -1,7 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The tests of `lkvm selftest`, one after the other. Most of them are guests:
- * guest/ has their programs, guest.c runs them, judge.c judges what they print.
+ * The tests of `lkvm selftest`, run one after the other on the main thread.
+ * Most of them are guests: guest/ has their programs, guest.c runs them,
+ * judge.c judges their output. "a64" compares interpreter and CPU in this
+ * process, "costs" measures.
+ *
+ * A guest gets its amount of work as parameters, less of it with --quick.
+ * "start" comes first in the table, as its duration is the base of the other
+ * guests' time limits (guest.c).
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -15,7 +21,7 @@
 
 #define NS_PER_MS 1000000
 
-/* The guest's share of a test, for a quick run and for a whole one. */
+/* `quick` and `whole`: parameters for the guest's command line. */
 static void run_guest(struct selftest *st, struct test_result *result,
 		      struct guest *guest, const char *quick, const char *whole)
 {
@@ -23,6 +29,7 @@ static void run_guest(struct selftest *st, struct test_result *result,
 	guest_run(st, guest, result);
 }
 
+/* Its duration is the base of silence_limit(). */
 static void run_start(struct selftest *st, struct test_result *result)
 {
 	struct guest guest = { .test = GUEST_START };
@@ -32,7 +39,7 @@ static void run_start(struct selftest *st, struct test_result *result)
 	st->start_ns = selftest_now() - start;
 }
 
-/* With batches, and with KVM's ring in their place. */
+/* Once with batches, and once with KVM's ring of coalesced writes instead. */
 static void run_flash(struct selftest *st, struct test_result *result)
 {
 	struct guest guest = { .test = GUEST_FLASH };
@@ -43,7 +50,7 @@ static void run_flash(struct selftest *st, struct test_result *result)
 		run_guest(st, result, &guest, "rounds=2", "rounds=100");
 }
 
-/* The differences that the comparison writes down, line by line. */
+/* One note for each line that the comparison has written. */
 static void note_differences(struct test_result *result, char *text)
 {
 	char *save = NULL;
@@ -53,6 +60,9 @@ static void note_differences(struct test_result *result, char *text)
 		result_note(result, "difference", "%s", line);
 }
 
+/*
+ * Ends at the first difference: those that follow are often its consequences.
+ */
 static void compare(struct selftest *st, struct test_result *result)
 {
 	unsigned long count = st->config->quick ? 20000 : 500000, done = 0;
@@ -73,6 +83,10 @@ static void compare(struct selftest *st, struct test_result *result)
 				    "interpreter does not know");
 }
 
+/*
+ * Skipped, not failed, where the host forbids writable executable memory
+ * (SELinux execmem).
+ */
 static void run_a64(struct selftest *st, struct test_result *result)
 {
 	char *text = NULL;
@@ -95,6 +109,9 @@ static void run_a64(struct selftest *st, struct test_result *result)
 	free(text);
 }
 
+/*
+ * Passing means nothing if no instruction was interpreted: then it is skipped.
+ */
 static void run_batch(struct selftest *st, struct test_result *result)
 {
 	struct guest guest = { .test = GUEST_BATCH };
@@ -107,7 +124,10 @@ static void run_batch(struct selftest *st, struct test_result *result)
 		result_skip(result, "nothing was carried out in batches here");
 }
 
-/* Those with the flash once with batches, and once with KVM's ring. */
+/*
+ * Tests of the flash run once with batches and once with KVM's ring, because
+ * the order of writes is kept by different code.
+ */
 static void run_litmus(struct selftest *st, struct test_result *result)
 {
 	struct guest guest = { .test = GUEST_LITMUS };
@@ -127,6 +147,7 @@ static void run_litmus(struct selftest *st, struct test_result *result)
 		judge_litmus_complete(result, true);
 }
 
+/* Each reset loads the program anew over code that was executed. */
 static void run_icache(struct selftest *st, struct test_result *result)
 {
 	struct guest guest = { .test = GUEST_ICACHE };
@@ -148,6 +169,7 @@ static void run_timers(struct selftest *st, struct test_result *result)
 	run_guest(st, result, &guest, "n=10", "n=500");
 }
 
+/* Figures without a limit: they depend on the host. */
 static void run_costs(struct selftest *st, struct test_result *result)
 {
 	struct selftest_costs costs;
@@ -207,6 +229,7 @@ void selftest_list(FILE *out)
 		fprintf(out, "%-8s %s\n", tests[i].name, tests[i].help);
 }
 
+/* After a request to stop, the tests that remain are marked as stopped. */
 static void run_one(struct selftest *st, const struct test *test,
 		    struct test_result *result)
 {
@@ -220,8 +243,7 @@ static void run_one(struct selftest *st, const struct test *test,
 		report_table_result(st->config->table, result);
 }
 
-/* The first result is that of the machine itself. Returns how many there are.
- */
+/* The first result is facts_gather()'s. Returns the number of results. */
 static size_t run_all(struct selftest *st, struct test_result *results)
 {
 	size_t n = 1;
