@@ -57,8 +57,8 @@ struct state {
 
 /* Results by class of instructions. */
 struct outcomes {
-	unsigned long done;    /* the CPU did it, and we did the same */
-	unsigned long stopped; /* the CPU did it, we stopped */
+	unsigned long done;    /* CPU and interpreter did the same */
+	unsigned long stopped; /* the CPU did it, the interpreter stopped */
 	unsigned long faults;  /* neither did */
 };
 
@@ -313,7 +313,7 @@ static bool same_around(void)
 	return !memcmp(t.data + offset, t.shadow + offset, AROUND);
 }
 
-/* The CPU came as far as we did. */
+/* The CPU executed as many instructions as the interpreter. */
 static void compare_end(const struct state *real)
 {
 	if (!same(real))
@@ -322,7 +322,7 @@ static void compare_end(const struct state *real)
 		report("other memory");
 }
 
-/* We stopped after `done`, and the CPU did not. */
+/* The interpreter stopped after `done` instructions, the CPU did not. */
 static void compare_stop(u64 done, const struct state *real)
 {
 	t.outcomes[t.slots[t.current].class[done]].stopped++;

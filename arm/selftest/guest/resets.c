@@ -17,7 +17,7 @@
 #define LIMIT_MS	   20000
 
 /*
- * DEN 0057A: the call that tells where stolen time is, and what follows the
+ * DEN 0057A: the call that returns where stolen time is, and what follows the
  * count there. KVM goes on counting over a reset, but writes nothing else.
  */
 #define PV_TIME_ST     0xc5000021
@@ -40,7 +40,7 @@
 #define STARTS_AT     (STOLEN_AT + 4)
 #define COUNTER_SHIFT 8 /* of what is kept */
 
-/* From the start of RAM; the first is 64 KiB aligned, and nobody else's. */
+/* From the start of RAM; the first is 64 KiB aligned and otherwise unused. */
 #define SPARE_RAM 0x01000000UL
 static const u64 ram_words[RAM_WORDS] = { SPARE_RAM, 0x02345678UL,
 					  0x03fffff8UL };

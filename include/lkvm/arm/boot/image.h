@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Kernel, initrd and firmware files: what they are, and their way into guest
- * memory. Pipes and files in /proc will do where a path is asked for.
+ * memory. A path may be that of a pipe or a file in /proc.
  *
  * Every function here that fails has printed one fatal message, which names
  * the file and the reason. For one thread at a time per `struct image`.
