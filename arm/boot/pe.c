@@ -99,8 +99,8 @@ struct pe_section pe_section_at(const u8 *header)
 }
 
 /*
- * To detect a truncated file. Signatures, which come behind the last section, do
- * not count.
+ * To detect a truncated file. Signatures, which come behind the last section,
+ * do not count.
  */
 u64 pe_file_size(const u8 *data, u64 size)
 {
