@@ -160,7 +160,7 @@ static int add_boot(struct fw_cfg *fw, const struct vm_config *config)
 	if (ret == -EEXIST)
 		return 0;
 	if (ret)
-		pr_fatal("Unable to pass the boot order to the firmware: %s",
+		pr_fatal("Unable to pass boot options to the firmware: %s",
 			 strerror(-ret));
 	return ret;
 }
