@@ -1,15 +1,20 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * One attempt after an MMIO exit: KVM completes the access, the registers that
- * say whether and how it may go on are read, and instructions are carried out
- * until one cannot be, or it is enough. Other registers are read when an
- * instruction first uses them, and those that changed are written back.
+ * One attempt at a batch after an MMIO exit: KVM completes the access, the
+ * registers that say whether and how the vCPU may continue here are read, and
+ * instructions are interpreted until one cannot be or a limit is reached. Other
+ * registers are read when an instruction first uses them, and those that
+ * changed are written back.
  *
- * Nothing that was read is kept for the next attempt but what cannot change:
- * the guest runs by itself in between, and may write to any system register.
+ * All of it runs on the vCPU's thread, while that vCPU is not in the guest.
+ * struct batch belongs to that thread; the VM's part at the end of this file is
+ * called by the main thread at start, or while all vCPUs are paused.
+ *
+ * No register is kept for the next attempt except what cannot change: the guest
+ * runs in between, and may write to any system register.
  *
  * Whether an attempt is made is decided by arm/batch_account.c, whether it may
- * be by arm/batch_veto.c.
+ * be made by arm/batch_veto.c.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -30,11 +35,14 @@
 
 #define PAGE_MASK (~(u64)(SZ_4K - 1))
 
-/* How many instructions in all: for so long an interrupt may have to wait. */
+/*
+ * Limit on the instructions of a batch: an interrupt may have to wait that
+ * long.
+ */
 #define MAX_TOTAL 32768
 
 /*
- * Translations, that of the code as well, are looked up anew after so many
+ * Translations, including that of the code, are valid for this many
  * instructions: another vCPU may have changed the tables.
  */
 #define TLB_INSTRUCTIONS 64
@@ -46,6 +54,7 @@
 /* Arm ARM, D23.2, SCTLR_EL1: pointer authentication by any of the four keys. */
 #define SCTLR_PAUTH (BIT(31) | BIT(30) | BIT(27) | BIT(13))
 
+/* A translation, direct mapped by page number. */
 struct tlb_entry {
 	u64 page; /* virtual, with bit 0 set: valid */
 	u64 ipa;
@@ -53,6 +62,7 @@ struct tlb_entry {
 	unsigned int flags;
 };
 
+/* State of a vCPU's batches, in vcpu->arch; allocated at the first exit. */
 struct batch {
 	struct vcpu *vcpu;
 	struct a64_cpu cpu;
@@ -72,6 +82,7 @@ struct batch {
 
 /* ---- Registers ----------------------------------------------------------- */
 
+/* Registers are counted: they are most of what an attempt costs. */
 static int read_reg(struct batch *batch, unsigned int reg, u64 *value)
 {
 	batch->bill.registers++;
@@ -84,6 +95,7 @@ static int write_reg(struct batch *batch, unsigned int reg, u64 value)
 	return cpu_write(batch->vcpu, reg, value);
 }
 
+/* a64_ops.load() */
 static bool batch_load(struct a64_cpu *cpu, u64 missing)
 {
 	struct batch *batch = cpu->opaque;
@@ -100,7 +112,7 @@ static bool batch_load(struct a64_cpu *cpu, u64 missing)
 	return true;
 }
 
-/* What was set without having been read differs for all we know. */
+/* A register that was set without having been read counts as changed. */
 static bool x_differs(const struct batch *batch, unsigned int n)
 {
 	if (!(batch->cpu.have >> n & 1))
@@ -108,6 +120,7 @@ static bool x_differs(const struct batch *batch, unsigned int n)
 	return !(batch->loaded >> n & 1) || batch->x[n] != batch->cpu.x[n];
 }
 
+/* If this fails the vCPU's state is lost and the run ends. */
 static int store(struct batch *batch)
 {
 	int ret = write_reg(batch, CPU_PC, batch->cpu.pc);
@@ -130,7 +143,7 @@ static void tlb_flush(struct batch *batch)
 	memset(batch->tlb, 0, sizeof(batch->tlb));
 }
 
-/* Most code needs one of both: the kernel's half, or firmware's. */
+/* Read on demand: most code uses one half only, the kernel's or firmware's. */
 static bool has_ttbr(struct batch *batch, unsigned int half)
 {
 	if (!batch->has_ttbr[half])
@@ -156,6 +169,10 @@ static struct tlb_entry *translate(struct batch *batch, u64 va)
 	return entry;
 }
 
+/*
+ * Only memory that the guest maps cacheable: other mappings could bypass caches
+ * that this process writes through.
+ */
 static u8 *cached_ram(struct batch *batch, u64 va, unsigned int flags)
 {
 	struct tlb_entry *entry = translate(batch, va);
@@ -181,8 +198,8 @@ static void *batch_ram(struct a64_cpu *cpu, u64 va, unsigned int len,
 	return page ? page + (va & ~PAGE_MASK) : NULL;
 }
 
-/* Someone wants this vCPU to stop, or to be out of the way. */
-static bool is_wanted(const struct vcpu *vcpu)
+/* True if there is a reason to stop: a kick, a pause, or the end of the run. */
+static bool must_stop(const struct vcpu *vcpu)
 {
 	return vcpu->run->immediate_exit || atomic_load(&vcpu->vm->stopping) ||
 	       atomic_load(&vcpu->vm->exit_reason) != VM_EXIT_NONE;
@@ -203,7 +220,10 @@ static void count(struct batch *batch, struct mmio_region *region, bool write)
 	batch->bill.accesses++;
 }
 
-/* What no device claims may be the interrupt controller, which KVM has. */
+/*
+ * The region of an access that a batch may do itself; NULL: the CPU has to.
+ * Addresses without a device may be the interrupt controller, which is in KVM.
+ */
 static struct mmio_region *find_region(struct batch *batch, u64 ipa,
 				       unsigned int len, bool write)
 {
@@ -214,12 +234,16 @@ static struct mmio_region *find_region(struct batch *batch, u64 ipa,
 	/* Whether the device sees it is decided where the exit is handled. */
 	if (write && region->code)
 		return NULL;
-	/* The guest reads it without us. */
+	/* A mapped array is read without an exit. */
 	if (!write && region->slot && atomic_load(&region->slot->mapped))
 		return NULL;
 	return region;
 }
 
+/*
+ * a64_ops.device(). The vCPU leaves the "in the guest" state meanwhile, as
+ * vm_pause() may be waiting for it while it holds the device's lock.
+ */
 static int batch_device(struct a64_cpu *cpu, u64 va, unsigned int len,
 			bool write, u64 *value)
 {
@@ -236,7 +260,7 @@ static int batch_device(struct a64_cpu *cpu, u64 va, unsigned int len,
 	region = find_region(batch, ipa, len, write);
 	if (!region)
 		return -EFAULT;
-	/* The device may be held by one who waits for us to leave the guest. */
+	/* The lock's owner may be waiting for this vCPU to leave. */
 	vcpu_leave(batch->vcpu);
 	/* What other vCPUs wrote before comes before. */
 	mmio_ring_flush(&vm->ring);
@@ -246,7 +270,7 @@ static int batch_device(struct a64_cpu *cpu, u64 va, unsigned int len,
 		*value = mmio_region_read(&vm->bus, region, ipa, len);
 	count(batch, region, write);
 	/* What is left of the instruction changes nothing but its registers. */
-	if (!vcpu_try_enter(batch->vcpu) || is_wanted(batch->vcpu))
+	if (!vcpu_try_enter(batch->vcpu) || must_stop(batch->vcpu))
 		stop(batch);
 	return 0;
 }
@@ -260,7 +284,7 @@ static const struct a64_ops batch_ops = {
 
 /* ---- One attempt --------------------------------------------------------- */
 
-/* Why not, counted; said in the log once. */
+/* Counts vetoes by their reason; the first of each is logged. */
 static bool is_vetoed(struct batch *batch, const struct batch_facts *facts)
 {
 	struct machine *machine = batch->vcpu->vm->arch;
@@ -292,10 +316,10 @@ static bool complete(struct batch *batch)
 	/* A kick that came before has its reason, which is looked at below. */
 	vcpu->run->immediate_exit = 0;
 	return ret == -EINTR && !read_reg(batch, CPU_PC, &batch->pc) &&
-	       batch->pc == before + sizeof(u32) && !is_wanted(vcpu);
+	       batch->pc == before + sizeof(u32) && !must_stop(vcpu);
 }
 
-/* Only a vCPU without it says so, and will always do so. */
+/* -ENOENT: this vCPU has no such register, which does not change. */
 static int read_tcr2(struct batch *batch, u64 *tcr2)
 {
 	int ret = batch->no_tcr2 ? -ENOENT : read_reg(batch, CPU_TCR2, tcr2);
@@ -348,7 +372,9 @@ static bool load(struct batch *batch)
 	return true;
 }
 
-/* Returns once there was no access for as long as is worth it, if not before.
+/*
+ * Ends when more instructions have passed without an access than an exit is
+ * worth, or at the limits above.
  */
 static void interpret(struct batch *batch)
 {
@@ -357,7 +383,7 @@ static void interpret(struct batch *batch)
 
 	batch->stop = false;
 	while (done == TLB_INSTRUCTIONS && between < most &&
-	       total < MAX_TOTAL && !batch->stop && !is_wanted(batch->vcpu)) {
+	       total < MAX_TOTAL && !batch->stop && !must_stop(batch->vcpu)) {
 		u64 accesses = batch->bill.accesses;
 
 		tlb_flush(batch);
@@ -369,6 +395,7 @@ static void interpret(struct batch *batch)
 	batch->bill.instructions = total;
 }
 
+/* Within vcpu_try_enter(), so that a pause waits for the end of the batch. */
 static int run(struct batch *batch)
 {
 	if (!vcpu_try_enter(batch->vcpu))
@@ -407,13 +434,13 @@ static int attempt(struct batch *batch)
 	return ret;
 }
 
-/* ---- Whether it is worth it ---------------------------------------------- */
+/* ---- Whether to make an attempt ------------------------------------------ */
 
 /*
- * Measures what things cost here, unless that is known. Not to be followed by
- * an attempt at the same exit, which is completed then.
+ * Measures costs on this host once for each vCPU. An attempt at the same exit
+ * must not follow, because KVM has completed that exit meanwhile.
  */
-static bool knows_costs(struct batch *batch)
+static bool has_costs(struct batch *batch)
 {
 	struct costs *costs = &batch->account.costs;
 	int ret;
@@ -464,9 +491,12 @@ void batch_release(struct vcpu *vcpu)
 	vcpu->arch = NULL;
 }
 
-/* vCPUs that do so at once may lose one's part, which does no harm. */
-static void tell_region(const struct batch *batch, struct mmio_region *region,
-			s64 saved)
+/*
+ * Updates the region's mean saving, which decides whether its writes go to
+ * KVM's ring instead. A race of two vCPUs loses one sample of the mean.
+ */
+static void update_region(const struct batch *batch, struct mmio_region *region,
+			  s64 saved)
 {
 	const struct batch_account *account = &batch->account;
 	s64 mean = atomic_load_explicit(&region->batch_saving,
@@ -481,15 +511,16 @@ static void tell_region(const struct batch *batch, struct mmio_region *region,
 		atomic_store(&region->in_batches, beats_ring);
 }
 
-/* What is done with an array does not depend on the place in it. */
-static bool is_worth_it(struct batch *batch, const struct mmio_region *region)
+/* An array (flash) is accounted as one address: all of it is used alike. */
+static bool should_attempt(struct batch *batch,
+			   const struct mmio_region *region)
 {
 	const struct kvm_run *run = batch->vcpu->run;
 	bool is_array = region && region->slot;
 	u64 addr = is_array ? region->base : run->mmio.phys_addr;
 
 	costs_exit_came(&batch->clock, &batch->account.costs);
-	return knows_costs(batch) && costs_exit_known(&batch->clock) &&
+	return has_costs(batch) && costs_exit_known(&batch->clock) &&
 	       batch_account_exit(&batch->account, addr, run->mmio.is_write);
 }
 
@@ -503,18 +534,22 @@ int batch_continue(struct vcpu *vcpu)
 
 	if (!batch)
 		return 0;
-	if (is_worth_it(batch, region)) {
+	if (should_attempt(batch, region)) {
 		ret = attempt(batch);
 		saved = batch_account_settle(&batch->account, &batch->bill);
 	}
 	if (region)
-		tell_region(batch, region, saved);
+		update_region(batch, region, saved);
 	costs_exit_done(&batch->clock);
 	return ret;
 }
 
 /* ---- The VM's part ------------------------------------------------------- */
 
+/*
+ * Reasons that hold for all vCPUs; evaluated again when a debugger or a dirty
+ * log comes or goes.
+ */
 enum batch_veto batch_vm_veto(const struct machine *machine)
 {
 	const struct arm_features *features = &machine->features;

@@ -15,17 +15,17 @@ struct machine;
 struct vcpu;
 
 /*
- * Called by the vCPU's thread once it has handled an MMIO exit, where the VM
- * has no veto. Goes on with the guest's instructions where that is worth it;
- * the state of the vCPU in KVM is that behind the last one carried out. Returns
- * 0, or -errno after a message if that state is lost.
+ * Called by the vCPU's thread after it has handled an MMIO exit, unless the VM
+ * has a veto. Continues with the guest's instructions where that saves time;
+ * the state of the vCPU in KVM is then that after the last one interpreted.
+ * Returns 0, or -errno after a message if that state is lost.
  */
 int batch_continue(struct vcpu *vcpu);
 
-/* Frees what batches of the vCPU needed. */
+/* Frees what batches of the vCPU have allocated; its thread has ended. */
 void batch_release(struct vcpu *vcpu);
 
-/* What speaks against batches in this VM, without a look at a vCPU. */
+/* The veto that holds for all vCPUs, or BATCH_ALLOWED. Any thread. */
 enum batch_veto batch_vm_veto(const struct machine *machine);
 
 /* The features have been chosen: sets `batch_allowed` by the vetoes. */

@@ -4,7 +4,7 @@
  * instructions; it saves an exit for each further access. A slot has a balance
  * in ns: what attempts saved, less what they cost, and a share of what the
  * exits there have cost themselves. An attempt is made if the balance covers
- * the most that one in vain can cost. So
+ * the cost of one that saves nothing. So
  *
  * - all attempts together cost no more than they saved and 1 % of the time that
  *   exits take, half of it from the slots and half from what is said below;
@@ -27,10 +27,10 @@
 #define MOST_EXITS  512
 
 /*
- * Registers of an attempt in vain: those that say where the vCPU is and what
- * may be done, and some that its instructions read and write.
+ * Registers of an attempt that saves nothing: those that say where the vCPU is
+ * and what is permitted, and some that its instructions read and write.
  */
-#define VAIN_REGISTERS 16
+#define FAILURE_REGISTERS 16
 
 /* The mean of a region: weights, and the most that one exit counts, in exits.
  */
@@ -48,9 +48,9 @@ static struct batch_slot *slot_of(struct batch_account *account, u64 addr,
 }
 
 /* With as many instructions as batch_account_between() allows. */
-static s64 cost_in_vain(const struct costs *costs)
+static s64 cost_of_failure(const struct costs *costs)
 {
-	return (s64)(costs->return_ns + VAIN_REGISTERS * costs->reg_ns +
+	return (s64)(costs->return_ns + FAILURE_REGISTERS * costs->reg_ns +
 		     costs->exit_ns);
 }
 
@@ -69,7 +69,8 @@ bool batch_account_exit(struct batch_account *account, u64 addr, bool write)
 {
 	struct batch_slot *slot = slot_of(account, addr, write);
 	const struct costs *costs = &account->costs;
-	s64 vain = cost_in_vain(costs), share = (s64)(costs->exit_ns / SHARE);
+	s64 failure = cost_of_failure(costs),
+	    share = (s64)(costs->exit_ns / SHARE);
 
 	if (!account->started)
 		account->balance = (s64)(START_EXITS * costs->exit_ns);
@@ -78,9 +79,9 @@ bool batch_account_exit(struct batch_account *account, u64 addr, bool write)
 	add(&slot->balance, share, costs);
 	add(&account->balance, share, costs);
 	account->trying = slot;
-	account->shared = slot->balance < vain;
+	account->shared = slot->balance < failure;
 	return !account->shared ||
-	       (account->balance >= vain && has_its_turn(slot));
+	       (account->balance >= failure && has_its_turn(slot));
 }
 
 static s64 saved_by(const struct costs *costs, const struct batch_bill *bill)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Where batches are worth what they cost: the one rule that decides on it. It
- * knows costs and counts only, neither KVM nor clocks.
+ * The rule that decides where batches save more than they cost. Pure: costs and
+ * counts, without KVM and clocks. An account belongs to one vCPU's thread.
  */
 #ifndef ARM_BATCH_ACCOUNT_H
 #define ARM_BATCH_ACCOUNT_H
@@ -60,7 +60,7 @@ s64 batch_account_mean(const struct batch_account *account, s64 mean,
 
 /*
  * Whether batches save more than one exit for each exit there still is: more
- * than whoever avoids that one exit would, such as KVM's ring of writes.
+ * than a mechanism that avoids that one exit, such as KVM's ring of writes.
  */
 bool batch_account_beats_ring(const struct batch_account *account, s64 mean);
 

@@ -1,9 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * All reasons against carrying out a vCPU's instructions in user space, in one
- * table. Whoever adds a feature that an interpreted instruction would bypass
- * adds a fact and a row. What only single instructions depend on, as pointer
- * authentication does, is no reason: the interpreter stops before those.
+ * All reasons against interpreting a vCPU's instructions, in one table. A
+ * feature that an interpreted instruction would bypass needs a fact and a row
+ * here. What only single instructions depend on, such as pointer
+ * authentication, is no reason: the interpreter stops before those.
+ *
+ * Pure functions of struct batch_facts, without KVM: unit tests cover each row.
+ * Facts that cost an ioctl are read one group at a time, and rows that need a
+ * later group are skipped until then.
  */
 #include "batch_veto.h"
 
@@ -31,19 +35,19 @@ static bool aarch32(const struct batch_facts *facts)
 	return facts->aarch32;
 }
 
-/* What it runs at EL1 may be behind a stage 2 of its own. */
+/* A nested guest's EL1 may be behind a stage 2 of the guest's own. */
 static bool el2(const struct batch_facts *facts)
 {
 	return facts->el2;
 }
 
-/* A load or store would be compared with the tags of its memory. */
+/* Loads and stores would have to check tags. */
 static bool mte(const struct batch_facts *facts)
 {
 	return facts->mte;
 }
 
-/* Instructions, cycles and memory accesses are what it counts. */
+/* The PMU counts instructions, cycles and accesses, and would miss these. */
 static bool pmu(const struct batch_facts *facts)
 {
 	return facts->pmu;
@@ -54,7 +58,7 @@ static bool debugger(const struct batch_facts *facts)
 	return facts->debugger;
 }
 
-/* KVM notes a page when the guest writes to it, not when this process does. */
+/* KVM logs the guest's writes, not those of this process. */
 static bool dirty_log(const struct batch_facts *facts)
 {
 	return facts->dirty_log;
@@ -71,7 +75,7 @@ static bool pstate(const struct batch_facts *facts)
 	return (facts->pstate & mode) != PSTATE_EL1H;
 }
 
-/* Watchpoints, too. */
+/* Software step, breakpoints and watchpoints of the guest itself. */
 static bool breakpoint(const struct batch_facts *facts)
 {
 	return batch_needs_mdscr(facts->pstate) &&
@@ -84,6 +88,7 @@ static bool translation(const struct batch_facts *facts)
 	return facts->tcr2;
 }
 
+/* With the MMU off all data is Device memory, not cached. */
 static bool mmu_off(const struct batch_facts *facts)
 {
 	return !(facts->sctlr & SCTLR_M);

@@ -22,7 +22,7 @@ enum batch_veto {
 	BATCH_VETOES
 };
 
-/* What is known of the vCPU; what is asked for last costs most. */
+/* Which facts have been read, in the order of what reading them costs. */
 enum batch_known {
 	BATCH_KNOWS_VM,	      /* what was chosen at start, or came since */
 	BATCH_KNOWS_PSTATE,   /* and its PSTATE... */
@@ -42,7 +42,7 @@ enum batch_veto batch_veto(const struct batch_facts *facts);
 /* PSTATE.D masks the debug exceptions that MDSCR_EL1 enables. */
 bool batch_needs_mdscr(u64 pstate);
 
-/* Its key in the statistics, and what messages say of it. */
+/* Its key in the statistics, and its name in messages. Static strings. */
 const char *batch_veto_key(enum batch_veto veto);
 const char *batch_veto_text(enum batch_veto veto);
 

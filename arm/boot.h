@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Internal to arm/: what the guest starts with, in arm/boot and arm/tables. */
+/*
+ * Internal to arm/: what the guest starts with, in arm/boot and arm/tables. All
+ * of it is for the main thread, while no vCPU runs.
+ */
 #ifndef ARM_BOOT_H
 #define ARM_BOOT_H
 
@@ -25,6 +28,8 @@ int firmware_choose(struct machine *machine);
  * after a message.
  */
 int boot_prepare(struct machine *machine);
+
+/* Closes the files and frees what boot_open() and boot_prepare() allocated. */
 void boot_destroy(struct machine *machine);
 
 /*
@@ -45,8 +50,7 @@ int boot_add_tables(struct machine *machine);
 
 /*
  * tables/fdt.c: writes the device tree into RAM, and, before the first reset,
- * to
- * --dump-dtb's file.
+ * to --dump-dtb's file. 0, or -errno after a message.
  */
 int machine_write_fdt(struct machine *machine);
 

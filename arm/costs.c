@@ -1,12 +1,16 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Costs are measured as the least time of several attempts: whatever else the
- * host does makes them longer, never shorter.
+ * Measures what batches cost and save on this host: a register, a KVM_RUN that
+ * does not enter the guest, an interpreted instruction, an exit. The rule in
+ * arm/batch_account.c weighs them, instead of constants that hold for one host.
  *
- * An exit cannot be measured without a guest that does nothing else. So in a
- * run it begins as the time of a KVM_RUN that does not enter the guest, and is
- * then the shortest time between the end of one exit and the next. That is too
- * long where the guest is always busy between them, hence MOST_RETURNS.
+ * Each is the least time of several attempts, as other load can only make one
+ * longer. It takes some twenty system calls, once for each vCPU, on its thread.
+ *
+ * An exit cannot be measured without a guest that does nothing else. So its
+ * cost is at first that of a KVM_RUN that does not enter the guest, and then
+ * the shortest time between the end of one exit and the next. That is too long
+ * if the guest is always busy in between, hence MOST_RETURNS.
  */
 #include <errno.h>
 #include <sys/ioctl.h>
@@ -21,14 +25,17 @@
 #define ROUNDS	  4
 #define REGISTERS 4 /* read in a round */
 
-/* Exits whose time is taken at first, and of how many one is later. */
+/*
+ * Exits that are timed at first, and the interval later: clock_gettime() for
+ * each would be a cost of its own.
+ */
 #define FIRST_EXITS 16
 #define ONE_IN	    64
 
 /* No exit is taken to cost more than this many times `return_ns`. */
 #define MOST_RETURNS 16
 
-/* The code that is interpreted: ldr w3, [x1]; sub x2, x2, #1; cbnz x2, .-8 */
+/* ldr w3, [x1]; sub x2, x2, #1; cbnz x2, .-8 */
 #define LOOP_INSNS 3
 #define LOOPS	   64
 
@@ -40,13 +47,13 @@ static u64 now_ns(void)
 	return (u64)ts.tv_sec * 1000000000 + (u64)ts.tv_nsec;
 }
 
-/* A clock that is too coarse must not make anything free. */
+/* At least 1 ns: a coarse clock must not make an item free. */
 static u64 per_item(u64 ns, unsigned int n)
 {
 	return MAX(ns / n, (u64)1);
 }
 
-/* General-purpose registers are as good as any: KVM keeps all in memory. */
+/* General-purpose registers stand for all: KVM has all in memory. */
 static int measure_registers(struct vcpu *vcpu, u64 *reg_ns)
 {
 	u64 value, least = UINT64_MAX;
@@ -66,7 +73,10 @@ static int measure_registers(struct vcpu *vcpu, u64 *reg_ns)
 	return 0;
 }
 
-/* A kick that came meanwhile has its reason, which the run's loop looks at. */
+/*
+ * immediate_exit makes KVM_RUN return before the guest is entered (api.rst, 5).
+ * A kick that comes meanwhile is not lost: the run's loop checks its reason.
+ */
 static int measure_return(struct vcpu *vcpu, u64 *return_ns)
 {
 	u64 least = UINT64_MAX;
@@ -117,7 +127,7 @@ static int loop_device(struct a64_cpu *cpu, u64 va, unsigned int len,
 	return -EFAULT;
 }
 
-/* Once decoded, that is, with all its memory at hand: the least it can be. */
+/* Lower limit: the code is decoded already and its data is at hand. */
 static u64 measure_instructions(struct a64_cpu *cpu)
 {
 	static const struct a64_ops ops = {
@@ -159,7 +169,7 @@ void costs_exit_done(struct costs_clock *clock)
 		clock->left_ns = now_ns();
 }
 
-/* The first that is measured replaces what was only assumed. */
+/* The first measured value replaces the assumed one, also if it is larger. */
 void costs_exit_came(struct costs_clock *clock, struct costs *costs)
 {
 	u64 ns;
@@ -179,7 +189,7 @@ bool costs_exit_known(const struct costs_clock *clock)
 	return clock->exits >= FIRST_EXITS / 2;
 }
 
-/* Completes the exit before, and goes on to the next. */
+/* KVM_RUN completes the exit before and runs to the next. */
 static int run_to_exit(struct vcpu *vcpu)
 {
 	int ret;

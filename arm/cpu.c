@@ -1,5 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The arm64 side of vCPUs: features, registers, exits that only arm64 has. */
+/*
+ * vCPUs of arm64: initialisation and reset (KVM_ARM_VCPU_INIT), registers
+ * (KVM_GET_ONE_REG, KVM_SET_ONE_REG), boot state, and what exits need.
+ *
+ * A vCPU's registers can be accessed only while it is not in KVM_RUN: on its
+ * own thread, or on any while the VM is paused. KVM has PSCI CPU_ON and CPU_OFF
+ * itself; here is only what it passes to user space.
+ */
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -33,6 +40,7 @@
 
 #define SVE_VQ_BITS 128
 
+/* Messages are the callers' part: -ENOENT is normal for optional registers. */
 int cpu_get_reg(struct vcpu *vcpu, u64 id, u64 *value)
 {
 	struct kvm_one_reg reg = { .id = id, .addr = (uintptr_t)value };
@@ -56,7 +64,7 @@ u64 cpu_mpidr(struct vcpu *vcpu)
 	return mpidr & MPIDR_AFFINITY;
 }
 
-/* Linux 6.3 and later make it up, earlier ones show that of a CPU of theirs. */
+/* Linux 6.3 and later construct it; earlier ones show that of a host CPU. */
 u64 cpu_clidr(struct vcpu *vcpu)
 {
 	u64 clidr = 0;
@@ -71,6 +79,7 @@ int cpu_get_pc(struct vcpu *vcpu, u64 *pc)
 	return cpu_get_reg(vcpu, CORE_REG(regs.pc), pc);
 }
 
+/* From enum cpu_reg to KVM's ID; 0, which KVM refuses, if there is none. */
 static u64 reg_id(unsigned int reg)
 {
 	static const u64 ids[CPU_REGS] = {
@@ -127,6 +136,10 @@ static int limit_sve(struct machine *machine, struct vcpu *vcpu)
 	return ioctl(vcpu->fd, KVM_SET_ONE_REG, &reg) < 0 ? -errno : 0;
 }
 
+/*
+ * Vector lengths are fixed by KVM_ARM_VCPU_FINALIZE, once in a vCPU's life; KVM
+ * refuses to run the vCPU before (api.rst).
+ */
 static int finalize_sve(struct machine *machine, struct vcpu *vcpu)
 {
 	int feature = KVM_ARM_VCPU_SVE;
@@ -144,9 +157,9 @@ static int finalize_sve(struct machine *machine, struct vcpu *vcpu)
 }
 
 /*
- * Once more it is a reset. All but vCPU 0 wait for PSCI CPU_ON then: KVM before
- * Linux 6.2 refuses features that differ from the first time, and counts
- * POWER_OFF among them.
+ * A second KVM_ARM_VCPU_INIT resets the vCPU. All but vCPU 0 wait for PSCI
+ * CPU_ON then: KVM before Linux 6.2 refuses features that differ from the first
+ * time, and counts POWER_OFF among them.
  */
 static int init(struct machine *machine, struct vcpu *vcpu)
 {
@@ -187,9 +200,8 @@ int cpu_init_all(struct machine *machine)
 }
 
 /*
- * KVM has one virtual counter for all vCPUs, which starts with them from 0.
- * What was set up before they ran for the first time - SVE, the interrupt of
- * the PMU, stolen time - they keep.
+ * KVM has one virtual counter for all vCPUs, which restarts from 0 here. SVE,
+ * the PMU's interrupt and stolen time stay as they were set up.
  */
 int cpu_reset_all(struct machine *machine)
 {
@@ -217,9 +229,9 @@ int cpu_set_mp_state(struct vcpu *vcpu, u32 state)
 }
 
 /*
- * The device tree calls the timer always-on: a guest that set it to be woken by
- * it finds it as it has left it. (The physical one needs Linux 6.4: before, KVM
- * showed its registers to nobody.)
+ * The device tree declares the timer always-on, so that its registers have to
+ * survive: a guest may have set it to wake it. (KVM has registers of the
+ * physical timer since Linux 6.4.)
  */
 static int init_but_timers(struct machine *machine, struct vcpu *vcpu)
 {
@@ -244,7 +256,10 @@ static int init_but_timers(struct machine *machine, struct vcpu *vcpu)
 	return ret;
 }
 
-/* DEN 0022, 6.4: as CPU_ON starts one, with the caller's endianness. */
+/*
+ * The state that CPU_ON would start it in, with the endianness of the caller
+ * (DEN 0022, 6.4).
+ */
 int cpu_wake(struct machine *machine, struct vcpu *vcpu, u64 entry, u64 context)
 {
 	bool thumb = machine->features.aarch32 && entry & 1;
@@ -283,8 +298,8 @@ int cpu_set_x(struct vcpu *vcpu, unsigned int n, u64 value)
 }
 
 /*
- * Linux booting.rst (arm64) and booting (arm): x0, or r2, is the tree. All
- * others are 0 since KVM_ARM_VCPU_INIT.
+ * Linux booting.rst: the tree's address is in x0 (arm64), or in r2 with r1 all
+ * ones (arm). KVM_ARM_VCPU_INIT has cleared all others.
  */
 static int set_boot_regs(struct machine *machine, struct vcpu *vcpu)
 {
@@ -309,6 +324,7 @@ int cpu_set_boot_state(struct machine *machine)
 	return ret;
 }
 
+/* A synchronous external data abort (api.rst, KVM_SET_VCPU_EVENTS). */
 int cpu_inject_external_abort(struct vcpu *vcpu)
 {
 	struct kvm_vcpu_events events = { 0 };
@@ -328,7 +344,9 @@ err:
 	return ret;
 }
 
-/* All that is skipped is one word: A64, or a coprocessor access of A32 and T32.
+/*
+ * Instructions that are skipped have 4 bytes: A64, or coprocessor accesses of
+ * A32 and T32.
  */
 int cpu_skip_instruction(struct vcpu *vcpu)
 {
@@ -343,6 +361,7 @@ int cpu_skip_instruction(struct vcpu *vcpu)
 	return ret;
 }
 
+/* What cannot be read is shown as 0. */
 void cpu_describe(struct vcpu *vcpu, char *buf, size_t size)
 {
 	u64 pc = 0, pstate = 0, sp = 0, lr = 0;

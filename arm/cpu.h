@@ -27,10 +27,11 @@ int cpu_set_boot_state(struct machine *machine);
 int cpu_get_reg(struct vcpu *vcpu, u64 id, u64 *value);
 int cpu_set_reg(struct vcpu *vcpu, u64 id, u64 value);
 
+/* The affinity fields of MPIDR_EL1; the vCPU's number if it cannot be read. */
 u64 cpu_mpidr(struct vcpu *vcpu);
-u64 cpu_clidr(struct vcpu *vcpu); /* CLIDR_EL1, or 0 if KVM does not tell */
+u64 cpu_clidr(struct vcpu *vcpu); /* CLIDR_EL1; 0: cannot be read */
 
-/* What it takes to go on with a vCPU's instructions; X0 to X30 are 0 to 30. */
+/* Registers that batches use; X0 to X30 are 0 to 30. */
 enum cpu_reg {
 	CPU_SP_EL1 = 31,
 	CPU_PC,

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Which optional features the guest's CPUs get: asked of KVM once, at start.
- * What kvmtool switches on by itself (pointer authentication, SVE, MTE, stolen
- * time) is used where the host has it; what an option asks for by name is
+ * Optional features of the guest's CPUs, chosen once at start by KVM's
+ * capabilities (api.rst). Main thread, before the first vCPU is created.
+ *
+ * Features that kvmtool enables by itself (pointer authentication, SVE, MTE,
+ * stolen time) are used where the host has them; those that an option names are
  * refused with a message where it has not.
  */
 #include <errno.h>
@@ -11,11 +13,13 @@
 #include "lkvm/util/log.h"
 #include "machine.h"
 
+/* The VM's file descriptor, as some capabilities depend on the VM. */
 static bool has(struct machine *machine, int cap)
 {
 	return vm_check_cap(&machine->vm, cap) > 0;
 }
 
+/* -ENOTSUP after a message that names the option. */
 static int refuse(const char *option, const char *why)
 {
 	pr_fatal("%s: %s", option, why);
@@ -51,6 +55,7 @@ static int choose_pmu(struct machine *machine)
 	return 0;
 }
 
+/* A 32-bit guest has no SVE: not an error unless an option names it. */
 static int choose_sve(struct machine *machine)
 {
 	bool sve = has(machine, KVM_CAP_ARM_SVE);
@@ -65,7 +70,7 @@ static int choose_sve(struct machine *machine)
 	return 0;
 }
 
-/* Both kinds or none: api.rst, KVM_ARM_VCPU_INIT, asks for it. */
+/* Both kinds or none (api.rst, KVM_ARM_VCPU_INIT). */
 static void choose_ptrauth(struct machine *machine)
 {
 	if (machine->features.aarch32 ||
@@ -96,8 +101,8 @@ static int choose_mte(struct machine *machine)
 }
 
 /*
- * With it an access that KVM cannot describe comes to us and gets an external
- * abort; without it KVM_RUN fails and that is the end of the run.
+ * With it, an access that KVM cannot describe exits to lkvm and gets an
+ * external abort; without it KVM_RUN fails with -ENOSYS and the run ends.
  */
 static void choose_nisv(struct machine *machine)
 {
@@ -109,6 +114,7 @@ static void choose_nisv(struct machine *machine)
 			"instruction without syndrome ends the run");
 }
 
+/* Order: AArch32 first, as it excludes others; batches last, by the result. */
 int features_choose(struct machine *machine)
 {
 	int ret;

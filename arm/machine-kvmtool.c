@@ -1,12 +1,17 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * kvmtool's machine, as its users, EDK2's ArmVirtKvmTool platform and
- * kvm-unit-tests expect it.
+ * kvmtool's machine (kvm-arch.h of its arm64 port), as its users expect it:
+ * EDK2's ArmVirtKvmTool platform and kvm-unit-tests.
+ *
+ * Four 16550 UARTs and an MC146818 RTC, as kvmtool has them, and flash in its
+ * window. Firmware finds all addresses in the device tree, kvm-unit-tests has
+ * the UART's built in. Main thread, while the machine is built.
  */
 #include "lkvm/hw/mc146818.h"
 #include "lkvm/hw/serial/uart16550.h"
 #include "machine.h"
 
+/* device_add() passes ownership to the registry. */
 static int add_uart(struct machine *machine, const struct device_place *place,
 		    const char *name, struct chardev *chr)
 {
@@ -27,6 +32,7 @@ static int add_uart(struct machine *machine, const struct device_place *place,
 	return ret;
 }
 
+/* `serial` may have NULL for UARTs without a backend. */
 static int add_uarts(struct machine *machine, struct chardev *serial[])
 {
 	static const char *const names[MACHINE_MAX_SERIAL] = {
@@ -64,7 +70,10 @@ static int build(struct machine *machine, struct chardev *serial[])
 	return ret ? ret : add_rtc(machine);
 }
 
-/* Interrupts: UARTs from SPI 0, MSIs from SPI 64; 16 to 63 are for others. */
+/*
+ * The memory map. Interrupts: UARTs from SPI 0, MSIs from SPI 64; 16 to 63 are
+ * reserved for further devices.
+ */
 const struct machine_type machine_kvmtool = {
 	.name = "kvmtool",
 	.ram_base = 0x80000000,

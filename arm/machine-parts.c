@@ -1,5 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* What every machine is built of; its table says where it goes. */
+/*
+ * Parts that all machines are built of: interrupt lines, the GICv2m frame for
+ * MSIs, and flash banks. The machine's table says where they are. Main thread,
+ * while the machine is built.
+ *
+ * Banks are placed one behind the other in the table's windows, each at a
+ * multiple of its size. So the address of a bank depends on those before it,
+ * and firmware finds it in the device tree.
+ */
 #include <errno.h>
 #include <inttypes.h>
 
@@ -8,6 +16,7 @@
 #include "lkvm/util/log.h"
 #include "machine.h"
 
+/* `number` counts from 0 (INTID 32), as KVM's GSIs do. */
 struct irq_line machine_spi(struct machine *machine, u32 number,
 			    enum irq_trigger trigger)
 {
@@ -18,6 +27,7 @@ struct irq_line machine_spi(struct machine *machine, u32 number,
 	};
 }
 
+/* Only with a GICv2: a GICv3 has an ITS or no MSIs. */
 int machine_add_v2m(struct machine *machine)
 {
 	const struct machine_type *type = machine->type;
@@ -62,14 +72,14 @@ static u64 largest_bank(const struct flash_place *place, u32 block)
 	return size >= block ? size : 0;
 }
 
-/* The bank that the guest starts in. */
+/* True for the bank that the guest starts in. */
 static bool has_code(const struct machine *machine, unsigned int n)
 {
 	return machine->boot == BOOT_FLASH && !n;
 }
 
 /*
- * KVM's ring, for banks that have a use for it. Not without
+ * KVM's ring of coalesced writes, for banks that are written to. Not without
  * KVM_CAP_ARM_NISV_TO_USER: a load pair from the unmapped array would end the
  * run.
  */
@@ -84,8 +94,9 @@ static struct mmio_ring *ring_for(struct machine *machine, unsigned int n)
 }
 
 /*
- * The bank that has page tables where KVM does not like that is a copy that the
- * guest can write to, and no chip sees what is written.
+ * True if the host's KVM does not permit page tables in a read-only slot
+ * (arm/probe.c): the code bank is then a copy in RAM that the guest can write
+ * to, without a chip behind it.
  */
 static bool is_plain_memory(const struct machine *machine, unsigned int n)
 {
@@ -98,11 +109,13 @@ static bool is_plain_memory(const struct machine *machine, unsigned int n)
 	return true;
 }
 
+/* Called by the bank when its file fails or a simulated power cut is due. */
 static void end_run(void *vm, bool failed)
 {
 	vm_request_exit(vm, failed ? VM_EXIT_FAILURE : VM_EXIT_POWER_CUT);
 }
 
+/* The user's label, else the machine's for the first bank, else the name. */
 static const char *label_for(const struct machine *machine, unsigned int n,
 			     const char *name)
 {
@@ -112,7 +125,7 @@ static const char *label_for(const struct machine *machine, unsigned int n,
 						: name;
 }
 
-/* Goes on to the next window where one has all the banks it may have. */
+/* Continues in the next window once one has all banks that it may have. */
 static int next_place(const struct machine *machine, unsigned int n,
 		      struct flash_place *place)
 {
@@ -132,6 +145,7 @@ static int next_place(const struct machine *machine, unsigned int n,
 	return -ENOSPC;
 }
 
+/* The store is opened with the space that is left as its limit. */
 static int add_bank(struct machine *machine, unsigned int n,
 		    struct flash_place *place)
 {

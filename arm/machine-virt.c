@@ -12,6 +12,7 @@
 #include "lkvm/hw/serial/pl011.h"
 #include "machine.h"
 
+/* One UART only: firmware and Linux's console agree on it. */
 static int add_uart(struct machine *machine, struct chardev *chr)
 {
 	const struct device_place *place = &machine->type->serial[0];
@@ -49,6 +50,9 @@ static int add_rtc(struct machine *machine)
 	return ret;
 }
 
+/*
+ * The power button is a line of it (gpio-keys), for a guest's clean shutdown.
+ */
 static int add_gpio(struct machine *machine)
 {
 	const struct device_place *place = &machine->type->gpio;
@@ -93,10 +97,10 @@ static int build(struct machine *machine, struct chardev *serial[])
 }
 
 /*
- * Free for what they are for with QEMU: virtio-mmio at 0x0a000000 with SPIs 16
- * to 47; PCIe with windows at 0x10000000 and 0x3eff0000, configuration at
- * 0x3f000000 and SPIs 3 to 6; a second UART at 0x09040000 with SPI 8; ACPI's
- * generic event device at 0x09080000 with SPI 9.
+ * The memory map. Reserved for what QEMU has there: virtio-mmio at 0x0a000000
+ * with SPIs 16 to 47; PCIe with windows at 0x10000000 and 0x3eff0000,
+ * configuration at 0x3f000000 and SPIs 3 to 6; a second UART at 0x09040000 with
+ * SPI 8; ACPI's generic event device at 0x09080000 with SPI 9.
  */
 const struct machine_type machine_virt = {
 	.name = "virt",

@@ -91,7 +91,7 @@ enum boot_from {
 	BOOT_FLASH,	   /* in the first bank, which it executes in place */
 };
 
-/* What the kernel was asked to make RAM of. */
+/* The page size requested of the host for RAM (madvise(2)). */
 enum ram_pages {
 	RAM_PAGES_DEFAULT,
 	RAM_PAGES_SMALL,
@@ -101,7 +101,7 @@ enum ram_pages {
 #define GIC_KEPT_BANKS 5
 #define GIC_KEPT_CPU   14
 
-/* What gic_reset.c knows of the GIC at power-on: see there. */
+/* The GIC's registers at power-on, as read by gic_reset.c: see there. */
 struct gic_power_on {
 	bool known;
 	u32 ctlr;
@@ -158,7 +158,7 @@ struct machine {
 	_Atomic(u32) batch_forbidden; /* bits of enum batch_veto */
 	_Atomic(u64) batch_refusals[BATCH_VETOES];
 
-	/* What the vCPU that is suspended goes on with. */
+	/* SYSTEM_SUSPEND: where the vCPU resumes. Its own thread's. */
 	struct {
 		u64 entry;
 		u64 context;
@@ -177,7 +177,10 @@ int ram_reset(struct machine *machine);
 void ram_use_huge_pages(struct machine *machine, bool huge);
 void ram_destroy(struct machine *machine);
 
-/* features.c: what the guest's CPUs can do. 0, or -errno after a message. */
+/*
+ * features.c: chooses machine->features, before there are vCPUs. 0, or -errno
+ * after a message.
+ */
 int features_choose(struct machine *machine);
 
 /* vm_ops.c: what the portable core calls. */
@@ -186,11 +189,17 @@ extern const struct vm_arch_ops arm_vm_ops;
 /* reset.c: vm_arch_ops.reset. */
 int machine_reset(struct vm *vm);
 
-/* suspend.c: PSCI SYSTEM_SUSPEND; vm_arch_ops.system_event. */
+/*
+ * suspend.c: PSCI SYSTEM_SUSPEND, where KVM has it; vm_arch_ops.system_event,
+ * on the calling vCPU's thread.
+ */
 void suspend_enable(struct machine *machine);
 int suspend_system_event(struct vcpu *vcpu);
 
-/* pmu.c: overflow interrupt and choice of the PMU. */
+/*
+ * pmu.c: sets up the vCPU's PMU, after the GIC, if the guest has one. 0, or
+ * -errno after a message.
+ */
 int pmu_init_vcpu(struct machine *machine, struct vcpu *vcpu);
 
 /* pvtime.c: the shared page of stolen time. */

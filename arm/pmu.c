@@ -1,7 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The guest's performance monitor. On a machine with several kinds of cores
- * each has its own PMU; which one the guest gets follows --vcpu-affinity.
+ * The guest's performance monitor (PMUv3), by the vCPU's device attributes:
+ * Linux Documentation/virt/kvm/devices/vcpu.rst, KVM_ARM_VCPU_PMU_V3_CTRL.
+ *
+ * On a machine with several kinds of cores each kind has a PMU of its own, and
+ * KVM uses one of them for the VM. With --vcpu-affinity the one that serves all
+ * of those CPUs is selected, as a vCPU on another core could not count. Main
+ * thread, after the GIC has been created, which INIT depends on.
  */
 #include <dirent.h>
 #include <errno.h>
@@ -15,8 +20,10 @@
 #include "lkvm/util/parse.h"
 #include "machine.h"
 
+/* Each PMU is a directory with files "cpus" (a list) and "type". */
 #define PMU_DIR "/sys/bus/event_source/devices"
 
+/* 0 or -errno; KVM reads the value at `arg`. */
 static int set_attr(struct vcpu *vcpu, u64 attr, void *arg)
 {
 	struct kvm_device_attr args = {
@@ -28,6 +35,7 @@ static int set_attr(struct vcpu *vcpu, u64 attr, void *arg)
 	return ioctl(vcpu->fd, KVM_SET_DEVICE_ATTR, &args) < 0 ? -errno : 0;
 }
 
+/* A file of PMU `dir`, without its newline. */
 static int read_line(const char *dir, const char *file, char *buf, size_t size)
 {
 	char path[512];
@@ -45,7 +53,7 @@ static int read_line(const char *dir, const char *file, char *buf, size_t size)
 	return ret;
 }
 
-/* The type of PMU `name` if it serves all CPUs of `wanted`, else negative. */
+/* The type of PMU `name` if it serves all CPUs in `wanted`, else negative. */
 static int covering_type(const char *name, const cpu_set_t *wanted)
 {
 	cpu_set_t served, both;
@@ -77,6 +85,7 @@ static int find_pmu(const cpu_set_t *wanted)
 	return type;
 }
 
+/* Without an affinity, and on kernels without SET_PMU, KVM's choice stays. */
 static int choose_pmu(struct machine *machine, struct vcpu *vcpu)
 {
 	struct kvm_device_attr has = {
@@ -94,6 +103,10 @@ static int choose_pmu(struct machine *machine, struct vcpu *vcpu)
 	return set_attr(vcpu, KVM_ARM_VCPU_PMU_V3_SET_PMU, &type);
 }
 
+/*
+ * The order IRQ, INIT is KVM's; the interrupt is a PPI, so the same for all
+ * vCPUs.
+ */
 int pmu_init_vcpu(struct machine *machine, struct vcpu *vcpu)
 {
 	int intid = PPI_PMU + 16;

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Finds out by a guest of a few instructions what KVM does not tell.
+ * Runs a guest of a few instructions to find out what no KVM capability says.
+ * Main thread, before the machine is built, in a VM of its own.
  *
  * Firmware that is executed in place may have its first page tables in flash,
- * as EDK2 does since 2022.11. KVM before Linux 6.2 (and 5.15.89) takes each
- * fault of a table walk for a write, and so answers one in a read-only slot
- * with an abort: "KVM: arm64: Fix S1PTW handling on RO memslots".
+ * as EDK2 does since 2022.11. KVM before Linux 6.2 (and 5.15.89) handles each
+ * fault of a table walk as a write, and so injects an abort for one in a
+ * read-only slot: "KVM: arm64: Fix S1PTW handling on RO memslots".
  */
 #include <errno.h>
 #include <string.h>
@@ -16,7 +17,9 @@
 #include "lkvm/util/log.h"
 #include "machine.h"
 
-/* The largest pages a host may have; each of the two slots is one. */
+/*
+ * 64 KiB: the largest page size of a host. Each of the two slots is one page.
+ */
 #define SLOT_SIZE SZ_64K
 
 /* The tables for low addresses lie in the slot that is read-only. */
@@ -41,8 +44,8 @@
 
 #define PSCI_SYSTEM_OFF 0x84000008 /* Arm DEN0022, 5.10 */
 
-/* Of a host that has much else to do. */
-#define PATIENCE_NS 5000000000ULL
+/* Limit for the guest, which needs milliseconds; for hosts under heavy load. */
+#define LIMIT_NS 5000000000ULL
 
 /* The two guest programs; both end the run, the second after a fault. */
 static const u32 code[] = { 0xd4000002 /* hvc #0 */ };
@@ -110,6 +113,7 @@ static int init_vcpu(struct vm *vm)
 	return set_regs(vcpu);
 }
 
+/* The VM while it runs; main thread. */
 struct probe {
 	struct vm vm;
 	struct evloop_timer timer;
@@ -132,7 +136,7 @@ static int run(struct probe *probe)
 
 	if (ret)
 		return ret;
-	ret = evloop_timer_set(&probe->timer, PATIENCE_NS);
+	ret = evloop_timer_set(&probe->timer, LIMIT_NS);
 	if (!ret && vm_run(vm) != VM_EXIT_POWEROFF)
 		ret = -ETIMEDOUT;
 	if (!ret)

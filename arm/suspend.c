@@ -1,8 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * PSCI SYSTEM_SUSPEND (Arm DEN0022, 5.20). KVM hands the call over as it is,
- * and has a vCPU wait for an interrupt that is suspended: Linux
- * Documentation/virt/kvm/api.rst, KVM_CAP_ARM_SYSTEM_SUSPEND.
+ * PSCI SYSTEM_SUSPEND (Arm DEN0022, 5.20). KVM exits with the call instead of
+ * handling it; once user space has set the vCPU's state to suspended, KVM
+ * blocks it until an interrupt and exits again to have it woken (Linux
+ * Documentation/virt/kvm/api.rst, KVM_CAP_ARM_SYSTEM_SUSPEND).
+ *
+ * On the thread of the calling vCPU. Other states of the machine are not saved:
+ * RAM and devices stay as they are, which PSCI permits.
  */
 #include <errno.h>
 #include <string.h>
@@ -13,6 +17,7 @@
 #include "lkvm/vmm/pause.h"
 #include "machine.h"
 
+/* Turned off by CPU_OFF, or never started. */
 static bool is_off(struct vcpu *vcpu)
 {
 	struct kvm_mp_state args = { 0 };
@@ -21,7 +26,10 @@ static bool is_off(struct vcpu *vcpu)
 	       args.mp_state == KVM_MP_STATE_STOPPED;
 }
 
-/* KVM says what a vCPU is only when that one is not in the guest. */
+/*
+ * SYSTEM_SUSPEND requires it (DEN0022). vm_pause(): KVM reports the state of a
+ * vCPU only while that vCPU is not in KVM_RUN.
+ */
 static bool others_are_off(struct vcpu *caller)
 {
 	struct vm *vm = caller->vm;
@@ -34,7 +42,10 @@ static bool others_are_off(struct vcpu *caller)
 	return off;
 }
 
-/* The call is still in the registers: function, entry point, context. */
+/*
+ * The call's arguments are still in X0 to X2: function, entry point, context.
+ * The 32-bit function has 32-bit arguments.
+ */
 static int suspend(struct vcpu *vcpu)
 {
 	struct machine *machine = vcpu->vm->arch;
@@ -59,6 +70,7 @@ static int suspend(struct vcpu *vcpu)
 	return cpu_set_mp_state(vcpu, KVM_MP_STATE_SUSPENDED);
 }
 
+/* The wake-up interrupt stays pending in the GIC. */
 static int wake(struct vcpu *vcpu)
 {
 	struct machine *machine = vcpu->vm->arch;
@@ -67,6 +79,9 @@ static int wake(struct vcpu *vcpu)
 			machine->wake.context);
 }
 
+/*
+ * vm_arch_ops.system_event: -ENOTSUP for events that are not about suspension.
+ */
 int suspend_system_event(struct vcpu *vcpu)
 {
 	switch (vcpu->run->system_event.type) {
@@ -79,7 +94,9 @@ int suspend_system_event(struct vcpu *vcpu)
 	}
 }
 
-/* Without it, before Linux 6.0, the call is not supported, as PSCI allows. */
+/*
+ * Before Linux 6.0 PSCI reports the call as not supported, which PSCI permits.
+ */
 void suspend_enable(struct machine *machine)
 {
 	int ret = vm_enable_cap(&machine->vm, KVM_CAP_ARM_SYSTEM_SUSPEND, 0);

@@ -15,12 +15,13 @@
 #define ESR_ISS_CM BIT(8)
 
 /*
- * LDP, SIMD, write-back and the like: the syndrome does not say which register
- * is meant. Either there is memory at the address by now and the instruction
- * is run again, or the guest sees what a bus error is on hardware. Cache
- * maintenance by address in a read-only slot comes here as well (Arm ARM,
- * D8.17: DC IVAC wants to write, so KVM takes it for a write to the slot):
- * there is no cache to be looked after, and a device takes no notice of it.
+ * LDP, SIMD, write-back and the like: the syndrome does not name the register.
+ * Either there is memory at the address by now and the instruction is run
+ * again, or the guest sees what a bus error is on hardware.
+ *
+ * Cache maintenance by address in a read-only slot comes here as well (DC IVAC
+ * needs write permission, so KVM takes it for a write to the slot). It is
+ * skipped: there is no cache to maintain, and devices ignore it.
  */
 static int exit_nisv(struct vcpu *vcpu)
 {
@@ -48,8 +49,8 @@ static int handle_exit(struct vcpu *vcpu)
 }
 
 /*
- * Code that is executed in place runs before there is a memory map worth the
- * name, or is mapped where it is: the virtual address is the physical one.
+ * The PC is compared with physical addresses: code that is executed in place
+ * runs with the MMU off or identity mapped.
  */
 static bool executes(struct vcpu *vcpu, u64 base, u64 size)
 {

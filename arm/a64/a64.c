@@ -1,20 +1,34 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The A64 interpreter's loop: fetch, decode once, carry out.
+ * The A64 interpreter's loop: fetch, decode once, execute.
  *
- * A decoded instruction depends on its word only, and its word is compared with
- * the guest's memory each time. So nothing has to be told of code that changes.
+ * arm/batch.c calls a64_run() on a vCPU's thread, after an exit for an MMIO
+ * access, while that vCPU is not in KVM_RUN; arm/selftest compares it with the
+ * CPU. It does not model exceptions, system registers, SIMD or exclusive
+ * accesses: at these it stops with the state before the instruction, and KVM
+ * executes it.
+ *
+ * A decoded instruction depends on its word only, and the word is compared with
+ * guest memory at each fetch. So the cache of decoded instructions needs no
+ * invalidation when the guest changes its code.
  */
 #include <string.h>
 
 #include "decode.h"
 
-/* DDI 0487, C5.2, SPSR_EL1: software step, illegal state, BTYPE, AArch32. */
+/*
+ * SPSR_EL1 (DDI 0487, C5.2): software step, illegal state, BTYPE, AArch32. In
+ * these states executing an instruction has effects besides its own.
+ */
 #define PSTATE_UNFIT (BIT(21) | BIT(20) | BIT(11) | BIT(10) | BIT(4))
 
-#define NO_PAGE 1 /* no page's address */
+/* Never equal to a page's address, which is aligned. */
+#define NO_PAGE 1
 
-/* Main encoding table, DDI 0487, C4.1: by op1, bits 28:25 of the word. */
+/*
+ * Main encoding table, DDI 0487, C4.1: by op1, bits 28:25 of the word. Groups
+ * that are absent (reserved, SVE, SIMD and floating point) stop.
+ */
 static const struct a64_class *const groups[16][3] = {
 	[0x4] = { a64_loads_stores },
 	[0x5] = { a64_alu_reg, a64_bits_reg },
@@ -28,6 +42,7 @@ static const struct a64_class *const groups[16][3] = {
 	[0xe] = { a64_loads_stores },
 };
 
+/* Handler of all words that are left to the CPU. */
 static u64 stop(struct a64_cpu *cpu, const struct a64_insn *insn)
 {
 	(void)cpu;
@@ -35,6 +50,7 @@ static u64 stop(struct a64_cpu *cpu, const struct a64_insn *insn)
 	return A64_STOP;
 }
 
+/* Linear search: it runs on a miss of the decode cache only. */
 static const struct a64_class *find_class(u32 word)
 {
 	const struct a64_class *const *tables = groups[a64_bits(word, 28, 25)];
@@ -47,8 +63,10 @@ static const struct a64_class *find_class(u32 word)
 }
 
 /*
- * What it reads may be more than it does; what it writes must not, or a
- * register would be valid that is not. Decoders of loads have set `writes`.
+ * Derives which registers a64_ops.load() has to supply. `reads` may be a
+ * superset of what is needed, which costs a read; `writes` must not be, or a
+ * register would count as valid that is not. Decoders of loads have set
+ * `writes` themselves.
  */
 static void set_registers(struct a64_insn *insn, const struct a64_class *class)
 {
@@ -61,6 +79,7 @@ static void set_registers(struct a64_insn *insn, const struct a64_class *class)
 	insn->reads = 1ULL << insn->rn | 1ULL << insn->rm | data;
 }
 
+/* Not inlined, so that the hit path of fetch() stays small. */
 static __attribute__((noinline)) void decode(struct a64_insn *insn, u32 word)
 {
 	const struct a64_class *class = find_class(word);
@@ -79,6 +98,9 @@ static __attribute__((noinline)) void decode(struct a64_insn *insn, u32 word)
 	set_registers(insn, class);
 }
 
+/*
+ * Translates once per page, not per instruction; valid until a64_run() returns.
+ */
 static __attribute__((noinline)) bool turn_page(struct a64_cpu *cpu)
 {
 	cpu->page = cpu->ops->code(cpu, cpu->pc);
@@ -86,7 +108,11 @@ static __attribute__((noinline)) bool turn_page(struct a64_cpu *cpu)
 	return cpu->page;
 }
 
-/* The instruction at pc; NULL: none may be run there. */
+/*
+ * The decoded instruction at pc; NULL if code() has no page for it. The load is
+ * atomic because another vCPU may be writing the word (DDI 0487, B2.2.5,
+ * concurrent modification and execution).
+ */
 static inline const struct a64_insn *fetch(struct a64_cpu *cpu)
 {
 	struct a64_insn *insn = &cpu->cache[cpu->pc / 4 % A64_CACHE];
@@ -102,6 +128,7 @@ static inline const struct a64_insn *fetch(struct a64_cpu *cpu)
 	return insn;
 }
 
+/* Registers are read from KVM on first use: each costs an ioctl. */
 static inline bool has_registers(struct a64_cpu *cpu,
 				 const struct a64_insn *insn)
 {
@@ -117,9 +144,13 @@ void a64_init(struct a64_cpu *cpu, const struct a64_ops *ops, void *opaque)
 	cpu->ops = ops;
 	cpu->opaque = opaque;
 	for (size_t i = 0; i < A64_CACHE; i++)
-		cpu->cache[i].run = stop; /* UDF #0, that is */
+		cpu->cache[i].run = stop; /* word 0 is UDF #0 */
 }
 
+/*
+ * Handlers may change `left` through an op, hence the check before it is
+ * decremented.
+ */
 u64 a64_run(struct a64_cpu *cpu)
 {
 	u64 done = 0;

@@ -2,6 +2,13 @@
 /*
  * A64: arithmetic, logic and conditions, on operands of every kind. Encodings:
  * DDI 0487, C4.1, "Data Processing -- Immediate" and "-- Register".
+ *
+ * An operation (add, eor, csel) and a kind of second operand (immediate,
+ * register, shifted, extended) are inline functions; HANDLER() makes one
+ * handler of each pair. So what is constant for an encoding is chosen while
+ * decoding, not at each execution. W and X forms share a handler where
+ * a64_insn.mask makes the only difference; those that set flags do not, because
+ * the sign bit and the carry depend on the width.
  */
 #include "decode.h"
 
@@ -30,6 +37,7 @@ enum shift {
 	ROR32
 };
 
+/* ShiftReg() of DDI 0487; set_shift() limits `left` to the register's width. */
 static inline u64 shifted(const struct a64_cpu *cpu,
 			  const struct a64_insn *insn)
 {
@@ -54,6 +62,7 @@ static inline u64 shifted(const struct a64_cpu *cpu,
 	}
 }
 
+/* Extended register, then LSL by 0 to 4. */
 static inline u64 extended(const struct a64_cpu *cpu,
 			   const struct a64_insn *insn)
 {
@@ -76,7 +85,10 @@ static inline u64 sub(struct a64_cpu *cpu, const struct a64_insn *insn, u64 a,
 	return a64_put(cpu, insn, a - b);
 }
 
-/* AddWithCarry() of DDI 0487, and its flags. */
+/*
+ * AddWithCarry() of DDI 0487, with its flags: V is set where both operands have
+ * the same sign and the sum has the other. Subtraction is a + ~b + 1.
+ */
 static inline u64 sum64(struct a64_cpu *cpu, u64 a, u64 b, bool carry)
 {
 	u64 partial, sum;
@@ -90,6 +102,7 @@ static inline u64 sum64(struct a64_cpu *cpu, u64 a, u64 b, bool carry)
 	return sum;
 }
 
+/* The same for W registers; carry is bit 32 of a 64-bit sum. */
 static inline u64 sum32(struct a64_cpu *cpu, u32 a, u32 b, bool carry)
 {
 	u64 wide = (u64)a + b + carry;
@@ -125,6 +138,7 @@ static inline u64 subs32(struct a64_cpu *cpu, const struct a64_insn *insn,
 	return a64_put(cpu, insn, sum32(cpu, a, ~b, true));
 }
 
+/* PSTATE.C, the carry in of ADC and SBC. */
 static inline bool carry(const struct a64_cpu *cpu)
 {
 	return cpu->pstate & A64_C;
@@ -184,6 +198,10 @@ static inline u64 eor(struct a64_cpu *cpu, const struct a64_insn *insn, u64 a,
 	return a64_put(cpu, insn, a ^ b);
 }
 
+/*
+ * ANDS clears C and V. The sign is the highest bit of the mask, so that one
+ * function does for both widths.
+ */
 static inline u64 ands(struct a64_cpu *cpu, const struct a64_insn *insn, u64 a,
 		       u64 b)
 {
@@ -219,7 +237,10 @@ static inline u64 bics(struct a64_cpu *cpu, const struct a64_insn *insn, u64 a,
 	return ands(cpu, insn, a, ~b);
 }
 
-/* Conditional compares: the flags are in `mask` if the condition fails. */
+/*
+ * Conditional compares: if the condition fails, the flags are set from the
+ * immediate, which is in `mask` at the place of NZCV.
+ */
 static inline u64 ccmp64(struct a64_cpu *cpu, const struct a64_insn *insn,
 			 u64 a, u64 b)
 {
@@ -260,6 +281,7 @@ static inline u64 ccmn32(struct a64_cpu *cpu, const struct a64_insn *insn,
 	return A64_NEXT;
 }
 
+/* CSINC, CSINV and CSNEG are CSEL with the second operand changed. */
 static inline u64 csel(struct a64_cpu *cpu, const struct a64_insn *insn, u64 a,
 		       u64 b)
 {
@@ -360,6 +382,10 @@ HANDLER(csneg, reg);
 
 /* ---- Addition and subtraction -------------------------------------------- */
 
+/*
+ * Handlers of one operation, by the kind of its second operand; NULL: the
+ * encoding does not exist.
+ */
 struct handlers {
 	a64_handler *imm, *reg, *shifted, *extended;
 };
@@ -376,7 +402,10 @@ static const struct handlers additions[] = {
 	{ subs64_imm, subs64_reg, subs64_shifted, subs64_extended },
 };
 
-/* Rn is SP, and so is Rd unless flags are set. */
+/*
+ * In the immediate and extended forms register 31 is SP for Rn, and for Rd
+ * unless the flags are set (ADDS, SUBS, CMP).
+ */
 static void registers_or_sp(struct a64_insn *insn, u32 word)
 {
 	a64_registers(insn, word);
@@ -542,6 +571,7 @@ static bool decode_csel(struct a64_insn *insn, u32 word)
 	return true;
 }
 
+/* "Data Processing -- Register"; what bits.c has is in a64_bits_reg. */
 const struct a64_class a64_alu_reg[] = {
 	{ 0x1f200000, 0x0b000000, decode_add_shifted, true },
 	{ 0x1fe00000, 0x0b200000, decode_add_extended, true },
@@ -552,6 +582,7 @@ const struct a64_class a64_alu_reg[] = {
 	{ 0, 0, NULL, false },
 };
 
+/* "Data Processing -- Immediate"; what bits.c has is in a64_bits_imm. */
 const struct a64_class a64_alu_imm[] = {
 	{ 0x1f800000, 0x11000000, decode_add_imm, true },
 	{ 0x1f800000, 0x12000000, decode_logic_imm, true },

@@ -1,13 +1,18 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * A64: bit fields, shifts, multiplication, division, and what makes constants
- * and addresses. Encodings: DDI 0487, C4.1, "Data Processing -- Immediate" and
- * "-- Register".
+ * A64: bit fields, shifts, multiplication, division, and the instructions that
+ * form constants and addresses. Encodings: DDI 0487, C4.1, "Data Processing --
+ * Immediate" and "-- Register".
+ *
+ * Nothing here reads or writes the flags. Where C leaves a result undefined (a
+ * shift by the whole width, a division by zero or with overflow) the functions
+ * below return what the architecture defines.
  */
 #include "decode.h"
 
 /* ---- Constants and addresses --------------------------------------------- */
 
+/* The offset is signed; the sum wraps. */
 static u64 adr(struct a64_cpu *cpu, const struct a64_insn *insn)
 {
 	return a64_put(cpu, insn, cpu->pc + insn->imm);
@@ -32,11 +37,13 @@ static bool decode_adr(struct a64_insn *insn, u32 word)
 	return true;
 }
 
+/* MOVN as well: the decoder has inverted the immediate. */
 static u64 movz(struct a64_cpu *cpu, const struct a64_insn *insn)
 {
 	return a64_put(cpu, insn, insn->imm);
 }
 
+/* Replaces 16 bits; the decoder sets Rn to Rd. */
 static u64 movk(struct a64_cpu *cpu, const struct a64_insn *insn)
 {
 	u64 kept = cpu->x[insn->rn] & ~(0xffffULL << insn->left);
@@ -63,6 +70,7 @@ static bool decode_mov(struct a64_insn *insn, u32 word)
 
 /* ---- Bit fields ---------------------------------------------------------- */
 
+/* LSL, LSR, UBFX, UXTB and the like are aliases of it. */
 static u64 ubfm(struct a64_cpu *cpu, const struct a64_insn *insn)
 {
 	return a64_put(cpu, insn,
@@ -76,6 +84,7 @@ static u64 sbfm(struct a64_cpu *cpu, const struct a64_insn *insn)
 	return a64_put(cpu, insn, (u64)(field >> insn->right));
 }
 
+/* `rm` is the old Rd, of which the bits outside of the field stay. */
 static u64 bfm(struct a64_cpu *cpu, const struct a64_insn *insn)
 {
 	u64 field = cpu->x[insn->rn] << insn->left >> insn->right;
@@ -118,6 +127,7 @@ static bool decode_bitfield(struct a64_insn *insn, u32 word)
 	return true;
 }
 
+/* Two shifts, as a single one by 64 (right = 0) is undefined in C. */
 static u64 extr64(struct a64_cpu *cpu, const struct a64_insn *insn)
 {
 	u64 high = cpu->x[insn->rn] << 1 << (63 - insn->right);
@@ -145,6 +155,7 @@ static bool decode_extract(struct a64_insn *insn, u32 word)
 
 /* ---- Two sources --------------------------------------------------------- */
 
+/* Division by zero yields zero and no exception (C6.2). */
 static u64 udiv(struct a64_cpu *cpu, const struct a64_insn *insn)
 {
 	u64 a = cpu->x[insn->rn] & insn->mask;
@@ -153,7 +164,10 @@ static u64 udiv(struct a64_cpu *cpu, const struct a64_insn *insn)
 	return a64_put(cpu, insn, b ? a / b : 0);
 }
 
-/* The least number by -1 is itself, as that of a negation is. */
+/*
+ * INT_MIN / -1 overflows in C; the architecture returns INT_MIN, as the
+ * negation modulo 2^64 does.
+ */
 static u64 quotient(s64 a, s64 b)
 {
 	if (b == -1)
@@ -173,7 +187,7 @@ static u64 sdiv32(struct a64_cpu *cpu, const struct a64_insn *insn)
 	return a64_put(cpu, insn, quotient(a, b));
 }
 
-/* The variable shift: the register's lowest bits, as many as count. */
+/* Variable shifts use the amount modulo the width; `left` is 63 or 31. */
 static unsigned int amount(const struct a64_cpu *cpu,
 			   const struct a64_insn *insn)
 {
@@ -242,6 +256,9 @@ static bool decode_two(struct a64_insn *insn, u32 word)
 
 /* ---- One source ---------------------------------------------------------- */
 
+/*
+ * Exchanges neighbouring groups of `distance` bits; `mask` has the lower ones.
+ */
 static u64 swap_bits(u64 x, u64 mask, unsigned int distance)
 {
 	return (x >> distance & mask) | (x & mask) << distance;
@@ -265,12 +282,15 @@ static u64 reverse(u64 x)
 	return __builtin_bswap64(x);
 }
 
+/* __builtin_clzll(0) is undefined. */
 static unsigned int leading_zeros(u64 x)
 {
 	return x ? __builtin_clzll(x) : 64;
 }
 
-/* W registers are kept in the upper half where that is simpler. */
+/*
+ * RBIT of a W register is done in the upper half, whose reversal is the lower.
+ */
 static u64 rbit64(struct a64_cpu *cpu, const struct a64_insn *insn)
 {
 	return a64_put(cpu, insn, reverse(cpu->x[insn->rn]));
@@ -306,6 +326,7 @@ static u64 clz32(struct a64_cpu *cpu, const struct a64_insn *insn)
 	return a64_put(cpu, insn, leading_zeros((u32)cpu->x[insn->rn]) - 32);
 }
 
+/* CLS counts the bits below the sign bit that equal it. */
 static u64 cls64(struct a64_cpu *cpu, const struct a64_insn *insn)
 {
 	return a64_put(cpu, insn, __builtin_clrsbll((s64)cpu->x[insn->rn]));
@@ -347,7 +368,7 @@ static u64 msub(struct a64_cpu *cpu, const struct a64_insn *insn)
 		       cpu->x[insn->ra] - cpu->x[insn->rn] * cpu->x[insn->rm]);
 }
 
-/* The products of W registers as such, for the long multiplications. */
+/* 32 x 32 -> 64 bits, for SMADDL, SMSUBL and their aliases SMULL, SMNEGL. */
 static u64 product_signed(const struct a64_cpu *cpu,
 			  const struct a64_insn *insn)
 {

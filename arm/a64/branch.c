@@ -2,6 +2,11 @@
 /*
  * A64: branches, hints, barriers and the flags as a register. Encodings: DDI
  * 0487, C4.1, "Branches, Exception Generating and System instructions".
+ *
+ * A handler returns the distance to the next instruction. SVC, HVC, WFI, ERET,
+ * TLBI and system registers other than NZCV have no decoder and are left to the
+ * CPU. Hints of pointer authentication and BTI are NOPs only as long as the
+ * guest has neither enabled (a64_cpu.hints_are_nops).
  */
 #include "decode.h"
 
@@ -11,6 +16,7 @@ static u64 branch(struct a64_cpu *cpu, const struct a64_insn *insn)
 	return insn->imm;
 }
 
+/* A branch to itself stops, and must then leave X30 unchanged. */
 static u64 branch_link(struct a64_cpu *cpu, const struct a64_insn *insn)
 {
 	if (insn->imm)
@@ -34,8 +40,9 @@ static u64 branch_not_zero(struct a64_cpu *cpu, const struct a64_insn *insn)
 }
 
 /*
- * The way to where a register points, or 0. An address with a tag does not
- * become the pc as it is (BranchAddr()): bits 63:56 must be copies of bit 55.
+ * The distance to the address in a register; A64_STOP if it cannot become the
+ * pc as it is. A tagged address cannot (BranchAddr()): bits 63:56 must be
+ * copies of bit 55.
  */
 static u64 distance(const struct a64_cpu *cpu, const struct a64_insn *insn)
 {
@@ -51,6 +58,7 @@ static u64 ret(struct a64_cpu *cpu, const struct a64_insn *insn)
 	return distance(cpu, insn);
 }
 
+/* BR and BLR set PSTATE.BTYPE where BTI is in use (RET does not). */
 static u64 branch_reg(struct a64_cpu *cpu, const struct a64_insn *insn)
 {
 	return cpu->hints_are_nops ? distance(cpu, insn) : A64_STOP;
@@ -156,6 +164,7 @@ static bool decode_hint(struct a64_insn *insn, u32 word)
 	}
 }
 
+/* Orders this thread's accesses to guest RAM as the guest's own would be. */
 static u64 dmb(struct a64_cpu *cpu, const struct a64_insn *insn)
 {
 	a64_host_dmb();
@@ -169,6 +178,7 @@ static u64 dsb(struct a64_cpu *cpu, const struct a64_insn *insn)
 	return a64_nop(cpu, insn);
 }
 
+/* A real one: ISB after a dependent branch orders later loads (barrier.c). */
 static u64 isb(struct a64_cpu *cpu, const struct a64_insn *insn)
 {
 	a64_host_isb();
@@ -195,6 +205,7 @@ static bool decode_barrier(struct a64_insn *insn, u32 word)
 
 /* ---- NZCV ---------------------------------------------------------------- */
 
+/* MRS Xt, NZCV */
 static u64 read_flags(struct a64_cpu *cpu, const struct a64_insn *insn)
 {
 	cpu->x[insn->rd] = cpu->pstate & A64_NZCV;

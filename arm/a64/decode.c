@@ -1,5 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Tools of the decoders: conditions, and what does nothing. */
+/*
+ * Functions shared by the decoders: condition codes and NOP. Conditions are
+ * turned into a mask of 16 bits while decoding, one for each value of NZCV, so
+ * that executing a conditional instruction is one shift.
+ */
 #include "decode.h"
 
 u64 a64_nop(struct a64_cpu *cpu, const struct a64_insn *insn)
@@ -9,7 +13,10 @@ u64 a64_nop(struct a64_cpu *cpu, const struct a64_insn *insn)
 	return A64_NEXT;
 }
 
-/* ConditionHolds() of DDI 0487, for flags NZCV. */
+/*
+ * ConditionHolds() of DDI 0487, for flags NZCV. Bit 0 of the code inverts it,
+ * except for 0b1111 (NV), which is always true as AL is.
+ */
 static bool holds(unsigned int cond, unsigned int nzcv)
 {
 	bool n = nzcv & 8, z = nzcv & 4, c = nzcv & 2, v = nzcv & 1;

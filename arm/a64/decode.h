@@ -20,8 +20,8 @@ struct a64_class {
 	 */
 	bool (*decode)(struct a64_insn *insn, u32 word);
 	/*
-	 * Each sets Rd as a whole, without a look at what was in it. If not
-	 * set, Rd is taken for one that is read.
+	 * All encodings of the class write the whole of Rd without reading it.
+	 * If not set, Rd counts as a register that is read.
 	 */
 	bool sets_rd;
 };
@@ -34,7 +34,7 @@ extern const struct a64_class a64_bits_reg[];
 extern const struct a64_class a64_branches[];
 extern const struct a64_class a64_loads_stores[];
 
-/* Does nothing. */
+/* Handler of instructions without effect here; returns A64_NEXT. */
 u64 a64_nop(struct a64_cpu *cpu, const struct a64_insn *insn);
 
 /* The host's own barriers of these names: see barrier.c. */
@@ -42,9 +42,10 @@ void a64_host_dmb(void);
 void a64_host_dsb(void);
 void a64_host_isb(void);
 
-/* The value for a64_insn.cond of a condition code. */
+/* The value for a64_insn.cond of a condition code, 0 to 15. */
 u16 a64_condition(unsigned int cond);
 
+/* Bits high:low of the word, as the Arm ARM numbers them. */
 static inline u32 a64_bits(u32 word, unsigned int high, unsigned int low)
 {
 	return (word >> low) & (u32)((2ULL << (high - low)) - 1);
@@ -55,6 +56,7 @@ static inline bool a64_bit(u32 word, unsigned int n)
 	return word >> n & 1;
 }
 
+/* `width` is 1 to 64; bits above it are ignored. */
 static inline u64 a64_sign_extend(u64 value, unsigned int width)
 {
 	return (u64)((s64)(value << (64 - width)) >> (64 - width));
@@ -116,12 +118,14 @@ static inline u64 a64_put(struct a64_cpu *cpu, const struct a64_insn *insn,
 	return A64_NEXT;
 }
 
+/* ConditionHolds(): one lookup in the mask of a64_condition(). */
 static inline bool a64_holds(const struct a64_cpu *cpu,
 			     const struct a64_insn *insn)
 {
 	return insn->cond >> (cpu->pstate >> 28 & 15) & 1;
 }
 
+/* `nzcv` has the flags at bits 31:28 and no other bit set. */
 static inline void a64_set_flags(struct a64_cpu *cpu, u64 nzcv)
 {
 	cpu->pstate = (cpu->pstate & ~A64_NZCV) | nzcv;

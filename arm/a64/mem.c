@@ -2,6 +2,13 @@
 /*
  * A64: loads and stores of general-purpose registers. Encodings: DDI 0487,
  * C4.1, "Loads and Stores".
+ *
+ * An address is looked up with a64_ops.ram() first; where there is no RAM, a
+ * single register's access goes to a64_ops.device(). Pairs, exclusives, atomics
+ * (LSE), acquire and release, unprivileged and SIMD accesses never go to a
+ * device; of these only pairs are implemented for RAM. An access that is not
+ * aligned stops, because it faults or not depending on SCTLR_EL1.A and the
+ * memory type.
  */
 #include "decode.h"
 
@@ -47,6 +54,7 @@ static inline bool base_fits(const struct a64_cpu *cpu,
 	return insn->rn != A64_SP || cpu->x[A64_SP] % 16 == 0;
 }
 
+/* The bits above `len` that an op returns are undefined; they are cleared. */
 static bool read_device(struct a64_cpu *cpu, u64 va, unsigned int len,
 			u64 *value)
 {
@@ -78,6 +86,10 @@ static bool load(struct a64_cpu *cpu, const struct a64_insn *insn, u64 va)
 	return true;
 }
 
+/*
+ * Write-back is done by the caller after this has succeeded, so that an
+ * instruction that stops has changed nothing.
+ */
 static bool store(struct a64_cpu *cpu, const struct a64_insn *insn, u64 va)
 {
 	unsigned int len = insn->len;
@@ -139,6 +151,10 @@ static void write_pair(void *at, unsigned int len, u64 first, u64 second)
 #endif
 }
 
+/*
+ * NULL as well for a pair that crosses a page: its halves may translate to
+ * different memory.
+ */
 static void *pair_ram(struct a64_cpu *cpu, const struct a64_insn *insn, u64 va,
 		      bool write)
 {
@@ -150,6 +166,7 @@ static void *pair_ram(struct a64_cpu *cpu, const struct a64_insn *insn, u64 va,
 	return cpu->ops->ram(cpu, va, 2 * len, write);
 }
 
+/* Both values are read before a register changes: Rt may be the base. */
 static bool load_pair(struct a64_cpu *cpu, const struct a64_insn *insn, u64 va)
 {
 	const void *at = pair_ram(cpu, insn, va, false);
@@ -176,6 +193,7 @@ static bool store_pair(struct a64_cpu *cpu, const struct a64_insn *insn, u64 va)
 
 /* ---- Handlers: one for an access and a way to find its address ----------- */
 
+/* PC-relative; used for constants next to the code. */
 static u64 load_literal(struct a64_cpu *cpu, const struct a64_insn *insn)
 {
 	return load(cpu, insn, cpu->pc + insn->imm) ? A64_NEXT : A64_STOP;
@@ -354,6 +372,7 @@ static bool decode_literal(struct a64_insn *insn, u32 word)
 	return true;
 }
 
+/* By bits 24:23; 0, LDNP and STNP (no allocate), has no handler. */
 static a64_handler *pair_handler(u32 word)
 {
 	static a64_handler *const run[4][2] = {

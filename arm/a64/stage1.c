@@ -1,4 +1,16 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * A walk of the guest's stage 1 tables for EL1, in user space: DDI 0487, D8.
+ *
+ * KVM has no translation ioctl for arm64, so the interpreter walks the tables
+ * for code and data of a batch; arm/batch.c calls it on the vCPU's thread. The
+ * guest may change its tables at the same time; as for a TLB, an entry read
+ * before a TLBI may be used until the batch ends.
+ *
+ * It never writes the access flag or dirty state. Where hardware would, and
+ * with 52-bit addresses (LPA2, LVA), big-endian tables and all that is not
+ * known here, it returns -EFAULT: then the CPU executes the instruction.
+ */
 #include <errno.h>
 
 #include "lkvm/arm/a64/stage1.h"
@@ -43,6 +55,7 @@
 #define DESC_ADDR	0x0000fffffffff000ULL
 #define DESC_ATTR_SHIFT 2
 
+/* State of a walk between two levels. */
 struct walk {
 	unsigned int granule; /* bits of an offset into a page */
 	unsigned int va_bits;
@@ -51,6 +64,7 @@ struct walk {
 	bool readonly, no_exec; /* from the levels above */
 };
 
+/* Mask of the `n` lowest bits; n is below 64. */
 static u64 low_bits(unsigned int n)
 {
 	return (1ULL << n) - 1;
@@ -78,6 +92,10 @@ static bool is_canonical(u64 va, unsigned int bits, bool upper)
 	return va >> bits == (upper ? UINT64_MAX >> bits : 0);
 }
 
+/*
+ * Initial lookup level and table address from TCR_EL1 and TTBRn_EL1: as many
+ * levels as the address size needs (D8.2).
+ */
 static int start(const struct stage1 *mmu, u64 va, struct walk *walk)
 {
 	bool upper = va >> 63;
@@ -126,6 +144,7 @@ static bool has_high_address(const struct walk *walk, u64 desc)
 	return walk->granule == GRANULE_64K && desc & 0xf000;
 }
 
+/* Address of the next table; tables are aligned to the granule. */
 static u64 table_of(const struct walk *walk, u64 desc)
 {
 	return desc & DESC_ADDR & ~low_bits(walk->granule);
@@ -178,6 +197,10 @@ static unsigned int rights(const struct stage1 *mmu, const struct walk *walk,
 	return flags;
 }
 
+/*
+ * From a leaf to the address and the rights. Only Normal write-back memory
+ * counts as cached; with MTE's tagged attribute the CPU has to check tags.
+ */
 static int finish(const struct stage1 *mmu, const struct walk *walk, u64 desc,
 		  u64 va, u64 *ipa, unsigned int *flags)
 {

@@ -1,7 +1,17 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Puts kernel, initrd and firmware into RAM and decides where they and the
- * device tree go.
+ * Loads kernel, initrd and firmware into guest RAM, and decides where they and
+ * the device tree go (Linux Documentation/arch/arm64/booting.rst).
+ *
+ * boot_prepare() runs on the main thread: once before the first vCPU starts,
+ * and after each reset while all vCPUs are paused. At a reset the files that
+ * are still open are read again, so that the guest starts with the same
+ * content.
+ *
+ * Layout of RAM for a kernel: the kernel at its text_offset, the initrd behind
+ * it, the device tree in the last 2 MiB of low RAM. For firmware: the firmware,
+ * then the device tree, then the initrd. Firmware in flash: the device tree at
+ * the start of RAM, nothing else.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -16,12 +26,15 @@
 #include "lkvm/hw/cfi_flash.h"
 #include "lkvm/util/log.h"
 
-/* booting.rst (arm64): at most 2 MiB, and in no 2 MiB that something shares. */
+/*
+ * booting.rst (arm64): the tree is at most 2 MiB, and no other data shares a 2
+ * MiB block with it.
+ */
 #define DTB_MAX_SIZE SZ_2M
 
 /*
- * Old kernels map only this much from the start of RAM before they read the
- * tree, and 32-bit ones have no more low memory: kvmtool keeps to it as well.
+ * Old kernels map only this much from the start of RAM before they parse the
+ * tree, and 32-bit ones have no more low memory. kvmtool uses the same limits.
  */
 #define LOW_RAM	   (512 * SZ_1M)
 #define LOW_RAM_32 (256 * SZ_1M)
@@ -29,9 +42,10 @@
 /* Left free behind a kernel that does not say how much it needs. */
 #define UNKNOWN_KERNEL_ROOM (64 * SZ_1M)
 
-/* Bare-metal programs, for which clearing a huge page takes too long. */
+/* Bare-metal programs: clearing a huge page takes longer than they run. */
 #define SMALL_KERNEL (128 * SZ_1K)
 
+/* The host's address of a guest address that lies in RAM. */
 static u8 *ram_ptr(struct machine *machine, u64 gpa)
 {
 	return (u8 *)machine->ram_hva + (gpa - machine->ram.base);
@@ -43,9 +57,10 @@ static u64 ram_end(const struct machine *machine)
 }
 
 /*
- * That of a unified kernel image comes first, then that of --initrd, of which
- * files replace those of the other. Linux wants cpio archives aligned to 4
- * bytes and skips zeros between them (buffer-format.rst).
+ * The initrd of a unified kernel image comes first, then that of --initrd,
+ * whose files replace those of the first. Linux expects cpio archives aligned
+ * to 4 bytes and skips zeros between them
+ * (Documentation/driver-api/early-userspace/buffer-format.rst).
  */
 #define INITRD_ALIGN 4
 
@@ -101,7 +116,9 @@ static int load_initrd(struct machine *machine, u64 low)
 	return copy_initrds(machine, low, end - low);
 }
 
-/* The end of what the kernel may overwrite before it knows about the initrd. */
+/*
+ * The end of what the kernel may overwrite before it has reserved the initrd.
+ */
 static u64 kernel_end(struct machine *machine, const struct image *img,
 		      bool known)
 {
@@ -114,6 +131,10 @@ static u64 kernel_end(struct machine *machine, const struct image *img,
 	return MAX(end, machine->ram.base + MIN(room, UNKNOWN_KERNEL_ROOM));
 }
 
+/*
+ * As high as every kernel can map it, which leaves the space below in one
+ * piece.
+ */
 static int place_dtb_high(struct machine *machine)
 {
 	u64 low = machine->features.aarch32 ? LOW_RAM_32 : LOW_RAM;
@@ -130,6 +151,10 @@ static int place_dtb_high(struct machine *machine)
 	return 0;
 }
 
+/*
+ * `known`: the header's image_size includes .bss. Of a zImage it does not, and
+ * a flat binary has no header.
+ */
 static int load_kernel(struct machine *machine)
 {
 	struct boot_file *file = &machine->kernel;
@@ -163,7 +188,10 @@ out:
 	return ret;
 }
 
-/* The tree goes to the next 2 MiB behind the firmware, as with kvmtool. */
+/*
+ * The tree goes to the next 2 MiB behind the firmware, as kvmtool has it;
+ * firmware built for kvmtool finds it by x0.
+ */
 static int load_firmware(struct machine *machine)
 {
 	const struct vm_config *config = machine->config;
@@ -173,8 +201,9 @@ static int load_firmware(struct machine *machine)
 
 	if (!range_within(base, 1, machine->ram.base, machine->ram.size) ||
 	    !IS_ALIGNED(base, SZ_4K)) {
-		pr_fatal("--firmware-address 0x%" PRIx64 ": want a multiple of "
-			 "4096 in RAM, which is 0x%" PRIx64 " to 0x%" PRIx64,
+		pr_fatal("--firmware-address 0x%" PRIx64 ": it has to be a "
+			 "multiple of 4096 in RAM, which is 0x%" PRIx64
+			 " to 0x%" PRIx64,
 			 base, machine->ram.base, ram_end(machine) - 1);
 		return -EINVAL;
 	}
@@ -208,11 +237,15 @@ static int load_firmware(struct machine *machine)
 }
 
 /*
- * EDK2's ArmVirtQemu and U-Boot look for the tree at the start of RAM. EDK2 has
- * its first stack 496 KiB behind that.
+ * EDK2's ArmVirtQemu and U-Boot look for the tree at the start of RAM. EDK2's
+ * first stack is 496 KiB above that.
  */
 #define FLASH_DTB_MAX (496 * SZ_1K)
 
+/*
+ * Erased or zero words are not instructions: without this check the guest would
+ * fault at its first instruction, without any message.
+ */
 static int check_code(const struct machine *machine)
 {
 	const struct flash_store *store = &machine->first_bank->store;
@@ -227,7 +260,7 @@ static int check_code(const struct machine *machine)
 	return -ENOEXEC;
 }
 
-/* The CPU begins with the first word of the first bank. */
+/* The CPU's reset vector is the first word of the first bank. */
 static int start_in_flash(struct machine *machine)
 {
 	const struct vm_config *config = machine->config;
@@ -246,7 +279,7 @@ static int start_in_flash(struct machine *machine)
 	return 0;
 }
 
-/* The texts, those that are not empty, with spaces between them. */
+/* Joins the texts that are not empty, with a space between them. */
 static int join(char **out, const char *a, const char *b, const char *c)
 {
 	bool more = *b || *c;
@@ -258,9 +291,9 @@ static int join(char **out, const char *a, const char *b, const char *c)
 }
 
 /*
- * With firmware, or --nodefaults, exactly what the user said, and before it
- * what a unified kernel image says; else a console as well. Of what is said
- * twice Linux takes the last.
+ * With firmware or --nodefaults exactly what the user passes, preceded by that
+ * of a unified kernel image; else a console as well. Of a parameter that occurs
+ * twice Linux uses the last.
  */
 static int build_cmdline(struct machine *machine)
 {
@@ -282,6 +315,7 @@ static int build_cmdline(struct machine *machine)
 	return -ENOMEM;
 }
 
+/* The command line first: the tree and fw_cfg both take it from *machine. */
 static int load(struct machine *machine)
 {
 	int ret = build_cmdline(machine);

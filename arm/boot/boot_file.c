@@ -1,9 +1,16 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Kernel, initrd and firmware stay open, so that a reset finds what the guest
- * was started with. Whether somebody has written to a file is told by its size
- * and its time of modification, before and after each reading; what is no
- * regular file cannot be read again and is copied.
+ * Files that the guest is started with: kernel, initrd and firmware. They stay
+ * open, so that a reset loads the file that was opened first, even if its name
+ * is now another file's.
+ *
+ * A file that has been written to in the meantime cannot be trusted: a check of
+ * size and time of modification after each reading fails then
+ * (boot_file_check()). What is not a regular file, or has size 0 as those of
+ * procfs, cannot be read twice and is copied to a memfd.
+ *
+ * Main thread while loading; the vCPUs' threads when firmware reads a file
+ * through fw_cfg, under that device's lock.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -17,6 +24,7 @@
 #include "lkvm/util/file.h"
 #include "lkvm/util/log.h"
 
+/* For errors after the file was opened; tests and scripts look for the text. */
 static int load_error(const struct boot_file *file, int err)
 {
 	pr_fatal("Unable to load %s %s: %s", file->what, file->path,
@@ -24,6 +32,9 @@ static int load_error(const struct boot_file *file, int err)
 	return err;
 }
 
+/*
+ * To the nanosecond; file systems with coarser stamps may miss a fast writer.
+ */
 static bool same_time(const struct timespec *a, const struct timespec *b)
 {
 	return a->tv_sec == b->tv_sec && a->tv_nsec == b->tv_nsec;
@@ -51,6 +62,9 @@ static int copy(int from, int to, u64 limit, u64 *size)
 	return ret;
 }
 
+/*
+ * `limit` + 1 bytes: the caller finds out that there are more than it can use.
+ */
 static int copy_to_memory(struct boot_file *file, u64 limit)
 {
 	int fd = memfd_create(file->what, MFD_CLOEXEC);
@@ -63,6 +77,10 @@ static int copy_to_memory(struct boot_file *file, u64 limit)
 	return ret ? load_error(file, ret) : 0;
 }
 
+/*
+ * O_NOCTTY: the path may be a terminal. Directories can be opened, not read, so
+ * that they are refused here.
+ */
 static int open_path(struct boot_file *file, struct stat *st)
 {
 	int err = 0;
@@ -102,6 +120,7 @@ err:
 	return ret;
 }
 
+/* A copy in memory cannot change. */
 int boot_file_check(const struct boot_file *file)
 {
 	struct stat st;
@@ -125,7 +144,10 @@ int boot_file_rewind(struct boot_file *file)
 	return boot_file_check(file);
 }
 
-/* The check comes last: it has to hold for what was read. */
+/*
+ * The check comes after reading: it has to hold for what was read. An error is
+ * kept, as the guest may try again any number of times.
+ */
 int boot_file_read(struct boot_file *file, u64 offset, void *to, size_t len)
 {
 	int ret;
@@ -147,6 +169,7 @@ void boot_file_replace(struct boot_file *file, int fd, u64 size)
 	file->copy = true;
 }
 
+/* Safe for a file that was never opened: all zeroes, path NULL. */
 void boot_file_close(struct boot_file *file)
 {
 	if (file->path && file->fd >= 0)

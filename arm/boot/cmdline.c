@@ -1,4 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The length of the command line, which Linux cuts off without any message.
+ * Checked for direct kernels and for Linux behind firmware, not for flat
+ * binaries, which may use any length.
+ */
 #include <string.h>
 
 #include "arm/boot.h"
@@ -10,7 +15,7 @@
 #define LINUX_ARM64 2048
 #define LINUX_ARM   1024
 
-/* Linux says nothing. A reset is no reason to say it again. */
+/* Main thread. Not repeated at a reset. */
 void boot_check_cmdline(const struct machine *machine)
 {
 	size_t size = machine->features.aarch32 ? LINUX_ARM : LINUX_ARM64;

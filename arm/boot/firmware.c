@@ -1,5 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Which firmware starts, from where, and the banks of flash that go with it. */
+/*
+ * Chooses what the guest starts with (a kernel, firmware in RAM, or firmware in
+ * flash) and which flash banks it has.
+ *
+ * Main thread, before there is a VM. It fills machine->boot, ->flash and
+ * ->nr_flash from the options; nothing is opened for use, only read to
+ * recognise it. With --firmware auto the firmware comes from QEMU's firmware
+ * descriptors (docs/interop/firmware.json), else from the options.
+ */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,7 +18,10 @@
 #include "lkvm/arm/boot/image.h"
 #include "lkvm/util/log.h"
 
-/* Code is not written to, and may be shared by any number of guests. */
+/*
+ * Becomes bank 0. Code is mapped read-only, so that any number of guests can
+ * share the file.
+ */
 static void insert_code(struct machine *machine, const char *path)
 {
 	struct flash_config *flash = machine->flash;
@@ -22,8 +33,8 @@ static void insert_code(struct machine *machine, const char *path)
 }
 
 /*
- * For who does not care where variables are: a copy of those that new machines
- * have, or, where there is no template, erased flash; thrown away at the end.
+ * A variable store that is discarded at exit, for users that name none: a copy
+ * of the firmware's template, or erased flash where there is no template.
  */
 static void add_volatile_vars(struct machine *machine, const char *template)
 {
@@ -35,14 +46,14 @@ static void add_volatile_vars(struct machine *machine, const char *template)
 }
 
 /*
- * Not one that starts only what vendors have signed: what lkvm's users boot is
- * their own.
+ * Firmware with enrolled keys is excluded: it starts only images signed by
+ * vendors, and users of lkvm start their own builds.
  */
 static int choose_installed(struct machine *machine)
 {
 	static const char *const without[] = { "enrolled-keys", "secure-boot",
 					       NULL };
-	const struct firmware_wish wish = {
+	const struct firmware_query query = {
 		.architecture = "aarch64",
 		.machine = machine->type->name,
 		.modes = BIT(FIRMWARE_SPLIT),
@@ -50,7 +61,7 @@ static int choose_installed(struct machine *machine)
 	};
 	struct flash_config *vars = machine->flash;
 	struct firmware_files *files = malloc(sizeof(*files));
-	int ret = files ? firmware_desc_find(&wish, files) : -ENOMEM;
+	int ret = files ? firmware_desc_find(&query, files) : -ENOMEM;
 
 	machine->installed = files;
 	if (ret == -ENOMEM)
@@ -70,17 +81,20 @@ static int choose_installed(struct machine *machine)
 	return 0;
 }
 
-/* The template that comes with the firmware, if it is an installed one. */
+/*
+ * The template in the descriptor whose executable is this file; none is not an
+ * error, the file may be the user's own build.
+ */
 static int find_template(struct machine *machine, const char **template)
 {
-	const struct firmware_wish wish = {
+	const struct firmware_query query = {
 		.architecture = "aarch64",
 		.machine = machine->type->name,
 		.modes = BIT(FIRMWARE_SPLIT),
 		.code = machine->config->boot.firmware,
 	};
 	struct firmware_files *files = malloc(sizeof(*files));
-	int ret = files ? firmware_desc_find(&wish, files) : -ENOMEM;
+	int ret = files ? firmware_desc_find(&query, files) : -ENOMEM;
 
 	machine->installed = files;
 	*template = NULL;
@@ -95,7 +109,7 @@ static int find_template(struct machine *machine, const char **template)
 	return 0;
 }
 
-/* EDK2 does not start without a place for its variables. */
+/* EDK2 does not start without flash for its variables. */
 static int choose_vars(struct machine *machine)
 {
 	const char *template;
@@ -112,6 +126,10 @@ static int choose_vars(struct machine *machine)
 	return 0;
 }
 
+/*
+ * Machines without execution from flash, and files that do not look like flash
+ * firmware, are loaded into RAM; image_check_firmware() checks them there.
+ */
 static int choose_named(struct machine *machine)
 {
 	const struct vm_config *config = machine->config;
@@ -128,7 +146,10 @@ static int choose_named(struct machine *machine)
 	return ret;
 }
 
-/* Who thinks it is started, or checks the kernel's signature, has to know. */
+/*
+ * A kernel without --firmware starts directly even if bank 0 has firmware. The
+ * warning is for users who expect the firmware to verify the kernel.
+ */
 static void choose_none(struct machine *machine)
 {
 	bool kernel = machine->config->boot.kernel;
@@ -137,11 +158,13 @@ static void choose_none(struct machine *machine)
 	if (kernel && machine->nr_flash && machine->type->starts_in_flash &&
 	    image_runs_from_flash(machine->flash[0].path))
 		pr_warn("flash %s: the kernel is started without this "
-			"firmware; give it by --firmware to have it start the "
+			"firmware; pass it with --firmware to have it start "
+			"the "
 			"kernel",
 			machine->flash[0].path);
 }
 
+/* --firmware-address is for firmware in RAM only. */
 int firmware_choose(struct machine *machine)
 {
 	const struct vm_config *config = machine->config;

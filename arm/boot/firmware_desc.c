@@ -1,5 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* What a firmware's descriptor says: QEMU, docs/interop/firmware.json. */
+/*
+ * One firmware descriptor: whether it fits what is wanted, and the files it
+ * names. The format is QEMU's, docs/interop/firmware.json.
+ *
+ * Pure: JSON in, names out, no file access (firmware_find.c has that) and no
+ * message; an error is a text for the caller's message. So a fuzzer and unit
+ * tests can call it with any text. Main thread.
+ */
 #include <errno.h>
 #include <fnmatch.h>
 #include <stdio.h>
@@ -8,7 +15,7 @@
 #include "lkvm/arm/boot/firmware_desc.h"
 #include "lkvm/util/json_read.h"
 
-/* A platform requirement that no machine of ours meets. */
+/* System management mode: x86 only. */
 #define FEATURE_SMM "requires-smm"
 
 static int malformed(const char **what, const char *why)
@@ -22,7 +29,10 @@ static const char *text_of(const struct json_value *object, const char *name)
 	return json_string_of(json_member(object, name));
 }
 
-/* Members that each descriptor has, even where they do not matter to us. */
+/*
+ * Members that the schema requires, including those that are not evaluated: a
+ * descriptor without them is malformed.
+ */
 static int check_members(const struct json_value *root, const char **what)
 {
 	static const struct {
@@ -44,8 +54,8 @@ static int check_members(const struct json_value *root, const char **what)
 }
 
 /*
- * Patterns are made for versioned names. Ours has no version, which is as good
- * as any: an empty one.
+ * Patterns are written for versioned names ("virt-*"). Ours has no version, so
+ * it is matched with an empty one ("virt-") and without.
  */
 static bool machine_fits(const struct json_value *machines, const char *machine)
 {
@@ -62,38 +72,43 @@ static bool machine_fits(const struct json_value *machines, const char *machine)
 	return false;
 }
 
+/* Targets are alternatives: one that fits is enough. */
 static bool target_fits(const struct json_value *targets,
-			const struct firmware_wish *wish)
+			const struct firmware_query *query)
 {
 	const struct json_value *v;
 
 	for (v = targets->first; v; v = v->next) {
 		const char *arch = text_of(v, "architecture");
 
-		if (arch && !strcmp(arch, wish->architecture) &&
-		    machine_fits(json_member(v, "machines"), wish->machine))
+		if (arch && !strcmp(arch, query->architecture) &&
+		    machine_fits(json_member(v, "machines"), query->machine))
 			return true;
 	}
 	return false;
 }
 
+/* All features in `with`, none in `without`. */
 static bool features_fit(const struct json_value *features,
-			 const struct firmware_wish *wish)
+			 const struct firmware_query *query)
 {
 	const char *const *f;
 
 	if (json_has_string(features, FEATURE_SMM))
 		return false;
-	for (f = wish->with; f && *f; f++)
+	for (f = query->with; f && *f; f++)
 		if (!json_has_string(features, *f))
 			return false;
-	for (f = wish->without; f && *f; f++)
+	for (f = query->without; f && *f; f++)
 		if (json_has_string(features, *f))
 			return false;
 	return true;
 }
 
-/* Split is what it was before there was a choice. */
+/*
+ * The member is optional since it was added later (QEMU 7.0); without it the
+ * mode is split.
+ */
 static int find_mode(const struct json_value *mapping, enum firmware_mode *mode,
 		     const char **what)
 {
@@ -115,16 +130,15 @@ static int find_mode(const struct json_value *mapping, enum firmware_mode *mode,
 			       "stateless");
 }
 
-/* Those that a bank which is only read, or a template, may have. */
+/* Formats that read-only banks and templates can have. */
 static bool can_be_read(const char *format)
 {
 	return !strcmp(format, "raw") || !strcmp(format, "qcow2");
 }
 
 /*
- * The file of a mapping: 1, or -ENOTSUP if it is of a format that cannot be
- * read. A name that is relative has no meaning, for it would be relative to
- * where we run.
+ * The file of a mapping: 1, or -ENOTSUP if its format cannot be read. A
+ * relative name is refused: the schema does not define a directory for it.
  */
 static int find_file(const struct json_value *file, char path[4096],
 		     struct firmware_files *out, const char **what)
@@ -146,6 +160,10 @@ static int find_file(const struct json_value *file, char path[4096],
 	return -ENOTSUP;
 }
 
+/*
+ * Mappings with another device ("memory", "kernel") are loaded in other ways:
+ * 0, does not fit.
+ */
 static int mapping_fits(const struct json_value *mapping, unsigned int modes,
 			struct firmware_files *out, const char **what)
 {
@@ -171,7 +189,7 @@ static int mapping_fits(const struct json_value *mapping, unsigned int modes,
 }
 
 int firmware_desc_match(const struct json_value *root,
-			const struct firmware_wish *wish,
+			const struct firmware_query *query,
 			struct firmware_files *out, const char **what)
 {
 	int ret = check_members(root, what);
@@ -179,9 +197,9 @@ int firmware_desc_match(const struct json_value *root,
 	if (ret)
 		return ret;
 	if (!json_has_string(json_member(root, "interface-types"), "uefi") ||
-	    !target_fits(json_member(root, "targets"), wish) ||
-	    !features_fit(json_member(root, "features"), wish))
+	    !target_fits(json_member(root, "targets"), query) ||
+	    !features_fit(json_member(root, "features"), query))
 		return 0;
-	return mapping_fits(json_member(root, "mapping"), wish->modes, out,
+	return mapping_fits(json_member(root, "mapping"), query->modes, out,
 			    what);
 }

@@ -1,5 +1,15 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Where firmware's descriptors are, and which of them counts. */
+/*
+ * Searches the directories of firmware descriptors: $XDG_CONFIG_HOME/qemu or
+ * ~/.config/qemu, /etc/qemu, /usr/share/qemu, each with a subdirectory firmware
+ * (QEMU, docs/interop/firmware.json).
+ *
+ * A descriptor hides those of the same file name in less specific directories;
+ * an empty one disables them. All that remain are tried in the order of their
+ * file names, which is the order of preference of the distribution. A bad
+ * descriptor gets a warning and the search continues, because it may be that of
+ * another package. Main thread, once at start.
+ */
 #include <dirent.h>
 #include <errno.h>
 #include <stdio.h>
@@ -13,10 +23,12 @@
 #include "lkvm/util/json_read.h"
 #include "lkvm/util/log.h"
 
-/* Those that are shipped have less than a kilobyte. */
+/* Bytes; those shipped by distributions have less than 1 KiB. */
 #define MAX_DESCRIPTOR SZ_64K
 
-/* Descriptors by their file names, in the directory that counts for each. */
+/*
+ * Descriptors by file name, each with the most specific directory that has it.
+ */
 struct candidates {
 	struct candidate {
 		char *name;
@@ -32,7 +44,10 @@ static void free_candidates(struct candidates *c)
 	free(c->list);
 }
 
-/* More specific directories come first and hide what comes later. */
+/*
+ * Directories are scanned from the most specific one on: a name that is in the
+ * list already hides this one.
+ */
 static int add_candidate(struct candidates *c, const char *dir,
 			 const char *name)
 {
@@ -53,6 +68,7 @@ static int add_candidate(struct candidates *c, const char *dir,
 	return 0;
 }
 
+/* Other names, and hidden files of editors, are not descriptors. */
 static bool is_descriptor(const char *name)
 {
 	static const char suffix[] = ".json";
@@ -62,7 +78,7 @@ static bool is_descriptor(const char *name)
 	       !strcmp(name + len - strlen(suffix), suffix);
 }
 
-/* A directory need not exist. */
+/* A directory that does not exist is normal, others get a warning. */
 static int scan(struct candidates *c, const char *path)
 {
 	const struct dirent *entry;
@@ -82,6 +98,7 @@ static int scan(struct candidates *c, const char *path)
 	return ret;
 }
 
+/* strcmp() order of bytes, independent of the locale. */
 static int by_name(const void *a, const void *b)
 {
 	const struct candidate *first = a, *second = b;
@@ -89,6 +106,7 @@ static int by_name(const void *a, const void *b)
 	return strcmp(first->name, second->name);
 }
 
+/* By device and inode: firmware is often installed under several names. */
 static bool same_file(const char *a, const char *b)
 {
 	struct stat st_a, st_b;
@@ -102,9 +120,12 @@ static void warn(const char *path, const char *why)
 	pr_warn("Firmware descriptor %s is passed over: %s", path, why);
 }
 
-/* 1 if the descriptor's text fits, 0 if not or it makes no sense. */
+/*
+ * 1 if the descriptor fits; 0 if not or if it is malformed, after a warning; or
+ * -ENOMEM.
+ */
 static int check_text(const char *text, size_t len, const char *path,
-		      const struct firmware_wish *wish,
+		      const struct firmware_query *query,
 		      struct firmware_files *out)
 {
 	struct json_error error;
@@ -119,7 +140,7 @@ static int check_text(const char *text, size_t len, const char *path,
 	}
 	if (ret)
 		return ret;
-	ret = firmware_desc_match(root, wish, out, &what);
+	ret = firmware_desc_match(root, query, out, &what);
 	free(root);
 	if (ret >= 0)
 		return ret;
@@ -132,6 +153,7 @@ static int check_text(const char *text, size_t len, const char *path,
 	return 0;
 }
 
+/* A descriptor may be left over from a package whose files are removed. */
 static bool readable(const char *path, const char *file)
 {
 	if (!access(file, R_OK))
@@ -141,8 +163,9 @@ static bool readable(const char *path, const char *file)
 	return false;
 }
 
-/* An empty file hides others of its name; so does a device or pipe. */
-static int check_descriptor(const char *path, const struct firmware_wish *wish,
+/* An empty file, device or pipe hides others of its name: no message. */
+static int check_descriptor(const char *path,
+			    const struct firmware_query *query,
 			    struct firmware_files *out)
 {
 	struct stat st;
@@ -157,18 +180,19 @@ static int check_descriptor(const char *path, const struct firmware_wish *wish,
 		warn(path, strerror(-ret));
 		return 0;
 	}
-	ret = check_text(text, len, path, wish, out);
+	ret = check_text(text, len, path, query, out);
 	free(text);
 	if (ret <= 0)
 		return ret;
-	if (wish->code && !same_file(wish->code, out->code))
+	if (query->code && !same_file(query->code, out->code))
 		return 0;
 	return readable(path, out->code) &&
 	       (!*out->vars || readable(path, out->vars));
 }
 
+/* The first that fits ends the search; its name stays in out->descriptor. */
 static int check_candidates(const struct candidates *c,
-			    const struct firmware_wish *wish,
+			    const struct firmware_query *query,
 			    struct firmware_files *out)
 {
 	char *path = out->descriptor;
@@ -179,14 +203,14 @@ static int check_candidates(const struct candidates *c,
 				   c->list[i].dir, c->list[i].name);
 
 		if (len < (int)sizeof(out->descriptor))
-			ret = check_descriptor(path, wish, out);
+			ret = check_descriptor(path, query, out);
 		else
 			warn(path, strerror(ENAMETOOLONG));
 	}
 	return ret;
 }
 
-/* Appends what is between and the strings, as far as there is room. */
+/* Appends the strings with commas between them, truncated at `size`. */
 static void append(char *to, size_t size, const char *before,
 		   const char *const *strings)
 {
@@ -198,16 +222,17 @@ static void append(char *to, size_t size, const char *before,
 	}
 }
 
-static void say_none(const struct firmware_wish *wish, const char *const *dirs)
+static void say_none(const struct firmware_query *query,
+		     const char *const *dirs)
 {
 	char features[512] = "", where[1024] = "";
 
-	append(features, sizeof(features), " with ", wish->with);
-	append(features, sizeof(features), " without ", wish->without);
+	append(features, sizeof(features), " with ", query->with);
+	append(features, sizeof(features), " without ", query->without);
 	append(where, sizeof(where), "", dirs);
 	pr_fatal("No UEFI firmware for %s's %s%s is installed: no descriptor "
 		 "(*.json) in %s fits",
-		 wish->architecture, wish->machine, features, where);
+		 query->architecture, query->machine, features, where);
 }
 
 /*
@@ -229,7 +254,7 @@ static bool user_dir(char *path, size_t size)
 	return (size_t)len < size;
 }
 
-static int find(const struct firmware_wish *wish, const char *const *dirs,
+static int find(const struct firmware_query *query, const char *const *dirs,
 		struct firmware_files *out)
 {
 	struct candidates c = { 0 };
@@ -239,26 +264,26 @@ static int find(const struct firmware_wish *wish, const char *const *dirs,
 		ret = scan(&c, *dir);
 	if (!ret && c.count) {
 		qsort(c.list, c.count, sizeof(*c.list), by_name);
-		ret = check_candidates(&c, wish, out);
+		ret = check_candidates(&c, query, out);
 	}
 	free_candidates(&c);
 	if (ret < 0)
 		return ret;
 	if (ret)
 		return 0;
-	if (!wish->code)
-		say_none(wish, dirs);
+	if (!query->code)
+		say_none(query, dirs);
 	return -ENOENT;
 }
 
-int firmware_desc_find(const struct firmware_wish *wish,
+int firmware_desc_find(const struct firmware_query *query,
 		       struct firmware_files *out)
 {
 	char user[sizeof(out->descriptor)];
 	const char *const dirs[] = { user, "/etc/qemu/firmware",
 				     "/usr/share/qemu/firmware", NULL };
 
-	if (wish->dirs)
-		return find(wish, wish->dirs, out);
-	return find(wish, user_dir(user, sizeof(user)) ? dirs : dirs + 1, out);
+	if (query->dirs)
+		return find(query, query->dirs, out);
+	return find(query, user_dir(user, sizeof(user)) ? dirs : dirs + 1, out);
 }

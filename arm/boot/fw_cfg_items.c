@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * What firmware reads from fw_cfg. Items of a kernel: QEMU, docs/specs/fw_cfg,
- * "Kernel Image Load Address, Size, and Data"; EDK2's ArmVirtQemu starts what
- * it finds there before it looks at anything else.
+ * Items that firmware reads from fw_cfg: kernel, initrd and command line (QEMU,
+ * docs/specs/fw_cfg, "Kernel Image Load Address, Size, and Data"), boot order,
+ * the user's files, and the ACPI and SMBIOS tables. EDK2's ArmVirtQemu starts a
+ * kernel that it finds there before any other boot option.
  *
- * Kernel and initrd are read from their files when the guest reads them, so
- * that they are in memory but once, and in the guest's. A kernel that lkvm has
- * unpacked, and what cannot be read twice, is in memory all the time.
+ * The items are registered on the main thread before the guest starts. Kernel
+ * and initrd are read from their files when the guest reads them, on a vCPU's
+ * thread, so that there is one copy in memory, the guest's. A kernel that lkvm
+ * has decompressed, and files that cannot be read twice, are kept in memory.
  */
 #include <errno.h>
 #include <string.h>
@@ -18,7 +20,9 @@
 #include "lkvm/hw/fw_cfg/boot.h"
 #include "lkvm/util/log.h"
 
-/* As where RAM is loaded by us: another content ends the run. */
+/*
+ * A file that has changed ends the run, as it does when lkvm itself loads it.
+ */
 static int read_file(struct machine *machine, struct boot_file *file,
 		     u64 offset, void *to, size_t len)
 {
@@ -43,6 +47,7 @@ static int read_initrd(void *opaque, u64 offset, void *to, size_t len)
 	return read_file(machine, &machine->initrd_file, offset, to, len);
 }
 
+/* Sizes are 32-bit items: size_limit() bounds them. */
 static int add_items(struct fw_cfg *fw, const struct boot_file *file,
 		     u16 size_key, u16 data_key, struct fw_cfg_data data)
 {
@@ -57,7 +62,7 @@ static int add_items(struct fw_cfg *fw, const struct boot_file *file,
 	return image_error(file->what, file->path, ret, "%s", strerror(-ret));
 }
 
-/* No firmware has more room for it than RAM, nor fw_cfg for its size. */
+/* Firmware copies the item to RAM, and fw_cfg has 32 bits for the size. */
 static u64 size_limit(const struct machine *machine)
 {
 	return MIN(machine->ram.size, UINT32_MAX);
@@ -75,6 +80,7 @@ static int check_size(const struct machine *machine,
 	return 0;
 }
 
+/* Decompressed here: EDK2 starts EFI programs only, not Image.gz. */
 static int add_kernel(struct machine *machine)
 {
 	struct boot_file *file = &machine->kernel;
@@ -119,6 +125,7 @@ static int add_initrd(struct machine *machine)
 			 FW_CFG_INITRD_DATA, data);
 }
 
+/* The size includes the terminating NUL, as EDK2 expects it. */
 static int add_cmdline(struct fw_cfg *fw, const char *cmdline)
 {
 	int ret = fw_cfg_add_u32(fw, FW_CFG_CMDLINE_SIZE,
@@ -141,7 +148,7 @@ static int add_linux(struct machine *machine)
 	return ret ? ret : add_cmdline(machine->fw_cfg, machine->cmdline);
 }
 
-/* What the user gave as a file of its own stays as it is. */
+/* -EEXIST: --fw-cfg has a file of that name, which takes precedence. */
 static int add_boot(struct fw_cfg *fw, const struct vm_config *config)
 {
 	int ret = 0;
@@ -153,11 +160,15 @@ static int add_boot(struct fw_cfg *fw, const struct vm_config *config)
 	if (ret == -EEXIST)
 		return 0;
 	if (ret)
-		pr_fatal("Unable to tell the firmware what to boot: %s",
+		pr_fatal("Unable to pass boot options to the firmware: %s",
 			 strerror(-ret));
 	return ret;
 }
 
+/*
+ * The user's files come before boot order and tables, so that they can replace
+ * these.
+ */
 int boot_fill_fw_cfg(struct machine *machine)
 {
 	const struct vm_config *config = machine->config;

@@ -1,4 +1,17 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Recognises kernels and firmware, and loads kernels into RAM.
+ *
+ * Formats: the arm64 Image (booting.rst), for --aarch32 a zImage, and flat
+ * binaries without header, which are loaded where an old Image would be.
+ * image_file.c has removed gzip, zstd or EFI zboot before. Known formats that
+ * cannot be started are refused with a message that says what the file is and
+ * what to use, as a guest started from them would only fault.
+ *
+ * Nothing in a header is trusted: offsets and sizes are checked against the
+ * space in RAM in image_load(). Main thread; image_runs_from_flash() as well,
+ * before there is a VM.
+ */
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -51,7 +64,7 @@ static u32 get_be32(const u8 *p)
 	return __builtin_bswap32(image_le32(p));
 }
 
-/* A format that is mistaken for a kernel, and what to do about it. */
+/* A format that is no kernel, how it is recognised, and what to use instead. */
 struct foreign {
 	u16 offset;
 	u16 len;
@@ -66,6 +79,10 @@ struct foreign {
 	}
 #define UNPACK(tool) "decompress it with " tool
 
+/*
+ * In the order of the search. Compressions that are supported for kernels are
+ * here for firmware, and for what is compressed twice.
+ */
 static const struct foreign foreign_formats[] = {
 	FOREIGN(0,
 		"\x7f"
@@ -130,7 +147,7 @@ static int reject_foreign(const char *what, const char *path,
 	return 0;
 }
 
-/* Begins like blank memory or blank flash: neither is an A64 instruction. */
+/* Zeros or erased flash: neither is an A64 instruction (0 is UDF). */
 static bool is_blank(const u8 *data, u64 size)
 {
 	u32 first = size < 4 ? 0 : image_le32(data);
@@ -138,6 +155,7 @@ static bool is_blank(const u8 *data, u64 size)
 	return !first || first == UINT32_MAX;
 }
 
+/* image_size 0 is from before Linux 3.17. */
 static int probe_arm64(struct image *img, const u8 *head, u64 len, bool aarch32)
 {
 	if (len < ARM64_HEADER_SIZE)
@@ -161,6 +179,7 @@ static int probe_arm64(struct image *img, const u8 *head, u64 len, bool aarch32)
 	return 0;
 }
 
+/* `get32` reads in the byte order of the magic: both orders occur. */
 static int probe_zimage(struct image *img, const u8 *head, u64 len,
 			bool aarch32, u32 (*get32)(const u8 *))
 {
@@ -185,6 +204,7 @@ static int probe_zimage(struct image *img, const u8 *head, u64 len,
 	return 0;
 }
 
+/* Headers first, then formats to refuse; what remains is a flat binary. */
 static int image_probe(struct image *img, bool aarch32)
 {
 	const struct image_stream *s = img->stream;
@@ -215,6 +235,7 @@ static int image_probe(struct image *img, bool aarch32)
 	return 0;
 }
 
+/* A reset opens the same file again: warnings are not repeated. */
 int image_open(struct image *img, struct boot_file *file, bool aarch32)
 {
 	int ret;
@@ -233,7 +254,10 @@ int image_open(struct image *img, struct boot_file *file, bool aarch32)
 	return ret;
 }
 
-/* A kernel that was cut short would hang without a word. */
+/*
+ * A truncated kernel hangs without any output. For a zImage it is an error; the
+ * PE header of an Image may be wrong, so that is a warning only.
+ */
 static int check_complete(const struct image *img, u64 loaded)
 {
 	const struct image_stream *s = img->stream;
@@ -253,6 +277,7 @@ static int check_complete(const struct image *img, u64 loaded)
 	return 0;
 }
 
+/* Of a compressed kernel only a lower limit of the size is known. */
 static int too_big(const struct image *img, u64 needed, u64 room)
 {
 	return kernel_error(img, -EFBIG,
@@ -263,6 +288,10 @@ static int too_big(const struct image *img, u64 needed, u64 room)
 			    needed, img->text_offset, room);
 }
 
+/*
+ * Reads up to `capacity`, then one byte more to find out whether there is more.
+ * The check for a changed file comes after reading.
+ */
 static int load_checked(struct image *img, u8 *base, u64 room, u64 *loaded)
 {
 	struct image_stream *s = img->stream;
@@ -318,6 +347,7 @@ void image_close(struct image *img)
 	pr_warn("%s %s: UEFI firmware does not start it: it " fmt, \
 		(file)->what, (file)->path, ##__VA_ARGS__)
 
+/* A warning, not an error: firmware other than EDK2 may start other formats. */
 static void warn_not_efi(const struct boot_file *file, const u8 *head, u64 len)
 {
 	const struct foreign *f = find_foreign(head, len);
@@ -333,6 +363,7 @@ static void warn_not_efi(const struct boot_file *file, const u8 *head, u64 len)
 		efi_warn(file, "is no EFI program");
 }
 
+/* A zboot kernel is Linux as well, although it has no Image header. */
 int image_check_efi(struct boot_file *file, bool *is_linux)
 {
 	u64 len = MIN(file->size, IMAGE_HEAD_SIZE);
@@ -357,7 +388,8 @@ int image_check_efi(struct boot_file *file, bool *is_linux)
 
 /*
  * Firmware to be executed from flash begins with a reset vector of at most a
- * few pages, then a firmware volume; EDK2's for RAM has an Image header.
+ * few pages, then a firmware volume (UEFI PI spec., volume 3). EDK2's firmware
+ * for RAM has an Image header instead.
  */
 static bool is_flash_firmware(const u8 *data, u64 size)
 {
@@ -368,7 +400,10 @@ static bool is_flash_firmware(const u8 *data, u64 size)
 	return false;
 }
 
-/* Linked at 0, where the flash is, as U-Boot's qemu_arm64. */
+/*
+ * U-Boot has the address it is linked at behind its first branch: 0, where the
+ * flash is, for qemu_arm64.
+ */
 static bool is_flash_uboot(const u8 *data, u64 size)
 {
 	u64 end, bss_start;
@@ -382,7 +417,10 @@ static bool is_flash_uboot(const u8 *data, u64 size)
 	       bss_start <= image_le64(data + UBOOT_BSS_END);
 }
 
-/* The start of what a bank of the file would hold; how much there is of it. */
+/*
+ * Reads the first 64 KiB of what a bank of this file would contain, through
+ * qcow2 or a compression; returns how many bytes there are, 0 on any error.
+ */
 static size_t read_flash_head(int fd, u8 *head)
 {
 	const struct disk_format *format;
@@ -400,6 +438,7 @@ static size_t read_flash_head(int fd, u8 *head)
 	return ret || zeros ? 0 : got;
 }
 
+/* O_NONBLOCK: opening a FIFO must not block. */
 bool image_runs_from_flash(const char *path)
 {
 	u8 *head = calloc(1, FLASH_FIRMWARE_HEAD);
@@ -417,6 +456,7 @@ bool image_runs_from_flash(const char *path)
 	return is;
 }
 
+/* Checked after loading, because the file may be a pipe. */
 int image_check_firmware(const char *path, const void *data, u64 size, u64 room,
 			 u64 *footprint)
 {

@@ -1,10 +1,17 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * A kernel file as a stream of what is in it. The first bytes tell what it is
- * wrapped in: gzip and zstd are found by their magic, EFI zboot by that of its
- * header, which says what its payload is compressed with. All of it goes front
- * to back: from the file through one buffer, or a decompressor, to where the
- * caller wants it, and never more of it than that has room for.
+ * The content of a kernel file as a stream. The first bytes say what it is
+ * wrapped in: gzip and zstd have a magic number, EFI zboot has a header that
+ * names the compression of its payload (Linux
+ * drivers/firmware/efi/libstub/zboot-header.S).
+ *
+ * All is read front to back: from the file through one buffer of 4 KiB, or a
+ * decompressor, to the caller's destination, and never more than the caller has
+ * room for, whatever size the file claims. So the kernel is not copied twice
+ * and a small file cannot expand without limit. A payload is decompressed once:
+ * gzip inside of gzip is not.
+ *
+ * One thread at a time per stream; main thread in practice.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -31,6 +38,7 @@
 /* A single read(2) gets no more than this. */
 #define MAX_CHUNK SZ_1G
 
+/* The text before the reason is what tests and users' scripts look for. */
 int image_error(const char *what, const char *path, int err, const char *fmt,
 		...)
 {
@@ -47,6 +55,7 @@ int image_error(const char *what, const char *path, int err, const char *fmt,
 #define stream_error(s, err, ...) \
 	image_error((s)->what, (s)->path, err, __VA_ARGS__)
 
+/* For errors of the host: the reason is errno's. */
 static int stream_failed(const struct image_stream *s, int err)
 {
 	return stream_error(s, err, "%s", strerror(-err));
@@ -99,12 +108,14 @@ static int stream_fill(struct image_stream *s, size_t want)
 	return 0;
 }
 
+/* Marks `len` bytes of the buffer as used. */
 static void stream_consume(struct image_stream *s, size_t len)
 {
 	s->buf_pos += len;
 	s->buf_len -= len;
 }
 
+/* The buffer's rest first, then from the file straight to the destination. */
 static int read_plain(struct image_stream *s, u8 *dst, u64 len, u64 *got)
 {
 	size_t buffered = MIN(len, s->buf_len);
@@ -124,7 +135,10 @@ static int read_plain(struct image_stream *s, u8 *dst, u64 len, u64 *got)
 	return 0;
 }
 
-/* What was read to tell formats apart comes first, then the file's rest. */
+/*
+ * Source of the decompressors: the buffer's rest first, then the file. Called
+ * by gzip_read() and zstd_read().
+ */
 static ssize_t read_compressed(struct byte_source *source, void *buf,
 			       size_t len)
 {
@@ -148,7 +162,7 @@ static ssize_t read_compressed(struct byte_source *source, void *buf,
 	return got;
 }
 
-/* What the readers' errors mean for the file. */
+/* Messages for the decompressors' errors (gzip.h, zstd.h). */
 static int decompress_failed(const struct image_stream *s, int err)
 {
 	switch (err) {
@@ -169,6 +183,7 @@ static int decompress_failed(const struct image_stream *s, int err)
 	}
 }
 
+/* Fewer than `len` bytes only at the end of the data. */
 static int read_decompressed(struct image_stream *s, u8 *dst, u64 len, u64 *got)
 {
 	size_t n;
@@ -184,6 +199,7 @@ static int read_decompressed(struct image_stream *s, u8 *dst, u64 len, u64 *got)
 	return 0;
 }
 
+/* The head was read by stream_begin() and is the first part of the content. */
 int image_stream_read(struct image_stream *s, void *dst, u64 len, u64 *got)
 {
 	size_t buffered = MIN(len, s->head_len - s->head_used);
@@ -202,6 +218,7 @@ int image_stream_read(struct image_stream *s, void *dst, u64 len, u64 *got)
 	return ret;
 }
 
+/* From the current position on: the file's start, or zboot's payload. */
 static int gzip_begin(struct image_stream *s)
 {
 	int ret;
@@ -212,6 +229,7 @@ static int gzip_begin(struct image_stream *s)
 	return ret ? stream_failed(s, ret) : 0;
 }
 
+/* libzstd is optional at build time. */
 static int zstd_begin(struct image_stream *s)
 {
 	int ret;
@@ -228,7 +246,10 @@ static int zstd_begin(struct image_stream *s)
 	return ret ? stream_failed(s, ret) : 0;
 }
 
-/* The name is the file's: only what is harmless on a terminal is kept. */
+/*
+ * The name is from the file and goes to a message: only lower-case letters and
+ * digits are kept, which are harmless on a terminal.
+ */
 static void zboot_compression(const u8 *header, char *name)
 {
 	const u8 *p = header + ZBOOT_COMPRESSION;
@@ -243,7 +264,7 @@ static void zboot_compression(const u8 *header, char *name)
 	name[i] = '\0';
 }
 
-/* Discards `len` bytes of the file. */
+/* Discards `len` bytes; by reading, as the file may be a pipe. */
 static int stream_skip(struct image_stream *s, u64 len)
 {
 	while (len) {
@@ -282,6 +303,7 @@ static int stream_narrow(struct image_stream *s, u64 offset, u64 size)
 	return 0;
 }
 
+/* "zstd22" is what Linux's Makefile calls zstd -22. */
 static int zboot_begin(struct image_stream *s)
 {
 	const u8 *header = s->buf + s->buf_pos;
@@ -309,7 +331,9 @@ static int zboot_begin(struct image_stream *s)
 	return gzip ? gzip_begin(s) : zstd_begin(s);
 }
 
-/* Finds out what the content is wrapped in, and reads its first bytes. */
+/*
+ * Recognises the format and fills `head` with the first bytes of the content.
+ */
 static int stream_begin(struct image_stream *s)
 {
 	u64 got;
@@ -338,6 +362,7 @@ static int stream_begin(struct image_stream *s)
 	return 0;
 }
 
+/* With a part (a unified kernel image's .linux) only its bytes are read. */
 int image_stream_open(struct boot_file *file, struct image_stream **out)
 {
 	struct image_stream *s = calloc(1, sizeof(*s));
@@ -397,6 +422,7 @@ static int stream_copy(struct image_stream *s, int fd, u64 limit, u64 *size)
 	return ret;
 }
 
+/* Into a memfd, which then replaces the file: fw_cfg reads it at any offset. */
 static int unpack(struct boot_file *file, u64 limit)
 {
 	struct image_stream *s = NULL;
@@ -420,6 +446,7 @@ static int unpack(struct boot_file *file, u64 limit)
 	return ret;
 }
 
+/* Four bytes are enough to tell gzip and zstd from all others. */
 int image_unpack(struct boot_file *file, u64 limit)
 {
 	u8 magic[4];
@@ -434,6 +461,10 @@ int image_unpack(struct boot_file *file, u64 limit)
 	return unpack(file, limit);
 }
 
+/*
+ * For initrd and firmware: no format is interpreted, Linux decompresses its
+ * initrd itself. One byte more than fits is read to detect a longer pipe.
+ */
 int file_load(struct boot_file *file, void *dst, u64 capacity, u64 *loaded)
 {
 	u64 got = 0, more = 0;

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Files come first: whatever a run reads or writes by name is opened, or at
- * least looked at, before there is a VM. So a wrong name costs nothing and gets
- * its own message, also where KVM cannot be used. What is not opened here is
- * what opening would change: files that are to be made, and FIFOs of --fw-cfg.
+ * Opens all files that a run names, or checks them, before there is a VM: an
+ * error in a name is found without KVM, and has a message of its own. Main
+ * thread.
+ *
+ * Not opened here is what opening would change: files that are to be created,
+ * and FIFOs of --fw-cfg, whose writer would see a reader come and go.
  */
 #include <errno.h>
 #include <string.h>
@@ -15,7 +17,9 @@
 #include "lkvm/util/file.h"
 #include "lkvm/util/log.h"
 
-/* Firmware gets a unified kernel image as it is; without it we take its parts.
+/*
+ * Firmware gets a unified kernel image as it is and starts it as an EFI
+ * program; without firmware its parts are taken from the file.
  */
 static int open_kernel(struct machine *machine)
 {
@@ -48,7 +52,10 @@ static int open_images(struct machine *machine)
 	return ret;
 }
 
-/* `what` begins a message as that of whoever writes the file does. */
+/*
+ * `what` is the start of the message, as the module that writes the file has
+ * it.
+ */
 static int check_output(const char *what, const char *path)
 {
 	int ret = path ? file_check_writable(path) : 0;
@@ -58,6 +65,7 @@ static int check_output(const char *what, const char *path)
 	return ret;
 }
 
+/* Flash banks get their locks later, when flash_store_open() opens them. */
 static int check_others(const struct machine *machine)
 {
 	const struct vm_config *config = machine->config;

@@ -1,11 +1,22 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Headers of EFI programs: Microsoft PE/COFF, "MS-DOS Stub" to "Section Table".
+/*
+ * Headers of EFI programs: Microsoft PE/COFF, "MS-DOS Stub" to "Section Table".
+ *
+ * Used to recognise files and to find the sections of unified kernel images.
+ * The bytes come from a file that may be anything, so that every offset is
+ * checked against the size before it is used. No relocation, no loading: lkvm
+ * does not execute EFI programs itself.
  */
 #include <string.h>
 
 #include "lkvm/arm/boot/image_file.h"
 #include "lkvm/arm/boot/pe.h"
 
+/*
+ * Offset 0x3c of the MS-DOS header is where the PE signature is; the COFF file
+ * header (20 bytes) follows the 4 bytes of the signature, then the optional
+ * header. Offsets are from the signature on.
+ */
 #define DOS_HEADER_SIZE	 0x40
 #define DOS_PE_POINTER	 0x3c
 #define PE_MACHINE	 0x04
@@ -13,10 +24,15 @@
 #define PE_OPTIONAL_SIZE 0x14
 #define PE_HEADERS_SIZE	 0x18
 
+/* Section table entry: VirtualSize, SizeOfRawData, PointerToRawData. */
 #define SECTION_SIZE	 0x08
 #define SECTION_RAW_SIZE 0x10
 #define SECTION_RAW_POS	 0x14
 
+/*
+ * The whole COFF header is within `size` bytes after this, as the accessors
+ * below rely on.
+ */
 const u8 *pe_find(const u8 *data, u64 size)
 {
 	u32 offset;
@@ -35,6 +51,7 @@ u32 pe_type(const u8 *pe)
 	return image_le32(pe + PE_MACHINE) & 0xffff;
 }
 
+/* For messages: the machine types that users confuse with arm64. */
 const char *pe_machine(const u8 *pe)
 {
 	switch (pe_type(pe)) {
@@ -62,11 +79,13 @@ u32 pe_nr_sections(const u8 *pe)
 	return image_le32(pe + PE_NR_SECTIONS) & 0xffff;
 }
 
+/* The optional header's size varies with its data directories. */
 u64 pe_section_table(const u8 *pe)
 {
 	return PE_HEADERS_SIZE + (image_le32(pe + PE_OPTIONAL_SIZE) & 0xffff);
 }
 
+/* Names of 8 characters have no NUL in the file; `name` has one more byte. */
 struct pe_section pe_section_at(const u8 *header)
 {
 	struct pe_section section = {
@@ -79,6 +98,10 @@ struct pe_section pe_section_at(const u8 *header)
 	return section;
 }
 
+/*
+ * To detect a truncated file. Signatures, which come behind the last section,
+ * do not count.
+ */
 u64 pe_file_size(const u8 *data, u64 size)
 {
 	const u8 *pe = pe_find(data, size);

@@ -1,7 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * ACPI and SMBIOS tables for firmware that gets them through fw_cfg. EDK2 gives
- * the guest either ACPI tables, if there are any, or the device tree.
+ * ACPI and SMBIOS tables for firmware, through fw_cfg files: the blobs, and for
+ * ACPI the loader script that has the firmware place and link them (QEMU,
+ * "etc/table-loader"; "etc/smbios/").
+ *
+ * EDK2 passes the guest either ACPI tables, if there are any, or the device
+ * tree; --no-acpi selects the tree. Here is only what the tables say of this
+ * machine; arm/tables has their layout. Main thread, once, when the vCPUs exist
+ * and MPIDR and CLIDR can be read.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -17,7 +23,9 @@
 #include "lkvm/hw/pl061.h"
 #include "lkvm/util/log.h"
 
-/* Where the INTIDs of PPIs and SPIs begin, which the GIC's binding leaves out.
+/*
+ * GIC INTIDs (IHI 0069): PPIs are 16 to 31, SPIs from 32 on. The numbers in
+ * *machine are those of the device tree binding, which start at 0 for each.
  */
 #define INTID_PPI 16
 #define INTID_SPI 32
@@ -28,6 +36,7 @@ static int add_blob(struct fw_cfg *fw, const char *name,
 	return fw_cfg_add_file_bytes(fw, name, blob->data, blob->size);
 }
 
+/* A machine without this device has base 0. */
 static struct acpi_device device_at(const struct device_place *place)
 {
 	return (struct acpi_device) {
@@ -38,6 +47,7 @@ static struct acpi_device device_at(const struct device_place *place)
 	};
 }
 
+/* The same facts that arm/tables/fdt.c writes to the tree. */
 static struct acpi_machine describe(struct machine *machine,
 				    const struct acpi_cpu *cpus)
 {

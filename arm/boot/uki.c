@@ -1,14 +1,16 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * A look into unified kernel images: only section headers and the command line
- * are read here, kernel and initrd go from the file to the guest's RAM.
- * Sections that describe a machine (.dtb, .dtbauto) are not for the guest,
- * whose device tree describes lkvm's; others (.osrel, .uname, .sbat, .splash,
- * .pcrsig) are for boot loaders.
+ * Unified kernel images (UAPI.5) started without firmware. Only section headers
+ * and the command line are read here; kernel and initrd go from the file
+ * straight to guest RAM. Main thread, when the file is opened.
+ *
+ * Sections that describe hardware (.dtb, .dtbauto) are not used, because the
+ * guest's device tree has to describe lkvm's machine; others (.osrel, .uname,
+ * .sbat, .splash, .pcrsig) are for boot loaders.
  *
  * UAPI.5, "Multi-Profile UKIs": each section .profile begins a profile, number
- * 0 first; what comes before the first is shared, and a profile's own counts
- * more.
+ * 0 first; what precedes the first is shared, and a profile's own section
+ * overrides the shared one.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -19,7 +21,7 @@
 #include "lkvm/arm/boot/pe.h"
 #include "lkvm/arm/boot/uki.h"
 
-/* Far more than Linux takes: 2 KiB. */
+/* Bytes; Linux uses at most 2 KiB. */
 #define MAX_CMDLINE SZ_64K
 
 #define uki_error(file, err, ...) \
@@ -39,13 +41,17 @@ static const char *const part_names[NR_PARTS] = {
 	[PART_CMDLINE] = ".cmdline",
 };
 
-/* Which profile each was found in: shared parts may be replaced once. */
+/*
+ * Where each part was found: a shared section can be overridden once, by
+ * profile 0.
+ */
 struct parts {
 	struct pe_section sections[NR_PARTS];
 	bool found[NR_PARTS];
 	bool own[NR_PARTS]; /* profile 0's */
 };
 
+/* The first of a name counts, except that profile 0's replaces a shared one. */
 static void take_section(struct parts *parts, const struct pe_section *section,
 			 bool own)
 {
@@ -60,6 +66,7 @@ static void take_section(struct parts *parts, const struct pe_section *section,
 	}
 }
 
+/* Ends at the second .profile, where profile 1 begins. */
 static struct parts find_parts(const u8 *table, u32 count)
 {
 	struct parts parts = { 0 };
@@ -77,7 +84,10 @@ static struct parts find_parts(const u8 *table, u32 count)
 	return parts;
 }
 
-/* Sections are padded in the file; their size in memory is that of the part. */
+/*
+ * The file pads sections to its alignment (SizeOfRawData); VirtualSize is the
+ * size of the content.
+ */
 static int take_range(const struct boot_file *file, const struct parts *parts,
 		      enum part part, struct file_range *range)
 {
@@ -98,7 +108,10 @@ static int take_range(const struct boot_file *file, const struct parts *parts,
 	return 0;
 }
 
-/* What ends lines, and other control characters, separates parameters. */
+/*
+ * Line ends and other control characters become spaces, as parameters are
+ * separated by spaces; then spaces at both ends are removed.
+ */
 static void clean(char *text)
 {
 	size_t len;
@@ -138,6 +151,7 @@ static int read_cmdline(struct boot_file *file, const struct file_range *range,
 	return 0;
 }
 
+/* All three are checked before anything is read into RAM. */
 static int read_parts(struct boot_file *file, const struct parts *parts,
 		      struct uki *uki)
 {
@@ -153,7 +167,10 @@ static int read_parts(struct boot_file *file, const struct parts *parts,
 	return ret ? ret : read_cmdline(file, &cmdline, &uki->cmdline);
 }
 
-/* Many profiles make a table that is longer than the head. */
+/*
+ * With many profiles the table is longer than the head that uki_read() has, so
+ * that it is read on its own.
+ */
 static int read_table(struct boot_file *file, u64 pos, u32 count,
 		      struct uki *uki)
 {
@@ -177,6 +194,7 @@ static int read_table(struct boot_file *file, u64 pos, u32 count,
 	return ret;
 }
 
+/* A file that is no PE program for arm64 is no error: it may be an Image. */
 int uki_read(struct boot_file *file, struct uki *uki)
 {
 	u8 head[1024];

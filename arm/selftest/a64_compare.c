@@ -34,26 +34,31 @@
 static const int signals[] = { SIGTRAP, SIGILL, SIGSEGV, SIGBUS };
 #define NR_SIGNALS ARRAY_SIZE(signals)
 
-/* For which hints are no NOPs, see <asm/hwcap.h>. */
+/* <asm/hwcap.h>: with these features hints are not NOPs. */
 #define HAS_PACA (1UL << 30)
 #define HAS_BTI	 (1UL << 17) /* AT_HWCAP2 */
 
+/*
+ * What a64_ops present the data as, chosen for each instruction: RAM through
+ * ram(), a device through device(), or neither, so that accesses stop.
+ */
 enum memory {
 	RAM,
 	DEVICE,
 	FAULTY
 };
 
+/* What is compared: all that an instruction of these classes can change. */
 struct state {
 	u64 x[32]; /* and SP */
 	u64 pc;
 	u64 pstate;
 };
 
-/* How the words of a class went. */
+/* Results by class of instructions. */
 struct outcomes {
-	unsigned long done;    /* the CPU did it, and we did the same */
-	unsigned long stopped; /* the CPU did it, we stopped */
+	unsigned long done;    /* CPU and interpreter did the same */
+	unsigned long stopped; /* the CPU did it, the interpreter stopped */
 	unsigned long faults;  /* neither did */
 };
 
@@ -79,6 +84,7 @@ static struct {
 	struct sigaction old_actions[NR_SIGNALS];
 } t;
 
+/* The page as the CPU fetches it: both run the same words. */
 static const void *code_page(struct a64_cpu *cpu, u64 va)
 {
 	(void)cpu;
@@ -88,6 +94,7 @@ static const void *code_page(struct a64_cpu *cpu, u64 va)
 		       : NULL;
 }
 
+/* CPU and interpreter have a copy of the data each, compared afterwards. */
 static u8 *shadow_of(u64 va, unsigned int len)
 {
 	t.accessed = va;
@@ -103,6 +110,7 @@ static void *ram(struct a64_cpu *cpu, u64 va, unsigned int len, bool write)
 	return t.memory == RAM ? shadow_of(va, len) : NULL;
 }
 
+/* Returns -EFAULT for addresses outside, where the CPU faults. */
 static int device(struct a64_cpu *cpu, u64 va, unsigned int len, bool write,
 		  u64 *value)
 {
@@ -118,7 +126,10 @@ static int device(struct a64_cpu *cpu, u64 va, unsigned int len, bool write,
 	return 0;
 }
 
-/* Registers come only when they are asked for; there is nonsense till then. */
+/*
+ * Registers are supplied on demand only and are wrong before that, so that a
+ * decoder which omits one from `reads` shows as a difference.
+ */
 static bool load(struct a64_cpu *cpu, u64 missing)
 {
 	for (unsigned int n = 0; n < ARRAY_SIZE(t.before.x); n++)
@@ -135,7 +146,7 @@ static void forget_registers(void)
 	t.cpu.have = 0;
 }
 
-/* Those that it did not need are as they were. */
+/* Registers that were not loaded keep their values. */
 static void complete_registers(void)
 {
 	load(&t.cpu, A64_X_ALL & ~t.cpu.have);
@@ -163,6 +174,7 @@ static u32 way_to_brk(size_t from)
 	return slot_code(to) - slot_code(from) + t.slots[to].length;
 }
 
+/* Offset in words from the slot to somewhere in the data, for literals. */
 static u32 way_to_data(size_t from)
 {
 	u64 to = (uintptr_t)t.data + 4 * random_below(1024);
@@ -177,6 +189,10 @@ static u32 set_field(u32 word, unsigned int low, unsigned int width, u32 value)
 	return (word & ~mask) | (value << low & mask);
 }
 
+/*
+ * Random offsets of branches and literals are replaced: the CPU must not leave
+ * the slots or touch other memory of this process.
+ */
 static u32 harmless_word(const struct word_class *class, size_t slot)
 {
 	u32 word = random_word(class);
@@ -297,7 +313,7 @@ static bool same_around(void)
 	return !memcmp(t.data + offset, t.shadow + offset, AROUND);
 }
 
-/* The CPU came as far as we did. */
+/* The CPU executed as many instructions as the interpreter. */
 static void compare_end(const struct state *real)
 {
 	if (!same(real))
@@ -306,7 +322,7 @@ static void compare_end(const struct state *real)
 		report("other memory");
 }
 
-/* We stopped after `done`, and the CPU did not. */
+/* The interpreter stopped after `done` instructions, the CPU did not. */
 static void compare_stop(u64 done, const struct state *real)
 {
 	t.outcomes[t.slots[t.current].class[done]].stopped++;
@@ -408,7 +424,7 @@ static size_t random_class(void)
 	size_t class = random_below(nr_word_classes);
 	enum word_kind kind = word_classes[class].kind;
 
-	if ((kind == WORD_DOUBTFUL || kind == WORD_ANY) && random_below(4))
+	if ((kind == WORD_OPTIONAL || kind == WORD_ANY) && random_below(4))
 		return random_class();
 	return class;
 }

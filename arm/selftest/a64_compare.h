@@ -31,8 +31,8 @@ unsigned long a64_compare_mismatches(void);
 bool a64_compare_covers(bool list);
 
 /*
- * True if the interpreter carries out none of `count` words that are no
- * instruction that it knows. They do not come to the CPU.
+ * True if the interpreter stops at each of `count` words outside of all classes
+ * of instructions that it has. The CPU does not execute them.
  */
 bool a64_compare_refuses(unsigned long count);
 

@@ -1,4 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Random A64 instructions, by classes of the encoding tables (DDI 0487, C4.1),
+ * and random register values. Used by a64_compare.c in lkvm and by
+ * guest/batch.c in the guest, which links this file, too; one thread in each.
+ *
+ * Uniformly random words are mostly reserved, and uniformly random values
+ * rarely reach a carry or an overflow. So the generators below prefer valid
+ * encodings, register 31 and values at the limits of 32 and 64 bits, without
+ * excluding the others. The same seed yields the same sequence on each machine.
+ */
 #include "a64_words.h"
 
 const struct word_class word_classes[] = {
@@ -21,8 +31,8 @@ const struct word_class word_classes[] = {
 	{ "smaddl to umsubl", 0xff600000, 0x9b200000, WORD_REGISTERS },
 	{ "smulh, umulh", 0xff60fc00, 0x9b407c00, WORD_REGISTERS },
 	{ "mrs, msr nzcv", 0xffdfffe0, 0xd51b4200, WORD_REGISTERS },
-	{ "hint", 0xfffff01f, 0xd503201f, WORD_DOUBTFUL },
-	{ "barrier", 0xfffff01f, 0xd503301f, WORD_DOUBTFUL },
+	{ "hint", 0xfffff01f, 0xd503201f, WORD_OPTIONAL },
+	{ "barrier", 0xfffff01f, 0xd503301f, WORD_OPTIONAL },
 	{ "b, bl", 0x7c000000, 0x14000000, WORD_BRANCH26 },
 	{ "b.cond", 0xff000000, 0x54000000, WORD_BRANCH19 },
 	{ "cbz, cbnz", 0x7e000000, 0x34000000, WORD_BRANCH19 },
@@ -45,6 +55,7 @@ const struct word_class word_classes[] = {
 
 const size_t nr_word_classes = ARRAY_SIZE(word_classes);
 
+/* State of SplitMix64. One user at a time in a process: no lock. */
 static u64 random_state;
 
 void random_seed(u64 seed)
@@ -62,11 +73,13 @@ u64 random_u64(void)
 	return z ^ z >> 31;
 }
 
+/* By multiplication; the bias is below n / 2^32. */
 u32 random_below(u32 n)
 {
 	return (random_u64() >> 32) * n >> 32;
 }
 
+/* Five of eight are near a limit where a flag or the sign changes. */
 u64 random_value(void)
 {
 	u64 r = random_u64();
@@ -90,7 +103,10 @@ u64 random_value(void)
 	}
 }
 
-/* Sets a register field to 31 if the class leaves it open. */
+/*
+ * Register 31 (SP or ZR) is the special case of each operand: more often than
+ * one in 32. Fields that the class fixes stay.
+ */
 static u32 with_31(u32 word, const struct word_class *class, unsigned int low)
 {
 	u32 field = 31U << low;
@@ -98,7 +114,10 @@ static u32 with_31(u32 word, const struct word_class *class, unsigned int low)
 	return class->mask & field ? word : word | field;
 }
 
-/* Memory accesses that are aligned, often: a small offset without low bits. */
+/*
+ * Clears the low bits of an unscaled offset, in three of four cases: accesses
+ * that are not aligned stop the interpreter.
+ */
 static u32 with_aligned_offset(u32 word)
 {
 	if ((word & 0x3f200000) == 0x38000000 && random_below(4))
@@ -106,12 +125,16 @@ static u32 with_aligned_offset(u32 word)
 	return word;
 }
 
+/* Base and index get values of their own, so they must be two registers. */
 static u32 other_index(u32 word)
 {
 	return (word >> 16 & 31) == (word >> 5 & 31) ? word ^ 1U << 16 : word;
 }
 
-/* What is reserved in a class, and the bit that makes it something else. */
+/*
+ * Reserved encodings of a class (words with `value` in the bits of `mask`), and
+ * the bits to flip to get one that is not.
+ */
 static const struct {
 	u32 class; /* its value */
 	u32 mask;
@@ -144,6 +167,10 @@ static const struct {
 	{ 0x29800000, 0xc0000000, 0xc0000000, 0x40000000 },
 };
 
+/*
+ * Reserved encodings remain in one of 16 words: the interpreter must stop
+ * there.
+ */
 static u32 not_reserved(u32 word, const struct word_class *class)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(reserved); i++)
@@ -169,6 +196,7 @@ u32 random_word(const struct word_class *class)
 	return random_below(16) ? not_reserved(word, class) : word;
 }
 
+/* Not the interpreter's own tables, which it is to be compared with. */
 bool word_is_known(u32 word)
 {
 	for (size_t i = 0; i < nr_word_classes; i++)

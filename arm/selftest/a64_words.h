@@ -11,7 +11,7 @@
 /* What an instruction needs to do no harm when it is run for real. */
 enum word_kind {
 	WORD_REGISTERS,	 /* nothing */
-	WORD_DOUBTFUL,	 /* nothing; many cannot be carried out */
+	WORD_OPTIONAL,	 /* nothing; many cannot be carried out */
 	WORD_ANY,	 /* nothing; perhaps none can */
 	WORD_BRANCH26,	 /* an offset in bits 25:0 that leads to a BRK */
 	WORD_BRANCH19,	 /* in bits 23:5 */

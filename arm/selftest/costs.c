@@ -1,8 +1,16 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * What things cost on this machine's KVM: a guest that writes to a device,
- * without and with a zone of coalesced MMIO, and ioctls beside it. Of several
- * rounds the least counts, which is what the machine does undisturbed.
+ * Measures what an exit, a coalesced write, a register and a memory slot cost
+ * on this machine's KVM, for the table of `lkvm selftest`.
+ *
+ * A VM of its own with one vCPU, run on the main thread without the machine
+ * layer and the vCPU loop, so that only KVM is measured: a guest that writes to
+ * an address without a device, first without, then with a zone of coalesced
+ * MMIO (api.rst, KVM_REGISTER_COALESCED_MMIO). Of several rounds the least
+ * counts: other load on the host can only make one longer.
+ *
+ * The cost rule of batches does not use these figures; it measures its own
+ * during a run (arm/costs.c).
  */
 #include <errno.h>
 #include <signal.h>
@@ -15,7 +23,7 @@
 #include "../cpu.h"
 #include "selftest.h"
 
-/* The largest pages a host may have. */
+/* 64 KiB: the largest page size of a host, so that slots are aligned on all. */
 #define RAM_SIZE   SZ_64K
 #define RAM	   0x80000000ULL
 #define DEVICE	   0x02000000ULL
@@ -25,7 +33,7 @@
 #define WRITES	   200
 #define UPDATES	   20
 
-/* For a guest that does not come to the end of its writes. */
+/* Limit for a guest that does not finish its writes. */
 #define LIMIT_NS 30000000000ULL
 
 /* x1 times a word to [x0], then one to [x2]. */
@@ -37,6 +45,7 @@ static const u32 code[] = {
 	0x14000000, /* b . */
 };
 
+/* The VM while it is measured; one thread. */
 struct bench {
 	struct vm vm;
 	struct memslot ram_slot, device_slot;
@@ -91,7 +100,11 @@ static int time_writes(struct bench *bench, u64 *least)
 	return ret;
 }
 
-/* KVM has to complete the write that comes last before the PC is set anew. */
+/*
+ * KVM applies an MMIO exit at the next KVM_RUN (api.rst, KVM_EXIT_MMIO). That
+ * has to be done before the PC is set for the next round, or it would be
+ * incremented.
+ */
 static int complete(struct vcpu *vcpu)
 {
 	int ret;
@@ -115,7 +128,10 @@ static int measure_writes(struct bench *bench, u64 *least)
 	return ret;
 }
 
-/* A zone of its own VM, which is gone with it whatever happens. */
+/*
+ * 0 is left where KVM has no ring. The ring is in the vCPU's mapping, behind
+ * its kvm_run, at the page that the capability returns.
+ */
 static int measure_coalesced(struct bench *bench, u64 *least)
 {
 	struct kvm_coalesced_mmio_zone zone = { .addr = DEVICE,
@@ -135,7 +151,9 @@ static int measure_coalesced(struct bench *bench, u64 *least)
 	return ret;
 }
 
-/* What a batch pays for each register that it reads. */
+/*
+ * KVM_GET_ONE_REG of core registers: KVM has all registers in memory meanwhile.
+ */
 static int measure_register(struct bench *bench, u64 *least)
 {
 	u64 start, value;
@@ -151,7 +169,10 @@ static int measure_register(struct bench *bench, u64 *least)
 	return ret;
 }
 
-/* What a flash pays when it leaves and returns to array mode. */
+/*
+ * Adding and deleting a slot differ: deletion waits for the vCPUs to have left
+ * the old set (SRCU in KVM).
+ */
 static int measure_slots(struct bench *bench, struct selftest_costs *costs)
 {
 	u64 start;
@@ -169,6 +190,7 @@ static int measure_slots(struct bench *bench, struct selftest_costs *costs)
 	return ret;
 }
 
+/* The host's instruction cache is cleaned for the guest's code. */
 static int add_slots(struct bench *bench)
 {
 	struct memslots *slots = &bench->vm.slots;
@@ -217,13 +239,13 @@ static int measure(struct bench *bench, struct selftest_costs *costs)
 	return ret ? ret : measure_slots(bench, costs);
 }
 
-/* Only there to have KVM_RUN return. */
+/* Empty: the signal only makes KVM_RUN return with EINTR. */
 static void on_alarm(int signal)
 {
 	(void)signal;
 }
 
-/* A signal every second, for run_until_exit(); 0: no more of them. */
+/* A SIGALRM every `seconds` for run_until_exit(); 0 stops it. */
 static void set_alarm(time_t seconds)
 {
 	struct itimerval timer = { .it_interval.tv_sec = seconds,

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * What this machine is and what its KVM offers: the first part of a report
- * about a CPU that nobody has tried before. Nothing here is a failure: what
- * lkvm does without is told by its own messages. CTR_EL0 is read here and not
- * in a guest, as KVM shows guests the same bits.
+ * What this machine is and what its KVM offers: CPU (MIDR_EL1), kernel, page
+ * size, caches, GIC, optional features. The first part of a report, so that a
+ * failure can be related to hardware.
+ *
+ * Notes only, no check: a machine without a feature passes. What cannot be read
+ * is left out. Main thread, with a VM and a vCPU that never runs.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -15,6 +17,7 @@
 #include "../cpu.h"
 #include "selftest.h"
 
+/* Arm ARM (DDI 0487), D23: MIDR_EL1, ID_AA64PFR1_EL1, CTR_EL0. */
 #define REG_MIDR    ARM64_SYS_REG(3, 0, 0, 0, 0)
 #define REG_PFR1    ARM64_SYS_REG(3, 0, 0, 4, 1)
 #define MAX_MIDRS   8
@@ -24,6 +27,7 @@
 #define CTR_DIC	    BIT(29)
 #define SYSFS_MIDR  "/sys/devices/system/cpu/cpu%ld/regs/identification/midr_el1"
 
+/* Capabilities by the names that the report uses; api.rst, chapters 4 and 8. */
 static const struct {
 	const char *name;
 	int cap;
@@ -84,7 +88,10 @@ static bool is_new(const u64 *list, size_t n, u64 value)
 	return true;
 }
 
-/* One of each kind, as there may be large and small cores. */
+/*
+ * One of each kind, as there may be large and small cores. sysfs has those of
+ * all CPUs; without it, KVM's value is that of the CPU this runs on.
+ */
 static void note_midrs(struct vcpu *vcpu, struct test_result *result)
 {
 	long cpus = sysconf(_SC_NPROCESSORS_CONF);
@@ -128,7 +135,7 @@ static void note_caches(struct test_result *result)
 		    ctr & CTR_IDC ? " IDC" : "", ctr & CTR_DIC ? " DIC" : "");
 }
 
-/* KVM answers without creating one. */
+/* KVM_CREATE_DEVICE_TEST creates nothing. */
 static bool has_gic(const struct vm *vm, u32 type)
 {
 	struct kvm_create_device args = { .type = type,
@@ -148,7 +155,7 @@ static void note_gics(const struct vm *vm, struct test_result *result)
 	result_note(result, "GIC", "%s", list);
 }
 
-/* BTI has no capability: it is in the vCPU's identification registers. */
+/* BTI has no capability: ID_AA64PFR1_EL1.BT of the guest shows it. */
 static void note_features(const struct vm *vm, struct test_result *result)
 {
 	char has[128] = "", lacks[128] = "";
@@ -190,6 +197,7 @@ static int create_vcpu(struct vm *vm)
 	return 0;
 }
 
+/* The first thing that needs KVM: if it fails, no test can run. */
 int facts_gather(const struct selftest *st, struct test_result *result)
 {
 	struct vm vm;

@@ -1,10 +1,16 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Runs one guest of the self-test: a whole machine as `lkvm run` makes it, with
- * files that are in memory only. What the guest prints is kept and judged at
- * its end. While it prints something it is alive: a guest that is silent for
- * longer than many times the start of the first one took is ended, and its
- * registers are part of the result.
+ * files that are in memory only. What the guest prints is collected and judged
+ * when it has ended (judge.c).
+ *
+ * A guest that hangs is ended by a limit on silence, not on run time, as hosts
+ * differ in speed by orders of magnitude: each output restarts a timer, whose
+ * length is a multiple of what the first guest took for its whole run. Its
+ * registers are then part of the result.
+ *
+ * Threads: vm_run() on the main thread, with the timer and the stop descriptor
+ * in its event loop; console_write() on a vCPU's thread.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -28,10 +34,13 @@
 #define NR_CPUS	    2
 #define CONSOLE_MAX SZ_64K
 
-/* How long a guest may print nothing: that many starts, or this at least. */
+/*
+ * Maximum time without output: this many times the first guest's run, at least
+ * SILENT_MIN_NS.
+ */
 #define SILENT_STARTS 40
 #define SILENT_MIN_NS 10000000000ULL
-/* Of the first, of which nobody knows how long it takes. */
+/* For the first guest, before there is a measure. */
 #define SILENT_FIRST_NS 60000000000ULL
 
 extern const char selftest_image[];
@@ -50,7 +59,7 @@ struct watch {
 	bool flooded; /* it has printed more than a test does */
 };
 
-/* A descriptor of a file without a name that holds these bytes, or -errno. */
+/* An unnamed file with these bytes: its descriptor, or -errno. */
 static int memory_file(const char *name, const void *data, size_t len)
 {
 	int fd = memfd_create(name, MFD_CLOEXEC);
@@ -65,6 +74,7 @@ static int memory_file(const char *name, const void *data, size_t len)
 	return ret;
 }
 
+/* One file for all guests, opened by each under /proc/self/fd. */
 int guest_open_image(struct selftest *st)
 {
 	st->image_fd =
@@ -76,7 +86,7 @@ int guest_open_image(struct selftest *st)
 	return st->image_fd;
 }
 
-/* What a new flash is: all ones. A descriptor or -errno. */
+/* New for each guest: no test depends on one before it. */
 static int erased_flash(void)
 {
 	u8 *data = malloc(FLASH_SIZE);
@@ -134,7 +144,10 @@ static void silent_too_long(struct evloop_timer *timer)
 	vm_request_exit(watch->vm, VM_EXIT_KILLED);
 }
 
-/* The descriptor stays readable, for whoever asks later. */
+/*
+ * Removed from the loop, which would report it again at once; the descriptor
+ * stays readable for selftest_stopped().
+ */
 static void stop(struct evloop_source *source, u32 events)
 {
 	struct watch *watch = container_of(source, struct watch, stop);
@@ -152,7 +165,7 @@ static u64 silence_limit(const struct selftest *st)
 	return MAX(SILENT_STARTS * st->start_ns, SILENT_MIN_NS);
 }
 
-/* The registers of all vCPUs, none of which runs any more. */
+/* The registers of all vCPUs. They have left the guest by then. */
 static void describe(struct vm *vm, struct test_result *result)
 {
 	char name[16], where[160];
@@ -164,7 +177,7 @@ static void describe(struct vm *vm, struct test_result *result)
 	}
 }
 
-/* Why the run ended, unless that is what the guest was to do. */
+/* Adds why the run ended, unless the guest powered off as it should. */
 static void judge_end(const struct watch *watch, enum vm_exit end,
 		      struct test_result *result)
 {
@@ -226,7 +239,7 @@ static void run_machine(const struct selftest *st, struct guest *guest,
 	judge_console(result, watch->text);
 }
 
-/* Messages of lkvm about what it could not create are on stderr by then. */
+/* machine_create() and machine_build() have printed a message if they fail. */
 static void build_and_run(const struct selftest *st, struct guest *guest,
 			  const struct vm_config *config, struct watch *watch,
 			  struct test_result *result)
@@ -246,7 +259,10 @@ static void build_and_run(const struct selftest *st, struct guest *guest,
 	machine_destroy(machine);
 }
 
-/* Memory tags would keep batches from what they are tested with. */
+/*
+ * No MTE, which would veto batches (batch_veto.c). No default console, since
+ * the command line is for the guest's program.
+ */
 static void configure(const struct selftest *st, const struct guest *guest,
 		      struct vm_config *config)
 {

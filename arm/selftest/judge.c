@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The judges of the self-test. What a guest prints are lines:
+ * Judges a guest's output, which lib/console.c of the guest formats as lines:
  *
  *	not ok TEXT			a check that failed
  *	note NAME TEXT			a value to be shown
@@ -8,11 +8,14 @@
  *	code TEXT			belongs to the failure before
  *	DONE passed=N failed=N		the end
  *
- * with dots before any of them. All other lines are good checks.
+ * with dots before any of them (signs of life). Lines of other kinds are checks
+ * that passed. A guest that does not print DONE has failed.
  *
  * Which outcomes the architecture forbids: Arm ARM (DDI 0487), B2.3, and for
- * devices that an exit is for, lkvm's own promise: an access is carried out in
- * the order of its vCPU, barriers included.
+ * devices that cause exits what lkvm guarantees: the accesses of a vCPU are
+ * executed in its program order, barriers included.
+ *
+ * Pure text and numbers, no KVM: unit tests build it natively. Main thread.
  */
 #include <inttypes.h>
 #include <stdio.h>
@@ -20,7 +23,10 @@
 
 #include "judge.h"
 
-/* Outcomes, as indices of their counts: r0 + 2 * r1. */
+/*
+ * Outcomes, as indices of their counts: r0 + 2 * r1. Each rule names the one
+ * that is forbidden; ALL_ALLOWED is for tests that only show what occurs.
+ */
 enum {
 	R0_ONLY = 1,
 	NEITHER = 0,
@@ -38,7 +44,7 @@ static const struct litmus_rule {
 	{ "MP+rel+acq", R0_ONLY, false },
 	{ "SB", ALL_ALLOWED, false },
 	{ "SB+dmb", NEITHER, false },
-	/* Forbidden, but QEMU's TCG shows it, and lkvm has no part in it. */
+	/* Forbidden, but QEMU's TCG shows it, and lkvm is not involved. */
 	{ "SB+rel+acq", ALL_ALLOWED, false },
 	{ "LB", ALL_ALLOWED, false },
 	{ "LB+dmb", BOTH, false },
@@ -84,6 +90,7 @@ void judge_litmus(struct test_result *result, const char *name,
 			    name, rule->forbidden & 1, rule->forbidden >> 1);
 }
 
+/* Each litmus test that was seen has left a note of its name. */
 static bool has_note(const struct test_result *result, const char *name)
 {
 	for (size_t i = 0; i < result->nr_notes; i++)
@@ -118,6 +125,7 @@ static bool starts_with(const char *line, const char *word)
 	return !strncmp(line, word, strlen(word));
 }
 
+/* "note NAME TEXT": the name has no space in it. */
 static void note_line(struct test_result *result, char *line)
 {
 	char *name = line + strlen("note ");
@@ -128,7 +136,7 @@ static void note_line(struct test_result *result, char *line)
 	result_note(result, name, "%s", text ? text : "");
 }
 
-/* True if the line says that the program is through, with all checks good. */
+/* True for the DONE line of a program whose checks were all good. */
 static bool judge_line(struct test_result *result, char *line)
 {
 	unsigned int passed, failed;
@@ -147,6 +155,7 @@ static bool judge_line(struct test_result *result, char *line)
 	return false;
 }
 
+/* The last line counts: output after DONE means that the guest went on. */
 void judge_console(struct test_result *result, char *console)
 {
 	bool done = false;

@@ -14,7 +14,7 @@ void judge_console(struct test_result *result, char *console);
 
 /*
  * The outcomes of a litmus test, in the order of guest/litmus.c. A forbidden
- * one is a failure, and so is a test that nobody knows or that saw nothing.
+ * one is a failure, and so is a test without a rule or without outcomes.
  */
 void judge_litmus(struct test_result *result, const char *name,
 		  const u64 counts[4]);

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Results of the self-test: collected as text, shown as a table for people and
- * as JSON for programs. It knows no KVM, so unit tests build it natively.
+ * Results of the self-test: collected as text, shown as a table and as JSON.
+ * Free of KVM, so that unit tests build it natively.
  *
- * Notes are text in both: their values are of all kinds, and whoever reads them
- * knows which. Only verdicts, times and the seed are typed.
+ * Strings are truncated to their fields, and a note that cannot be allocated is
+ * dropped: reporting never fails a test. Output errors are in the stream's
+ * error flag, for the caller. Main thread.
  */
 #include <inttypes.h>
 #include <stdarg.h>
@@ -14,7 +15,7 @@
 #include "lkvm/util/json.h"
 #include "report.h"
 
-/* As in the table; JSON has "failed". */
+/* As in the table; JSON has "failed" in lower case. */
 static const char *const verdicts[] = {
 	[TEST_PASSED] = "ok",
 	[TEST_FAILED] = "FAILED",
@@ -54,6 +55,7 @@ void result_note(struct test_result *result, const char *name, const char *fmt,
 	va_end(args);
 }
 
+/* Further failures are kept as notes, as they often explain the first. */
 void result_fail(struct test_result *result, const char *fmt, ...)
 {
 	va_list args;
@@ -67,6 +69,7 @@ void result_fail(struct test_result *result, const char *fmt, ...)
 	result->verdict = TEST_FAILED;
 }
 
+/* A failure is not hidden by a test that is then skipped. */
 void result_skip(struct test_result *result, const char *fmt, ...)
 {
 	va_list args;
@@ -86,7 +89,7 @@ void result_free(struct test_result *result)
 	result->nr_notes = 0;
 }
 
-/* One failure counts more than the user's end. */
+/* A failure outweighs the user's request to stop. */
 enum selftest_verdict report_verdict(const struct test_result *results,
 				     size_t n)
 {
@@ -103,7 +106,7 @@ enum selftest_verdict report_verdict(const struct test_result *results,
 
 /* ---- for people ---------------------------------------------------------- */
 
-/* The first line repeats the command, so that a report says what was run. */
+/* Flushed line by line: the table is complete up to a crash of the host. */
 void report_table_head(FILE *out, const struct selftest_config *config)
 {
 	fprintf(out, "lkvm %s selftest%s --seed %" PRIu64 "\n", LKVM_VERSION,
@@ -134,6 +137,7 @@ static size_t count(const struct test_result *results, size_t n,
 	return found;
 }
 
+/* The seed makes the random tests repeatable. */
 void report_table_end(FILE *out, const struct selftest_config *config,
 		      const struct test_result *results, size_t n)
 {

@@ -7,6 +7,7 @@
 #include "lkvm/vmm/vm.h"
 #include "report.h"
 
+/* State of one `lkvm selftest`; main thread. */
 struct selftest {
 	const struct selftest_config *config;
 	int image_fd; /* of the guests' program, in memory */
@@ -24,7 +25,7 @@ struct guest {
 /* state.c: CLOCK_MONOTONIC, in nanoseconds. */
 u64 selftest_now(void);
 
-/* True once the user wants the end; then the test is one that was stopped. */
+/* True once the user has requested a stop; marks the test as stopped. */
 bool selftest_stopped(const struct selftest *st, struct test_result *result);
 
 /*

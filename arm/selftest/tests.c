@@ -1,14 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The tests of `lkvm selftest`, one after the other. Most of them are guests:
- * guest/ has their programs, guest.c runs them, judge.c judges what they print.
+ * The tests of `lkvm selftest`, run one after the other on the main thread.
+ * Most of them are guests: guest/ has their programs, guest.c runs them,
+ * judge.c judges their output. "a64" compares interpreter and CPU in this
+ * process, "costs" measures.
  *
- * A test adds to its result: failures, notes, or that it cannot be made here.
- * It has no limit of time of its own: a guest that goes on printing goes on,
- * and what runs in this process looks at the clock or at the user's end in
- * between. Its guest gets parameters for a quick run or for a whole one, which
- * takes about a minute for all tests on hardware; --seed makes the random parts
- * the same again, but not the order in which two vCPUs meet.
+ * A guest gets its amount of work as parameters, less of it with --quick.
+ * "start" comes first in the table, as its duration is the base of the other
+ * guests' time limits (guest.c).
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -22,7 +21,7 @@
 
 #define NS_PER_MS 1000000
 
-/* The guest's share of a test, for a quick run and for a whole one. */
+/* `quick` and `whole`: parameters for the guest's command line. */
 static void run_guest(struct selftest *st, struct test_result *result,
 		      struct guest *guest, const char *quick, const char *whole)
 {
@@ -30,7 +29,7 @@ static void run_guest(struct selftest *st, struct test_result *result,
 	guest_run(st, guest, result);
 }
 
-/* The first guest; how long it takes is the measure for all others. */
+/* Its duration is the base of silence_limit(). */
 static void run_start(struct selftest *st, struct test_result *result)
 {
 	struct guest guest = { .test = GUEST_START };
@@ -40,7 +39,7 @@ static void run_start(struct selftest *st, struct test_result *result)
 	st->start_ns = selftest_now() - start;
 }
 
-/* With batches, and with KVM's ring in their place. */
+/* Once with batches, and once with KVM's ring of coalesced writes instead. */
 static void run_flash(struct selftest *st, struct test_result *result)
 {
 	struct guest guest = { .test = GUEST_FLASH };
@@ -51,7 +50,7 @@ static void run_flash(struct selftest *st, struct test_result *result)
 		run_guest(st, result, &guest, "rounds=2", "rounds=100");
 }
 
-/* The differences that the comparison writes down, line by line. */
+/* One note for each line that the comparison has written. */
 static void note_differences(struct test_result *result, char *text)
 {
 	char *save = NULL;
@@ -83,7 +82,10 @@ static void compare(struct selftest *st, struct test_result *result)
 				    "interpreter does not know");
 }
 
-/* In this process: a system may forbid code in memory that can be written. */
+/*
+ * Skipped, not failed, where the host forbids writable executable memory
+ * (SELinux execmem).
+ */
 static void run_a64(struct selftest *st, struct test_result *result)
 {
 	char *text = NULL;
@@ -120,7 +122,10 @@ static void run_batch(struct selftest *st, struct test_result *result)
 		result_skip(result, "nothing was carried out in batches here");
 }
 
-/* Those with the flash once with batches, and once with KVM's ring. */
+/*
+ * Tests of the flash run once with batches and once with KVM's ring, because
+ * the order of writes is kept by different code.
+ */
 static void run_litmus(struct selftest *st, struct test_result *result)
 {
 	struct guest guest = { .test = GUEST_LITMUS };
@@ -140,7 +145,7 @@ static void run_litmus(struct selftest *st, struct test_result *result)
 		judge_litmus_complete(result, true);
 }
 
-/* Resets load the image over code that was changed and fetched. */
+/* Each reset loads the program anew over code that was executed. */
 static void run_icache(struct selftest *st, struct test_result *result)
 {
 	struct guest guest = { .test = GUEST_ICACHE };
@@ -162,7 +167,7 @@ static void run_timers(struct selftest *st, struct test_result *result)
 	run_guest(st, result, &guest, "n=10", "n=500");
 }
 
-/* No value is good or bad: they are for whoever reads the report. */
+/* Figures without a limit: they depend on the host. */
 static void run_costs(struct selftest *st, struct test_result *result)
 {
 	struct selftest_costs costs;
@@ -223,7 +228,7 @@ void selftest_list(FILE *out)
 		fprintf(out, "%-8s %s\n", tests[i].name, tests[i].help);
 }
 
-/* The table grows line by line: a test may take long. */
+/* After a request to stop, the tests that remain are marked as stopped. */
 static void run_one(struct selftest *st, const struct test *test,
 		    struct test_result *result)
 {
@@ -237,8 +242,7 @@ static void run_one(struct selftest *st, const struct test *test,
 		report_table_result(st->config->table, result);
 }
 
-/* The first result is that of the machine itself. Returns how many there are.
- */
+/* The first result is facts_gather()'s. Returns the number of results. */
 static size_t run_all(struct selftest *st, struct test_result *results)
 {
 	size_t n = 1;

@@ -17,20 +17,20 @@ static void require(bool what)
 }
 
 static void check(const struct json_value *root,
-		  const struct firmware_wish *wish)
+		  const struct firmware_query *query)
 {
 	static struct firmware_files files;
 	const char *what = NULL;
 	int ret;
 
 	memset(&files, 0xa5, sizeof(files));
-	ret = firmware_desc_match(root, wish, &files, &what);
+	ret = firmware_desc_match(root, query, &files, &what);
 	require(ret == 0 || ret == 1 || ret == -EINVAL || ret == -ENOTSUP);
 	require(!what == (ret >= 0));
 	require(ret != -ENOTSUP || memchr(files.format, '\0', 32));
 	if (ret != 1)
 		return;
-	require(wish->modes & BIT(files.mode));
+	require(query->modes & BIT(files.mode));
 	require(files.code[0] == '/');
 	require(memchr(files.code, '\0', sizeof(files.code)) != NULL);
 	if (files.mode == FIRMWARE_SPLIT) {
@@ -44,7 +44,7 @@ static void check(const struct json_value *root,
 int LLVMFuzzerTestOneInput(const u8 *data, size_t size)
 {
 	static const char *const features[] = { "secure-boot", NULL };
-	const struct firmware_wish wishes[] = {
+	const struct firmware_query wishes[] = {
 		{ .architecture = "aarch64", .machine = "virt", .modes = 7 },
 		{ .architecture = "aarch64",
 		  .machine = "virt",

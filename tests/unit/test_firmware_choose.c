@@ -58,21 +58,21 @@ static bool has(const char *const *list, const char *name)
 	return *list;
 }
 
-int firmware_desc_find(const struct firmware_wish *wish,
+int firmware_desc_find(const struct firmware_query *query,
 		       struct firmware_files *out)
 {
-	assert_string_equal(wish->architecture, "aarch64");
-	assert_string_equal(wish->machine, "virt");
-	assert_int_equal(wish->modes, BIT(FIRMWARE_SPLIT));
+	assert_string_equal(query->architecture, "aarch64");
+	assert_string_equal(query->machine, "virt");
+	assert_int_equal(query->modes, BIT(FIRMWARE_SPLIT));
 	strcpy(out->code, "/installed/code");
 	strcpy(out->vars, "/installed/vars");
-	if (wish->code) {
-		assert_string_equal(wish->code, FLASH_FILE);
-		assert_null(wish->without);
+	if (query->code) {
+		assert_string_equal(query->code, FLASH_FILE);
+		assert_null(query->without);
 		return t.by_code;
 	}
-	assert_true(has(wish->without, "secure-boot"));
-	assert_true(has(wish->without, "enrolled-keys"));
+	assert_true(has(query->without, "secure-boot"));
+	assert_true(has(query->without, "enrolled-keys"));
 	return t.find;
 }
 

@@ -31,16 +31,16 @@
 #define NONE		 FEATURES("")
 #define DESC(a, b, c, d) "{" a ", " b ", " c ", " d "}"
 
-static struct firmware_wish wish;
+static struct firmware_query query;
 static struct firmware_files files;
 static const char *what;
 
 static int setup(void **state)
 {
 	(void)state;
-	wish = (struct firmware_wish) { .architecture = "aarch64",
-					.machine = "virt",
-					.modes = SPLIT };
+	query = (struct firmware_query) { .architecture = "aarch64",
+					  .machine = "virt",
+					  .modes = SPLIT };
 	memset(&files, 0xa5, sizeof(files));
 	return 0;
 }
@@ -54,7 +54,7 @@ static int match(const char *text)
 	if (json_read(text, strlen(text), &root, &error))
 		fail_msg("%s: line %u: %s", text, error.line, error.what);
 	what = NULL;
-	ret = firmware_desc_match(root, &wish, &files, &what);
+	ret = firmware_desc_match(root, &query, &files, &what);
 	assert_true(!what == (ret >= 0));
 	free(root);
 	return ret;
@@ -128,7 +128,7 @@ static void machines(void **state)
 			     "\"targets\": [{\"architecture\": \"aarch64\", "
 			     "\"machines\": \"virt\"}]",
 			     NONE));
-	wish.machine = "sbsa";
+	query.machine = "sbsa";
 	assert_fits(DESC(UEFI, MAPPING, VIRT, NONE));
 }
 
@@ -146,15 +146,15 @@ static void features(void **state)
 	(void)state;
 	assert_fits(enrolled);
 	assert_fits(empty);
-	wish.with = secure;
+	query.with = secure;
 	assert_fits(enrolled);
 	assert_no_match(empty);
-	wish.without = secure + 1;
+	query.without = secure + 1;
 	assert_no_match(enrolled);
-	wish.with = NULL;
+	query.with = NULL;
 	assert_no_match(enrolled);
 	assert_fits(empty);
-	wish.without = secure;
+	query.without = secure;
 	assert_no_match(empty);
 	assert_fits(DESC(UEFI, MAPPING, VIRT, FEATURES("\"x\"")));
 }
@@ -204,14 +204,14 @@ static void modes(void **state)
 	assert_fits(split);
 	assert_no_match(both);
 	assert_no_match(stateless);
-	wish.modes = COMBINED;
+	query.modes = COMBINED;
 	assert_no_match(split);
 	assert_no_match(DESC(UEFI, MAPPING, VIRT, NONE));
 	assert_fits(both);
 	assert_int_equal(files.mode, FIRMWARE_COMBINED);
 	assert_string_equal(files.code, "/code");
 	assert_string_equal(files.vars, "");
-	wish.modes = STATELESS | SPLIT;
+	query.modes = STATELESS | SPLIT;
 	assert_fits(stateless);
 	assert_int_equal(files.mode, FIRMWARE_STATELESS);
 	assert_string_equal(files.vars, "");

@@ -26,7 +26,7 @@ static unsigned int nr_fatal, nr_warnings;
 /* User's, administrator's, distribution's. */
 static char user[128], etc[128], usr[128];
 static const char *const dirs[] = { user, etc, usr, NULL };
-static struct firmware_wish wish;
+static struct firmware_query query;
 static struct firmware_files files;
 
 static void __printf(1, 0) say(const char *fmt, va_list args)
@@ -73,10 +73,10 @@ static int setup(void **state)
 	make_path(usr, sizeof(usr), root, "usr");
 	assert_int_equal(mkdir(etc, 0755), 0);
 	assert_int_equal(mkdir(usr, 0755), 0);
-	wish = (struct firmware_wish) { .architecture = "aarch64",
-					.machine = "virt",
-					.modes = BIT(FIRMWARE_SPLIT),
-					.dirs = dirs };
+	query = (struct firmware_query) { .architecture = "aarch64",
+					  .machine = "virt",
+					  .modes = BIT(FIRMWARE_SPLIT),
+					  .dirs = dirs };
 	return 0;
 }
 
@@ -152,7 +152,7 @@ static void assert_found(const char *dir, const char *name, const char *code)
 	messages[0] = '\0';
 	nr_fatal = nr_warnings = 0;
 	memset(&files, 0xa5, sizeof(files));
-	if (firmware_desc_find(&wish, &files))
+	if (firmware_desc_find(&query, &files))
 		fail_msg("not found: %s", messages);
 	assert_int_equal(nr_fatal, 0);
 	make_path(path, sizeof(path), dir, name);
@@ -168,7 +168,7 @@ static void assert_none(const char *text)
 {
 	messages[0] = '\0';
 	nr_fatal = nr_warnings = 0;
-	assert_int_equal(firmware_desc_find(&wish, &files), -ENOENT);
+	assert_int_equal(firmware_desc_find(&query, &files), -ENOENT);
 	assert_int_equal(nr_fatal, 1);
 	if (!strstr(messages, text))
 		fail_msg("said: %s", messages);
@@ -187,13 +187,13 @@ static void nothing(void **state)
 		 user, etc, usr);
 	assert_none(where);
 	assert_int_equal(nr_warnings, 0);
-	wish.with = secure;
+	query.with = secure;
 	assert_none("virt with secure-boot, enrolled-keys is installed");
-	wish.with = NULL;
-	wish.without = secure + 1;
+	query.with = NULL;
+	query.without = secure + 1;
 	assert_none("virt without enrolled-keys is installed");
-	wish.with = secure;
-	wish.dirs = dirs + 3;
+	query.with = secure;
+	query.dirs = dirs + 3;
 	assert_none("virt with secure-boot, enrolled-keys without "
 		    "enrolled-keys is installed");
 }
@@ -367,19 +367,19 @@ static void debian(void **state)
 		 "\"verbose-static\"");
 
 	assert_found(usr, enrolled, "AAVMF_CODE.ms.fd");
-	wish.without = features;
+	query.without = features;
 	assert_found(usr, "60-edk2-aarch64.json", "AAVMF_CODE.fd");
 	assert_int_equal(nr_warnings, 0);
-	wish.without = (const char *const[]) { "enrolled-keys", NULL };
+	query.without = (const char *const[]) { "enrolled-keys", NULL };
 	assert_found(usr, "60-edk2-aarch64.json", "AAVMF_CODE.fd");
 	assert_int_equal(nr_warnings, 1);
 	assert_non_null(strstr(messages, "50-edk2-aarch64-secure.json is "
 					 "passed over: it names "));
 	assert_non_null(strstr(messages, "AAVMF_CODE.secboot.fd: No such"));
-	wish.without = NULL;
-	wish.with = features;
+	query.without = NULL;
+	query.with = features;
 	assert_found(usr, enrolled, "AAVMF_CODE.ms.fd");
-	wish.architecture = "arm";
+	query.architecture = "arm";
 	assert_none("arm's virt");
 }
 
@@ -408,12 +408,12 @@ static void by_code(void **state)
 	make_path(code, sizeof(code), root, "code");
 	make_path(link, sizeof(link), root, "link");
 	assert_int_equal(symlink(code, link), 0);
-	wish.code = link;
+	query.code = link;
 	assert_found(etc, "20-secure.json", "code");
 	make_path(link, sizeof(link), root, "vars");
-	assert_int_equal(firmware_desc_find(&wish, &files), -ENOENT);
-	wish.code = "/nonexistent";
-	assert_int_equal(firmware_desc_find(&wish, &files), -ENOENT);
+	assert_int_equal(firmware_desc_find(&query, &files), -ENOENT);
+	query.code = "/nonexistent";
+	assert_int_equal(firmware_desc_find(&query, &files), -ENOENT);
 	assert_string_equal(messages, "");
 }
 
@@ -422,8 +422,8 @@ static void environment(void **state)
 	char dir[256], path[512];
 
 	(void)state;
-	wish.dirs = NULL;
-	wish.machine = "none-has-this";
+	query.dirs = NULL;
+	query.machine = "none-has-this";
 	make_path(dir, sizeof(dir), root, "home");
 	assert_int_equal(mkdir(dir, 0755), 0);
 	setenv("HOME", dir, 1);
@@ -454,7 +454,7 @@ static void environment(void **state)
 	assert_int_equal(mkdir(path, 0755), 0);
 	strcat(path, "/firmware");
 	assert_int_equal(mkdir(path, 0755), 0);
-	wish.machine = "virt";
+	query.machine = "virt";
 	install(path, "00-a.json", "code");
 	assert_found(path, "00-a.json", "code");
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Batches: random instructions among accesses to a device, whose exits make
- * lkvm carry out what follows, must leave the registers and memory that the CPU
- * leaves by itself. Each sequence runs twice from the same state: with a byte
+ * Batches: random instructions between accesses to a device, whose exits make
+ * lkvm interpret what follows, must leave the registers and memory that the CPU
+ * leaves. Each sequence runs twice from the same state: with a byte
  * of a device that can be written and read, and with a byte of RAM in its
  * place. seed=N, n=N sequences.
  */
@@ -52,8 +52,10 @@ static bool is_usable(const struct word_class *class, u32 word)
 	}
 }
 
-/* The base is x27, offsets are small; of a pair the second register is no
- * reserved one, either. */
+/*
+ * The base becomes x27 and the offset small. The second register of a pair must
+ * not be a reserved one.
+ */
 static u32 memory_word(u32 word)
 {
 	word = (word & ~(31U << 5)) | X27 << 5;
@@ -64,6 +66,7 @@ static u32 memory_word(u32 word)
 	return word;
 }
 
+/* Draws until a word qualifies. */
 static u32 usable_word(void)
 {
 	const struct word_class *class;
@@ -76,7 +79,10 @@ static u32 usable_word(void)
 	return class->kind == WORD_MEMORY ? memory_word(word) : word;
 }
 
-/* Stores and loads of the byte among pieces of random instructions. */
+/*
+ * An access, then pieces of random instructions, each followed by an access: a
+ * batch can extend over all of them.
+ */
 static void write_code(void)
 {
 	u32 *at = code;
@@ -104,7 +110,7 @@ static void choose_state(void)
 		start[random_below(DATA_SIZE)] = (u8)random_u64();
 }
 
-/* What is undefined is skipped, in both runs. */
+/* Undefined instructions are skipped by the exception handler, in both runs. */
 static void run(u32 which, u64 byte)
 {
 	u64 *state = after[which];
@@ -136,6 +142,7 @@ static u32 first_other_byte(void)
 	return i;
 }
 
+/* Only the first few, with the code, in lines that judge.c keeps as notes. */
 static void report(u32 reg, u32 byte)
 {
 	if (mismatches++ >= REPORTED)
@@ -152,6 +159,9 @@ static void report(u32 reg, u32 byte)
 	print("\n");
 }
 
+/*
+ * Run 0 with a byte of RAM: no exit, hence the CPU alone. Run 1 with a device.
+ */
 static void one_sequence(void)
 {
 	static u8 ram_byte;

@@ -3,8 +3,8 @@
  * The flash as drivers use it, mapped as device memory, as normal memory that
  * is not cached, and cached: what lkvm writes to it must be what the guest
  * reads, by either processor, with the MMU off as well, and what it executes. A
- * CPU whose stage 2 cannot force caching reads old data or code here if
- * somebody has not cleaned a cache. rounds=N for each mapping.
+ *  CPU whose stage 2 cannot force caching (no FEAT_S2FWB) reads old data or
+ * code here if lkvm or KVM has not cleaned a cache. rounds=N for each mapping.
  */
 #include "code.h"
 #include "flash.h"
@@ -17,7 +17,7 @@
 static struct flash flash;
 static u32 data[WORDS];
 
-/* What the other processor is asked to read, and what it found. */
+/* Mailbox of the second processor: what to read, and what it found. */
 static struct {
 	u32 wanted; /* rounds so far */
 	u32 done;
@@ -35,7 +35,7 @@ static u32 first_bad(u32 at)
 	return i;
 }
 
-static void read_when_asked(void *arg)
+static void read_on_request(void *arg)
 {
 	(void)arg;
 	for (u32 n = 1;; n++) {
@@ -46,7 +46,7 @@ static void read_when_asked(void *arg)
 	}
 }
 
-/* By the other vCPU, after all that this one did to the flash. */
+/* first_bad() on the other processor; waits for its answer. */
 static u32 other_reads(u32 at)
 {
 	u32 n = reader.wanted + 1;
@@ -68,7 +68,7 @@ static u64 sum_of_data(void)
 	return sum;
 }
 
-/* Half of it word by word. */
+/* The first words singly, the rest through the write buffer. */
 static u32 program_data(u32 at)
 {
 	u32 status = 0, i = 0;
@@ -110,7 +110,10 @@ static bool check_reads(u32 at, const char *type)
 	       check(false, "%s: words read with the MMU off", type);
 }
 
-/* Code at the same place each time: another one than was fetched before. */
+/*
+ * Different code at the same address each time, so that a stale instruction
+ * cache shows.
+ */
 static bool check_execution(u32 at, u32 n, bool mapped, const char *type)
 {
 	u64 entry = flash.base + at + CODE_AT;
@@ -164,7 +167,7 @@ void test_flash(void)
 
 	if (!flash_find(&flash, 0) ||
 	    !check(fdt_cpu(1, &mpidr), "there is a second vCPU") ||
-	    !check_eq((u64)cpu_start(1, mpidr, read_when_asked, NULL),
+	    !check_eq((u64)cpu_start(1, mpidr, read_on_request, NULL),
 		      PSCI_SUCCESS, "the second vCPU starts"))
 		return;
 	if (test_mapping(MEMORY_DEVICE, "mapped as device", rounds) &&

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Code that lkvm loads must be what a vCPU fetches, though it fetched another
- * one from there before the reset: it is changed and run, the machine resets
- * itself, and then it has to be as in the image again, fetched with the MMU off
- * and on. resets=N.
+ * Code that lkvm loads must be what a vCPU fetches, even if it has fetched
+ * other code from there before the reset. The stub is changed and executed, the
+ * machine resets itself, and then the stub has to be as in the image again,
+ * fetched with the MMU off and on. The number of resets so far is in the flash.
+ * resets=N.
  */
 #include "code.h"
 #include "flash.h"
@@ -17,6 +18,7 @@ static bool check_stub(u32 want, const char *when)
 	       check_eq(call_at((u64)stub), want, "%s, MMU on", when);
 }
 
+/* To the point of coherency, since it is also fetched with the caches off. */
 static void change_stub(u32 value)
 {
 	stub[0] = MOV_W0(value);

@@ -72,8 +72,8 @@ static struct {
 #define NONE()	      asm volatile("" ::: "memory")
 
 /*
- * Enough accesses for lkvm to go on with what follows them. The exit takes
- * long; the other side waits for the store in the middle of the batch.
+ * Accesses to a device, after which lkvm interprets what follows. As an exit
+ * takes long, the other side waits for the store in the middle of the batch.
  */
 static void begin_batch(const struct meeting *m)
 {
@@ -290,7 +290,7 @@ static const struct litmus ring_tests[] = {
 
 /* ---- running ------------------------------------------------------------- */
 
-/* Neither goes on before both are here. */
+/* Waits until both sides have arrived at step `n`. */
 static void meet(u32 me, u32 n)
 {
 	__atomic_store_n(&shared.arrived[me][0], n, __ATOMIC_RELEASE);
@@ -299,7 +299,9 @@ static void meet(u32 me, u32 n)
 		;
 }
 
-/* Other moments each time. */
+/*
+ * Varies the delay between both sides, so that different interleavings occur.
+ */
 static void dither(u32 *state)
 {
 	*state = *state * 1664525 + 1013904223;
@@ -307,6 +309,7 @@ static void dither(u32 *state)
 		asm volatile("nop");
 }
 
+/* One side's part of CELLS meetings, each with a cell of its own. */
 static void run_chunk(u32 me)
 {
 	static u32 dithers[2] = { 1, 2 };
@@ -341,7 +344,7 @@ static void run_other(void *arg)
 	}
 }
 
-/* The other one is at rest before and after: cells can be reset and counted. */
+/* A chunk from the boot processor's side; counts the outcomes. */
 static void one_chunk(const struct litmus *litmus, u64 counts[4])
 {
 	memset(cells, 0, sizeof(cells));
@@ -354,6 +357,7 @@ static void one_chunk(const struct litmus *litmus, u64 counts[4])
 	shared.first += CELLS + 1;
 }
 
+/* Ends after `n` meetings or `ms` milliseconds, whichever comes first. */
 static void run_litmus(const struct litmus *litmus, u32 n, u64 ms)
 {
 	u64 counts[4] = { 0 };

@@ -10,8 +10,7 @@ static void (*const tests[])(void) = {
 	[GUEST_TIMERS] = test_timers,
 };
 
-/* That there is RAM, a device tree, an MMU and a console, all is used by now.
- */
+/* RAM, device tree, MMU and console have been used when this is reached. */
 void test_start(void)
 {
 	check(fdt_compatible("arm,armv8-timer", 0), "device tree");

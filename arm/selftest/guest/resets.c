@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Resets the machine resets=N (100) times, each time from as deep inside as it
- * can be, and looks afterwards whether all is as after power-on. What it knows
- * of earlier starts is in the flash, which comes erased. wait=N: wait for a
- * byte on the console when the Nth start and the last one are through with
- * checking.
+ * Resets the machine resets=N (100) times, each time with as much state changed
+ * as possible, and checks afterwards that all is as after power-on. What has to
+ * be kept over a reset is in the flash, which is erased at the first start.
+ * wait=N: wait for a byte on the console when the Nth start and the last one
+ * are through with checking.
  */
 #include "devices.h"
 #include "flash.h"
@@ -17,7 +17,7 @@
 #define LIMIT_MS	   20000
 
 /*
- * DEN 0057A: the call that tells where stolen time is, and what follows the
+ * DEN 0057A: the call that returns where stolen time is, and what follows the
  * count there. KVM goes on counting over a reset, but writes nothing else.
  */
 #define PV_TIME_ST     0xc5000021
@@ -40,7 +40,7 @@
 #define STARTS_AT     (STOLEN_AT + 4)
 #define COUNTER_SHIFT 8 /* of what is kept */
 
-/* From the start of RAM; the first is 64 KiB aligned, and nobody else's. */
+/* From the start of RAM; the first is 64 KiB aligned and otherwise unused. */
 #define SPARE_RAM 0x01000000UL
 static const u64 ram_words[RAM_WORDS] = { SPARE_RAM, 0x02345678UL,
 					  0x03fffff8UL };
@@ -53,7 +53,7 @@ static struct gic gic;
 static volatile u32 data = 0x12345678; /* in the image */
 static volatile bool other_runs;
 
-/* Enabled or masked. */
+/* Control registers of both timers: enabled or masked. */
 static u64 read_timers(void)
 {
 	u64 virt, phys;
@@ -68,7 +68,10 @@ static u64 ram_word(u32 n)
 	return ram_base() + ram_words[n];
 }
 
-/* What the UART and its neighbours are triggered by; returns the old value. */
+/*
+ * Trigger configuration (GICD_ICFGR) of the UART's interrupt and its
+ * neighbours; returns the old value.
+ */
 static u32 uart_config(u32 value)
 {
 	u64 at = gic_reg(&gic, GICD_ICFGR, 2, DEVICES_INTID);
@@ -78,7 +81,7 @@ static u32 uart_config(u32 value)
 	return old;
 }
 
-/* Of an interrupt that is level-triggered. */
+/* Pending state of the UART's interrupt while it is level-triggered. */
 static u32 uart_line(void)
 {
 	return read32(gic_reg(&gic, GICD_ISPENDR, 1, DEVICES_INTID)) >>
@@ -146,8 +149,10 @@ static void check_second_cpu(void)
 	     "processor", 1);
 }
 
-/* The counter began anew with this start: it has not come as far as in the
- * first. */
+/*
+ * The virtual counter started from 0 with this start: it is below its value at
+ * the end of the first.
+ */
 static void check_counter(u32 start)
 {
 	if (start)
@@ -157,8 +162,8 @@ static void check_counter(u32 start)
 }
 
 /*
- * Where the record is was kept by the first start: the call that tells it has
- * KVM clear it as well.
+ * The address of the record is kept from the first start, because asking for it
+ * again (PV_TIME_ST) has KVM clear the record.
  */
 static void check_stolen_time(u32 start)
 {
@@ -196,7 +201,7 @@ static void dirty_memory(void)
 	data = 0;
 }
 
-/* A line that is high, and then called edge-triggered: nobody sees it fall. */
+/* Leaves a line high whose interrupt is edge-triggered: no edge ends it. */
 static void dirty_devices(void)
 {
 	u32 before = uart_config(0);
@@ -207,6 +212,7 @@ static void dirty_devices(void)
 	devices_dirty();
 }
 
+/* Enabled, pending, active and of another group at once. */
 static void dirty_irq(u32 id)
 {
 	u32 bit = 1U << id % 32;
@@ -231,7 +237,7 @@ static void dirty_lpis(void)
 	write32(gic.its + GITS_CTLR, 1);
 }
 
-/* The timer's line is high, one interrupt is acknowledged and never ended. */
+/* Leaves the timer's line high, and one interrupt acknowledged and active. */
 static void dirty_gic(void)
 {
 	asm volatile(
@@ -251,6 +257,9 @@ static void dirty_gic(void)
 		dirty_lpis();
 }
 
+/*
+ * Locks, and both chips in one of four modes, some in the middle of a command.
+ */
 static void dirty_flash(u32 start)
 {
 	static const u8 left[] = { FLASH_READ_STATUS, FLASH_READ_ID,
@@ -261,8 +270,10 @@ static void dirty_flash(u32 start)
 	flash_command(&flash, 3 * flash.block, left[start % 4]);
 }
 
-/* Four times what a start takes, so that none comes as far before it is
- * checked. */
+/*
+ * Waits for four times what a start takes, so that no later start comes as far
+ * before it checks the counter.
+ */
 static void keep_counter(void)
 {
 	u64 until = 4 * time_now();
@@ -285,12 +296,13 @@ static void dirty_stolen_time(u32 start)
 		write64(at, STOLEN_MARK);
 }
 
+/* SYSTEM_RESET and SYSTEM_RESET2 (PSCI 1.1) in turn. */
 static void reset(u32 start)
 {
 	psci(start & 1 ? PSCI_SYSTEM_RESET2 : PSCI_SYSTEM_RESET, 0, 0, 0);
 }
 
-/* Every third reset is its own. */
+/* Runs on the second processor, which calls every third reset. */
 static void run_other(void *arg)
 {
 	u32 start = *(const u32 *)arg;

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Timers: WFI is woken, and not before its time; the counter is one for both
- * processors and begins with the machine. n=N timers of each kind.
+ * Timers: WFI ends when a timer fires, and no timer fires early; the counter is
+ * the same for both processors and starts from 0 with the machine. n=N timers
+ * of each kind.
  *
- * Interrupts stay masked: a pending one ends WFI all the same, and is then
- * acknowledged by hand. If it never comes the program is silent, and lkvm ends
- * it.
+ * How late they fire is a note, not a check, because it depends on the host's
+ * load.
  */
 #include "a64_words.h"
 #include "gic.h"
@@ -26,7 +26,10 @@
 
 static struct gic gic;
 
-/* A time that one processor has seen, and the other one must not be before. */
+/*
+ * A time that one processor has published; the other's counter must not be
+ * behind it.
+ */
 static struct {
 	u64 time;
 	u32 sent, taken;
@@ -44,6 +47,7 @@ static u64 microseconds(u64 ticks)
 	return ticks * 1000000 / frequency();
 }
 
+/* CNTPCT_EL0; the ISB keeps it from being read early. */
 static u64 phys_now(void)
 {
 	asm volatile("isb" ::: "memory");
@@ -72,7 +76,10 @@ static const struct timer {
 	{ "physical", INTID_PHYS_TIMER, phys_now, set_phys },
 };
 
-/* WFI may end for no reason at all. How late it was, in ticks; ~0: early. */
+/*
+ * WFI may return at any time, so it is repeated. Returns how late it was in
+ * ticks, ~0 if it was early.
+ */
 static u64 wait_for(const struct timer *timer, u64 at)
 {
 	u64 now;
@@ -111,6 +118,7 @@ static void test_timer(const struct timer *timer, u32 n)
 	note("%s_timer_latest_us %lu", timer->name, microseconds(latest));
 }
 
+/* Second processor: compares each published time with its own counter. */
 static void watch_clock(void *arg)
 {
 	(void)arg;

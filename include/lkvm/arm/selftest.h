@@ -15,7 +15,7 @@ struct selftest_config {
 	const char *const *only;
 	size_t nr_only;
 	/*
-	 * Readable as soon as the user wants the end: a descriptor of
+	 * Readable once the user requests a stop: a descriptor of
 	 * signalfd(2), which is only polled, or -1.
 	 */
 	int stop_fd;

@@ -1,14 +1,25 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Console and checks of a test program. Output goes byte by byte to the first
+ * UART: a 16550 on the kvmtool machine, a PL011 on virt, both used by polling,
+ * without interrupts. Format of the lines: arm/selftest/judge.c and tests/ read
+ * them.
+ *
+ * There is no lock: one processor prints at a time. Integers only, as the
+ * programs are built without floating point.
+ */
 #include <stdarg.h>
 
 #include "guest.h"
 #include "io.h"
 
+/* 16550: data and line status register (LSR: data ready, transmitter empty). */
 #define UART_DATA     (UART_BASE(0) + 0)
 #define UART_LSR      (UART_BASE(0) + 5)
 #define UART_LSR_DR   0x01
 #define UART_LSR_THRE 0x20
 
+/* PL011 (ARM DDI 0183): data and flag register; FIFO empty and full. */
 #define PL011_DR      0x09000000UL
 #define PL011_FR      (PL011_DR + 0x18)
 #define PL011_FR_RXFE 0x10
@@ -17,6 +28,7 @@
 /* Counted by check(). */
 static unsigned int passed, failed;
 
+/* True if the transmitter takes another byte. */
 static bool can_print(void)
 {
 	return on_virt() ? !(read32(PL011_FR) & PL011_FR_TXFF)
@@ -49,6 +61,7 @@ static void print_string(const char *s)
 		print_char(*s++);
 }
 
+/* At least `width` digits, filled up on the left with `pad`. */
 static void print_number(u64 value, unsigned int base, unsigned int width,
 			 char pad)
 {
@@ -65,6 +78,7 @@ static void print_number(u64 value, unsigned int base, unsigned int width,
 		print_char(digits[--n]);
 }
 
+/* va_list is passed by address, as its type may be an array. */
 static void print_list(const char *fmt, va_list *args)
 {
 	for (; *fmt; fmt++) {
@@ -125,6 +139,7 @@ bool check(bool good, const char *fmt, ...)
 	return good;
 }
 
+/* Prints both values if they differ, in hexadecimal. */
 bool check_eq(u64 got, u64 want, const char *fmt, ...)
 {
 	va_list args;
@@ -149,6 +164,7 @@ void note(const char *fmt, ...)
 	print_char('\n');
 }
 
+/* A dot without a newline: judge.c skips leading dots. */
 void alive(void)
 {
 	print_char('.');
@@ -159,6 +175,7 @@ bool checks_good(void)
 	return !failed;
 }
 
+/* Does not return; loops if the host refuses SYSTEM_OFF. */
 void done(void)
 {
 	print("DONE passed=%u failed=%u\n", passed, failed);

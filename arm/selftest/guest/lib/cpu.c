@@ -1,4 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Processors of a test program: start-up in C after start.S, PSCI calls (ARM
+ * DEN 0022) by HVC, and the counter.
+ *
+ * Each processor has a struct cpu, found by TPIDR_EL1, and a stack of its own.
+ * They communicate by atomics only; there is no scheduler. The boot processor
+ * has slot 0.
+ */
 #include "guest.h"
 #include "mmu.h"
 
@@ -14,6 +22,7 @@ extern const char secondary_entry[];
 static struct cpu cpus[MAX_CPUS];
 static char stacks[MAX_CPUS][STACK_SIZE] __attribute__((aligned(64)));
 
+/* SMCCC 1.0 (DEN 0028): x4 to x17 may change. */
 long psci(u32 function, u64 a1, u64 a2, u64 a3)
 {
 	register u64 x0 asm("x0") = function;
@@ -52,6 +61,7 @@ static void cpu_init(struct cpu *cpu)
 	cpu->mpidr = cpu_mpidr();
 }
 
+/* Called by start.S with the MMU off and the tree's address from x0. */
 void boot_start(const void *dtb)
 {
 	cpu_init(&cpus[0]);
@@ -62,6 +72,7 @@ void boot_start(const void *dtb)
 	done();
 }
 
+/* Called by start.S with the MMU on, with the context ID of CPU_ON. */
 void secondary_start(struct cpu *cpu)
 {
 	cpu_init(cpu);
@@ -71,6 +82,7 @@ void secondary_start(struct cpu *cpu)
 		asm volatile("wfi");
 }
 
+/* Fills the slot of a processor that is not running. */
 static struct cpu *prepare(unsigned int slot, void (*run)(void *arg), void *arg)
 {
 	struct cpu *cpu = &cpus[slot];
@@ -98,6 +110,7 @@ long system_suspend(unsigned int slot, void (*run)(void *arg), void *arg)
 		    (u64)prepare(slot, run, arg), 0);
 }
 
+/* Busy waiting with a limit, so that a hang becomes a failed check. */
 bool cpu_join(unsigned int slot, u64 ms)
 {
 	u64 end = time_after(ms);
@@ -113,6 +126,7 @@ void cpu_off(void)
 	psci(PSCI_CPU_OFF, 0, 0, 0);
 }
 
+/* The ISB keeps the counter from being read before earlier instructions. */
 u64 time_now(void)
 {
 	u64 value;
@@ -121,6 +135,7 @@ u64 time_now(void)
 	return value;
 }
 
+/* In ticks of CNTFRQ_EL0. */
 u64 time_after(u64 ms)
 {
 	u64 frequency;

@@ -1,4 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Device registers that the reset tests change and check afterwards. Tables by
+ * machine, in the order in which they are written: enabling an interrupt comes
+ * first (devices_raise()), what makes the console unusable last.
+ *
+ * GIC and flash have files of their own. Counters and FIFOs are left out, as
+ * their values after a reset are not fixed.
+ */
 #include "devices.h"
 #include "io.h"
 
@@ -7,7 +15,10 @@
 #define FW_CFG(reg) (0x09020000UL + (reg))
 #define PL061(reg)  (0x09030000UL + (reg))
 
-/* Widths are in bytes; 0: not to be read, or to be written. */
+/*
+ * `read` and `write` are access widths in bytes; 0: not to be read, or not to
+ * be written. `dirty` is a value other than that after a reset.
+ */
 struct reg {
 	const char *name;
 	u64 at;
@@ -15,7 +26,10 @@ struct reg {
 	u32 dirty;
 };
 
-/* The first one raises the line, of a transmitter that has nothing to do. */
+/*
+ * 16550: enabling the transmitter's interrupt (IER bit 1) raises the line of an
+ * idle UART.
+ */
 static const struct reg kvmtool_regs[] = {
 	{ "IER of UART 1", UART_BASE(1) + 1, 1, 1, 0x02 },
 	{ "MCR of UART 0", UART_BASE(0) + 4, 1, 1, 0x13 },
@@ -26,6 +40,10 @@ static const struct reg kvmtool_regs[] = {
 	{ "LCR of UART 1", UART_BASE(1) + 3, 1, 1, 0x80 },
 };
 
+/*
+ * Names are those of the manuals: PL011 (DDI 0183), PL031 (DDI 0224), PL061
+ * (DDI 0190). fw_cfg is in the table as its selector is state, too.
+ */
 static const struct reg virt_regs[] = {
 	{ "UARTIMSC", PL011(0x038), 4, 4, 0x7ff },
 	{ "UARTRIS", PL011(0x03c), 4, 0, 0 },
@@ -65,6 +83,7 @@ static u32 nr_regs(void)
 	return on_virt() ? ARRAY_SIZE(virt_regs) : ARRAY_SIZE(kvmtool_regs);
 }
 
+/* In one go: printing a result would change the UART. */
 u32 devices_read(u32 values[DEVICES_MAX])
 {
 	for (u32 i = 0; i < nr_regs(); i++)

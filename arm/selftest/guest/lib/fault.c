@@ -1,4 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Exceptions of a test program. start.S saves the registers and calls
+ * exception_handle() with the number of the vector; after its return, the frame
+ * is restored, with ELR changed to skip the instruction.
+ *
+ * A program that provokes an abort brackets it with fault_expect() and
+ * fault_end(); any other exception fails the program and ends it. Per
+ * processor, except the interrupt handler.
+ */
 #include "guest.h"
 
 /* What start.S saves of the interrupted program, and restores from. */
@@ -17,6 +26,7 @@ void irq_set_handler(void (*handler)(void))
 	irq_handler = handler;
 }
 
+/* The barrier keeps the compiler from moving the access before it. */
 void fault_expect(void)
 {
 	struct cpu *cpu = this_cpu();
@@ -26,6 +36,7 @@ void fault_expect(void)
 	asm volatile("" ::: "memory");
 }
 
+/* DSB: an external abort of an earlier access has been taken by then. */
 const struct fault *fault_end(void)
 {
 	struct cpu *cpu = this_cpu();
@@ -41,7 +52,7 @@ bool fault_is_external(const struct fault *fault, u64 addr)
 	       ESR_FSC(fault->esr) == FSC_EXTERNAL && fault->far == addr;
 }
 
-/* Without the upper half, which KVM of Linux 6.1 sets to ones. */
+/* The lower half only: KVM of Linux 6.1 sets the upper half to ones. */
 static u32 read_esr(void)
 {
 	u64 value;
@@ -58,6 +69,10 @@ static u64 read_far(void)
 	return value;
 }
 
+/*
+ * A data access is skipped. A fetch from a bad address returns to its caller,
+ * by x30.
+ */
 static void note_fault(struct cpu *cpu, struct frame *frame)
 {
 	cpu->fault.count++;

@@ -1,5 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Just enough of a flattened device tree's reader (Devicetree Spec., 5). */
+/*
+ * A reader of flattened device trees (Devicetree Specification, chapter 5), as
+ * far as test programs need it: nodes in the order of the blob, their
+ * properties, and numbers from the command line.
+ *
+ * No library, since it runs before anything else. The blob is lkvm's own and
+ * trusted: there is no check of sizes. #address-cells is taken as 2.
+ */
 #include "guest.h"
 
 #define FDT_BEGIN_NODE 1
@@ -12,6 +19,7 @@
 
 static const char *tree;
 
+/* Byte by byte, as the values may not be aligned. */
 u32 fdt_u32(const void *p)
 {
 	const u8 *b = p;
@@ -41,7 +49,7 @@ static const char *skip_string(const char *s)
 	return align4(s);
 }
 
-/* The token after that at `p`. */
+/* The token that follows the one at `p`. */
 static const char *next_token(const char *p)
 {
 	switch (fdt_u32(p)) {
@@ -54,7 +62,10 @@ static const char *next_token(const char *p)
 	}
 }
 
-/* A node is known by its FDT_BEGIN_NODE. */
+/*
+ * A node is represented by the address of its FDT_BEGIN_NODE token. Depth is
+ * not tracked: the result may be a child, a sibling or an uncle.
+ */
 const void *fdt_next(const void *node)
 {
 	const char *p = node ? next_token(node)
@@ -75,6 +86,7 @@ const char *fdt_name(const void *node)
 	return (const char *)node + 4;
 }
 
+/* Properties precede child nodes (5.4.1). */
 const void *fdt_prop(const void *node, const char *name, u32 *len)
 {
 	const char *strings = tree + fdt_u32(tree + FDT_OFF_STRINGS);
@@ -92,6 +104,7 @@ const void *fdt_prop(const void *node, const char *name, u32 *len)
 	return NULL;
 }
 
+/* The property is a list of strings, each with its NUL. */
 static bool is_compatible(const void *node, const char *compatible)
 {
 	u32 len;
@@ -117,6 +130,7 @@ const void *fdt_compatible(const char *compatible, unsigned int nr)
 	return NULL;
 }
 
+/* `reg` of a cpu node is the MPIDR affinity, in one or two cells. */
 bool fdt_cpu(unsigned int nr, u64 *mpidr)
 {
 	const void *node = NULL;
@@ -144,7 +158,7 @@ static const char *command_line(void)
 	return args ? args : "";
 }
 
-/* What follows `name=` where a word starts with it, or NULL. */
+/* The text behind `name=`, only at the start of a word; NULL: none. */
 static const char *find_param(const char *name)
 {
 	const char *args = command_line();

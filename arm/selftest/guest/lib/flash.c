@@ -1,8 +1,19 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Driver of a flash bank for test programs: Intel/Sharp extended commands
+ * (JESD68.01, 0x0001) to two x16 chips side by side. Only what the bus cycles
+ * are; tests interpret the status.
+ *
+ * Accesses are single 32-bit loads and stores (io.h), so that each is one bus
+ * cycle and one exit. One processor at a time.
+ */
 #include "flash.h"
 #include "io.h"
 
-/* Words of the query table (JESD68.01), those of one chip. */
+/*
+ * Offsets in the query table (JESD68.01), in words of one chip: device size,
+ * buffer size, number of erase blocks - 1, block size / 256.
+ */
 #define CFI_SIZE   0x27
 #define CFI_BUFFER 0x2a
 #define CFI_BLOCKS 0x2d
@@ -23,12 +34,14 @@ void flash_command(const struct flash *flash, u32 offset, u8 command)
 	flash_write(flash, offset, FLASH_BOTH(command));
 }
 
+/* Status is read at any address; offset 0 is as good as any. */
 u32 flash_status(const struct flash *flash)
 {
 	flash_command(flash, 0, FLASH_READ_STATUS);
 	return flash_read(flash, 0);
 }
 
+/* Error bits of the status register stay until they are cleared. */
 void flash_restore(const struct flash *flash)
 {
 	flash_command(flash, 0, FLASH_CLEAR_STATUS);
@@ -42,6 +55,7 @@ u32 flash_program(const struct flash *flash, u32 offset, u32 value)
 	return flash_read(flash, offset);
 }
 
+/* The count is that of words per chip, minus 1. */
 u32 flash_program_buffer(const struct flash *flash, u32 offset, const u32 *data,
 			 u32 words)
 {
@@ -67,6 +81,7 @@ u32 flash_lock(const struct flash *flash, u32 offset, u8 command)
 	return flash_read(flash, offset);
 }
 
+/* Back to array mode afterwards. */
 u32 flash_lock_bits(const struct flash *flash, u32 offset)
 {
 	u32 block = offset & ~(flash->block - 1);
@@ -87,11 +102,13 @@ u32 flash_count_words(const struct flash *flash, u32 offset)
 	return n;
 }
 
+/* One byte in each word; both chips have the same table. */
 static u32 query_byte(const struct flash *flash, u32 index)
 {
 	return flash_read(flash, index * 4) & 0xff;
 }
 
+/* The geometry is the query table's, not the tree's, as drivers read it. */
 bool flash_find(struct flash *flash, unsigned int nr)
 {
 	const void *node = fdt_compatible("cfi-flash", nr);
@@ -122,7 +139,10 @@ static u16 log2_of(u32 n)
 	return result;
 }
 
-/* What does not depend on the geometry: from QRY on. */
+/*
+ * The part of the query table that does not depend on the geometry, from "QRY"
+ * at 0x10 on.
+ */
 static const u8 query[] = {
 	'Q',  'R',  'Y',  0x01, 0x00, 0x31, 0x00, 0x00, 0x00, /* 10 */
 	0x00, 0x00, 0x17, 0x20, 0x00, 0x00, 0x08, 0x09, 0x0a, /* 19 */

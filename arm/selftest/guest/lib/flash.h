@@ -43,7 +43,7 @@
 #define FLASH_LOCKED	  1
 #define FLASH_LOCKED_DOWN 2
 
-/* Both chips get or give the same. */
+/* The same value for both chips. */
 #define FLASH_BOTH(x) ((u32)(x)*0x00010001U)
 
 struct flash {

@@ -1,7 +1,16 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * GICv2 (ARM IHI 0048) and GICv3 (ARM IHI 0069) for test programs: enough to
+ * receive an interrupt, and digests of the whole state for the reset tests.
+ *
+ * Non-secure, group 1 on a GICv3, on the boot processor only. Interrupts are
+ * acknowledged by polling, with PSTATE.I set, where a test does not install a
+ * handler.
+ */
 #include "gic.h"
 #include "io.h"
 
+/* By encoding, for assemblers that do not have the names. */
 #define ICC_PMR	    "s3_0_c4_c6_0"
 #define ICC_IAR1    "s3_0_c12_c12_0"
 #define ICC_EOIR1   "s3_0_c12_c12_1"
@@ -19,6 +28,7 @@
 #define WRITE_ICC(name, value) \
 	asm volatile("msr " name ", %0\n\tisb" ::"r"((u64)(value)) : "memory")
 
+/* `reg` has the distributor, then redistributors (v3) or CPU interface (v2). */
 bool gic_find(struct gic *gic)
 {
 	const void *node = fdt_compatible("arm,gic-v3", 0);
@@ -38,6 +48,7 @@ bool gic_find(struct gic *gic)
 	return true;
 }
 
+/* IDs below 32 are banked: on a GICv3 they are in the redistributor. */
 u64 gic_reg(const struct gic *gic, u32 kind, u32 bits, u32 id)
 {
 	u64 base = id < 32 ? gic->own : gic->dist;
@@ -45,6 +56,7 @@ u64 gic_reg(const struct gic *gic, u32 kind, u32 bits, u32 id)
 	return base + kind + (bits < 8 ? id * bits / 32 * 4 : id * bits / 8);
 }
 
+/* Priority mask 0xf0 lets all but the lowest priority pass. */
 void gic_enable(const struct gic *gic)
 {
 	if (gic->v3) {
@@ -60,6 +72,10 @@ void gic_enable(const struct gic *gic)
 	}
 }
 
+/*
+ * GICv2 needs a target; GICv3's default route is affinity 0, the boot
+ * processor.
+ */
 void gic_enable_irq(const struct gic *gic, u32 id)
 {
 	write8(gic_reg(gic, GICD_IPRIORITYR, 8, id), 0x40);
@@ -68,6 +84,7 @@ void gic_enable_irq(const struct gic *gic, u32 id)
 	write32(gic_reg(gic, GICD_ISENABLER, 1, id), 1U << id % 32);
 }
 
+/* Reading IAR makes the interrupt active; 1023 means none pending. */
 u32 gic_acknowledge(const struct gic *gic, u64 ms)
 {
 	u64 end = time_after(ms);
@@ -94,6 +111,7 @@ static u32 mix(u32 digest, u64 value)
 	return ((digest ^ (u32)value ^ (u32)(value >> 32)) * 16777619U);
 }
 
+/* Digest of one kind of register, for `nr` interrupts. */
 static u32 mix_bank(const struct gic *gic, u32 kind, u32 bits, u32 nr)
 {
 	u32 digest = 2166136261U;
@@ -114,6 +132,7 @@ static u32 mix_routes(const struct gic *gic, u32 nr)
 	return digest;
 }
 
+/* LPI configuration of the boot processor's redistributor. */
 static u32 mix_lpis(const struct gic *gic)
 {
 	u64 redist = gic->own - GICR_SGI_BASE;
@@ -138,6 +157,7 @@ static u32 mix_its(const struct gic *gic)
 	return mix(digest, read32(gic->its + GITS_CTLR));
 }
 
+/* ICC_CTLR has read-only fields as well; they are the same at each start. */
 static u32 mix_cpu(const struct gic *gic)
 {
 	u32 digest = 0;
@@ -160,6 +180,10 @@ const char *const gic_parts[GIC_PARTS] = {
 	"private groups",
 };
 
+/*
+ * A reset must restore each part: the digest is compared, and its name is
+ * printed if it differs. GICD_TYPER has the number of interrupts.
+ */
 void gic_digest(const struct gic *gic, u32 digest[GIC_PARTS])
 {
 	u32 nr = 32 * ((read32(gic->dist + 4) & 0x1f) + 1); /* GICD_TYPER */

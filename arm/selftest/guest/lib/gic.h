@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The interrupt controller that the device tree tells of, GICv2 (ARM IHI 0048)
+ * The interrupt controller that the device tree describes, GICv2 (ARM IHI 0048)
  * or GICv3 (ARM IHI 0069).
  */
 #ifndef GUEST_GIC_H

@@ -50,7 +50,7 @@ bool check_eq(u64 got, u64 want, const char *fmt, ...)
 /* Something for the result, beside the checks: a line `note FMT`. */
 void note(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 
-/* Prints a dot: who waits for the program sees that it goes on. */
+/* Prints a dot: lkvm's limit on silence starts again. */
 void alive(void);
 
 /* True while no check has failed. */
@@ -99,7 +99,7 @@ void irq_set_handler(void (*handler)(void));
 /* ---- cpu.c ---- */
 
 struct cpu {
-	u64 stack; /* its top; start.S knows that it is the first field */
+	u64 stack; /* its top; start.S relies on its being the first field */
 	u64 mpidr;
 	void (*run)(void *arg);
 	void *arg;

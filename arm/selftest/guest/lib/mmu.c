@@ -1,4 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Identity map of a test program: VMSAv8-64, 4 KiB granule, 39-bit addresses,
+ * blocks of 1 GiB, and of 2 MiB in the first GiB, where the flash is. All
+ * processors share the tables; start.S has TCR_EL1 and MAIR_EL1.
+ *
+ * The tables are first written with the MMU off, hence not through the caches.
+ * Later changes follow break-before-make (DDI 0487, D8).
+ */
 #include "mmu.h"
 
 /* Block descriptors of the VMSAv8-64 translation tables, 4 KiB granule. */
@@ -26,6 +34,7 @@ extern char _start[], _end[];
 u64 mmu_root[ENTRIES] __attribute__((aligned(4096)));
 static u64 low_table[ENTRIES] __attribute__((aligned(4096)));
 
+/* The machines differ in where RAM is, hence in where the program is linked. */
 bool on_virt(void)
 {
 	return (u64)_start < KVMTOOL_RAM;
@@ -36,6 +45,9 @@ u64 ram_base(void)
 	return on_virt() ? VIRT_RAM : KVMTOOL_RAM;
 }
 
+/*
+ * Device memory is never executable: speculative fetches could reach a device.
+ */
 static u64 block(u64 addr, enum memory_type type)
 {
 	u64 flags = DESC_BLOCK | DESC_AF | DESC_INNER | DESC_ATTR(type);
@@ -70,6 +82,10 @@ void mmu_init(void)
 	asm volatile("dsb sy" ::: "memory");
 }
 
+/*
+ * DSB before: the tables' stores are visible to the walker; DSB and ISB after:
+ * the invalidation is complete.
+ */
 static void tlb_invalidate(void)
 {
 	asm volatile("dsb ishst\n\t"
@@ -94,6 +110,7 @@ void mmu_map_flash(enum memory_type type)
 	tlb_invalidate();
 }
 
+/* Clean and invalidate to the point of coherency. */
 void cache_clean(const void *start, size_t len)
 {
 	u64 line = cache_line();
@@ -104,6 +121,7 @@ void cache_clean(const void *start, size_t len)
 	asm volatile("dsb sy" ::: "memory");
 }
 
+/* All processors in the inner shareable domain. */
 void icache_invalidate(void)
 {
 	asm volatile("ic ialluis\n\tdsb ish\n\tisb" ::: "memory");

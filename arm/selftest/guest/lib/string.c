@@ -1,4 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * What the programs need of the C library, which they are not linked with. The
+ * compiler may emit calls of memset() and memcpy() by itself. Byte by byte:
+ * size matters, not speed.
+ */
 #include "guest.h"
 
 bool str_starts(const char *s, const char *prefix)

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Carries out A64 instructions of a guest in user space: the few between one
- * MMIO access and the next, which cost less here than a way into the guest and
- * back.
+ * Executes A64 instructions of a guest in user space: the few between one MMIO
+ * access and the next, which cost less here than an entry into the guest and
+ * the next exit.
  *
- * For a guest at EL1 or EL0 in AArch64 state with little-endian data. It knows
+ * For a guest at EL1 or EL0 in AArch64 state with little-endian data. It has
  * the integer instructions of ordinary loops, and of each only what the
- * architecture defines. At all else it stops: before the instruction, with
- * nothing changed, so that the real CPU goes on from there.
+ * architecture defines. At any other it stops: before the instruction, with
+ * nothing changed, so that the real CPU continues from there.
  *
  * Source: Arm Architecture Reference Manual for A-profile (DDI 0487), C4.1 for
  * the encodings and C6.2 for what they do.
@@ -43,7 +43,7 @@ struct a64_ops {
 	/*
 	 * The 4 KiB page that instructions at `va` are fetched from: where its
 	 * start is, hence that of `va & ~4095`, aligned to 4 bytes. NULL: none
-	 * may be run there. Valid until a64_run() returns; asked for again
+	 * may be run there. Valid until a64_run() returns; called again
 	 * whenever `pc` comes to another page.
 	 */
 	const void *(*code)(struct a64_cpu *cpu, u64 va);
@@ -52,7 +52,7 @@ struct a64_ops {
 	 * guest may read (or write) now; else NULL. `len` is 1 to 16; the
 	 * range does not cross a 4 KiB page and is aligned to `len`, or to
 	 * half of it for a pair of registers, and what is returned has to be
-	 * as well. It is used before anything else is asked. `va` is what the
+	 * as well. It is used before the next op is called. `va` is what the
 	 * instruction computed, all 64 bits of it.
 	 */
 	void *(*ram)(struct a64_cpu *cpu, u64 va, unsigned int len, bool write);
@@ -107,7 +107,7 @@ struct a64_cpu {
 	/*
 	 * The registers in `x` that are valid, bit n for x[n]. A user that has
 	 * not read all of them clears the others' bits before a64_run(). What
-	 * is not needed is asked for never; what an instruction has set is
+	 * is not needed is never loaded; what an instruction has set is
 	 * valid from then on.
 	 */
 	u64 have;
@@ -148,7 +148,7 @@ void a64_init(struct a64_cpu *cpu, const struct a64_ops *ops, void *opaque);
  * carried out; returns how many were. `pc` is then the address of the next.
  * The caller may change any register between two calls. Memory accesses that
  * are naturally aligned are single-copy atomic, and happen in program order as
- * far as the guest's barriers and dependencies ask for that.
+ * far as the guest's barriers and dependencies require.
  */
 u64 a64_run(struct a64_cpu *cpu);
 

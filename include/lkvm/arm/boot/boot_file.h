@@ -34,9 +34,9 @@ struct boot_file {
 /*
  * Opens the file at `path`, unless *file is open already. What cannot be read
  * twice, such as a pipe, is copied to memory: no more than `limit` + 1 bytes of
- * it, so that whoever has room for `limit` bytes sees that it does not fit.
- * `what` is how messages call it ("kernel"); both strings belong to the caller
- * and outlive *file.
+ * it, so that a caller that has room for `limit` bytes can tell that it does
+ * not fit. `what` is its name in messages ("kernel"); both strings belong to
+ * the caller and outlive *file.
  *
  * Returns 0, or -errno after a message; then there is nothing to close.
  */
@@ -50,9 +50,9 @@ int boot_file_open(struct boot_file *file, const char *path, const char *what,
 int boot_file_rewind(struct boot_file *file);
 
 /*
- * Whether the content is what it was when the file was opened. Whoever has read
- * it asks afterwards: a writer may come at any time before. Returns 0, or after
- * a message -ESTALE if it is not, or the errno that says why nobody knows.
+ * Checks that the content is what it was when the file was opened. To be called
+ * after reading, as the file may be written to at any time before. Returns 0,
+ * or, after a message, -ESTALE if it has changed, or the errno of fstat(2).
  */
 int boot_file_check(const struct boot_file *file);
 

@@ -19,7 +19,7 @@ enum firmware_mode {
 };
 
 /* What is looked for: UEFI firmware that is mapped as flash, raw or qcow2. */
-struct firmware_wish {
+struct firmware_query {
 	const char *architecture; /* as QEMU calls it: "aarch64" */
 	/* Without a version: "virt" is what "virt-*" and "virt" stand for. */
 	const char *machine;
@@ -55,18 +55,18 @@ struct firmware_files {
  * cannot be read or whose format cannot, get a warning and are passed over.
  *
  * Returns 0 with *out, -ENOENT after a fatal message that says where it
- * looked (without one if wish->code is set), or -ENOMEM.
+ * looked (without one if query->code is set), or -ENOMEM.
  */
-int firmware_desc_find(const struct firmware_wish *wish,
+int firmware_desc_find(const struct firmware_query *query,
 		       struct firmware_files *out);
 
 /*
- * What one descriptor says. Returns 1 if it fits the wish, with all of *out
+ * What one descriptor says. Returns 1 if it fits the query, with all of *out
  * but `descriptor`, 0 if not, -EINVAL with *what if it makes no sense, or
  * -ENOTSUP with *what and out->format if it fits, but for its files' format.
  */
 int firmware_desc_match(const struct json_value *root,
-			const struct firmware_wish *wish,
+			const struct firmware_query *query,
 			struct firmware_files *out, const char **what);
 
 #endif

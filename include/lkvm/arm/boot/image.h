@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Kernel, initrd and firmware files: what they are, and their way into guest
- * memory. Pipes and files in /proc will do where a path is asked for.
+ * memory. A path may be that of a pipe or a file in /proc.
  *
  * Every function here that fails has printed one fatal message, which names
  * the file and the reason. For one thread at a time per `struct image`.
@@ -85,9 +85,9 @@ int file_load(struct boot_file *file, void *dst, u64 capacity, u64 *loaded);
 
 /*
  * Replaces *file, if it is compressed with gzip or zstd, by its content: at
- * most `limit` + 1 bytes, so that whoever has room for `limit` sees that it
- * does not fit. An EFI zboot image, which unpacks itself, stays as it is.
- * Returns 0, or an error of image_open(); the file stays the caller's.
+ * most `limit` + 1 bytes, so that a caller that has room for `limit` can tell
+ * that it does not fit. An EFI zboot image, which unpacks itself, stays as it
+ * is. Returns 0, or an error of image_open(); the file stays the caller's.
  */
 int image_unpack(struct boot_file *file, u64 limit);
 

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * The headers of an EFI program (Microsoft PE/COFF): private to arm/boot/. They
- * come from a file that nobody vouches for: no function here reads outside of
- * the bytes it is given, or believes a number in them.
+ * come from an untrusted file: no function here reads outside of the bytes that
+ * are passed to it; numbers in them are the caller's to check. Pure functions,
+ * for any thread.
  */
 #ifndef LKVM_ARM_BOOT_PE_H
 #define LKVM_ARM_BOOT_PE_H
@@ -26,7 +27,10 @@ struct pe_section {
 /* The PE header in the `size` bytes that a file begins with; NULL: none. */
 const u8 *pe_find(const u8 *data, u64 size);
 
-/* Its machine type, and what that is called. */
+/*
+ * Its machine type, and the name of that for messages (static). `pe` is from
+ * pe_find().
+ */
 u32 pe_type(const u8 *pe);
 const char *pe_machine(const u8 *pe);
 
