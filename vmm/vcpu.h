@@ -12,7 +12,7 @@ struct vm;
 /* What a kick sends to a vCPU's thread. */
 #define VCPU_KICK_SIGNAL (SIGRTMIN)
 
-/* vm.c: whether a reset that the guest asks for starts it again. */
+/* vm.c: whether a reset that the guest requests starts it again. */
 bool vm_can_reset(const struct vm *vm);
 
 /* pause.c: once, before the first thread starts. */

@@ -89,7 +89,7 @@ int flash_file_bank_size(const struct flash_file *file, u64 bytes, bool more,
 			 bool up, const struct flash_config *config,
 			 const struct flash_limits *limits, u64 *size);
 
-/* The size that `size=` asks for, checked, or the largest there may be. */
+/* The size of `size=`, checked, or without that the largest possible one. */
 int flash_file_max_size(const struct flash_file *file,
 			const struct flash_config *config,
 			const struct flash_limits *limits, u64 *max);

@@ -61,7 +61,8 @@ static int check_length(struct flash_store *store)
 	if (!S_ISREG(st.st_mode) || (u64)st.st_size >= store->persistent)
 		return 0;
 	store->cut_short = true;
-	pr_err("flash %s: was cut short to %" PRIu64 " bytes by somebody else; "
+	pr_err("flash %s: was truncated to %" PRIu64
+	       " bytes by another process; "
 	       "it had %" PRIu64 ". No more is written to it",
 	       store->path, (u64)st.st_size, store->persistent);
 	return -EIO;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * A bank without a file, for firmware whose variables nobody keeps: erased at
+ * A bank without a file, for firmware whose variables are not kept: erased at
  * the start of the run, released at its end.
  *
  * Erased flash is all ones, and 64 MiB of that would be 64 MiB of the host's

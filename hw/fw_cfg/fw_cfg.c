@@ -5,7 +5,7 @@
  * hw/fw_cfg/items.c has the items.
  *
  * A guest selects an item by its key, then reads it byte by byte from the data
- * register, or gives the address of a structure that describes a DMA transfer.
+ * register, or writes the address of a structure that describes a DMA transfer.
  * Registers are big-endian; the bus passes values as a little-endian CPU has
  * them, hence the swaps.
  *
