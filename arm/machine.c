@@ -270,6 +270,8 @@ int machine_build(struct machine *machine,
 void machine_close(struct machine *machine)
 {
 	device_destroy_all(&machine->vm.devices);
+	gic_destroy(machine);
+	vm_close(&machine->vm);
 }
 
 void machine_destroy(struct machine *machine)

@@ -17,6 +17,17 @@
 #include "vcpu.h"
 
 /*
+ * KVM waits for a grace period when a VM is closed; if its memory is unmapped
+ * first, as by exit(2), for two. Hence before the process ends.
+ */
+void vm_close(struct vm *vm)
+{
+	vcpus_close(vm);
+	close(vm->fd);
+	vm->fd = -1;
+}
+
+/*
  * Devices first: they use vCPUs, bus, worker and loop. The ring is destroyed
  * with the vCPUs, whose mapping it is in.
  */

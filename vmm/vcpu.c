@@ -94,6 +94,7 @@ static void *vcpu_thread(void *arg)
 	vcpu_set_this(vcpu);
 	while (!should_stop(vcpu))
 		run_once(vcpu);
+	atomic_store(&vcpu->ended, true);
 	vcpu->run->immediate_exit = 1;
 	ioctl(vcpu->fd, KVM_RUN, 0);
 	/*
@@ -134,6 +135,7 @@ static int start_thread(struct vcpu *vcpu)
 
 	/* Left there by the last thread of this vCPU, if there was one. */
 	vcpu->run->immediate_exit = 0;
+	atomic_store(&vcpu->ended, false);
 	vcpu_sigmask(&mask);
 	pthread_attr_init(&attr);
 	pthread_attr_setstacksize(&attr, STACK_SIZE);
@@ -167,6 +169,13 @@ int vcpus_start(struct vm *vm)
 	return ret;
 }
 
+/* A thread that has ended by itself needs no signal. */
+static void kick(struct vcpu *vcpu)
+{
+	if (!atomic_load(&vcpu->ended))
+		vcpu_kick(vcpu);
+}
+
 /*
  * KVM_RUN cannot miss a kick, but a system call that a device model is about to
  * enter can, such as a write to a full pipe: so it is repeated. The first kick
@@ -184,7 +193,7 @@ static void join(struct vcpu *vcpu)
 		if (pthread_clockjoin_np(vcpu->thread, NULL, CLOCK_MONOTONIC,
 					 &until) != ETIMEDOUT)
 			break;
-		vcpu_kick(vcpu);
+		kick(vcpu);
 	}
 	vcpu->started = false;
 }
@@ -195,10 +204,24 @@ void vcpus_stop(struct vm *vm)
 	atomic_store(&vm->stopping, true);
 	for (unsigned int i = 0; i < vm->nr_vcpus; i++)
 		if (vm->vcpus[i]->started)
-			vcpu_kick(vm->vcpus[i]);
+			kick(vm->vcpus[i]);
 	for (unsigned int i = 0; i < vm->nr_vcpus; i++)
 		if (vm->vcpus[i]->started)
 			join(vm->vcpus[i]);
+}
+
+static void vcpu_close(struct vcpu *vcpu)
+{
+	if (vcpu->run)
+		munmap(vcpu->run, vcpu->vm->vcpu_map_size);
+	if (vcpu->fd >= 0)
+		close(vcpu->fd);
+}
+
+void vcpus_close(struct vm *vm)
+{
+	for (unsigned int i = 0; i < vm->nr_vcpus; i++)
+		vcpu_close(vm->vcpus[i]);
 }
 
 static void vcpu_destroy(struct vcpu *vcpu)
@@ -207,10 +230,7 @@ static void vcpu_destroy(struct vcpu *vcpu)
 
 	if (ops && ops->release_vcpu)
 		ops->release_vcpu(vcpu);
-	if (vcpu->run)
-		munmap(vcpu->run, vcpu->vm->vcpu_map_size);
-	if (vcpu->fd >= 0)
-		close(vcpu->fd);
+	vcpu_close(vcpu);
 	free(vcpu);
 }
 

@@ -36,6 +36,9 @@ int vcpus_start(struct vm *vm);
 /* vcpu.c: makes all vCPU threads end and waits for them. */
 void vcpus_stop(struct vm *vm);
 
+/* vcpu.c: closes the descriptors and mappings of all vCPUs, for vm_close(). */
+void vcpus_close(struct vm *vm);
+
 /* vcpu.c: frees all vCPUs, of which none runs, and the ring that they have. */
 void vcpus_destroy(struct vm *vm);
 

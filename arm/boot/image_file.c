@@ -352,7 +352,7 @@ int image_stream_open(struct boot_file *file, struct image_stream **out)
 	s->what = file->what;
 	s->fd = file->fd;
 	s->file_size = file->part.size ? file->part.size : file->size;
-	s->left = file->part.size ? file->part.size : UINT64_MAX;
+	s->left = s->file_size;
 	ret = boot_file_rewind(file);
 	if (!ret)
 		ret = stream_begin(s);

@@ -187,6 +187,23 @@ static void kick_is_kept(void **state)
 	vcpu_set_this(NULL);
 }
 
+/* Only one that is in the guest is of use. */
+static void any_is_kicked(void **state)
+{
+	(void)state;
+	for (unsigned int i = 0; i < NR_VCPUS; i++)
+		t.vcpus[i].thread = pthread_self();
+	for (unsigned int n = 0; n < NR_VCPUS; n++) {
+		vcpu_set_this(&t.vcpus[n]);
+		atomic_store(&t.vcpus[n].in_guest, true);
+		t.runs[n].immediate_exit = 0;
+		vm_kick_any(&t.vm);
+		assert_int_equal(t.runs[n].immediate_exit, 1);
+		atomic_store(&t.vcpus[n].in_guest, false);
+	}
+	vcpu_set_this(NULL);
+}
+
 #define PAUSE_TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 int main(void)
@@ -196,6 +213,7 @@ int main(void)
 		PAUSE_TEST(nobody_is_in_the_guest),
 		PAUSE_TEST(own_vcpu_does_not_count),
 		PAUSE_TEST(kick_is_kept),
+		PAUSE_TEST(any_is_kicked),
 	};
 
 	return cmocka_run_group_tests_name("pause", tests, NULL, NULL);

@@ -79,6 +79,11 @@ void vcpus_stop(struct vm *vm)
 	f->stops++;
 }
 
+void vcpus_close(struct vm *vm)
+{
+	(void)vm;
+}
+
 void vcpus_destroy(struct vm *vm)
 {
 	(void)vm;

@@ -51,8 +51,8 @@ void machine_press_power(struct machine *machine);
 int machine_write_stats(struct machine *machine, FILE *out);
 
 /*
- * Destroys the devices, which closes their files, last one first. All else is
- * left to the kernel: the process has to end next.
+ * Destroys the devices, last one first, which closes their files, and closes
+ * the VM. All else is left to the kernel: the process has to end next.
  */
 void machine_close(struct machine *machine);
 

@@ -16,13 +16,14 @@ enum disk_format_id {
 };
 
 struct disk_format {
-	enum disk_format_id id;
 	const char *name; /* "qcow2", "xz" */
-	bool compressed;  /* one compressed stream, not a disk image */
 	/* Private; for DISK_FORMAT_ADVICE. */
 	const char *command, *to;
-	u16 offset, len;
 	const char *magic;
+	u16 offset, len;
+	/* Public again. */
+	enum disk_format_id id;
+	bool compressed; /* one compressed stream, not a disk image */
 };
 
 /*

@@ -96,6 +96,7 @@ struct vcpu {
 	struct kvm_run *run; /* shared with KVM; of `thread` while it runs */
 	pthread_t thread;
 	bool started;	      /* `thread` is to be joined */
+	atomic_bool ended;    /* its thread will not enter the guest any more */
 	atomic_bool in_guest; /* see vcpu_try_enter() */
 	void *arch;	      /* the architecture's own state of it */
 	struct vcpu_stats stats;
@@ -141,6 +142,12 @@ int vm_open(struct vm *vm, const char *dev);
  * after a message; *vm is to be destroyed either way.
  */
 int vm_create(struct vm *vm, unsigned long type);
+
+/*
+ * Closes vCPUs and VM, of which nothing runs and which have no device any more:
+ * the process has to end next.
+ */
+void vm_close(struct vm *vm);
 
 /* Destroys devices, vCPUs and VM, in this order. RAM is the caller's. */
 void vm_destroy(struct vm *vm);
