@@ -16,8 +16,7 @@
  * if the bank uses the ring, because draining it changes the bank, else the
  * bank's own.
  *
- * Not modelled are the times of program and erase, and cycles narrower than the
- * bus.
+ * The times of program and erase are not modelled.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -72,10 +71,7 @@ static u32 bus_word(const struct cfi_flash *flash, u64 offset)
 	return word;
 }
 
-/*
- * Reads of any width and alignment: a read has no side effect on the chips, so
- * the bytes are taken from as many bus words as they lie in.
- */
+/* A read has no side effect on the chips, so bytes are taken one by one. */
 static u64 read_bus(const struct cfi_flash *flash, u64 offset, unsigned int len)
 {
 	u64 value = 0;
@@ -108,10 +104,7 @@ static u64 accesses(const struct cfi_flash *flash)
 	return flash->stats.reads + flash->stats.writes + flash->stats.absorbed;
 }
 
-/*
- * A bank without an event loop, and one whose timer cannot be set, is synced
- * when the run ends.
- */
+/* Without a timer the bank is synced when the run ends. */
 static void arm_idle(struct cfi_flash *flash)
 {
 	if (!flash->loop || flash->idle_armed)
@@ -164,10 +157,7 @@ static bool no_sync_is_due(struct cfi_flash *flash)
 	return !due;
 }
 
-/*
- * On the event loop's thread. The timer counts as armed until the job has
- * looked at the bank.
- */
+/* On the loop's thread. The timer counts as armed until the job has looked. */
 static void idle_expired(struct evloop_timer *timer)
 {
 	struct cfi_flash *flash = container_of(timer, struct cfi_flash, idle);
@@ -233,10 +223,7 @@ static void map(struct cfi_flash *flash)
 		open_ring(flash);
 }
 
-/*
- * A slot that cannot be removed ends the run: the guest would read the array
- * where the chips show status.
- */
+/* With the slot still there the guest would read data in place of status. */
 static void unmap(struct cfi_flash *flash)
 {
 	int ret = memslot_unmap(&flash->slot);
@@ -263,10 +250,7 @@ static void update_mapping(struct cfi_flash *flash)
 		map(flash);
 }
 
-/*
- * An exit in array mode means that the bank is not mapped yet: it is from here
- * on, so that the next read does not exit.
- */
+/* In array mode an exit means that the bank is not mapped yet. */
 static u64 flash_read(struct mmio_region *region, u64 offset, unsigned int len)
 {
 	struct cfi_flash *flash = from_region(region);
@@ -307,10 +291,7 @@ static void cut_power(struct cfi_flash *flash, const struct flash_operation *op)
 	flash->end_run(flash->opaque, ret);
 }
 
-/*
- * Reports a failed command in the status register and to the user. `err` is the
- * errno of the file, 0 for a failure that `fail=` asked for.
- */
+/* `err` is the errno of the file, 0 for a failure requested by `fail=`. */
 static void fail(struct cfi_flash *flash, const struct flash_operation *op,
 		 int err)
 {
@@ -331,10 +312,7 @@ static void fail(struct cfi_flash *flash, const struct flash_operation *op,
 			: "");
 }
 
-/*
- * A command that both chips execute counts once; block_erases is indexed by the
- * block of the bank.
- */
+/* A command that both chips execute counts once. */
 static void count(struct cfi_flash *flash, const struct flash_operation *op)
 {
 	struct cfi_flash_stats *stats = &flash->stats;
@@ -394,10 +372,7 @@ static bool together(const struct cfi_effect effects[2])
 			      effects[1].addr, effects[1].count);
 }
 
-/*
- * Answers a blank check from this chip's half of the array at once; there is
- * nothing left to carry out.
- */
+/* Answered from the array at once: nothing is left to carry out. */
 static void blank_check(struct cfi_flash *flash, unsigned int n,
 			struct cfi_effect *effect)
 {
@@ -412,10 +387,7 @@ static void blank_check(struct cfi_flash *flash, unsigned int n,
 	effect->op = CFI_EFFECT_NONE;
 }
 
-/*
- * One write cycle for both chips. If they end up with different effects, which
- * takes a guest that addresses them one by one, each is carried out by itself.
- */
+/* Chips that a guest addresses one by one may have different effects. */
 static void bus_write(struct cfi_flash *flash, u64 offset, u32 value)
 {
 	u32 addr = (u32)(offset / FLASH_BUS_WIDTH);
@@ -474,10 +446,7 @@ static void write_locked(struct cfi_flash *flash, u64 offset, u64 value,
 	}
 }
 
-/*
- * While batches carry out the accesses to this bank, a write that KVM takes
- * costs more than it saves, so the ring is closed.
- */
+/* Once batches help here, the ring costs more than it saves. */
 static void flash_write(struct mmio_region *region, u64 offset, u64 value,
 			unsigned int len)
 {
@@ -491,10 +460,7 @@ static void flash_write(struct mmio_region *region, u64 offset, u64 value,
 	unlock(flash);
 }
 
-/*
- * Called while the ring is drained, with the ring's lock held, which is the
- * bank's.
- */
+/* While the ring is drained, with its lock held, which is the bank's. */
 static void flash_coalesced(struct mmio_region *region, u64 offset, u64 value,
 			    unsigned int len)
 {
@@ -548,10 +514,7 @@ static void flash_fdt_node(struct device *dev, struct fdt_writer *fdt)
 	fdt_node_end(fdt);
 }
 
-/*
- * Power-on state; memory that the guest could write to directly (plain_memory)
- * gets its first content back. After a cut of power the chips stay off.
- */
+/* Also undoes writes to plain memory. After a cut the chips stay off. */
 static void flash_reset(struct device *dev)
 {
 	struct cfi_flash *flash = from_device(dev);
@@ -565,10 +528,7 @@ static void flash_reset(struct device *dev)
 	unlock(flash);
 }
 
-/*
- * Before reset and exit: the idle sync is waited for without the lock, which it
- * takes, then the rest is made durable.
- */
+/* The idle sync takes the lock, so it is waited for without. */
 static int flash_quiesce(struct device *dev)
 {
 	struct cfi_flash *flash = from_device(dev);
@@ -640,10 +600,7 @@ static const struct device_ops flash_device_ops = {
 	.destroy = flash_destroy,
 };
 
-/*
- * Both chips have half of the bank. `words` counts bus words, which are words
- * of each chip.
- */
+/* Each chip has half of the bank: a word of the bus is one word of each. */
 static int init_chips(struct cfi_flash *flash, u32 block)
 {
 	struct cfi_geometry geo = {
@@ -688,10 +645,7 @@ static void init(struct cfi_flash *flash, const struct cfi_flash_params *params)
 	snprintf(flash->label, sizeof(flash->label), "%s", params->label);
 }
 
-/*
- * `loop` is only set once the timer exists: flash_destroy() and arm_idle() go
- * by it.
- */
+/* `loop` is set once the timer exists: arm_idle() goes by it. */
 static int watch_idleness(struct cfi_flash *flash, struct evloop *loop)
 {
 	int ret = loop ? evloop_timer_init(loop, &flash->idle, idle_expired)
