@@ -1,4 +1,20 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * lkvm's stdin and stdout as the backend of a serial port: raw mode of the
+ * terminal, escape sequences, and flow control in both directions.
+ *
+ * Input: the event loop reads only as much as the front (hw/serial/) has room
+ * for, so that a pipe or file is read as the guest takes it. A terminal is read
+ * ahead into `unread`, because Ctrl-a x has to work when the guest reads
+ * nothing. Bytes the front returns go to the start of the same buffer.
+ *
+ * Output: written on a vCPU's thread, which blocks while the reader of stdout
+ * does; nothing is lost during the run. The end of the run ends such a wait:
+ * vCPUs are kicked, and `stopping` is set.
+ *
+ * `lock` guards limits and buffer; it is the innermost lock and is never held
+ * in a call of the front or of read(2) and write(2).
+ */
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -17,8 +33,8 @@
 #define READ_MAX 64UL
 
 /*
- * The process's terminal, for the handlers that put it back. It is the
- * process's by nature, like the signals themselves.
+ * The process's terminal, for the signal handlers that restore its settings.
+ * Signal dispositions belong to the process, so this state does as well.
  */
 static struct {
 	_Atomic(int) fd; /* one more than the descriptor; 0: nothing to do */
@@ -28,8 +44,9 @@ static struct {
 } tty;
 
 /*
- * Who changes a terminal from the background is stopped, or takes it away
- * from the shell. One that is not our controlling terminal has no job control.
+ * A background process that changes the terminal's settings is stopped by
+ * SIGTTOU, or changes them under the shell. A terminal that is not the
+ * controlling one has no job control: tcgetpgrp() fails.
  */
 static bool in_foreground(int fd)
 {
@@ -38,6 +55,10 @@ static bool in_foreground(int fd)
 	return group < 0 || group == getpgrp();
 }
 
+/*
+ * Also in a signal handler and from atexit(): the exchange makes it happen
+ * once.
+ */
 static void restore_tty(void)
 {
 	int fd = atomic_exchange(&tty.fd, 0) - 1;
@@ -63,15 +84,20 @@ static int enter_raw(int fd)
 	return tcsetattr(fd, TCSANOW, &tty.raw) < 0 ? -errno : 0;
 }
 
-/* For signals that end the process. */
+/*
+ * For signals of a crash: SA_RESETHAND has restored the default action, which
+ * raise() runs after the terminal is usable again.
+ */
 static void fatal_signal(int sig)
 {
 	restore_tty();
-	/* SA_RESETHAND: now the default action. */
 	raise(sig);
 }
 
-/* Back in the foreground: whoever had the terminal has changed it. */
+/*
+ * SIGCONT, maybe in the foreground again: the shell has set its own modes
+ * meanwhile.
+ */
 static void continued(int sig)
 {
 	int fd = atomic_load(&tty.fd) - 1;
@@ -83,6 +109,7 @@ static void continued(int sig)
 	errno = saved_errno;
 }
 
+/* Installed for the first terminal and kept: a process has one at a time. */
 static void install_handlers(void)
 {
 	static const int fatal[] = { SIGSEGV, SIGBUS,  SIGILL, SIGFPE,
@@ -108,7 +135,11 @@ static struct terminal *from_chardev(struct chardev *chr)
 	return container_of(chr, struct terminal, chr);
 }
 
-/* A log that ends early must not look whole. Who has gone is not told. */
+/*
+ * Output that is lost is reported once, so that an incomplete log is not taken
+ * for a complete one. A reader that has closed its end (EPIPE) does not want
+ * more.
+ */
 static void write_failed(struct terminal *term, int err)
 {
 	if (err == EPIPE || err == EBADF ||
@@ -118,7 +149,10 @@ static void write_failed(struct terminal *term, int err)
 		strerror(err));
 }
 
-/* At the end nobody waits for a reader: what does not go at once is lost. */
+/*
+ * After the end of the run no time is spent on a reader: what cannot be written
+ * at once is dropped.
+ */
 static bool gives_up(const struct terminal *term)
 {
 	struct pollfd pfd = { .fd = term->out_fd, .events = POLLOUT };
@@ -127,8 +161,8 @@ static bool gives_up(const struct terminal *term)
 }
 
 /*
- * Blocks as long as the reader on the other end does: the guest waits, as it
- * would for a slow line. Whoever is gone gets nothing more.
+ * Blocks as long as the reader does, as a UART with flow control would. If the
+ * reader has gone the rest is dropped.
  */
 static void term_write(struct chardev *chr, const u8 *buf, size_t len)
 {
@@ -156,7 +190,7 @@ static void term_write(struct chardev *chr, const u8 *buf, size_t len)
 	}
 }
 
-/* Asks the event loop for another turn of input. */
+/* Schedules another call of deliver() on the event loop. */
 static void wake(struct terminal *term)
 {
 	const u64 one = 1;
@@ -167,8 +201,8 @@ static void wake(struct terminal *term)
 }
 
 /*
- * Bytes of a pipe or file stay there until they can be delivered. A terminal
- * is read ahead: keys for lkvm have to come through when the guest hangs.
+ * Bytes of a pipe or file stay there until they can be delivered; a terminal is
+ * read ahead up to TERMINAL_TYPED_MAX.
  */
 static bool wants_input(const struct terminal *term)
 {
@@ -178,7 +212,7 @@ static bool wants_input(const struct terminal *term)
 			    : term->accept > 0;
 }
 
-/* Watches stdin if, and only if, its bytes are wanted. */
+/* Watches stdin if, and only if, its bytes can be used. With `lock` held. */
 static void update_input(struct terminal *term)
 {
 	bool on = wants_input(term);
@@ -187,7 +221,7 @@ static void update_input(struct terminal *term)
 		wake(term);
 	if (term->always_ready || on == term->input_on)
 		return;
-	/* Not modified to nothing: a hang-up would be told all the same. */
+	/* Not EPOLL_CTL_MOD to 0: EPOLLHUP would still be reported. */
 	if (on)
 		term->input_on = !evloop_add(term->loop, &term->input, EPOLLIN);
 	else
@@ -225,10 +259,10 @@ static const struct chardev_ops term_ops = {
 };
 
 /*
- * Takes the escape sequences out of what was typed: Ctrl-a x quits, Ctrl-a p
- * presses the power key if there is one, Ctrl-a Ctrl-a is one Ctrl-a, and
- * before any other key Ctrl-a is swallowed as with kvmtool. Returns how many
- * bytes are left.
+ * Removes the escape sequences from what was typed and acts on them: Ctrl-a x
+ * quits, Ctrl-a p presses the power key if there is one, Ctrl-a Ctrl-a is one
+ * Ctrl-a, and before any other key Ctrl-a is dropped as with kvmtool. Returns
+ * how many bytes are left.
  */
 static size_t filter_escapes(struct terminal *term, u8 *buf, size_t len)
 {
@@ -264,8 +298,8 @@ static size_t take_unread(struct terminal *term, u8 *buf)
 }
 
 /*
- * The event loop must not block: another process that reads the same pipe or
- * terminal may have been quicker.
+ * read(2) must not block the event loop: another process that reads the same
+ * pipe or terminal may have taken the bytes that epoll reported.
  */
 static bool is_readable(const struct terminal *term)
 {
@@ -296,8 +330,8 @@ static size_t read_input(struct terminal *term, u8 *buf, size_t room)
 }
 
 /*
- * Reads a terminal, the only input in which some bytes are for lkvm; the
- * others wait for the guest behind what it gave back.
+ * Reads a terminal, the only input with bytes for lkvm itself; the others are
+ * queued behind those that the front returned.
  */
 static void read_keys(struct terminal *term)
 {
@@ -313,6 +347,10 @@ static void read_keys(struct terminal *term)
 	pthread_mutex_unlock(&term->lock);
 }
 
+/*
+ * Passes bytes to the front, at most `accept`: buffered ones first, else those
+ * of a pipe or file.
+ */
 static void deliver(struct terminal *term)
 {
 	u8 buf[READ_MAX];
@@ -360,6 +398,10 @@ static void handle_again(struct evloop_source *source, u32 events)
 	deliver(container_of(source, struct terminal, again));
 }
 
+/*
+ * epoll refuses regular files (EPERM), which are always ready: `again` drives
+ * those. A closed stdin (EBADF) is one without input.
+ */
 static int watch(struct terminal *term)
 {
 	int ret = evloop_add(term->loop, &term->again, EPOLLIN);
@@ -376,7 +418,6 @@ static int watch(struct terminal *term)
 		term->always_ready = true;
 		return 0;
 	}
-	/* A closed stdin is one without input. */
 	if (ret == -EBADF) {
 		term->always_ready = true;
 		term->eof = true;

@@ -1,9 +1,23 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Sources: JEDEC JESD68.01 (query structure), JEP137 (command set codes),
- * Intel StrataFlash Embedded Memory P30 data sheet 306666 (commands, status
- * register, lock states, write state machine) and L30 251903 (table of write
- * state machine transitions).
+ * One x16 chip of a flash bank: command state machine, status register, block
+ * locks, identifiers and query table. `state` says which cycle of a command the
+ * next write is, `mode` what a read returns while no command is under way.
+ *
+ * Sources: JEDEC JESD68.01 (query structure), JEP137 (command set codes), Intel
+ * StrataFlash Embedded Memory P30 data sheet 306666 (commands, status register,
+ * lock states, write state machine) and L30 251903 (table of write state
+ * machine transitions).
+ *
+ * hw/cfi_flash.c makes all calls, on a vCPU's thread and with the bank's lock
+ * held; it also owns the array and carries out the effects, so that this file
+ * needs neither memory slots nor files and is compared with a model of its own
+ * (tests/unit/cfi_model.py).
+ *
+ * Program and erase complete within the write cycle that confirms them: SR.7 is
+ * never seen clear, and suspend (0xb0) has nothing to suspend. Not modelled are
+ * burst reads, of which only the configuration register is kept, and the
+ * one-time programmable protection registers.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -43,6 +57,7 @@ enum cfi_command {
 /* Read configuration register after reset: asynchronous, as delivered. */
 #define CONFIG_DEFAULT 0xbfcf
 
+/* The smallest write buffer of a part with this command set: 16 bytes. */
 #define MIN_BUFFER_WORDS 8
 
 /*
@@ -82,6 +97,10 @@ static u32 block_of(const struct cfi_chip *chip, u32 addr)
 	return addr / chip->geo.block_words;
 }
 
+/*
+ * Sizes in the query table are powers of two or, for erase blocks, units of 256
+ * bytes; the number of blocks is stored less one (JESD68.01).
+ */
 static void fill_query(struct cfi_chip *chip)
 {
 	u32 chip_bytes = chip->geo.words * 2;
@@ -98,6 +117,10 @@ static void fill_query(struct cfi_chip *chip)
 	query[0x30] = (u8)(block_units >> 8);
 }
 
+/*
+ * The limits are those of the fields of the query table: 16 bits for the number
+ * of blocks, one byte for each power of two.
+ */
 static bool geometry_valid(const struct cfi_geometry *geo)
 {
 	return is_power_of_2(geo->words) && is_power_of_2(geo->block_words) &&
@@ -155,6 +178,10 @@ bool cfi_chip_in_array_mode(const struct cfi_chip *chip)
 	return chip->state == CFI_READY && chip->mode == CFI_READ_ARRAY;
 }
 
+/*
+ * The ID plane repeats in each block, since the lock status of a block is read
+ * at its own word 2. Drivers expect the query table there as well.
+ */
 static u16 read_id(const struct cfi_chip *chip, u32 addr)
 {
 	u32 index = addr % chip->geo.block_words;
@@ -175,6 +202,10 @@ static u16 read_id(const struct cfi_chip *chip, u32 addr)
 	}
 }
 
+/*
+ * A chip that waits for a further cycle of a command shows its status, whatever
+ * the read mode was.
+ */
 u16 cfi_chip_read(const struct cfi_chip *chip, u32 addr, u16 array_word)
 {
 	addr &= chip->geo.words - 1;
@@ -183,7 +214,10 @@ u16 cfi_chip_read(const struct cfi_chip *chip, u32 addr, u16 array_word)
 	return chip->mode == CFI_READ_ID ? read_id(chip, addr) : array_word;
 }
 
-/* Ends a command: the chip is ready and shows how it went. */
+/*
+ * Ends a command: the chip is ready and in read-status mode. Error bits stay
+ * set until the driver clears them (0x50), as in the data sheet.
+ */
 static void finish(struct cfi_chip *chip, u8 errors)
 {
 	chip->state = CFI_READY;
@@ -196,6 +230,10 @@ static bool is_locked(const struct cfi_chip *chip, u32 addr)
 	return chip->locks[block_of(chip, addr)] & CFI_LOCK_LOCKED;
 }
 
+/*
+ * A command on a locked block ends with SR.1 and the error bit of its kind;
+ * `locked` lets the bank count it.
+ */
 static void refuse_locked(struct cfi_chip *chip, u8 error,
 			  struct cfi_effect *effect)
 {
@@ -203,6 +241,10 @@ static void refuse_locked(struct cfi_chip *chip, u8 error,
 	finish(chip, error | CFI_SR_LOCKED);
 }
 
+/*
+ * The second cycle of a word program has data and address. The word is taken
+ * from `buffer`, so that the effect has one form for both commands.
+ */
 static void program_word(struct cfi_chip *chip, u32 addr, u16 value,
 			 struct cfi_effect *effect)
 {
@@ -221,8 +263,8 @@ static void program_word(struct cfi_chip *chip, u32 addr, u16 value,
 }
 
 /*
- * A count that is too large spoils the command, but the chip still takes that
- * many data words: they must never be read as commands.
+ * A count that is too large makes the command fail, but the chip still takes
+ * that many data words: they must never be read as commands.
  */
 static void buffer_count(struct cfi_chip *chip, u16 value)
 {
@@ -234,6 +276,11 @@ static void buffer_count(struct cfi_chip *chip, u16 value)
 	chip->state = CFI_BUFFER_DATA;
 }
 
+/*
+ * The first data word sets the start of the buffer. Words may come in any
+ * order, but not below the start, beyond the buffer or in another block; words
+ * that are skipped stay 0xffff and so program nothing.
+ */
 static void buffer_data(struct cfi_chip *chip, u32 addr, u16 value)
 {
 	u32 index;
@@ -288,6 +335,10 @@ static void block_effect(const struct cfi_chip *chip, u32 addr,
 	};
 }
 
+/*
+ * The second cycle of an erase: only 0xd0 confirms it. Any other value is an
+ * improper sequence and must not erase (QEMU's model erases before it).
+ */
 static void erase_confirm(struct cfi_chip *chip, u32 addr, u8 command,
 			  struct cfi_effect *effect)
 {
@@ -303,6 +354,7 @@ static void erase_confirm(struct cfi_chip *chip, u32 addr, u8 command,
 	finish(chip, 0);
 }
 
+/* A blank check changes nothing, so locks do not matter to it. */
 static void blank_check_confirm(struct cfi_chip *chip, u32 addr, u8 command,
 				struct cfi_effect *effect)
 {
@@ -314,7 +366,10 @@ static void blank_check_confirm(struct cfi_chip *chip, u32 addr, u8 command,
 	finish(chip, 0);
 }
 
-/* Factory programming needs 9 V on Vpp, which no board of ours has. */
+/*
+ * Buffered enhanced factory programming needs 9 V on Vpp; the board has no such
+ * supply, hence SR.3.
+ */
 static void befp_confirm(struct cfi_chip *chip, u8 command)
 {
 	finish(chip, command == CMD_CONFIRM ? CFI_SR_PROG_ERR | CFI_SR_VPP_ERR
@@ -336,6 +391,10 @@ static void change_lock(struct cfi_chip *chip, u32 addr, u8 command)
 		*lock &= (u8)~CFI_LOCK_LOCKED;
 }
 
+/*
+ * The second cycle after 0x60. Writing a configuration register uses the
+ * address as its value and returns to read-array mode.
+ */
 static void lock_confirm(struct cfi_chip *chip, u32 addr, u8 command)
 {
 	switch (command) {
@@ -358,8 +417,8 @@ static void lock_confirm(struct cfi_chip *chip, u32 addr, u8 command)
 }
 
 /*
- * First cycle of a command. What the part does not know, and resume or
- * suspend with nothing to act on, changes nothing: not even the read mode.
+ * First cycle of a command. Codes that the part does not define, and resume or
+ * suspend with no operation under way, change nothing, not even the read mode.
  */
 static void first_cycle(struct cfi_chip *chip, u8 command)
 {
@@ -449,7 +508,11 @@ void cfi_chip_write(struct cfi_chip *chip, u32 addr, u16 value,
 	}
 }
 
-/* Vpp too low is the nearest thing that hardware says of a medium. */
+/*
+ * The status register has no bit for an error of the file. SR.3 (Vpp too low)
+ * with the error bit of the command is what drivers take for a failure of the
+ * device that a repetition does not cure.
+ */
 void cfi_chip_fail(struct cfi_chip *chip, const struct cfi_effect *effect)
 {
 	if (effect->op == CFI_EFFECT_PROGRAM)

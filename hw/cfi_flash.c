@@ -1,4 +1,23 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * A flash bank: two x16 chips side by side on a 32-bit bus, as on kvmtool's and
+ * QEMU's machines. Even half-words of the bus are chip 0, odd ones chip 1.
+ *
+ * A write cycle goes to both chips (hw/cfi_chip.c); what they return as effects
+ * is carried out on the store (hw/flash/) before the access completes. After
+ * each cycle the mapping follows the chips: while both are ready and in
+ * read-array mode the array is a read-only memory slot, else every access
+ * exits. Where the guest does not execute from the bank, KVM may take writes
+ * without an exit (vmm/mmio_ring.h); they are carried out by flash_coalesced()
+ * in their order.
+ *
+ * Threads: accesses come on vCPUs' threads, the idle sync on the event loop's
+ * and a worker's. One lock guards chips, store, slot and statistics: the ring's
+ * if the bank uses the ring, because draining it changes the bank, else the
+ * bank's own.
+ *
+ * The times of program and erase are not modelled.
+ */
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -10,6 +29,7 @@
 #include "lkvm/util/json.h"
 #include "lkvm/vmm/fdt.h"
 
+/* How long no access may come before the file is synced. */
 #define IDLE_NS 1000000000ULL
 
 static struct cfi_flash *from_region(struct mmio_region *region)
@@ -51,6 +71,7 @@ static u32 bus_word(const struct cfi_flash *flash, u64 offset)
 	return word;
 }
 
+/* A read has no side effect on the chips, so bytes are taken one by one. */
 static u64 read_bus(const struct cfi_flash *flash, u64 offset, unsigned int len)
 {
 	u64 value = 0;
@@ -65,7 +86,7 @@ static u64 read_bus(const struct cfi_flash *flash, u64 offset, unsigned int len)
 	return value;
 }
 
-/* What KVM has taken for the bank comes before what the caller is up to. */
+/* Writes that KVM has taken for the bank precede what the caller does. */
 static void lock(struct cfi_flash *flash)
 {
 	pthread_mutex_lock(flash->lock);
@@ -83,7 +104,7 @@ static u64 accesses(const struct cfi_flash *flash)
 	return flash->stats.reads + flash->stats.writes + flash->stats.absorbed;
 }
 
-/* Without a timer the end of the run has to do. */
+/* Without a timer the bank is synced when the run ends. */
 static void arm_idle(struct cfi_flash *flash)
 {
 	if (!flash->loop || flash->idle_armed)
@@ -93,9 +114,10 @@ static void arm_idle(struct cfi_flash *flash)
 }
 
 /*
- * A driver may leave the bank in status mode for good, and what it wrote last
- * may still be in the ring. Nobody waits for the sync: the guest may go on
- * meanwhile, up to where it needs one itself.
+ * A driver may leave the bank in status mode at its end, and its last writes
+ * may still be in the ring, so that neither array mode nor an exit would cause
+ * the sync. It runs without the lock: the guest may go on, up to a command that
+ * has to wait for a sync.
  */
 static void sync_if_idle(struct worker_job *job)
 {
@@ -115,8 +137,8 @@ static void sync_if_idle(struct worker_job *job)
 
 /*
  * Whether the loop can do without the worker: most of the time the bank is not
- * idle, or all is durable. It does not wait for the bank's lock, as who holds
- * that may be waiting for the medium, and what is in the ring may have to.
+ * idle, or all is durable. It does not wait for the bank's lock, as its holder
+ * may be waiting for the medium, and draining the ring may as well.
  */
 static bool no_sync_is_due(struct cfi_flash *flash)
 {
@@ -135,7 +157,7 @@ static bool no_sync_is_due(struct cfi_flash *flash)
 	return !due;
 }
 
-/* The timer counts as armed until the job looks. */
+/* On the loop's thread. The timer counts as armed until the job has looked. */
 static void idle_expired(struct evloop_timer *timer)
 {
 	struct cfi_flash *flash = container_of(timer, struct cfi_flash, idle);
@@ -145,7 +167,7 @@ static void idle_expired(struct evloop_timer *timer)
 		return;
 	if (flash->worker)
 		ret = worker_submit(flash->worker, &flash->idle_job);
-	/* The sync before this one takes its time. */
+	/* The sync before this one still runs. */
 	if (ret == -EBUSY)
 		evloop_timer_set(&flash->idle, IDLE_NS);
 	else if (ret)
@@ -159,15 +181,15 @@ static void mapping_failed(struct cfi_flash *flash, const char *what, int err)
 }
 
 /*
- * The zone comes only with the first command: registering one makes the next
- * changes of slots wait, and most guests never write to their flash.
+ * The zone is registered with the first command only: registering one makes the
+ * next changes of slots wait, and most guests never write to their flash.
  */
 static void open_ring(struct cfi_flash *flash)
 {
 	struct mmio_ring *ring = flash->ring;
 	int ret;
 
-	/* Then KVM would only be in the way: a write it takes costs more. */
+	/* A write that KVM takes costs more than one in a batch. */
 	if (mmio_region_in_batches(&flash->region))
 		return;
 	if (!flash->zone.added && !flash->zone.refused) {
@@ -181,9 +203,10 @@ static void open_ring(struct cfi_flash *flash)
 }
 
 /*
- * If KVM refuses, every access goes on trapping, which is slow but right. KVM
- * must not take any writes while the guest can read around them: the last of
- * those it took may have ended array mode.
+ * If KVM refuses the slot every access goes on exiting, which is slow but
+ * correct. KVM must not take writes while the array is mapped, or the guest
+ * would read old data; and the last of those it took may have ended array mode,
+ * so that is looked at after the ring is closed.
  */
 static void map(struct cfi_flash *flash)
 {
@@ -200,13 +223,13 @@ static void map(struct cfi_flash *flash)
 		open_ring(flash);
 }
 
+/* With the slot still there the guest would read data in place of status. */
 static void unmap(struct cfi_flash *flash)
 {
 	int ret = memslot_unmap(&flash->slot);
 
 	if (ret) {
 		mapping_failed(flash, "unmap", ret);
-		/* The guest would go on reading what it must not see. */
 		flash->end_run(flash->opaque, true);
 	} else if (flash->ring) {
 		open_ring(flash);
@@ -214,10 +237,10 @@ static void unmap(struct cfi_flash *flash)
 }
 
 /*
- * Follows the rule: mapped only while both chips are in array mode. A bank
- * whose writes KVM takes is mapped when the guest reads its array, one that
- * the guest may execute at once: a fetch from where no memory is does not come
- * here.
+ * Mapped only while both chips are in array mode. A bank that uses the ring is
+ * mapped when the guest reads its array; one that the guest may execute from at
+ * once, since KVM answers an instruction fetch outside of slots with an abort
+ * and not with an exit.
  */
 static void update_mapping(struct cfi_flash *flash)
 {
@@ -227,6 +250,7 @@ static void update_mapping(struct cfi_flash *flash)
 		map(flash);
 }
 
+/* In array mode an exit means that the bank is not mapped yet. */
 static u64 flash_read(struct mmio_region *region, u64 offset, unsigned int len)
 {
 	struct cfi_flash *flash = from_region(region);
@@ -241,7 +265,11 @@ static u64 flash_read(struct mmio_region *region, u64 offset, unsigned int len)
 	return value;
 }
 
-/* The end of the run: the guest finds out nothing any more. */
+/*
+ * The end of the run: chips without power stay busy, so the guest cannot see
+ * the outcome, and nothing is synced any more. The file keeps what a real part
+ * would hold.
+ */
 static void cut_power(struct cfi_flash *flash, const struct flash_operation *op)
 {
 	const struct flash_fault *fault = &flash->store.fault;
@@ -263,7 +291,7 @@ static void cut_power(struct cfi_flash *flash, const struct flash_operation *op)
 	flash->end_run(flash->opaque, ret);
 }
 
-/* `err`: what the medium said, 0 for a failure on demand. */
+/* `err` is the errno of the file, 0 for a failure requested by `fail=`. */
 static void fail(struct cfi_flash *flash, const struct flash_operation *op,
 		 int err)
 {
@@ -278,12 +306,13 @@ static void fail(struct cfi_flash *flash, const struct flash_operation *op,
 		 "flash %s: unable to %s at 0x%" PRIx64 ": %s%s",
 		 flash->store.path, op->erase ? "erase" : "program",
 		 (u64)op->addr * FLASH_BUS_WIDTH,
-		 err ? strerror(-err) : "as \"fail=\" wants it",
+		 err ? strerror(-err) : "requested by \"fail=\"",
 		 beyond ? " (the file ends before; \"create\" makes it as "
 			  "large as the bank)"
 			: "");
 }
 
+/* A command that both chips execute counts once. */
 static void count(struct cfi_flash *flash, const struct flash_operation *op)
 {
 	struct cfi_flash_stats *stats = &flash->stats;
@@ -297,6 +326,11 @@ static void count(struct cfi_flash *flash, const struct flash_operation *op)
 	}
 }
 
+/*
+ * Carries out the effects of one or both chips as one operation, so that their
+ * halves reach the file in one write. Faults on demand (`fail=`, `cut=`) come
+ * in between; those are counted per operation.
+ */
 static void carry_out(struct cfi_flash *flash, const struct cfi_effect *first,
 		      const struct cfi_effect *second)
 {
@@ -338,6 +372,7 @@ static bool together(const struct cfi_effect effects[2])
 			      effects[1].addr, effects[1].count);
 }
 
+/* Answered from the array at once: nothing is left to carry out. */
 static void blank_check(struct cfi_flash *flash, unsigned int n,
 			struct cfi_effect *effect)
 {
@@ -352,6 +387,7 @@ static void blank_check(struct cfi_flash *flash, unsigned int n,
 	effect->op = CFI_EFFECT_NONE;
 }
 
+/* Chips that a guest addresses one by one may have different effects. */
 static void bus_write(struct cfi_flash *flash, u64 offset, u32 value)
 {
 	u32 addr = (u32)(offset / FLASH_BUS_WIDTH);
@@ -376,7 +412,8 @@ static void bus_write(struct cfi_flash *flash, u64 offset, u32 value)
 
 /*
  * The mapping follows each cycle: the second of a 64-bit write may change the
- * array, which must not happen while the guest can see it.
+ * array, which must not happen while the guest can see it. Return to array mode
+ * is where drivers report a write as flushed, hence the sync.
  */
 static void bus_cycle(struct cfi_flash *flash, u64 offset, u32 value)
 {
@@ -389,9 +426,9 @@ static void bus_cycle(struct cfi_flash *flash, u64 offset, u32 value)
 }
 
 /*
- * A write of less than the bus's width strobes neither chip. It has to be like
- * that: U-Boot probes with narrow cycles first and would take the bank for one
- * of narrower chips.
+ * A write that is narrower than the bus strobes neither chip. U-Boot depends on
+ * that: it probes with narrow cycles first and would take the bank for one of
+ * narrower chips.
  */
 static void write_locked(struct cfi_flash *flash, u64 offset, u64 value,
 			 unsigned int len)
@@ -409,6 +446,7 @@ static void write_locked(struct cfi_flash *flash, u64 offset, u64 value,
 	}
 }
 
+/* Once batches help here, the ring costs more than it saves. */
 static void flash_write(struct mmio_region *region, u64 offset, u64 value,
 			unsigned int len)
 {
@@ -422,6 +460,7 @@ static void flash_write(struct mmio_region *region, u64 offset, u64 value,
 	unlock(flash);
 }
 
+/* While the ring is drained, with its lock held, which is the bank's. */
 static void flash_coalesced(struct mmio_region *region, u64 offset, u64 value,
 			    unsigned int len)
 {
@@ -432,8 +471,9 @@ static void flash_coalesced(struct mmio_region *region, u64 offset, u64 value,
 }
 
 /*
- * A read that KVM cannot describe finds the slot if the bank is in array mode
- * by now: another vCPU was just about to map it.
+ * An access that KVM cannot describe. A read is repeated if the array is mapped
+ * by now: the bank is in array mode, or another vCPU has just mapped it. A
+ * write has no such way and gets an abort.
  */
 static bool flash_no_syndrome(struct mmio_region *region, u64 offset,
 			      bool is_write)
@@ -474,6 +514,7 @@ static void flash_fdt_node(struct device *dev, struct fdt_writer *fdt)
 	fdt_node_end(fdt);
 }
 
+/* Also undoes writes to plain memory. After a cut the chips stay off. */
 static void flash_reset(struct device *dev)
 {
 	struct cfi_flash *flash = from_device(dev);
@@ -487,6 +528,7 @@ static void flash_reset(struct device *dev)
 	unlock(flash);
 }
 
+/* The idle sync takes the lock, so it is waited for without. */
 static int flash_quiesce(struct device *dev)
 {
 	struct cfi_flash *flash = from_device(dev);
@@ -558,6 +600,7 @@ static const struct device_ops flash_device_ops = {
 	.destroy = flash_destroy,
 };
 
+/* Each chip has half of the bank: a word of the bus is one word of each. */
 static int init_chips(struct cfi_flash *flash, u32 block)
 {
 	struct cfi_geometry geo = {
@@ -602,6 +645,7 @@ static void init(struct cfi_flash *flash, const struct cfi_flash_params *params)
 	snprintf(flash->label, sizeof(flash->label), "%s", params->label);
 }
 
+/* `loop` is set once the timer exists: arm_idle() goes by it. */
 static int watch_idleness(struct cfi_flash *flash, struct evloop *loop)
 {
 	int ret = loop ? evloop_timer_init(loop, &flash->idle, idle_expired)

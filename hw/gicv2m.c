@@ -1,4 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * A GICv2m MSI frame: a device's message is a write of an SPI's number to
+ * MSI_SETSPI_NS. Registers: Arm DEN0029, appendix "GICv2m Architecture".
+ *
+ * KVM has no such frame for its GICv2, so it is a device of its own that pulses
+ * SPIs with KVM_IRQ_LINE, on the thread of the vCPU that writes. It has no
+ * state after creation, hence neither a lock nor a reset.
+ */
 #include <errno.h>
 #include <stdlib.h>
 
@@ -20,6 +28,10 @@ static struct gicv2m *from_region(struct mmio_region *region)
 	return container_of(region, struct gicv2m, region);
 }
 
+/*
+ * MSI_TYPER tells the driver which SPIs are the frame's; all else reads as
+ * zero.
+ */
 static u64 frame_read(struct mmio_region *region, u64 offset, unsigned int len)
 {
 	struct gicv2m *v2m = from_region(region);
@@ -37,7 +49,11 @@ static u64 frame_read(struct mmio_region *region, u64 offset, unsigned int len)
 	}
 }
 
-/* The line is edge-triggered: up and down is one message. */
+/*
+ * The line is edge-triggered: up and down is one message. The register takes 16
+ * and 32-bit writes; numbers of other SPIs are ignored, or the guest could
+ * raise the lines of other devices.
+ */
 static void frame_write(struct mmio_region *region, u64 offset, u64 value,
 			unsigned int len)
 {

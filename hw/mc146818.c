@@ -1,9 +1,17 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * MC146818 real-time clock. Registers: Motorola MC146818A data sheet, address
- * map and "Registers"; the century at 0x32 is the PC's, which ACPI's FADT
- * may point to. The divider (register A) does not stop the clock, day of the
- * week follows the date, and no flag of register C is ever set.
+ * MC146818 real-time clock of kvmtool's machine. Registers: Motorola MC146818A
+ * data sheet, address map and "Registers"; the century at 0x32 is the PC's,
+ * which ACPI's FADT may point to.
+ *
+ * There is no timer: the time registers are computed when the guest reads, from
+ * the host's clock, by the rules in lkvm/hw/mc146818.h. `base` is the host's
+ * second that corresponds to the registers; both are changed together.
+ *
+ * Accesses come on vCPUs' threads under the device's lock, one for both
+ * registers as `index` is shared by all vCPUs. Not modelled: interrupts and the
+ * flags of register C (kvmtool's machine has no line for them), the divider of
+ * register A, and a weekday that differs from the date's.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -35,7 +43,11 @@
 #define HOUR_PM	   0x80
 
 #define INDEX_MASK 0x7f
-#define IDLE_MS	   500
+/*
+ * Reads of time registers further apart than this belong to different readings
+ * of the clock.
+ */
+#define IDLE_MS 500
 
 static s64 host_seconds(const struct mc146818 *rtc)
 {
@@ -45,6 +57,10 @@ static s64 host_seconds(const struct mc146818 *rtc)
 	return ts.tv_sec;
 }
 
+/*
+ * The host's real time may be set while a guest reads the registers, so
+ * distances of reads are measured by another clock.
+ */
 static s64 monotonic_ms(const struct mc146818 *rtc)
 {
 	struct timespec ts = { 0 };
@@ -75,12 +91,18 @@ static u8 to_bcd(int n)
 	return n / 10 << 4 | n % 10;
 }
 
-/* Any byte has a value; that of no BCD number is as good as another. */
+/*
+ * Any byte has a value, also one that is no BCD number: the guest can write it.
+ */
 static int from_bcd(u8 bcd)
 {
 	return (bcd >> 4) * 10 + (bcd & 0xf);
 }
 
+/*
+ * Values are stored in the format that register B selects; set_format()
+ * converts them when it changes.
+ */
 static void put(struct mc146818 *rtc, u8 index, int n)
 {
 	rtc->reg[index] = rtc->reg[RTC_B] & B_DM ? n : to_bcd(n);
@@ -93,6 +115,7 @@ static int get(const struct mc146818 *rtc, u8 index)
 	return rtc->reg[RTC_B] & B_DM ? value : from_bcd(value);
 }
 
+/* In 12-hour mode midnight and noon are 12, and bit 7 means PM. */
 static void put_hour(struct mc146818 *rtc, int hour)
 {
 	if (rtc->reg[RTC_B] & B_24H) {
@@ -104,6 +127,7 @@ static void put_hour(struct mc146818 *rtc, int hour)
 		rtc->reg[RTC_HOURS] |= HOUR_PM;
 }
 
+/* Bit 7 is no part of the number, in binary and in BCD. */
 static int get_hour(const struct mc146818 *rtc)
 {
 	u8 value = rtc->reg[RTC_HOURS];
@@ -133,6 +157,10 @@ static s64 get_time(const struct mc146818 *rtc)
 	return timegm(&tm);
 }
 
+/*
+ * `seconds` since 1970 in UTC. The year has four digits; a guest can set dates
+ * outside of that range, which wrap.
+ */
 static void put_time(struct mc146818 *rtc, s64 seconds)
 {
 	time_t time = seconds;
@@ -153,8 +181,9 @@ static void put_time(struct mc146818 *rtc, s64 seconds)
 }
 
 /*
- * 1970, a Thursday: the first access makes it the time of the host, which has
- * the C library read the time zone's file.
+ * 1970, a Thursday. The first access advances it to the time of the host; a
+ * conversion here would have the C library read the time zone file at each
+ * start.
  */
 static void set_epoch(struct mc146818 *rtc)
 {
@@ -182,6 +211,11 @@ static void advance(struct mc146818 *rtc)
 	rtc->base = now;
 }
 
+/*
+ * One reading of the clock is a series of different registers within IDLE_MS;
+ * it sees one second. A register that is read twice, or a pause, begins the
+ * next one.
+ */
 static u8 read_time(struct mc146818 *rtc)
 {
 	s64 now = monotonic_ms(rtc);
@@ -193,6 +227,10 @@ static u8 read_time(struct mc146818 *rtc)
 	return rtc->reg[rtc->index];
 }
 
+/*
+ * A read of register A is how drivers poll UIP, before they read the time: the
+ * registers are brought up to date.
+ */
 static u8 read_data(struct mc146818 *rtc)
 {
 	if (is_time(rtc->index))
@@ -216,6 +254,11 @@ static void set_format(struct mc146818 *rtc, u8 b)
 		put_time(rtc, time);
 }
 
+/*
+ * Setting SET stops the update of the time registers, and clears UIE as the
+ * data sheet has it; clearing it makes what was written the time from this
+ * second on.
+ */
 static void write_b(struct mc146818 *rtc, u8 b)
 {
 	if (b & B_SET)
@@ -230,6 +273,10 @@ static void write_b(struct mc146818 *rtc, u8 b)
 	advance(rtc);
 }
 
+/*
+ * A time that is written while the clock runs takes effect at once; with SET it
+ * is kept until SET is cleared.
+ */
 static void write_time(struct mc146818 *rtc, u8 value)
 {
 	advance(rtc);
@@ -237,6 +284,7 @@ static void write_time(struct mc146818 *rtc, u8 value)
 	rtc->written = rtc->reg[RTC_B] & B_SET;
 }
 
+/* Registers C and D are read-only, UIP is as well. */
 static void write_data(struct mc146818 *rtc, u8 value)
 {
 	switch (rtc->index) {
@@ -257,6 +305,7 @@ static void write_data(struct mc146818 *rtc, u8 value)
 	}
 }
 
+/* The index register is write-only on the part: a PC's bus reads 0xff. */
 static u64 rtc_mmio_read(struct mmio_region *region, u64 offset,
 			 unsigned int len __maybe_unused)
 {

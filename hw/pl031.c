@@ -1,8 +1,18 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * PL031 real-time clock. Registers: Arm DDI 0224, chapter 3. The part starts
- * counting when CR says so and never stops from then on; here it has always
- * been started.
+ * PL031 real-time clock: Arm DDI 0224, chapters 2 (operation) and 3
+ * (registers). A 32-bit counter of seconds, and an alarm when it equals the
+ * match register.
+ *
+ * The counter is not advanced by a timer: it is the host's real time plus
+ * `offset`, computed by look() at each access. A timer of the event loop runs
+ * only while the alarm is enabled and not yet raised. Accesses come on vCPUs'
+ * threads, the timer on the event loop's; the device's lock guards the state of
+ * both, and the interrupt line is driven under it.
+ *
+ * On the part CR starts the counter, which then cannot be stopped; here it has
+ * always been started, and writes to CR are ignored. The integration test
+ * registers are not there.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -26,13 +36,17 @@
 
 #define NS_PER_SECOND 1000000000ULL
 
-/* The timer knows nothing of the host's clock being set: look now and then. */
+/*
+ * In seconds. The timer runs on the monotonic clock, which does not follow a
+ * setting of the host's real time: that is looked at as often as this.
+ */
 #define LONGEST_WAIT 60 /* seconds */
 
 /*
- * Looks at the clock, once for all that one access or expiry does, and raises
- * the alarm if the counter has come to the match register since the last look.
- * Half of all distances are forwards; backwards no time is passed.
+ * Reads the host clock, once for each access or expiry, and raises the alarm if
+ * the counter has come to the match register since the last time. A distance of
+ * up to 2^31 is time that has passed; a larger one means that the clock was set
+ * back, and no alarm is due.
  */
 static void look(struct pl031 *rtc)
 {
@@ -48,6 +62,7 @@ static void look(struct pl031 *rtc)
 	rtc->seen_ns = (u32)ts.tv_nsec;
 }
 
+/* KVM_IRQ_LINE is a system call: only changes of the level are passed on. */
 static void update_irq(struct pl031 *rtc)
 {
 	bool high = rtc->ris && rtc->imsc;
@@ -58,7 +73,10 @@ static void update_irq(struct pl031 *rtc)
 	irq_line_set(&rtc->irq, high);
 }
 
-/* To the begin of the second in which the alarm is due; 0: none is. */
+/*
+ * Nanoseconds to the beginning of the second in which the alarm is due, at most
+ * LONGEST_WAIT; 0 if no alarm is due.
+ */
 static u64 wait_ns(const struct pl031 *rtc)
 {
 	u32 seconds = rtc->mr - rtc->seen;
@@ -70,7 +88,7 @@ static u64 wait_ns(const struct pl031 *rtc)
 	return seconds * NS_PER_SECOND - rtc->seen_ns;
 }
 
-/* A host without timers for us still has the alarm in RIS. */
+/* If the timer cannot be set, the alarm is still raised by the next access. */
 static void update_timer(struct pl031 *rtc)
 {
 	u64 ns = wait_ns(rtc);
@@ -79,6 +97,10 @@ static void update_timer(struct pl031 *rtc)
 		rtc->armed = !evloop_timer_set(&rtc->alarm, ns) && ns;
 }
 
+/*
+ * On the event loop's thread; the alarm may still be due later, after
+ * LONGEST_WAIT or if the host's clock was set back.
+ */
 static void expired(struct evloop_timer *timer)
 {
 	struct pl031 *rtc = container_of(timer, struct pl031, alarm);
@@ -112,13 +134,20 @@ static u32 read_reg(const struct pl031 *rtc, u64 reg)
 	}
 }
 
-/* The guest has set one of both sides. */
+/*
+ * The guest has written the counter or the match register: look() only detects
+ * equality that comes by passing of time.
+ */
 static void raise_if_equal(struct pl031 *rtc)
 {
 	if (rtc->seen == rtc->mr)
 		rtc->ris = true;
 }
 
+/*
+ * A write to LR changes the offset only: the host's clock goes on as the time
+ * base.
+ */
 static void write_reg(struct pl031 *rtc, u64 reg, u32 value)
 {
 	switch (reg) {
@@ -141,6 +170,7 @@ static void write_reg(struct pl031 *rtc, u64 reg, u32 value)
 	}
 }
 
+/* The match may lie before this access, hence update_irq() also on reads. */
 static u64 rtc_mmio_read(struct mmio_region *region, u64 offset,
 			 unsigned int len __maybe_unused)
 {
@@ -191,7 +221,10 @@ static void rtc_fdt_node(struct device *dev, struct fdt_writer *fdt)
 	fdt_node_end(fdt);
 }
 
-/* Time has a battery. */
+/*
+ * The counter is battery-backed: a reset of the machine leaves the time, and
+ * clears the alarm.
+ */
 static void rtc_reset(struct device *dev)
 {
 	struct pl031 *rtc = container_of(dev, struct pl031, dev);
@@ -211,6 +244,7 @@ static void free_rtc(struct pl031 *rtc)
 	free(rtc);
 }
 
+/* The timer goes first: its handler uses the lock. */
 static void rtc_destroy(struct device *dev)
 {
 	struct pl031 *rtc = container_of(dev, struct pl031, dev);

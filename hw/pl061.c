@@ -1,7 +1,16 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * PL061 GPIO. Registers and interrupts: Arm DDI 0190, chapters 2 and 3. Nobody
- * listens to the outputs, and AFSEL has nothing to select.
+ * PL061 GPIO with eight lines: Arm DDI 0190, chapters 2 (interrupt detection)
+ * and 3 (registers). QEMU's machine virt has one for its power key, on line 3;
+ * gpio-keys in Linux and _AEI in the ACPI tables listen to that line.
+ *
+ * Inputs are driven by pl061_set_input() and pl061_press_power() from any
+ * thread, registers are accessed on vCPUs' threads, the key is released by a
+ * timer of the event loop. The device's lock guards all of it, and the
+ * interrupt line is driven under it.
+ *
+ * Nothing is connected to the outputs. AFSEL is kept but selects nothing, as
+ * there is no hardware control mode without a second user of the pins.
  */
 #include <errno.h>
 #include <linux/input-event-codes.h>
@@ -25,20 +34,25 @@
 #define GPIO_AFSEL    0x420
 
 /*
- * Linux's gpio-keys reads the line 5 ms after the last edge, ACPI's button
- * handler wants the rising edge only: both see a key held this long.
+ * Linux's gpio-keys reads the line 5 ms after the last edge (debounce), ACPI's
+ * button handler only handles the rising edge: a press of this length is seen
+ * by both.
  */
 #define PRESS_NS 100000000ULL
 
-/* gpio.yaml: the second cell of a line. */
+/* The second cell of a GPIO specifier, as in gpio.yaml. */
 #define GPIO_ACTIVE_HIGH 0
 
-/* Of lines that are inputs: outputs never interrupt. */
+/*
+ * Lines configured for level detection (IS) whose level is the one IEV selects.
+ * Outputs never interrupt.
+ */
 static u8 active_levels(const struct pl061 *gpio)
 {
 	return ~(gpio->in ^ gpio->iev) & gpio->is & ~gpio->dir;
 }
 
+/* GPIORIS: latched edges and current levels; only the former can be cleared. */
 static u8 raw_status(const struct pl061 *gpio)
 {
 	return gpio->edges | active_levels(gpio);
@@ -54,6 +68,10 @@ static void update_irq(struct pl061 *gpio)
 	irq_line_set(&gpio->irq, high);
 }
 
+/*
+ * Latches an edge if the line is an input with edge detection and IBE or IEV
+ * selects this direction.
+ */
 static void set_input(struct pl061 *gpio, unsigned int line, bool level)
 {
 	u8 bit = (u8)BIT(line);
@@ -80,19 +98,27 @@ static void release_power(struct evloop_timer *timer)
 	pl061_set_input(gpio, PL061_POWER_LINE, false);
 }
 
+/*
+ * A press while the key is down is counted and has no other effect; the first
+ * timer releases it.
+ */
 void pl061_press_power(struct pl061 *gpio)
 {
 	pthread_mutex_lock(&gpio->lock);
 	gpio->presses++;
 	if (!(gpio->in & BIT(PL061_POWER_LINE))) {
 		set_input(gpio, PL061_POWER_LINE, true);
-		/* Better a short press than a key that is stuck. */
+		/* Without a timer the press is short, not endless. */
 		if (evloop_timer_set(&gpio->release, PRESS_NS))
 			set_input(gpio, PL061_POWER_LINE, false);
 	}
 	pthread_mutex_unlock(&gpio->lock);
 }
 
+/*
+ * Bits 9:2 of the address of GPIODATA are a mask: bits that are not in it read
+ * as zero (DDI 0190, 3.3.1).
+ */
 static u8 read_reg(const struct pl061 *gpio, u64 reg)
 {
 	if (reg < GPIO_DATA_END)
@@ -120,7 +146,10 @@ static u8 read_reg(const struct pl061 *gpio, u64 reg)
 	}
 }
 
-/* Only lines that are outputs by now: drivers write again after DIR. */
+/*
+ * Only lines that are outputs keep the value: drivers write it after they have
+ * set DIR.
+ */
 static void write_data(struct pl061 *gpio, u8 mask, u8 value)
 {
 	mask &= gpio->dir;
@@ -230,7 +259,10 @@ static void gpio_fdt_node(struct device *dev, struct fdt_writer *fdt)
 	keys_node(gpio, fdt);
 }
 
-/* What drives the inputs goes on doing so; a key is released in its time. */
+/*
+ * Inputs are driven from outside and keep their levels; a pressed key is
+ * released by its timer.
+ */
 static void gpio_reset(struct device *dev)
 {
 	struct pl061 *gpio = container_of(dev, struct pl061, dev);

@@ -1,4 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The registry of a VM's devices. A machine adds them in the order in which it
+ * builds them; reset follows that order, and quiesce and destroy the opposite
+ * one, since a device may use those that were added before it.
+ *
+ * No lock: the list does not change while vCPUs run, and only statistics walk
+ * it then.
+ */
 #include "lkvm/util/json.h"
 #include "lkvm/vmm/device.h"
 
@@ -30,7 +38,10 @@ void device_reset_all(struct device_list *list)
 			dev->ops->reset(dev);
 }
 
-/* Turns the singly linked list round: what came last shall go first. */
+/*
+ * The list is singly linked (STAILQ); reversing it twice costs less than a
+ * second link in each device.
+ */
 static void reverse(struct device_list *list)
 {
 	struct device_list out = STAILQ_HEAD_INITIALIZER(out);
@@ -43,6 +54,10 @@ static void reverse(struct device_list *list)
 	STAILQ_CONCAT(list, &out);
 }
 
+/*
+ * One device that fails does not keep the others from finishing what they have
+ * under way: their files are to be complete.
+ */
 int device_quiesce_all(struct device_list *list)
 {
 	struct device *dev;

@@ -1,4 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The event loop of the main thread: epoll over descriptors, eventfds and
+ * timers. Level triggered, so a handler that leaves something unread is called
+ * again.
+ *
+ * Handlers run one at a time on the loop's thread and may add or delete any
+ * source, their own included. They must not block: terminal, signals, timers
+ * and the control of all vCPUs depend on this thread.
+ */
 #include <errno.h>
 #include <stdint.h>
 #include <string.h>
@@ -9,15 +18,15 @@
 
 #include "lkvm/vmm/evloop.h"
 
-/* More than there ever are sources. */
+/* A bound for evloop_poll(), more than there ever are sources. */
 #define POLL_MAX 64
 
+/* evloop_run() looks at `stop` itself: this only empties the counter. */
 static void handle_wake(struct evloop_source *source, u32 events)
 {
 	uint64_t count;
 
 	(void)events;
-	/* Only empties the counter: evloop_run() looks at `stop`. */
 	if (read(source->fd, &count, sizeof(count)) < 0)
 		return;
 }
@@ -70,8 +79,9 @@ int evloop_del(struct evloop *loop, struct evloop_source *source)
 }
 
 /*
- * One event a turn: a handler may delete any source, and a second event in hand
- * could then point to a freed one. Returns how many it was, or -errno.
+ * Handles one event: a handler may delete and free any source, to which a
+ * second event of the same epoll_wait() could still point. Returns how many
+ * events there were, or -errno.
  */
 static int turn(struct evloop *loop, int timeout)
 {
@@ -101,12 +111,13 @@ int evloop_poll(struct evloop *loop)
 {
 	int ret = 1;
 
-	/* The kernel takes turns among those that stay ready. */
+	/* epoll returns sources that stay ready in turn. */
 	for (int i = 0; i < POLL_MAX && ret > 0; i++)
 		ret = turn(loop, 0);
 	return MIN(ret, 0);
 }
 
+/* `stop` is set first: the loop must find it when the eventfd has woken it. */
 void evloop_stop(struct evloop *loop)
 {
 	const uint64_t one = 1;
@@ -117,6 +128,10 @@ void evloop_stop(struct evloop *loop)
 		return;
 }
 
+/*
+ * A timer that was disarmed or set anew between epoll_wait() and this read has
+ * not expired.
+ */
 static void handle_timer(struct evloop_source *source, u32 events)
 {
 	struct evloop_timer *timer =
@@ -124,12 +139,12 @@ static void handle_timer(struct evloop_source *source, u32 events)
 	uint64_t expirations;
 
 	(void)events;
-	/* Disarmed between the event and now: nothing has expired. */
 	if (read(source->fd, &expirations, sizeof(expirations)) < 0)
 		return;
 	timer->expired(timer);
 }
 
+/* CLOCK_MONOTONIC: intervals, independent of settings of the host's clock. */
 int evloop_timer_init(struct evloop *loop, struct evloop_timer *timer,
 		      void (*expired)(struct evloop_timer *timer))
 {

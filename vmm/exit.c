@@ -1,7 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * What an exit from the guest means: an access to a device, a system event, or
- * that KVM cannot go on. What the core does not know is the architecture's.
+ * that KVM cannot go on. Called on the vCPU's thread after KVM_RUN has
+ * returned, with no lock held; devices take their own. Exit reasons that are
+ * not common to all architectures go to vm_arch_ops.
+ *
+ * Documentation/virt/kvm/api.rst, section 5, "The kvm_run structure". KVM
+ * completes an MMIO read from run->mmio.data at the next KVM_RUN.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -13,8 +18,9 @@
 #include "vcpu.h"
 
 /*
- * The device may take the code away under this vCPU: a flash does so with most
- * commands.
+ * Whether this vCPU executes from the region it writes to. A flash unmaps its
+ * array with most commands; a vCPU that executes from it would get an abort at
+ * its next instruction.
  */
 static bool executes_from(struct vcpu *vcpu, const struct mmio_region *region)
 {
@@ -24,6 +30,11 @@ static bool executes_from(struct vcpu *vcpu, const struct mmio_region *region)
 	       ops->executes(vcpu, region->base, region->size);
 }
 
+/*
+ * The access goes to the region that decodes its first byte; one that nothing
+ * decodes reads as zero (vmm/mmio.c). A write of code to its own flash is
+ * dropped.
+ */
 static void exit_mmio(struct vcpu *vcpu)
 {
 	struct kvm_run *run = vcpu->run;
@@ -47,7 +58,7 @@ static void exit_mmio(struct vcpu *vcpu)
 	memcpy(run->mmio.data, &value, len);
 }
 
-/* Goes on with the guest in user space, unless the access ended the run. */
+/* The architecture may go on with the guest in user space, in a batch. */
 static void mmio_done(struct vcpu *vcpu)
 {
 	const struct vm_arch_ops *ops = vcpu->vm->arch_ops;
@@ -56,6 +67,10 @@ static void mmio_done(struct vcpu *vcpu)
 		vm_request_exit(vcpu->vm, VM_EXIT_FAILURE);
 }
 
+/*
+ * -ENOTSUP: a type that is newer than this code; the guest waits for its
+ * effect, so the run ends.
+ */
 static void arch_system_event(struct vcpu *vcpu)
 {
 	const struct vm_arch_ops *ops = vcpu->vm->arch_ops;
@@ -68,6 +83,10 @@ static void arch_system_event(struct vcpu *vcpu)
 		vm_request_exit(vcpu->vm, VM_EXIT_FAILURE);
 }
 
+/*
+ * System events whose meaning is common to all architectures; on arm64 they are
+ * PSCI calls. Others, such as suspension, are the architecture's.
+ */
 static void exit_system_event(struct vcpu *vcpu)
 {
 	struct vm *vm = vcpu->vm;
@@ -88,7 +107,10 @@ static void exit_system_event(struct vcpu *vcpu)
 	}
 }
 
-/* Ends the run because of what KVM said; names it and where the vCPU stands. */
+/*
+ * Ends the run because of an error of KVM; the message has its code and the
+ * vCPU's registers.
+ */
 static void fail(struct vcpu *vcpu, const char *what, u64 detail)
 {
 	char where[128] = "";
@@ -100,6 +122,10 @@ static void fail(struct vcpu *vcpu, const char *what, u64 detail)
 	vm_request_exit(vcpu->vm, VM_EXIT_FAILURE);
 }
 
+/*
+ * An exit reason that is not known ends the run: nothing can be assumed about
+ * the state of the vCPU.
+ */
 static void exit_arch(struct vcpu *vcpu)
 {
 	int ret = -ENOTSUP;
@@ -116,7 +142,7 @@ void vcpu_handle_exit(struct vcpu *vcpu)
 {
 	struct kvm_run *run = vcpu->run;
 
-	/* What the guest wrote before comes before. */
+	/* Writes that KVM has coalesced precede this exit. */
 	mmio_ring_flush(&vcpu->vm->ring);
 	switch (run->exit_reason) {
 	case KVM_EXIT_MMIO:
@@ -143,6 +169,7 @@ void vcpu_handle_exit(struct vcpu *vcpu)
 	}
 }
 
+/* -EINTR and -EAGAIN, which are kicks, are not errors and do not come here. */
 void vcpu_run_failed(struct vcpu *vcpu, int err)
 {
 	char text[128];

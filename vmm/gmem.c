@@ -1,9 +1,19 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The RAM of a guest as devices and loaders see it: guest physical ranges to
+ * host addresses, with bounds. Flash, other slots and device memory are not in
+ * the table, so a transfer of a device cannot reach them.
+ *
+ * The table is filled while the machine is built and constant while vCPUs run,
+ * so lookups take no lock. Contents are shared with running vCPUs: a structure
+ * is copied once, then the copy is checked and used.
+ */
 #include <errno.h>
 #include <string.h>
 
 #include "lkvm/vmm/gmem.h"
 
+/* `gpa + size - 1`: a region may end at the last address. */
 int gmem_add(struct gmem *mem, u64 gpa, u64 size, void *hva)
 {
 	if (!size || gpa + size - 1 < gpa)
@@ -24,6 +34,10 @@ int gmem_add(struct gmem *mem, u64 gpa, u64 size, void *hva)
 	return 0;
 }
 
+/*
+ * A range over two adjacent regions is refused: they need not be adjacent in
+ * host memory. range_within() does not overflow.
+ */
 void *gmem_ptr(const struct gmem *mem, u64 gpa, u64 len)
 {
 	for (unsigned int i = 0; i < mem->nr_regions; i++) {

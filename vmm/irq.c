@@ -1,4 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Interrupt lines and eventfds: KVM_IRQ_LINE, KVM_IRQFD and KVM_IOEVENTFD
+ * (Documentation/virt/kvm/api.rst, 4.25, 4.75, 4.59). Thread-safe, as the
+ * ioctls are; devices call irq_line_set() with their lock held, so that levels
+ * reach KVM in order.
+ */
 #include <errno.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -7,13 +13,17 @@
 #include "lkvm/vmm/irq.h"
 #include "lkvm/vmm/vm.h"
 
-/* KVM_IRQ_LINE's number of an SPI: Documentation/virt/kvm/api.rst, 4.25. */
+/*
+ * The number that KVM_IRQ_LINE takes for an SPI. Interrupt IDs of SPIs begin at
+ * 32, GSIs at 0.
+ */
 static u32 spi_line(u32 gsi)
 {
 	return (u32)KVM_ARM_IRQ_TYPE_SPI << KVM_ARM_IRQ_TYPE_SHIFT |
 	       (gsi + 32) << KVM_ARM_IRQ_NUM_SHIFT;
 }
 
+/* An error can be repeated by the guest at will, hence the rate limit. */
 void irq_line_set(const struct irq_line *line, bool high)
 {
 	struct kvm_irq_level level = {
@@ -57,6 +67,7 @@ int irqfd_deassign(struct vm *vm, u32 gsi, int fd)
 	return irqfd(vm, &args);
 }
 
+/* Without `match` any value written at the address signals the eventfd. */
 static int ioeventfd(struct vm *vm, u64 addr, unsigned int len, int fd,
 		     const u64 *match, u32 flags)
 {

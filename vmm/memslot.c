@@ -1,4 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * KVM memory slots (KVM_SET_USER_MEMORY_REGION, api.rst 4.35). A slot keeps its
+ * id from memslot_init() to memslot_release() and is mapped and unmapped in
+ * between: flash banks do so with each change of mode.
+ *
+ * The lock guards the ids only. Changes of one slot are serialised by its
+ * owner, and `mapped` is atomic because the ring and batches read it without
+ * the owner's lock. Each ioctl waits for a grace period of the kernel, so one
+ * that changes nothing is avoided.
+ */
 #include <errno.h>
 #include <linux/kvm.h>
 #include <string.h>
@@ -19,6 +29,7 @@ void memslots_destroy(struct memslots *slots)
 	pthread_mutex_destroy(&slots->lock);
 }
 
+/* The lowest free bit; ids are unique in a VM as long as `used` has them. */
 static int take_id(struct memslots *slots, u32 *id)
 {
 	int ret = -ENOSPC;
@@ -33,6 +44,7 @@ static int take_id(struct memslots *slots, u32 *id)
 	return ret;
 }
 
+/* KVM maps pages of the host: all three values have to be aligned to them. */
 int memslot_init(struct memslot *slot, struct memslots *slots, u64 gpa,
 		 u64 size, void *hva, bool readonly)
 {
@@ -47,12 +59,13 @@ int memslot_init(struct memslot *slot, struct memslots *slots, u64 gpa,
 	slot->hva = hva;
 	slot->readonly = readonly;
 	ret = take_id(slots, &slot->id);
-	/* Without an id there is nothing for memslot_release() to give back. */
+	/* Without an id memslot_release() has nothing to do. */
 	if (!ret)
 		slot->slots = slots;
 	return ret;
 }
 
+/* A size of 0 deletes the slot. */
 static int set_region(struct memslot *slot, u64 size)
 {
 	struct kvm_userspace_memory_region region = {
@@ -81,6 +94,10 @@ int memslot_map(struct memslot *slot)
 	return ret;
 }
 
+/*
+ * After a failure the slot still counts as mapped, since the guest can still
+ * use it.
+ */
 int memslot_unmap(struct memslot *slot)
 {
 	int ret;
@@ -92,6 +109,10 @@ int memslot_unmap(struct memslot *slot)
 	return ret;
 }
 
+/*
+ * The id of a slot that KVM did not delete is never used again: a new slot of
+ * that id would be taken for a change of the old one.
+ */
 void memslot_release(struct memslot *slot)
 {
 	struct memslots *slots = slot->slots;

@@ -1,4 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The MMIO bus: a table of regions sorted by address, found by binary search.
+ * Regions are added while the machine is built; mmio_bus_freeze() ends that,
+ * and from then on vCPUs look up without a lock.
+ *
+ * An access has to lie in one region completely. Anything else, and what no
+ * region decodes, reads as zero and ignores writes, is counted, and logged once
+ * for each page, of which MMIO_LOGGED_PAGES are remembered: a guest must not be
+ * able to fill the log.
+ */
 #include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
@@ -41,6 +51,7 @@ static size_t upper_bound(const struct mmio_bus *bus, u64 addr)
 	return low;
 }
 
+/* Linear: it runs once per device. */
 static const struct mmio_region *find_overlap(const struct mmio_bus *bus,
 					      const struct mmio_region *region)
 {
@@ -54,6 +65,7 @@ static const struct mmio_region *find_overlap(const struct mmio_bus *bus,
 	return NULL;
 }
 
+/* `base + size - 1`: a region may end at the last address. */
 int mmio_bus_add(struct mmio_bus *bus, struct mmio_region *region)
 {
 	const struct mmio_region *other;
@@ -83,6 +95,7 @@ int mmio_bus_add(struct mmio_bus *bus, struct mmio_region *region)
 	return 0;
 }
 
+/* Only the first byte is looked at; holds() checks the rest. */
 struct mmio_region *mmio_bus_find(const struct mmio_bus *bus, u64 addr)
 {
 	size_t above = upper_bound(bus, addr);
@@ -94,7 +107,10 @@ struct mmio_region *mmio_bus_find(const struct mmio_bus *bus, u64 addr)
 	return addr - region->base < region->size ? region : NULL;
 }
 
-/* True the first time a page is named, as long as there is room to note it. */
+/*
+ * True if the page is logged for the first time; *last if the table is full
+ * then.
+ */
 static bool first_of_page(struct mmio_bus *bus, u64 page, bool *last)
 {
 	bool first;
@@ -110,6 +126,7 @@ static bool first_of_page(struct mmio_bus *bus, u64 page, bool *last)
 	return first;
 }
 
+/* A warning and not an error: drivers probe for devices. */
 static void unclaimed(struct mmio_bus *bus, const char *what, u64 addr,
 		      unsigned int len)
 {
@@ -123,6 +140,7 @@ static void unclaimed(struct mmio_bus *bus, const char *what, u64 addr,
 		last ? "; further pages will not be named" : "");
 }
 
+/* Models may return or get more bits than the access has. */
 static u64 mask_value(u64 value, unsigned int len)
 {
 	return len < 8 ? value & ((1ULL << (len * 8)) - 1) : value;
@@ -165,6 +183,11 @@ void mmio_bus_write(struct mmio_bus *bus, u64 addr, u64 value, unsigned int len)
 	mmio_region_write(bus, mmio_bus_find(bus, addr), addr, value, len);
 }
 
+/*
+ * A write that KVM has taken for a zone. The ring only has zones of regions
+ * with a `coalesced` handler; the entry is memory that KVM shares, so it is
+ * checked nevertheless.
+ */
 void mmio_bus_coalesced(struct mmio_bus *bus, u64 addr, u64 value,
 			unsigned int len)
 {

@@ -1,7 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Who is in the guest: vCPUs count as such from entering it to leaving it, a
- * kick makes one leave, and a pause keeps all of them out for a moment.
+ * Which vCPUs are in the guest: they count as such from entering it to leaving
+ * it, a kick makes one leave, and a pause keeps all of them out for a moment.
+ *
+ * A kick is a signal whose handler sets kvm_run.immediate_exit (api.rst, 5): it
+ * ends KVM_RUN whether it comes before or inside of it. vm_pause() serialises
+ * its callers by `pauser_lock`, held until vm_resume(); `pause_lock` guards the
+ * condition `pause_changed` only, so that entering and leaving cost two atomic
+ * accesses while there is no pause.
  */
 #include <pthread.h>
 #include <signal.h>
@@ -11,9 +17,8 @@
 #include "vcpu.h"
 
 /*
- * The vCPU of this thread, for the handler of the kick signal. A signal that
- * comes before KVM_RUN is entered is not lost: immediate_exit makes KVM_RUN
- * return at once.
+ * For the handler of the kick signal, which finds the vCPU of its thread here.
+ * volatile: it may come at any instruction.
  */
 static __thread struct kvm_run *volatile this_run;
 
@@ -26,6 +31,10 @@ void vcpu_set_this(struct vcpu *vcpu)
 	this_run = vcpu ? vcpu->run : NULL;
 }
 
+/*
+ * Async-signal-safe: one store. vmm/vcpu.c clears the flag before it looks at
+ * the reason for the kick.
+ */
 static void handle_kick(int sig)
 {
 	(void)sig;
@@ -47,6 +56,7 @@ void vcpu_kick(struct vcpu *vcpu)
 	pthread_kill(vcpu->thread, VCPU_KICK_SIGNAL);
 }
 
+/* One vCPU is enough to drain the ring; it does so when it leaves the guest. */
 void vm_kick_any(struct vm *vm)
 {
 	for (unsigned int i = 0; i < vm->nr_vcpus; i++) {
@@ -57,6 +67,7 @@ void vm_kick_any(struct vm *vm)
 	}
 }
 
+/* On a vCPU's thread, outside of the guest and with no lock held. */
 static void wait_for_resume(struct vm *vm)
 {
 	pthread_mutex_lock(&vm->pause_lock);
@@ -66,8 +77,8 @@ static void wait_for_resume(struct vm *vm)
 }
 
 /*
- * Whoever pauses sets `paused` and then looks at `in_guest`; here it is the
- * other way round, so that one of both sees the other.
+ * vm_pause() sets `paused` and then looks at `in_guest`; here it is the other
+ * way round. With sequentially consistent accesses one of both sees the other.
  */
 bool vcpu_try_enter(struct vcpu *vcpu)
 {
@@ -78,6 +89,7 @@ bool vcpu_try_enter(struct vcpu *vcpu)
 	return false;
 }
 
+/* Only a pause waits for vCPUs that leave. */
 void vcpu_leave(struct vcpu *vcpu)
 {
 	struct vm *vm = vcpu->vm;
@@ -96,12 +108,19 @@ void vcpu_enter(struct vcpu *vcpu)
 		wait_for_resume(vcpu->vm);
 }
 
+/*
+ * The caller's own vCPU is handling an exit and does not enter the guest until
+ * it is done.
+ */
 static bool must_leave(const struct vcpu *vcpu)
 {
 	return vcpu != this_vcpu && atomic_load(&vcpu->in_guest);
 }
 
-/* All are kicked before the first is waited for: they leave side by side. */
+/*
+ * All are kicked before the first is waited for, so that they leave in
+ * parallel: a pause costs one round trip, not one per vCPU.
+ */
 void vm_pause(struct vm *vm)
 {
 	pthread_mutex_lock(&vm->pauser_lock);
@@ -116,6 +135,7 @@ void vm_pause(struct vm *vm)
 	pthread_mutex_unlock(&vm->pause_lock);
 }
 
+/* On the thread that called vm_pause(), as it unlocks that one's mutex. */
 void vm_resume(struct vm *vm)
 {
 	pthread_mutex_lock(&vm->pause_lock);

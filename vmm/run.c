@@ -1,7 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * A run: from the start of the vCPUs to why it ended, with the resets on the
- * way, and the end of the VM itself.
+ * A run of the guest, from the start of the vCPUs to the reason of its end,
+ * with resets in between, and the destruction of the VM. On the thread that
+ * owns the VM, which runs the event loop meanwhile.
+ *
+ * The order at the end of a run is fixed: vCPU threads are joined, then devices
+ * are quiesced, so that no access can change what was just made durable. After
+ * a reset devices come first, then the architecture, then the vCPUs start.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -12,8 +17,8 @@
 #include "vcpu.h"
 
 /*
- * KVM waits for a grace period when a VM is closed; when memory goes before its
- * VM does, as in exit(2), for two.
+ * KVM waits for a grace period when a VM is closed; if its memory is unmapped
+ * first, as by exit(2), for two. Hence before the process ends.
  */
 void vm_close(struct vm *vm)
 {
@@ -22,6 +27,10 @@ void vm_close(struct vm *vm)
 	vm->fd = -1;
 }
 
+/*
+ * Devices first: they use vCPUs, bus, worker and loop. The ring is destroyed
+ * with the vCPUs, whose mapping it is in.
+ */
 void vm_destroy(struct vm *vm)
 {
 	device_destroy_all(&vm->devices);
@@ -38,7 +47,7 @@ void vm_destroy(struct vm *vm)
 	close(vm->kvm_fd);
 }
 
-/* A guest that hangs leaves little else to go by. */
+/* For --timeout: where each vCPU stands is the best hint why a guest hangs. */
 static void describe_vcpus(struct vm *vm)
 {
 	char where[192];
@@ -52,7 +61,11 @@ static void describe_vcpus(struct vm *vm)
 	}
 }
 
-/* From the start of the guest to its end, or to a reset. */
+/*
+ * From the start of the guest to its end, or to a reset. A device that cannot
+ * be quiesced turns any outcome into a failure: the guest was told that
+ * something is done which is not.
+ */
 static void run_once(struct vm *vm)
 {
 	int ret = vcpus_start(vm);
@@ -64,12 +77,15 @@ static void run_once(struct vm *vm)
 	vcpus_stop(vm);
 	if (atomic_load(&vm->exit_reason) == VM_EXIT_TIMEOUT)
 		describe_vcpus(vm);
-	/* Whatever the guest said: not all of it could be done. */
 	if (device_quiesce_all(&vm->devices))
 		atomic_store(&vm->exit_reason, VM_EXIT_FAILURE);
 }
 
-/* True if the machine is as after power-on, and is to start again. */
+/*
+ * True if the machine is as after power-on and is to start again. The exit
+ * reason may change at any time, by a signal or a timer; it is only cleared if
+ * it still is VM_EXIT_RESET.
+ */
 static bool reset(struct vm *vm)
 {
 	int reason = VM_EXIT_RESET;
@@ -78,7 +94,7 @@ static bool reset(struct vm *vm)
 		return false;
 	/*
 	 * A guest that does nothing but reset itself stops the loop before it
-	 * has looked at a signal or a timer: they have their turn here.
+	 * has handled a signal or a timer: those are handled here.
 	 */
 	if (evloop_poll(&vm->loop))
 		vm_request_exit(vm, VM_EXIT_FAILURE);
@@ -89,12 +105,12 @@ static bool reset(struct vm *vm)
 		vm_request_exit(vm, VM_EXIT_FAILURE);
 	atomic_store(&vm->loop.stop, false);
 	atomic_store(&vm->stopping, false);
-	/* Not if a device has found that it cannot go on. */
+	/* Unless a device has failed meanwhile. */
 	return atomic_compare_exchange_strong(&vm->exit_reason, &reason,
 					      VM_EXIT_NONE);
 }
 
-/* Some guests do nothing else: not every one is told. */
+/* Rate limited: some guests reset themselves in a loop. */
 static void count_reset(struct vm *vm)
 {
 	u64 n = atomic_fetch_add(&vm->resets, 1) + 1;
@@ -104,6 +120,7 @@ static void count_reset(struct vm *vm)
 		pr_info("reset %" PRIu64 ": the guest starts again", n);
 }
 
+/* The bus is frozen: from here on vCPUs read it without a lock. */
 enum vm_exit vm_run(struct vm *vm)
 {
 	mmio_bus_freeze(&vm->bus);

@@ -1,7 +1,15 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * vCPUs and their threads: made once, started and stopped with each run of the
- * guest. What an exit means is in vmm/exit.c.
+ * vCPUs and their threads: created once, started and stopped with each run of
+ * the guest. What an exit means is in vmm/exit.c.
+ *
+ * A thread enters the guest by KVM_RUN until `stopping` or an exit reason is
+ * set. To end it, vcpus_stop() sets `stopping` and kicks it (vmm/pause.c).
+ * Before each exit is handled, and at the end, the ring of coalesced writes is
+ * flushed, so writes take effect in the order of the guest.
+ *
+ * `stats` of a vCPU are written by its own thread and read by others, hence
+ * atomic and relaxed. vm->vcpus does not change while a thread runs.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -19,11 +27,16 @@
 #include "lkvm/vmm/vm.h"
 #include "vcpu.h"
 
+/* See join(). */
 #define KICK_REPEAT_NS 20000000
 
-/* Ample, and less than a huge page, of which a larger one would get some. */
+/*
+ * Ample, and less than a huge page: the kernel would back a larger stack with
+ * one.
+ */
 #define STACK_SIZE SZ_1M
 
+/* vcpu_enter() waits while the VM is paused. */
 static int run_guest(struct vcpu *vcpu)
 {
 	int ret;
@@ -34,6 +47,11 @@ static int run_guest(struct vcpu *vcpu)
 	return ret;
 }
 
+/*
+ * One entry of the guest and the exit that follows. A kick has no exit reason:
+ * its sender has set something that should_stop() or vcpu_enter() looks at, or
+ * needs the ring flushed.
+ */
 static void run_once(struct vcpu *vcpu)
 {
 	int ret = run_guest(vcpu);
@@ -43,7 +61,7 @@ static void run_once(struct vcpu *vcpu)
 		vcpu->run->immediate_exit = 0;
 		atomic_fetch_add_explicit(&vcpu->stats.kicks, 1,
 					  memory_order_relaxed);
-		/* It may be why: see vm_kick_any(). */
+		/* This may be the reason: see vm_kick_any(). */
 		mmio_ring_flush(&vcpu->vm->ring);
 		return;
 	}
@@ -61,6 +79,11 @@ static bool should_stop(struct vcpu *vcpu)
 	       atomic_load(&vcpu->vm->exit_reason) != VM_EXIT_NONE;
 }
 
+/*
+ * After the last exit KVM_RUN is called once more with immediate_exit: it
+ * completes a pending MMIO read in the registers, so that they can be shown and
+ * the next run starts from a consistent state.
+ */
 static void *vcpu_thread(void *arg)
 {
 	struct vcpu *vcpu = arg;
@@ -72,12 +95,11 @@ static void *vcpu_thread(void *arg)
 	while (!should_stop(vcpu))
 		run_once(vcpu);
 	atomic_store(&vcpu->ended, true);
-	/* Completes what is pending, such as an MMIO read. */
 	vcpu->run->immediate_exit = 1;
 	ioctl(vcpu->fd, KVM_RUN, 0);
 	/*
-	 * The last that it wrote. Here, where a kick ends a write to a backend
-	 * that blocks.
+	 * The last writes of this vCPU. On its own thread, because a kick ends
+	 * a write to a backend that blocks here.
 	 */
 	mmio_ring_flush(&vcpu->vm->ring);
 	vcpu_set_this(NULL);
@@ -85,9 +107,9 @@ static void *vcpu_thread(void *arg)
 }
 
 /*
- * vCPU threads take the kick signal and no other: signals that ask lkvm to
- * end belong to the event loop. Faults are not blocked, or the kernel would
- * end the process without the handler that puts the terminal back.
+ * vCPU threads take the kick signal only: signals that end lkvm are handled by
+ * the event loop. Signals of faults are not blocked, or the kernel would kill
+ * the process without the handler that restores the terminal.
  */
 static void vcpu_sigmask(sigset_t *set)
 {
@@ -100,6 +122,10 @@ static void vcpu_sigmask(sigset_t *set)
 		sigdelset(set, faults[i]);
 }
 
+/*
+ * `affinity` and signal mask are attributes, so they hold from the first
+ * instruction of the thread.
+ */
 static int start_thread(struct vcpu *vcpu)
 {
 	const cpu_set_t *affinity = vcpu->vm->affinity;
@@ -123,9 +149,9 @@ static int start_thread(struct vcpu *vcpu)
 }
 
 /*
- * vCPU 0 comes last: it is the one that runs, the others wait in the kernel
- * until the guest switches them on. So all threads are there, or none runs
- * guest code.
+ * vCPU 0 comes last: only it runs at once, the others wait in KVM until the
+ * guest switches them on (PSCI CPU_ON). So either all threads are there, or
+ * none executes guest code.
  */
 int vcpus_start(struct vm *vm)
 {
@@ -143,7 +169,7 @@ int vcpus_start(struct vm *vm)
 	return ret;
 }
 
-/* Whoever ends the run by itself leaves the guest without. */
+/* A thread that has ended by itself needs no signal. */
 static void kick(struct vcpu *vcpu)
 {
 	if (!atomic_load(&vcpu->ended))
@@ -151,9 +177,9 @@ static void kick(struct vcpu *vcpu)
 }
 
 /*
- * A kick cannot be missed by KVM_RUN, but it can by a system call that a
- * device model is just about to enter, such as a write to a full pipe: hence
- * it is repeated. The first was vcpus_stop()'s.
+ * KVM_RUN cannot miss a kick, but a system call that a device model is about to
+ * enter can, such as a write to a full pipe: so it is repeated. The first kick
+ * was that of vcpus_stop().
  */
 static void join(struct vcpu *vcpu)
 {
@@ -172,6 +198,7 @@ static void join(struct vcpu *vcpu)
 	vcpu->started = false;
 }
 
+/* All are kicked before the first is joined, so they end in parallel. */
 void vcpus_stop(struct vm *vm)
 {
 	atomic_store(&vm->stopping, true);
@@ -207,6 +234,10 @@ static void vcpu_destroy(struct vcpu *vcpu)
 	free(vcpu);
 }
 
+/*
+ * The mapping holds struct kvm_run and, some pages on, the ring of coalesced
+ * writes.
+ */
 static int vcpu_open(struct vcpu *vcpu)
 {
 	void *map;
@@ -223,6 +254,10 @@ static int vcpu_open(struct vcpu *vcpu)
 	return 0;
 }
 
+/*
+ * Only a vCPU that is complete is in vm->vcpus: no other code has to deal with
+ * a half-open one.
+ */
 static int vcpu_create(struct vm *vm, unsigned int id)
 {
 	struct vcpu *vcpu = calloc(1, sizeof(*vcpu));
@@ -242,7 +277,10 @@ static int vcpu_create(struct vm *vm, unsigned int id)
 	return 0;
 }
 
-/* Each vCPU's mapping has the VM's one ring, some pages behind its start. */
+/*
+ * KVM_CAP_COALESCED_MMIO says in which page of a vCPU's mapping the ring is.
+ * The VM has one, which all of these mappings show.
+ */
 static void map_ring(struct vm *vm)
 {
 	size_t page = (size_t)sysconf(_SC_PAGESIZE);
@@ -282,6 +320,7 @@ void vcpus_destroy(struct vm *vm)
 	vm->nr_vcpus = 0;
 }
 
+/* The vCPUs may run: each counter is exact, their relation is not. */
 void vm_vcpu_totals(const struct vm *vm, struct vcpu_totals *totals)
 {
 	memset(totals, 0, sizeof(*totals));

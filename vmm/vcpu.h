@@ -12,7 +12,7 @@ struct vm;
 /* What a kick sends to a vCPU's thread. */
 #define VCPU_KICK_SIGNAL (SIGRTMIN)
 
-/* vm.c: whether a reset that the guest asks for starts it again. */
+/* vm.c: whether a reset that the guest requests starts it again. */
 bool vm_can_reset(const struct vm *vm);
 
 /* pause.c: once, before the first thread starts. */
@@ -36,7 +36,7 @@ int vcpus_start(struct vm *vm);
 /* vcpu.c: makes all vCPU threads end and waits for them. */
 void vcpus_stop(struct vm *vm);
 
-/* vcpu.c: the part of it that KVM sees. */
+/* vcpu.c: closes the descriptors and mappings of all vCPUs, for vm_close(). */
 void vcpus_close(struct vm *vm);
 
 /* vcpu.c: frees all vCPUs, of which none runs, and the ring that they have. */

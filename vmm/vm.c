@@ -1,8 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * A VM without its vCPUs: opening /dev/kvm, capabilities, RAM, and the reason
- * why a run ends. It knows no other part of the core that looks at a vCPU:
- * vmm/run.c puts them together.
+ * why a run ends. It calls no other part of the core that deals with vCPUs:
+ * vmm/run.c combines them.
+ *
+ * vm_open() and vm_create() are separate because the type of the VM (the size
+ * of its address space) depends on capabilities of /dev/kvm. All functions but
+ * vm_request_exit() are called on the thread that owns the VM.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -16,7 +20,7 @@
 #include "lkvm/vmm/vm.h"
 #include "vcpu.h"
 
-/* Of all devices; none is there before there is work for it. */
+/* At most, for all devices together; threads are created when there is work. */
 #define NR_WORKERS 4
 
 static const char *const exit_names[] = {
@@ -35,13 +39,17 @@ const char *vm_exit_name(enum vm_exit reason)
 	return exit_names[reason];
 }
 
+/*
+ * What no supported kernel lacks is checked once, here, with a message that
+ * names it.
+ */
 static int check_kvm(struct vm *vm, const char *dev)
 {
 	int version = ioctl(vm->kvm_fd, KVM_GET_API_VERSION, 0);
 	int size;
 
 	if (version != KVM_API_VERSION) {
-		pr_fatal("%s is not a KVM device (API version %d, want %d)",
+		pr_fatal("%s is not a KVM device (API version %d, expected %d)",
 			 dev, version, KVM_API_VERSION);
 		return -ENODEV;
 	}
@@ -59,6 +67,7 @@ static int check_kvm(struct vm *vm, const char *dev)
 	return 0;
 }
 
+/* The message names what the user can do about the usual causes. */
 static void explain_open_error(const char *dev, int err)
 {
 	if (err == ENOENT)
@@ -107,6 +116,7 @@ err_close:
 	return ret;
 }
 
+/* KVM_CREATE_VM can be interrupted by a signal. */
 int vm_create(struct vm *vm, unsigned long type)
 {
 	int ret;
@@ -123,6 +133,10 @@ int vm_create(struct vm *vm, unsigned long type)
 	return ret;
 }
 
+/*
+ * Some capabilities depend on the VM; the VM is asked once there is one. An
+ * error counts as 0: not there.
+ */
 int vm_check_cap(const struct vm *vm, int cap)
 {
 	int fd = vm->fd >= 0 ? vm->fd : vm->kvm_fd;
@@ -153,6 +167,10 @@ unsigned int vm_max_vcpus(const struct vm *vm)
 	return n > 0 ? (unsigned int)n : vm_recommended_vcpus(vm);
 }
 
+/*
+ * The slot is never unmapped before the VM is destroyed, so its structure is
+ * not kept.
+ */
 int vm_add_ram(struct vm *vm, u64 gpa, u64 size, void *hva)
 {
 	struct memslot slot;
@@ -169,11 +187,17 @@ int vm_add_ram(struct vm *vm, u64 gpa, u64 size, void *hva)
 	return ret;
 }
 
+/* Whether a reset that the guest requests starts it again. */
 bool vm_can_reset(const struct vm *vm)
 {
 	return !vm->no_reboot && vm->arch_ops && vm->arch_ops->reset;
 }
 
+/*
+ * The first reason counts, except that a reset which does not end the run gives
+ * way to any other: else a guest that resets itself all the time could not be
+ * ended.
+ */
 void vm_request_exit(struct vm *vm, enum vm_exit reason)
 {
 	int old = VM_EXIT_NONE;

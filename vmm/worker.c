@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * A queue of jobs and the threads that take them from it. A finished job goes
- * to a second queue, and the event loop is woken by an eventfd to call its
- * `done`. A job's state tells which queue it is in, if any: whoever waits for a
- * job waits for that to change, and may have to take it out.
+ * Threads for jobs that may block: a queue of jobs, and threads that take them
+ * from it. A finished job with a `done` goes to a second queue, and an eventfd
+ * has the event loop call it, so `done` needs no lock against other handlers.
+ *
+ * A job's state says which queue it is in, if any; worker_drain() and
+ * worker_cancel() wait for it to change and may take the job out themselves.
+ * One lock guards both queues and all states, and is released while a job runs.
  */
 #include <errno.h>
 #include <signal.h>
@@ -15,7 +18,7 @@
 
 #include "lkvm/vmm/worker.h"
 
-/* As of vCPU threads: ample, and less than a huge page. */
+/* As of vCPU threads: less than a huge page. */
 #define STACK_SIZE SZ_1M
 
 void worker_init(struct worker *w, struct evloop *loop, const char *name,
@@ -32,7 +35,10 @@ void worker_init(struct worker *w, struct evloop *loop, const char *name,
 	STAILQ_INIT(&w->finished);
 }
 
-/* A thread that is idle wakes up to see that it is over. */
+/*
+ * Jobs are drained or cancelled by their owners before; idle threads are woken
+ * to see `ending`.
+ */
 void worker_destroy(struct worker *w)
 {
 	pthread_mutex_lock(&w->lock);
@@ -52,7 +58,10 @@ void worker_destroy(struct worker *w)
 
 /* ---- The event loop's side ----------------------------------------------- */
 
-/* The next one whose `done` is due, NULL if there is none. */
+/*
+ * The next job whose `done` is due, NULL if there is none. It is idle from here
+ * on, so `done` may submit or free it.
+ */
 static struct worker_job *take_finished(struct worker *w)
 {
 	struct worker_job *job;
@@ -67,7 +76,10 @@ static struct worker_job *take_finished(struct worker *w)
 	return job;
 }
 
-/* On the loop's thread; `done` may submit the job again. */
+/*
+ * On the loop's thread. The eventfd is read before the queue: a job that is
+ * queued in between makes it readable again.
+ */
 static void handle_finished(struct evloop_source *source, u32 events)
 {
 	struct worker *w = container_of(source, struct worker, source);
@@ -75,14 +87,13 @@ static void handle_finished(struct evloop_source *source, u32 events)
 	uint64_t count;
 
 	(void)events;
-	/* Emptied before the queue is, or a job might be overlooked. */
 	if (read(source->fd, &count, sizeof(count)) < 0)
 		return;
 	while ((job = take_finished(w)))
 		job->done(job);
 }
 
-/* Only for jobs that have a `done`; once for the worker's life. */
+/* Set up with the first job that has a `done`, for the life of the worker. */
 static int watch(struct worker *w)
 {
 	int ret;
@@ -100,7 +111,9 @@ static int watch(struct worker *w)
 
 /* ---- The threads --------------------------------------------------------- */
 
-/* With the lock held; once it is released the job may be gone. */
+/*
+ * With the lock held; after it is released the job may be freed by its owner.
+ */
 static void finish(struct worker *w, struct worker_job *job)
 {
 	const uint64_t one = 1;
@@ -118,7 +131,7 @@ static void finish(struct worker *w, struct worker_job *job)
 		return;
 }
 
-/* The lock is held but for while a job runs. */
+/* The lock is held except while a job runs. */
 static void *worker_thread(void *arg)
 {
 	struct worker *w = arg;
@@ -147,8 +160,8 @@ static void *worker_thread(void *arg)
 }
 
 /*
- * Signals are the event loop's, and a vCPU's to be kicked. Faults are not
- * blocked: see vmm/vcpu.c.
+ * Signals are handled by the event loop, and kicks are for vCPUs. Those of
+ * faults are not blocked: see vmm/vcpu.c.
  */
 static void worker_sigmask(sigset_t *set)
 {
@@ -160,7 +173,10 @@ static void worker_sigmask(sigset_t *set)
 		sigdelset(set, faults[i]);
 }
 
-/* The mask is inherited: no signal comes before the thread could block it. */
+/*
+ * The mask is inherited from the creating thread, so that no signal is
+ * delivered before the new one could block it.
+ */
 static int start_thread(struct worker *w)
 {
 	pthread_attr_t attr;
@@ -181,7 +197,10 @@ static int start_thread(struct worker *w)
 
 /* ---- Jobs ---------------------------------------------------------------- */
 
-/* What it takes to run the job; one thread is enough if no more can be had. */
+/*
+ * Makes sure that there is a thread for the job, a new one if all others have
+ * work. If no more can be created, one is enough.
+ */
 static int prepare(struct worker *w, const struct worker_job *job)
 {
 	int ret = job->done && !w->watched ? watch(w) : 0;
@@ -195,7 +214,7 @@ static int prepare(struct worker *w, const struct worker_job *job)
 	return ret;
 }
 
-/* Whoever is idle takes the job; if nobody is, who is done first. */
+/* An idle thread takes the job, else the first that finishes its own. */
 int worker_submit(struct worker *w, struct worker_job *job)
 {
 	int ret = -EBUSY;
@@ -213,7 +232,10 @@ int worker_submit(struct worker *w, struct worker_job *job)
 	return ret;
 }
 
-/* Waits while it runs, or is in the queue. True if `done` is due: by us. */
+/*
+ * With the lock held. True if the caller has to call `done`: the job is out of
+ * the queue then.
+ */
 static bool wait_for(struct worker *w, struct worker_job *job)
 {
 	bool finished;

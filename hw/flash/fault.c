@@ -1,10 +1,29 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Faults on demand for tests of firmware (`fail=`, `cut=`): which operation
+ * fails, and what the part holds after a loss of power in the middle of one.
+ * Pure: hw/cfi_flash.c asks before each operation, with the bank's lock held;
+ * hw/flash/operation.c writes the result.
+ *
+ * JESD68 and the data sheets leave the content after an interrupted operation
+ * undefined. What is made here is what a part does: programming clears bits one
+ * word after the other, and an erase first programs the block to zero, then
+ * sets its bits, at which each cell has its own speed. It is a function of
+ * offset and content alone, so that the same N leaves the same bytes in each
+ * run.
+ */
 #include <string.h>
 
 #include "lkvm/hw/flash/fault.h"
 
+/* Both chips together: a driver programs them at the same time. */
 #define WORD sizeof(u32)
 
+/*
+ * Operations are counted from 1 by kind, and by both kinds together for a cut.
+ * One that is to fail counts, so that N means the same with and without
+ * `fail=`.
+ */
 enum flash_fault_action flash_fault_next(struct flash_fault *fault, bool erase)
 {
 	u64 nth = erase ? ++fault->erases : ++fault->programs;
@@ -17,8 +36,8 @@ enum flash_fault_action flash_fault_next(struct flash_fault *fault, bool erase)
 }
 
 /*
- * A finaliser of good quality: Steele, Lea, Flood: "Fast Splittable
- * Pseudorandom Number Generators", OOPSLA 2014, mix64.
+ * A fixed pseudorandom number for each offset: mix64 of Steele, Lea, Flood,
+ * "Fast Splittable Pseudorandom Number Generators", OOPSLA 2014.
  */
 static u64 noise(u64 n)
 {
@@ -28,6 +47,7 @@ static u64 noise(u64 n)
 	return n ^ n >> 31;
 }
 
+/* The buffers have no alignment. */
 static u32 get_word(const u8 *at)
 {
 	u32 word;
@@ -53,6 +73,10 @@ static u32 some_of(u32 bits, u64 seed)
 	return some;
 }
 
+/*
+ * Words that do not change take no time on a part, so the middle is that of the
+ * words that do.
+ */
 void flash_fault_tear_program(const u8 *old, u8 *data, size_t len, u64 offset)
 {
 	size_t changed = 0, done = 0;
@@ -71,6 +95,10 @@ void flash_fault_tear_program(const u8 *old, u8 *data, size_t len, u64 offset)
 	}
 }
 
+/*
+ * A bit is its old value, 0 or 1 at random: the erase had programmed it, or set
+ * it already.
+ */
 void flash_fault_tear_erase(const u8 *old, u8 *data, size_t len, u64 offset,
 			    u32 lanes)
 {

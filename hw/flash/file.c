@@ -1,8 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * What banks and templates have in common: opening, locking, the format and how
- * it is read, and how large a bank a content makes. hw/flash/open.c and
- * hw/flash/template.c put these steps in their orders.
+ * it is read, and the size of the bank that a content makes. hw/flash/open.c
+ * and hw/flash/template.c put these steps in their orders, while the machine is
+ * built and before a vCPU runs; there is no lock but that of the file.
+ *
+ * Formats other than raw are recognised and decoded in disk/; this file decides
+ * which of them may be used and prints the messages.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -35,6 +39,11 @@ void flash_file_close(struct flash_file *file)
 	file->fd = -1;
 }
 
+/*
+ * Open file description locks, since POSIX locks belong to the process: two
+ * banks of one lkvm would not exclude each other, and closing another
+ * descriptor of the file would release them.
+ */
 int flash_file_lock(const struct flash_file *file, short type)
 {
 	struct flock lock = { .l_type = type, .l_whence = SEEK_SET };
@@ -91,6 +100,10 @@ static int unreadable(const struct flash_file *file, int err)
 	return err;
 }
 
+/*
+ * Guests keep compressed kernels at the start of a flash, so a file that has
+ * the size of a bank is not taken for a compressed one.
+ */
 int flash_file_find_format(struct flash_file *file,
 			   const struct flash_limits *limits)
 {
@@ -111,7 +124,10 @@ int flash_file_refuse_format(const struct flash_file *file)
 	return -EINVAL;
 }
 
-/* The decoder knows better than errno what is wrong with an image. */
+/*
+ * The decoder knows what is wrong with an image; an errno would say "Invalid
+ * argument" of all of it.
+ */
 static int undecodable(const struct flash_file *file, int err)
 {
 	pr_fatal("%s %s: unable to read it: %s", file->what, file->path,
@@ -137,6 +153,10 @@ int flash_file_read(struct flash_file *file, u8 *buf, size_t len, size_t *got,
 	return ret ? undecodable(file, ret) : 0;
 }
 
+/*
+ * A new file survives a loss of power only if its directory is synced as well.
+ * Not every directory may be opened for that, hence no error.
+ */
 void flash_file_sync_name(const char *path)
 {
 	int ret = file_sync_folder(path);
@@ -146,6 +166,7 @@ void flash_file_sync_name(const char *path)
 			 strerror(-ret));
 }
 
+/* Erased NOR reads as ones, so a sparse file would not do. */
 int flash_file_erase(const struct flash_file *file, u64 from, u64 to)
 {
 	u8 erased[SZ_4K];
@@ -165,7 +186,10 @@ int flash_file_erase(const struct flash_file *file, u64 from, u64 to)
 	return 0;
 }
 
-/* The size that the user asks for has to be one that a bank can have. */
+/*
+ * `size=` has to be one that a bank can have: address decoding of the chips
+ * needs a power of two.
+ */
 static int check_size(const struct flash_file *file, u64 size,
 		      const struct flash_limits *limits)
 {
@@ -191,6 +215,9 @@ int flash_file_max_size(const struct flash_file *file,
 	return config->size ? check_size(file, config->size, limits) : 0;
 }
 
+/*
+ * `more`: only the beginning was decoded, and `bytes` is what was read of it.
+ */
 static int too_large(const struct flash_file *file, u64 bytes, bool more,
 		     u64 window)
 {

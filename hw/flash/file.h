@@ -21,7 +21,9 @@ struct flash_file {
 	struct disk_decoder decoder;	  /* since flash_file_begin() */
 };
 
-/* What a bank may be: at least an erase block, at most what there is room for.
+/*
+ * Limits of the size of a bank, in bytes: an erase block and what the machine
+ * has room for.
  */
 struct flash_limits {
 	u64 block;
@@ -29,7 +31,7 @@ struct flash_limits {
 };
 
 /*
- * Opens file->path with the flags of open(2), and for a FIFO waits for nobody.
+ * Opens file->path with the flags of open(2), and does not block on a FIFO.
  * Returns 0 or -errno, without a message.
  */
 int flash_file_open(struct flash_file *file, int flags);
@@ -55,10 +57,10 @@ int flash_file_stat(struct flash_file *file);
 int flash_file_find_format(struct flash_file *file,
 			   const struct flash_limits *limits);
 
-/* Says what a file that is not raw would have to be converted by. -EINVAL. */
+/* Prints the command that converts the file to raw. Returns -EINVAL. */
 int flash_file_refuse_format(const struct flash_file *file);
 
-/* Has flash_file_read() decode the content, or refuses its format. */
+/* Prepares flash_file_read() for the format, or refuses that. */
 int flash_file_begin(struct flash_file *file);
 
 /*
@@ -70,8 +72,8 @@ int flash_file_read(struct flash_file *file, u8 *buf, size_t len, size_t *got,
 		    bool *zeros);
 
 /*
- * Has the name be there after a loss of power, as far as that can be had: not
- * every folder may be opened.
+ * Syncs the directory of `path`, so that the name survives a loss of power. Not
+ * every directory may be opened: no error.
  */
 void flash_file_sync_name(const char *path);
 
@@ -81,13 +83,13 @@ int flash_file_erase(const struct flash_file *file, u64 from, u64 to);
 /*
  * Chooses the size of a bank whose content has `bytes` bytes: that of `size=`,
  * or the power of two above (`up`) or below. `more`: that many bytes are all
- * that was read, there are more. Says what is not used or is added.
+ * that was read, there are more. Prints what is not used or is added.
  */
 int flash_file_bank_size(const struct flash_file *file, u64 bytes, bool more,
 			 bool up, const struct flash_config *config,
 			 const struct flash_limits *limits, u64 *size);
 
-/* The size that `size=` asks for, checked, or the largest there may be. */
+/* The size of `size=`, checked, or without that the largest possible one. */
 int flash_file_max_size(const struct flash_file *file,
 			const struct flash_config *config,
 			const struct flash_limits *limits, u64 *max);
@@ -97,9 +99,9 @@ bool flash_is_zero(const u8 *data, size_t len);
 
 /*
  * Makes a file in the folder of config->path, a copy of config->template, and
- * opens it for the bank. It has no name, so that it goes with lkvm until it
- * gets one; *temp is NULL then. Where there are no such files it has one of
- * its own, *temp, which the caller frees. On failure nothing is left.
+ * opens it for the bank. It has no name, so that it does not outlive lkvm until
+ * it gets one; *temp is NULL then. On file systems without such files it has a
+ * temporary name, *temp, which the caller frees. On failure nothing is left.
  */
 int flash_template_copy(struct flash_file *copy,
 			const struct flash_config *config,

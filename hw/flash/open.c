@@ -1,5 +1,15 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Opening the file of a bank: what may be one, how large, what it holds. */
+/*
+ * Opening the file of a bank: open or create it, lock it, check what it is,
+ * choose the size of the bank and read the content into the array. All of it
+ * happens once, while the machine is built; afterwards hw/flash/store.c has the
+ * file.
+ *
+ * The order matters: the name is looked at again once the lock is held, since
+ * only then nobody replaces the file; and a copy of a template gets its name
+ * last. If an attempt loses against another process (`again`), all begins anew
+ * with what that has left.
+ */
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -17,7 +27,10 @@
 /* How much is read at once. */
 #define CHUNK SZ_64K
 
-/* Huge pages of hosts with pages of 4 KiB; banks are aligned to their size. */
+/*
+ * Huge pages of hosts with pages of 4 KiB; banks are aligned to their size in
+ * guest physical addresses.
+ */
 #define ARRAY_ALIGN SZ_2M
 
 /* One attempt to open a bank. */
@@ -32,14 +45,22 @@ struct opening {
 	bool again;   /* the name is another file's than ours by now */
 };
 
-/* How often a file is opened that loses its name before it is locked. */
+/*
+ * How often all begins anew before another process is taken to replace the file
+ * all the time.
+ */
 #define MAX_TRIES 20
 
+/*
+ * Whether the guest's changes go to the file, which then needs write
+ * permission, an exclusive lock and raw format.
+ */
 static bool is_written(const struct opening *o)
 {
 	return !o->config->readonly && !o->config->snapshot;
 }
 
+/* The message names what the user can do about the usual causes. */
 static void explain_open_error(const struct opening *o, int err)
 {
 	const char *path = o->config->path;
@@ -66,7 +87,10 @@ static void explain_open_error(const struct opening *o, int err)
 		pr_fatal("Unable to open flash %s: %s", path, strerror(err));
 }
 
-/* What somebody else makes at the same time is opened the next time. */
+/*
+ * A file that another process creates at the same time (-EEXIST) is opened by
+ * the next attempt.
+ */
 static int create_file(struct opening *o)
 {
 	int ret;
@@ -85,6 +109,10 @@ static int create_file(struct opening *o)
 	return ret;
 }
 
+/*
+ * O_CREAT follows no dangling symbolic link with O_EXCL, so such a name is an
+ * error of its own and not a file to create.
+ */
 static int open_file(struct opening *o)
 {
 	const struct flash_config *config = o->config;
@@ -100,9 +128,10 @@ static int open_file(struct opening *o)
 }
 
 /*
- * The name may be another file's by the time that ours is locked: somebody has
- * replaced it, or an lkvm has made it and failed. Nobody would see that lock,
- * nor what is written.
+ * Between open and lock the name may become that of another file: another
+ * process has replaced it, or another lkvm has made it, failed and removed it.
+ * A lock on the old file would exclude nobody, and what is written to it would
+ * be lost.
  */
 static int lock_file(struct opening *o)
 {
@@ -114,6 +143,7 @@ static int lock_file(struct opening *o)
 	return -ESTALE;
 }
 
+/* Writing raw content over an image in another format would destroy it. */
 static int refuse_writing(const struct flash_file *file)
 {
 	if (file->format->id == DISK_FORMAT_OTHER)
@@ -126,6 +156,10 @@ static int refuse_writing(const struct flash_file *file)
 	return -EINVAL;
 }
 
+/*
+ * Ends with a file that may be used as it is opened: of a type that has
+ * content, and raw if it is written to.
+ */
 static int check_file(struct opening *o)
 {
 	struct flash_file *file = &o->file;
@@ -133,8 +167,7 @@ static int check_file(struct opening *o)
 
 	if (ret)
 		return ret;
-	/* root may write it all the same, but whoever set that did not mean it
-	 */
+	/* root can write to it nevertheless, against the mode the user set. */
 	if (S_ISREG(file->mode) && is_written(o) && !(file->mode & 0222)) {
 		explain_open_error(o, EACCES);
 		return -EACCES;
@@ -153,9 +186,9 @@ static int unreadable(const struct opening *o, int err)
 }
 
 /*
- * Aligned, so that huge pages of guest and host fall together: else KVM maps
- * the firmware that is executed in place one small page at a time. The slack on
- * both sides is given back.
+ * Aligned, so that huge pages of guest and host coincide: else KVM maps
+ * firmware that is executed in place one small page at a time. The slack on
+ * both sides is unmapped.
  */
 static int map_array(struct opening *o, u64 size)
 {
@@ -176,7 +209,10 @@ static int map_array(struct opening *o, u64 size)
 	return 0;
 }
 
-/* Pages of zeros are there already, and need no memory as long as they are. */
+/*
+ * Fresh anonymous memory reads as zero: pages of zeros are not touched, and
+ * take no memory.
+ */
 static void fill(u8 *to, const u8 *data, size_t len)
 {
 	for (size_t i = 0; i < len; i += SZ_4K) {
@@ -189,6 +225,10 @@ static void fill(u8 *to, const u8 *data, size_t len)
 
 /* ---- Files as they are --------------------------------------------------- */
 
+/*
+ * With `create` a file that is shorter than the bank is extended by erased
+ * flash, here, so that `persistent` covers the whole bank.
+ */
 static int choose_size(struct opening *o, u64 *size)
 {
 	const struct flash_config *config = o->config;
@@ -225,7 +265,10 @@ static int read_range(struct opening *o, u8 *buf, u64 from, u64 to)
 	return ret;
 }
 
-/* Reads one stretch of data; holes are zero in fresh memory already. */
+/*
+ * Reads one extent of data, from *at on, and sets *at behind it. Holes are zero
+ * in fresh memory already, and a sparse file of 64 MiB is loaded in no time.
+ */
 static int read_data(struct opening *o, u8 *buf, u64 *at)
 {
 	u64 end = o->store->persistent;
@@ -246,6 +289,10 @@ static int read_data(struct opening *o, u8 *buf, u64 *at)
 	return read_range(o, buf, (u64)data, *at);
 }
 
+/*
+ * `persistent` is what the file holds of the bank; load() fills the rest with
+ * ones.
+ */
 static int load_plain(struct opening *o, u8 *buf)
 {
 	u64 size, at = 0;
@@ -263,7 +310,10 @@ static int load_plain(struct opening *o, u8 *buf)
 
 /* ---- Other formats ------------------------------------------------------- */
 
-/* As much as the array has room for; *more tells whether that is not all. */
+/*
+ * Decodes as much as the array has room for; *more tells whether there is more
+ * content than that.
+ */
 static int decode(struct opening *o, u8 *buf, u64 *bytes, bool *more)
 {
 	struct flash_store *store = o->store;
@@ -286,6 +336,10 @@ static int decode(struct opening *o, u8 *buf, u64 *bytes, bool *more)
 	return 0;
 }
 
+/*
+ * The size of the content is known at its end only, so the array is mapped as
+ * large as it may be and cut afterwards.
+ */
 static int load_decoded(struct opening *o, u8 *buf)
 {
 	struct flash_store *store = o->store;
@@ -313,6 +367,7 @@ static int load_decoded(struct opening *o, u8 *buf)
 
 /* -------------------------------------------------------------------------- */
 
+/* What the file does not hold is erased flash. */
 static int load(struct opening *o)
 {
 	struct flash_store *store = o->store;
@@ -329,7 +384,7 @@ static int load(struct opening *o)
 	return ret;
 }
 
-/* The file's last step: it is complete, locked and read. */
+/* A copy's last step: it is complete, locked and read. */
 static int name_copy(struct opening *o)
 {
 	int ret = flash_template_place(&o->file, o->temp, o->config->path,
@@ -343,6 +398,10 @@ static int name_copy(struct opening *o)
 	return ret;
 }
 
+/*
+ * Leaves no new file behind, unless another lkvm has locked it first: then it
+ * is that one's bank.
+ */
 static void give_up(struct opening *o, int err)
 {
 	/* Somebody else may have been quicker to lock it: then it is theirs. */
@@ -369,6 +428,10 @@ static void init(struct flash_store *store, const struct flash_config *config)
 	store->fault.cut = config->cut;
 }
 
+/*
+ * One attempt. On success the descriptor, and with it the lock, goes over to
+ * the store.
+ */
 static int open_once(struct opening *o)
 {
 	int ret;
@@ -398,6 +461,10 @@ static int open_once(struct opening *o)
 	return 0;
 }
 
+/*
+ * Before there is a VM, so that a wrong name is reported before anything else
+ * is done. It takes no lock and creates nothing.
+ */
 int flash_store_check(const struct flash_config *config)
 {
 	struct opening o = {

@@ -1,7 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * What the two chips of a bank do to its content: the words that a program or
- * an erase leaves in the array and in its file.
+ * Program and erase on the content of a bank: the words that an operation of
+ * one or both chips leaves in the array and in its file. hw/cfi_flash.c calls
+ * it with the bank's lock held, after the chips have accepted the command and
+ * while the array is not mapped.
+ *
+ * NOR semantics are here: a program only clears bits (the old content and the
+ * data), an erase sets all bits of the block.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -9,7 +14,9 @@
 
 #include "lkvm/hw/flash/operation.h"
 
-/* Applies what `effect` does to chip `n`'s lane of bytes [start, start+len). */
+/*
+ * Applies what `effect` does to chip `n`'s lane of bytes [start, start + len).
+ */
 static void apply(const struct cfi_effect *effect, unsigned int n, u8 *bytes,
 		  u64 start, size_t len)
 {
@@ -41,7 +48,10 @@ static void render(const struct flash_store *store,
 			apply(op->effects[n], n, bytes, at, len);
 }
 
-/* How much of [at, end) is in one piece of the file. */
+/*
+ * How much of [at, end) lies in one piece of the file: a write that crosses no
+ * page is either in the page cache or not, when lkvm is killed.
+ */
 static size_t piece_len(u64 at, u64 end)
 {
 	u64 next = ALIGN_DOWN(at, FLASH_STORE_PIECE) + FLASH_STORE_PIECE;
@@ -50,8 +60,8 @@ static size_t piece_len(u64 at, u64 end)
 }
 
 /*
- * Both chips' halves go to the file in the same write: nobody ever finds one
- * without the other.
+ * Both chips' halves go to the file in the same write: no reader of the file
+ * finds one without the other. Pieces that do not change are not written.
  */
 static int change(struct flash_store *store, const struct flash_operation *op)
 {
@@ -71,6 +81,11 @@ static int change(struct flash_store *store, const struct flash_operation *op)
 	return ret;
 }
 
+/*
+ * The order of these steps is what docs/flash.md promises: first sync what this
+ * operation must not overtake, then write, then, with sync=strict, sync before
+ * the guest can see the operation complete.
+ */
 int flash_operation_perform(struct flash_store *store,
 			    const struct flash_operation *op)
 {
@@ -83,6 +98,10 @@ int flash_operation_perform(struct flash_store *store,
 	return ret ? ret : flash_store_complete(store);
 }
 
+/*
+ * The whole block is made in memory first, because what is torn depends on all
+ * words that change.
+ */
 int flash_operation_tear(struct flash_store *store,
 			 const struct flash_operation *op)
 {

@@ -1,11 +1,19 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Writing to the file of a bank, and making it durable.
+ * Writing to the file of a bank, and making it durable. All functions but
+ * flash_store_sync_run() are called with the bank's lock held, on vCPUs'
+ * threads or, for an idle bank, on a worker's or the event loop's.
+ *
+ * Order of a write: the file first, then the array, so that the guest never
+ * reads what the file did not take. `persistent` is the part of the bank that
+ * the file holds; beyond it only erased content is accepted.
  *
  * `dirty` says that something was written since the last sync began. A sync may
  * be done by the caller, under the bank's lock, or in the background, without:
  * then `dirty` is cleared as it begins, so that what is written meanwhile sets
- * it again, and its result counts when somebody takes it over, under the lock.
+ * it again, and its result counts when it is taken over, under the lock. A sync
+ * that fails is never repeated: the kernel may have dropped the pages, so a
+ * later success would mean nothing (fsync(2), NOTES).
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -31,14 +39,16 @@ static bool is_erased(const u8 *data, size_t len)
 	return true;
 }
 
+/* Whether changes go to a file. A store in memory is a snapshot, too. */
 static bool has_file(const struct flash_store *store)
 {
 	return !store->readonly && !store->snapshot;
 }
 
 /*
- * Somebody else may cut the file short. To write on would extend it again,
- * with zeros for what is gone, so nothing is written from then on.
+ * Another process may truncate the file. A write behind its new end would
+ * extend it again, with zeros for what is gone, so nothing is written from then
+ * on.
  */
 static int check_length(struct flash_store *store)
 {
@@ -51,15 +61,17 @@ static int check_length(struct flash_store *store)
 	if (!S_ISREG(st.st_mode) || (u64)st.st_size >= store->persistent)
 		return 0;
 	store->cut_short = true;
-	pr_err("flash %s: was cut short to %" PRIu64 " bytes by somebody else; "
+	pr_err("flash %s: was truncated to %" PRIu64
+	       " bytes by another process; "
 	       "it had %" PRIu64 ". No more is written to it",
 	       store->path, (u64)st.st_size, store->persistent);
 	return -EIO;
 }
 
 /*
- * Once for all writes of a command, but for one that reaches the file's end: it
- * would make up for what was cut off meanwhile.
+ * The length is looked at once for all writes of a command, and for each one
+ * that reaches the end of the file: that would fill the gap if it was truncated
+ * in between.
  */
 static int check_before_write(struct flash_store *store, u64 end)
 {
@@ -73,8 +85,8 @@ static int check_before_write(struct flash_store *store, u64 end)
 }
 
 /*
- * A part of a write that failed may be in the file, which then gets back what
- * it held, as far as the medium lets us: its blocks are there already.
+ * A part of a write that failed may be in the file. It gets its old content
+ * back where that is possible: those blocks of the medium are allocated.
  */
 static void restore(struct flash_store *store, u64 offset, size_t len)
 {
@@ -86,13 +98,16 @@ static void restore(struct flash_store *store, u64 offset, size_t len)
 			 store->path, strerror(-ret));
 }
 
+/*
+ * Beyond the end of the file the flash is erased and has to stay so: a change
+ * there is -ENOSPC.
+ */
 static int write_through(struct flash_store *store, u64 offset, const u8 *data,
 			 size_t len)
 {
 	size_t kept = len;
 	int ret;
 
-	/* Beyond the file's end the flash is erased and has to stay so. */
 	if (offset + len > store->persistent) {
 		kept = offset < store->persistent ? store->persistent - offset
 						  : 0;
@@ -112,6 +127,7 @@ static int write_through(struct flash_store *store, u64 offset, const u8 *data,
 	return ret;
 }
 
+/* A failed write makes the length be checked again before the next one. */
 int flash_store_write(struct flash_store *store, u64 offset, const u8 *data,
 		      size_t len)
 {
@@ -137,6 +153,10 @@ static u64 now(void)
 	return (u64)ts.tv_sec * NS_PER_SECOND + (u64)ts.tv_nsec;
 }
 
+/*
+ * fdatasync(2) also writes what is needed to find the data: the size of a file
+ * that was extended.
+ */
 static int timed_sync(const struct flash_store *store, u64 *ns)
 {
 	u64 start = now();
@@ -151,12 +171,12 @@ static int timed_sync(const struct flash_store *store, u64 *ns)
 
 static void say_not_durable(const struct flash_store *store, int err)
 {
-	pr_err("flash %s: unable to make the content durable: %s; nothing can "
-	       "be promised about it any more",
+	pr_err("flash %s: unable to make the content durable: %s; it may be "
+	       "lost when the host loses power",
 	       store->path, strerror(-err));
 }
 
-/* What was to be written may be gone from memory: fsync(2), NOTES. */
+/* The first error is kept for good: see the head of this file. */
 static void count_sync(struct flash_store *store, int ret, u64 ns)
 {
 	store->syncs++;
@@ -171,7 +191,10 @@ bool flash_store_needs_sync(const struct flash_store *store)
 	       store->sync != FLASH_SYNC_NONE;
 }
 
-/* True if there is something to sync, and a file to have it. */
+/*
+ * True if there is something to sync and a file to sync. A truncated file is an
+ * error of the sync: the content is not there.
+ */
 static bool can_sync(struct flash_store *store)
 {
 	int ret;
@@ -189,6 +212,7 @@ static bool can_sync(struct flash_store *store)
 
 /* ---- In the background --------------------------------------------------- */
 
+/* One sync at a time: a second one would not see the error of the first. */
 bool flash_store_sync_begin(struct flash_store *store)
 {
 	struct flash_background *bg = &store->background;
@@ -196,7 +220,7 @@ bool flash_store_sync_begin(struct flash_store *store)
 	flash_store_sync_look(store);
 	if (bg->under_way || !can_sync(store))
 		return false;
-	/* Not before: the store is copied until it is in use. */
+	/* Not before: the structure is copied until the bank owns it. */
 	if (!bg->ready) {
 		pthread_mutex_init(&bg->lock, NULL);
 		pthread_cond_init(&bg->changed, NULL);
@@ -208,6 +232,7 @@ bool flash_store_sync_begin(struct flash_store *store)
 	return true;
 }
 
+/* Without the bank's lock; `background.lock` alone guards the result. */
 void flash_store_sync_run(struct flash_store *store)
 {
 	struct flash_background *bg = &store->background;
@@ -224,7 +249,10 @@ void flash_store_sync_run(struct flash_store *store)
 	pthread_mutex_unlock(&bg->lock);
 }
 
-/* Takes over the result of the other thread's sync, after waiting if told. */
+/*
+ * Takes over the result of the background sync, after waiting for it if `wait`
+ * is set.
+ */
 static void take_over(struct flash_store *store, bool wait)
 {
 	struct flash_background *bg = &store->background;
@@ -251,8 +279,8 @@ void flash_store_sync_look(struct flash_store *store)
 /* -------------------------------------------------------------------------- */
 
 /*
- * Another thread's sync is waited for, rather than one more begun beside it:
- * the kernel tells an error of the medium to one of the two only.
+ * A background sync is waited for, rather than another one begun beside it: the
+ * kernel reports an error of the medium to one of the two only.
  */
 int flash_store_sync(struct flash_store *store)
 {
@@ -271,6 +299,11 @@ int flash_store_sync(struct flash_store *store)
 	return ret;
 }
 
+/*
+ * The rules are those at the declaration. `head` is the first piece of the
+ * block that was programmed last, `erased` an erase after which nothing was
+ * programmed yet.
+ */
 int flash_store_order(struct flash_store *store, u64 offset, size_t len,
 		      bool erase)
 {
@@ -291,12 +324,20 @@ int flash_store_order(struct flash_store *store, u64 offset, size_t len,
 	return 0;
 }
 
+/*
+ * `checked` covers one command: the next one looks at the length of the file
+ * again.
+ */
 int flash_store_complete(struct flash_store *store)
 {
 	store->checked = false;
 	return store->sync == FLASH_SYNC_STRICT ? flash_store_sync(store) : 0;
 }
 
+/*
+ * Also reports commands that failed during the run: the guest may have ignored
+ * its status register.
+ */
 int flash_store_finish(struct flash_store *store)
 {
 	int ret, err = 0;
@@ -307,14 +348,14 @@ int flash_store_finish(struct flash_store *store)
 	ret = flash_store_sync(store);
 	if (store->failures) {
 		pr_err("flash %s: %" PRIu64 " programs or erases could not be "
-		       "written: it does not hold all that the guest wanted",
+		       "written: it does not hold all that the guest wrote",
 		       store->path, store->failures);
 		err = -EIO;
 	}
 	return ret ? ret : err;
 }
 
-/* What is not written stays a hole. */
+/* Pieces of zeros stay holes of the memfd and take no memory. */
 static int copy_to_memory(const struct flash_store *store, int fd)
 {
 	int ret = ftruncate(fd, (off_t)store->size) < 0 ? -errno : 0;
@@ -326,6 +367,11 @@ static int copy_to_memory(const struct flash_store *store, int fd)
 	return ret;
 }
 
+/*
+ * The array becomes a private mapping of a copy in a memfd: pages that the
+ * guest writes to are copied by the kernel, and flash_store_restore() drops
+ * them.
+ */
 int flash_store_keep(struct flash_store *store)
 {
 	int fd = memfd_create("flash", MFD_CLOEXEC);
@@ -342,6 +388,10 @@ int flash_store_keep(struct flash_store *store)
 	return ret;
 }
 
+/*
+ * MADV_DONTNEED on a private file mapping brings back the content of the file,
+ * at the same address, so the memory slot stays valid.
+ */
 int flash_store_restore(struct flash_store *store)
 {
 	int err;
@@ -354,6 +404,7 @@ int flash_store_restore(struct flash_store *store)
 	return -err;
 }
 
+/* A background sync uses the descriptor, so it is waited for first. */
 void flash_store_close(struct flash_store *store)
 {
 	struct flash_background *bg = &store->background;

@@ -1,8 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * A new file for a bank, made as a copy of another. It is complete and locked
- * before it gets its name, and never takes the place of a file that somebody
- * else has made meanwhile.
+ * A new file for a bank, made as a copy of another (`template=`). It is
+ * complete and locked before it gets its name, and never replaces a file that
+ * another process has created meanwhile: another lkvm may make the same copy at
+ * the same time, or lkvm may be killed, and no reader may ever see half a
+ * variable store.
+ *
+ * hw/flash/open.c calls flash_template_copy(), loads the bank from the result,
+ * and calls flash_template_place() last.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -15,9 +20,13 @@
 #include "lkvm/util/file.h"
 #include "lkvm/util/log.h"
 
+/* How many names are tried for a temporary file. */
 #define MAX_TRIES 100
 
-/* The length of the folder's part of `path`, with its slash. */
+/*
+ * The length of the directory in `path`, with its slash; 0 means the current
+ * one.
+ */
 static size_t folder_len(const char *path)
 {
 	const char *slash = strrchr(path, '/');
@@ -25,7 +34,10 @@ static size_t folder_len(const char *path)
 	return slash ? (size_t)(slash - path) + 1 : 0;
 }
 
-/* How linkat(2) finds a file that has no name. */
+/*
+ * linkat(2) needs a path of the file: AT_EMPTY_PATH would need
+ * CAP_DAC_READ_SEARCH.
+ */
 #define FD_PATH_SIZE 32
 
 static void fd_path(int fd, char path[FD_PATH_SIZE])
@@ -33,7 +45,11 @@ static void fd_path(int fd, char path[FD_PATH_SIZE])
 	snprintf(path, FD_PATH_SIZE, "/proc/self/fd/%d", fd);
 }
 
-/* Creates a file beside `path` that has no name. Returns 0 or -errno. */
+/*
+ * Creates a file in the directory of `path` with O_TMPFILE: the kernel frees it
+ * if lkvm is killed. Without /proc it could not be named later, so that is
+ * checked first. Returns 0 or -errno.
+ */
 static int create_nameless(struct flash_file *copy, const char *path)
 {
 	struct flash_file file = { 0 };
@@ -57,7 +73,10 @@ static int create_nameless(struct flash_file *copy, const char *path)
 	return 0;
 }
 
-/* The same with a name, *temp. */
+/*
+ * The same for file systems without O_TMPFILE, such as NFS and FAT: a file with
+ * a temporary name, *temp.
+ */
 static int create_named(struct flash_file *copy, const char *path, char **temp)
 {
 	int ret = -EEXIST;
@@ -92,7 +111,7 @@ static int unwritable(const struct flash_file *copy,
 	return err;
 }
 
-/* Pages of zeros become holes, whether they were ones or not. */
+/* Pages of zeros become holes, whether the template had holes there or not. */
 static int write_data(int fd, const u8 *data, size_t len, u64 at)
 {
 	int ret = 0;
@@ -106,7 +125,10 @@ static int write_data(int fd, const u8 *data, size_t len, u64 at)
 	return ret;
 }
 
-/* Copies up to `max` bytes; *more tells whether there are others. */
+/*
+ * Copies up to `max` bytes; *more tells whether the template has others. It is
+ * decoded in passing, so a template in qcow2 format makes a raw file.
+ */
 static int copy_content(struct flash_file *from, const struct flash_file *copy,
 			const struct flash_config *config, u64 max, u64 *bytes,
 			bool *more)
@@ -134,6 +156,11 @@ static int copy_content(struct flash_file *from, const struct flash_file *copy,
 	return ret;
 }
 
+/*
+ * The size of the bank is known once the template has been read to its end,
+ * since a compressed one does not tell it. The copy is made durable before it
+ * gets its name.
+ */
 static int make_copy(struct flash_file *from, const struct flash_file *copy,
 		     const struct flash_config *config,
 		     const struct flash_limits *limits)
@@ -159,7 +186,10 @@ static int make_copy(struct flash_file *from, const struct flash_file *copy,
 	return ret;
 }
 
-/* Locked while it is copied: it might be a bank in use. */
+/*
+ * A read lock while it is copied: a bank in use as a template would be copied
+ * half changed.
+ */
 static int open_template(struct flash_file *from,
 			 const struct flash_limits *limits)
 {
@@ -205,6 +235,7 @@ int flash_template_copy(struct flash_file *copy,
 	return ret;
 }
 
+/* linkat(2) does not replace an existing name: -EEXIST then. */
 static int name_nameless(int fd, const char *path)
 {
 	char name[FD_PATH_SIZE];
@@ -215,7 +246,10 @@ static int name_nameless(int fd, const char *path)
 		       : 0;
 }
 
-/* Returns 0 or -errno. Not every filesystem has links. */
+/*
+ * Gives a file with a temporary name its own, unless that exists. Some file
+ * systems have no hard links, others no RENAME_NOREPLACE. Returns 0 or -errno.
+ */
 static int rename_new(const char *temp, const char *path)
 {
 	if (!link(temp, path)) {
@@ -235,8 +269,8 @@ int flash_template_place(const struct flash_file *copy, const char *temp,
 	int ret = temp ? rename_new(temp, path) : name_nameless(copy->fd, path);
 
 	if (ret && ret != -EEXIST)
-		pr_fatal("flash %s: unable to give the new file its name: %s",
-			 path, strerror(-ret));
+		pr_fatal("flash %s: unable to name the new file: %s", path,
+			 strerror(-ret));
 	if (!ret && durable)
 		flash_file_sync_name(path);
 	return ret;

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * A bank without a file: erased at the start of the run, gone at its end.
+ * A bank without a file, for firmware whose variables are not kept: erased at
+ * the start of the run, released at its end.
  *
  * Erased flash is all ones, and 64 MiB of that would be 64 MiB of the host's
- * RAM that no guest ever looks at. So one erase block of ones is in memory, and
+ * RAM that most guests never read. So one erase block of ones is in memory, and
  * the array maps it privately again and again: what is written to gets pages of
- * its own.
+ * its own. To the rest of hw/flash/ such a store is a snapshot without a file.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -20,7 +21,7 @@
 /* As for banks with a file: see map_array(). */
 #define ARRAY_ALIGN SZ_2M
 
-/* A file in memory that holds `size` erased bytes, or -errno. */
+/* A memfd that holds `size` erased bytes, or -errno. */
 static int make_erased(u64 size)
 {
 	struct flash_file file = { .what = "flash", .path = "in memory" };
@@ -36,7 +37,9 @@ static int make_erased(u64 size)
 	return ret;
 }
 
-/* Addresses for the array, aligned, with nothing there; NULL: errno says why.
+/*
+ * An aligned address range with nothing mapped, for map_erased() to fill; NULL
+ * with errno set on failure.
  */
 static u8 *reserve(u64 size)
 {
@@ -54,6 +57,9 @@ static u8 *reserve(u64 size)
 	return start;
 }
 
+/*
+ * On failure flash_store_close() unmaps the range: `array` and `size` are set.
+ */
 static int map_erased(struct flash_store *store, int fd)
 {
 	store->array = reserve(store->size);

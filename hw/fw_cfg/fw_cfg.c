@@ -2,6 +2,17 @@
 /*
  * The registers and the DMA of QEMU's firmware configuration device: QEMU,
  * docs/specs/fw_cfg, "Register Locations" and "Guest-side DMA Interface".
+ * hw/fw_cfg/items.c has the items.
+ *
+ * A guest selects an item by its key, then reads it byte by byte from the data
+ * register, or writes the address of a structure that describes a DMA transfer.
+ * Registers are big-endian; the bus passes values as a little-endian CPU has
+ * them, hence the swaps.
+ *
+ * Accesses come on vCPUs' threads; the device's lock guards selection, offset
+ * and the buffers that guests write. A transfer is complete when the access
+ * that starts it returns, so the guest never sees one under way. What a guest
+ * gets wrong ends with DMA's error bit or zeros, never with a message.
  */
 #include <endian.h>
 #include <errno.h>
@@ -19,6 +30,7 @@
 #define REG_DMA	     0x10 /* 64 bits, big-endian */
 #define REG_DMA_LOW  0x14
 
+/* Bits of `control`. Only DMA_ERROR is an answer. */
 #define DMA_ERROR  0x01
 #define DMA_READ   0x02
 #define DMA_SKIP   0x04
@@ -28,7 +40,7 @@
 #define FEATURE_TRADITIONAL 0x1
 #define FEATURE_DMA	    0x2
 
-/* What a guest has in its memory, big-endian. */
+/* The structure in guest memory that describes a transfer, big-endian. */
 struct dma_access {
 	u32 control;
 	u32 length;
@@ -48,6 +60,7 @@ static struct fw_cfg *from_device(struct device *dev)
 	return container_of(dev, struct fw_cfg, dev);
 }
 
+/* A key without item is selected as NULL, which reads as zeros. */
 static void fw_cfg_select(struct fw_cfg *fw, u16 key)
 {
 	fw->selected = fw_cfg_find(fw, key);
@@ -55,7 +68,7 @@ static void fw_cfg_select(struct fw_cfg *fw, u16 key)
 	fw->stats.selects++;
 }
 
-/* How many of `len` bytes the item still has. */
+/* How many of `len` bytes the item still has: `offset` never passes its end. */
 static u32 available(const struct fw_cfg *fw, u32 len)
 {
 	u32 size = fw->selected ? (u32)fw->selected->data.len : 0;
@@ -74,7 +87,10 @@ static int fetch(struct fw_cfg *fw, u8 *to, u32 len)
 	return 0;
 }
 
-/* After the item's end come zeros. */
+/*
+ * Reading past the end of an item yields zeros, as QEMU has it; so does an item
+ * whose source fails.
+ */
 static int take(struct fw_cfg *fw, u8 *to, u32 len)
 {
 	u32 n = available(fw, len);
@@ -87,6 +103,10 @@ static int take(struct fw_cfg *fw, u8 *to, u32 len)
 	return ret;
 }
 
+/*
+ * gmem_ptr() only returns ordinary RAM, so no transfer reaches another device
+ * or a flash.
+ */
 static int dma_read(struct fw_cfg *fw, u64 addr, u32 len)
 {
 	u8 *to = gmem_ptr(fw->ram, addr, len);
@@ -94,7 +114,7 @@ static int dma_read(struct fw_cfg *fw, u64 addr, u32 len)
 	return to ? take(fw, to, len) : -EFAULT;
 }
 
-/* All of the bytes or none: an item has the size it has. */
+/* All of the bytes or none: a guest cannot make an item longer. */
 static int dma_write(struct fw_cfg *fw, u64 addr, u32 len)
 {
 	const struct fw_cfg_item *item = fw->selected;
@@ -109,7 +129,11 @@ static int dma_write(struct fw_cfg *fw, u64 addr, u32 len)
 	return 0;
 }
 
-/* Of several commands the first one that the specification names counts. */
+/*
+ * Of several commands in one structure the first in the order of the
+ * specification counts: select, which goes with any other, then read, write,
+ * skip.
+ */
 static int transfer(struct fw_cfg *fw, const struct dma_access *access)
 {
 	u32 control = be32toh(access->control);
@@ -130,8 +154,9 @@ static int transfer(struct fw_cfg *fw, const struct dma_access *access)
 }
 
 /*
- * Another vCPU may wait for the answer, hence the fence. A structure that is
- * not in RAM has no answer, unless its first word is.
+ * Another vCPU may poll the control word, hence the fence: the data must be
+ * there before. The structure is read once, before it is checked. If it is not
+ * in RAM there is nothing to answer to, unless its first word is.
  */
 static void run_dma(struct fw_cfg *fw, u64 addr)
 {
@@ -148,6 +173,11 @@ static void run_dma(struct fw_cfg *fw, u64 addr)
 	gmem_write(fw->ram, addr, &answer, sizeof(answer));
 }
 
+/*
+ * The data register takes accesses of any width within its 8 bytes. The DMA
+ * address register reads as a signature, by which drivers find out that there
+ * is DMA.
+ */
 static u64 read_register(struct fw_cfg *fw, u64 offset, unsigned int len)
 {
 	u8 bytes[sizeof(u64)] = { 0 };
@@ -172,7 +202,11 @@ static u64 fw_cfg_read(struct mmio_region *region, u64 offset, unsigned int len)
 	return value;
 }
 
-/* The bus has little-endian values. */
+/*
+ * `value` has the bytes of the access in little-endian order. The DMA address
+ * may come in two halves, the upper one first; the lower one starts the
+ * transfer.
+ */
 static void write_register(struct fw_cfg *fw, u64 offset, u64 value,
 			   unsigned int len)
 {
@@ -211,6 +245,10 @@ static const struct mmio_ops mmio_ops = {
 	.write = fw_cfg_write,
 };
 
+/*
+ * Linux: Documentation/devicetree/bindings/firmware/qemu,fw-cfg-mmio.yaml.
+ * Transfers go through the cache, hence dma-coherent.
+ */
 static void fdt_node(struct device *dev, struct fdt_writer *fdt)
 {
 	const struct fw_cfg *fw = from_device(dev);
@@ -222,6 +260,10 @@ static void fdt_node(struct device *dev, struct fdt_writer *fdt)
 	fdt_node_end(fdt);
 }
 
+/*
+ * What guests have written to items is undone; the signature is selected, as at
+ * power-on.
+ */
 static void reset(struct device *dev)
 {
 	struct fw_cfg *fw = from_device(dev);
@@ -234,6 +276,7 @@ static void reset(struct device *dev)
 	pthread_mutex_unlock(&fw->lock);
 }
 
+/* Copied under the lock, written without: the writer may block on its file. */
 static void stats(struct device *dev, struct json_writer *json)
 {
 	struct fw_cfg *fw = from_device(dev);
@@ -264,7 +307,7 @@ static const struct device_ops device_ops = {
 	.destroy = destroy,
 };
 
-/* The signature comes first: it is what a device starts with. */
+/* The signature has to be the first item: insert() selects items[0]. */
 static int add_standard_items(struct fw_cfg *fw)
 {
 	int ret = fw_cfg_add_bytes(fw, FW_CFG_SIGNATURE, signature,

@@ -1,5 +1,18 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The items of a fw_cfg device and their directory. */
+/*
+ * The items of a fw_cfg device and their directory (QEMU, docs/specs/fw_cfg,
+ * "Firmware Configuration Items").
+ *
+ * Items are in one array: those of fixed keys first, then files sorted by name.
+ * Keys of files are their positions, so they change until the last one is
+ * added; all of that happens while the machine is built, before a vCPU runs,
+ * and needs no lock. The directory is an item like others, written anew with
+ * each file.
+ *
+ * Each item owns its bytes by `release`, also if adding it fails; kernel and
+ * initrd are read from their files when the guest reads them and are never
+ * copied here.
+ */
 #include <endian.h>
 #include <errno.h>
 #include <stdlib.h>
@@ -7,8 +20,12 @@
 
 #include "items.h"
 
-/* QEMU, docs/specs/fw_cfg: bit 14 once selected an item for writing. */
-#define KEY_WRITE	  0x4000
+/*
+ * docs/specs/fw_cfg: bit 14 selected an item for writing before QEMU 2.4;
+ * firmware may still set it.
+ */
+#define KEY_WRITE 0x4000
+/* Keys of one architecture, a range of its own. */
 #define KEY_ARCH_SPECIFIC 0x8000
 
 /* The directory's format, big-endian; ibid., "File Directory". */
@@ -21,6 +38,7 @@ struct directory_entry {
 
 _Static_assert(sizeof(struct directory_entry) == 64, "as firmware has it");
 
+/* Data without an owner, such as the directory, has no `release`. */
 static void release(const struct fw_cfg_data *data)
 {
 	if (data->release)
@@ -55,7 +73,10 @@ void fw_cfg_reset_items(struct fw_cfg *fw)
 	}
 }
 
-/* Before the item at `index`, which it becomes. */
+/*
+ * Inserts at `index`. The array may move, so that pointers into it, of which
+ * only `selected` is kept, are set anew.
+ */
 static int insert(struct fw_cfg *fw, size_t index,
 		  const struct fw_cfg_item *item)
 {
@@ -73,6 +94,7 @@ static int insert(struct fw_cfg *fw, size_t index,
 	return 0;
 }
 
+/* Keys from FW_CFG_FIRST_FILE on are given to files by fill_directory(). */
 static int check_key(const struct fw_cfg *fw, u16 key)
 {
 	if (key & KEY_WRITE)
@@ -94,7 +116,9 @@ int fw_cfg_add(struct fw_cfg *fw, u16 key, const struct fw_cfg_data *data)
 	return ret;
 }
 
-/* A copy that is freed when it is released. */
+/*
+ * A copy for items whose source does not outlive the call; released by free().
+ */
 static int copy_of(const void *bytes, size_t len, struct fw_cfg_data *data)
 {
 	void *copy = malloc(MAX(len, (size_t)1));
@@ -140,7 +164,7 @@ int fw_cfg_add_string(struct fw_cfg *fw, u16 key, const char *s)
 	return fw_cfg_add_bytes(fw, key, s, strlen(s) + 1);
 }
 
-/* Writes the directory anew, which numbers the files. */
+/* Writes the directory anew, which assigns the keys of the files. */
 static void fill_directory(struct fw_cfg *fw)
 {
 	struct fw_cfg_data *data = &fw_cfg_find(fw, FW_CFG_DIRECTORY)->data;
@@ -163,7 +187,10 @@ static void fill_directory(struct fw_cfg *fw)
 	data->len = (u64)(out - fw->directory);
 }
 
-/* Room for `nr_files` in the directory. */
+/*
+ * Room for `nr_files` entries. Called before a file is inserted, so that
+ * nothing can fail between that and fill_directory().
+ */
 static int reserve_directory(struct fw_cfg *fw, size_t nr_files)
 {
 	size_t len = sizeof(u32) + nr_files * sizeof(struct directory_entry);
@@ -176,6 +203,7 @@ static int reserve_directory(struct fw_cfg *fw, size_t nr_files)
 	return 0;
 }
 
+/* An empty directory at first: firmware expects it even without files. */
 int fw_cfg_add_directory(struct fw_cfg *fw)
 {
 	int ret = fw_cfg_add(fw, FW_CFG_DIRECTORY, &(struct fw_cfg_data) { 0 });
@@ -187,7 +215,10 @@ int fw_cfg_add_directory(struct fw_cfg *fw)
 	return ret;
 }
 
-/* Where a file of this name belongs, in *index; -EEXIST if there is one. */
+/*
+ * Sorted by name, as firmware may expect from QEMU. *index is where `name`
+ * belongs; -EEXIST if it is there.
+ */
 static int find_place(const struct fw_cfg *fw, const char *name, size_t *index)
 {
 	size_t i = fw->nr_items - fw->nr_files;
@@ -199,6 +230,10 @@ static int find_place(const struct fw_cfg *fw, const char *name, size_t *index)
 								    : 0;
 }
 
+/*
+ * `file` is owned by the device only if this succeeds; the callers release it
+ * otherwise.
+ */
 static int insert_file(struct fw_cfg *fw, const char *name,
 		       const struct fw_cfg_item *file)
 {
@@ -243,6 +278,10 @@ int fw_cfg_add_file_bytes(struct fw_cfg *fw, const char *name,
 	return ret ? ret : fw_cfg_add_file(fw, name, &data);
 }
 
+/*
+ * Two copies: the one that the guest changes, and the one that a reset
+ * restores.
+ */
 int fw_cfg_add_writable(struct fw_cfg *fw, const char *name,
 			const void *initial, size_t len,
 			void (*written)(void *opaque), void *opaque,

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Files that the user adds to fw_cfg, by --fw-cfg. What the name may be was
- * checked with the option; here is what only the device knows.
+ * Files that the user adds to fw_cfg with --fw-cfg. The syntax of the name is
+ * checked with the option (config/fw_cfg.c); here is what only the device
+ * knows: that a name is taken or the directory full.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -12,7 +13,10 @@
 #include "lkvm/util/file.h"
 #include "lkvm/util/log.h"
 
-/* All of it at once: a pipe can be read only once, and a file may change. */
+/*
+ * All of it at once: a pipe can be read only once, and a file may change during
+ * the run.
+ */
 static int read_file(const struct fw_cfg_config *config,
 		     struct fw_cfg_data *data)
 {
@@ -31,6 +35,10 @@ static int read_file(const struct fw_cfg_config *config,
 	return 0;
 }
 
+/*
+ * Before there is a VM, so that a wrong name is reported before anything else
+ * is done.
+ */
 int fw_cfg_check_user_file(const struct fw_cfg_config *config)
 {
 	int ret = !config->path || !access(config->path, R_OK) ? 0 : -errno;

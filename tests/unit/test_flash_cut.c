@@ -80,7 +80,7 @@ static void program_fails(void **state)
 	assert_status(0x98);
 	assert_rest_untouched(0x100, 4);
 	assert_int_equal(fake.nr_pwrites, 1);
-	assert_said("unable to program at 0x2000: as \"fail=\" wants it");
+	assert_said("unable to program at 0x2000: requested by \"fail=\"");
 	cmd(0, 0x50);
 	buffer_program(0x2000, 0, 32);
 	assert_status(0x80);

@@ -402,7 +402,7 @@ static void cut_short(void **state)
 	program(0x21000, 0);
 	assert_status(0x98);
 	assert_said(PATH);
-	assert_said("was cut short to 1000 bytes by somebody else; it had "
+	assert_said("was truncated to 1000 bytes by another process; it had "
 		    "1048576");
 	forget_messages();
 	cmd(0, 0x50);
@@ -430,7 +430,7 @@ static void cut_short_at_the_end(void **state)
 	(void)state;
 	assert_int_equal(truncate(PATH, SIZE - 1), 0);
 	assert_int_equal(quiesce(), -EIO);
-	assert_said("was cut short to 1048575 bytes");
+	assert_said("was truncated to 1048575 bytes");
 	assert_int_equal(nr_lines(), 1);
 	make(",sync=none");
 	program(0x100, 0);
@@ -464,7 +464,7 @@ static void cut_short_meanwhile(void **state)
 		fake.late_pwrite = cut_to_nothing;
 		erase(blocks[i]);
 		assert_int_equal(quiesce(), -EIO);
-		assert_said("by somebody else");
+		assert_said("by another process");
 		assert_int_equal(nr_lines(), blocks[i] == SIZE - BLOCK ? 3 : 1);
 	}
 }

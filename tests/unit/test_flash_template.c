@@ -298,7 +298,7 @@ static void nothing_to_leave(void **state)
 	fake.link = EACCES;
 	assert_int_equal(unlink(PATH), 0);
 	assert_refused("", EACCES,
-		       "f: unable to give the new file its name: Permission");
+		       "f: unable to name the new file: Permission");
 }
 
 /* What cannot be named must have a name from the start. */
@@ -495,7 +495,7 @@ static void no_links_here(void **state)
 	assert_int_equal(unlink(PATH), 0);
 	fake.renameat2 = EINVAL;
 	assert_refused("", EINVAL,
-		       "f: unable to give the new file its name: Invalid arg");
+		       "f: unable to name the new file: Invalid arg");
 }
 
 /* ---- What goes wrong ----------------------------------------------------- */

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * What stands behind a serial port: a terminal, a pipe, nothing. The port is
- * the front; both sides call each other only through this interface.
+ * The interface between a serial port, the front, and what is connected to it,
+ * the backend: a terminal, a pipe, nothing. Both sides call each other only
+ * through this interface.
  */
 #ifndef LKVM_CHARDEV_CHARDEV_H
 #define LKVM_CHARDEV_CHARDEV_H
@@ -24,8 +25,8 @@ struct chardev_ops {
 	 */
 	void (*accept)(struct chardev *chr, size_t n);
 	/*
-	 * Gives back, from inside `receive`, bytes beyond the limit; they come
-	 * first at the next `receive`.
+	 * Returns, from inside `receive`, bytes beyond the limit to the
+	 * backend; they come first at the next `receive`.
 	 */
 	void (*unread)(struct chardev *chr, const u8 *buf, size_t len);
 };

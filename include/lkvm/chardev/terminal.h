@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * lkvm's own stdin and stdout as the backend of a serial port. stdin may be a
- * terminal, a pipe or a file; a terminal is made raw while the guest runs and
- * put back however lkvm ends, SIGKILL excepted.
+ * terminal, a pipe or a file; a terminal is made raw while the guest runs, and
+ * its settings are restored however lkvm ends, SIGKILL excepted.
  */
 #ifndef LKVM_CHARDEV_TERMINAL_H
 #define LKVM_CHARDEV_TERMINAL_H
@@ -13,16 +13,16 @@
 #include "lkvm/chardev/chardev.h"
 #include "lkvm/vmm/evloop.h"
 
-/* What a front may give back, and what may be typed ahead of the guest. */
+/* Bytes that a front may return, and that may be typed ahead of the guest. */
 #define TERMINAL_UNREAD_MAX 256
 #define TERMINAL_TYPED_MAX  4096
 
 struct terminal {
 	struct chardev chr;
 	struct evloop *loop;
-	const atomic_bool *stopping;	     /* gives up writes that block */
+	const atomic_bool *stopping;	     /* no write may block any more */
 	void (*quit)(struct terminal *term); /* Ctrl-a x */
-	/* Ctrl-a p; NULL: means nothing. The owner's, after terminal_init(). */
+	/* Ctrl-a p, if not NULL; set by the owner after terminal_init(). */
 	void (*power)(struct terminal *term);
 	int in_fd, out_fd;
 	bool is_tty;
@@ -31,7 +31,7 @@ struct terminal {
 	struct evloop_source input;
 	struct evloop_source again; /* an eventfd: more of a file, or unread */
 	bool escape;		    /* Ctrl-a has come; event loop's thread */
-	atomic_bool write_failed;   /* and this was told */
+	atomic_bool write_failed;   /* and that was reported */
 
 	pthread_mutex_t lock; /* of what follows; innermost */
 	size_t accept;	      /* bytes the front takes now */

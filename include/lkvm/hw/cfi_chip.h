@@ -5,7 +5,7 @@
  * state machine, status register, block locks and the ID/query plane.
  *
  * The chip is pure: bus cycles go in, read values and effects come out. It
- * holds no data of the array; whoever owns the array carries out the effects.
+ * holds no data of the array; the owner of the array carries out the effects.
  * No locking: the owner serialises all calls.
  *
  * Addresses are word (16-bit) addresses within the chip and wrap at its size.
@@ -34,9 +34,9 @@
 #define CFI_MAX_BUFFER_WORDS 512
 #define CFI_QUERY_WORDS	     0x48
 
-/* What the chip's user waits for: the next bus write's meaning. */
+/* How the chip interprets the next write cycle. */
 enum cfi_state {
-	CFI_READY,
+	CFI_READY, /* the first cycle of a command */
 	CFI_PROGRAM_SETUP,
 	CFI_BUFFER_COUNT,
 	CFI_BUFFER_DATA,
@@ -81,23 +81,23 @@ struct cfi_effect {
 	u32 addr;
 	u32 count;
 	const u16 *data; /* the chip's; valid until its next write cycle */
-	bool locked;	 /* CFI_EFFECT_NONE because what it is for is locked */
+	bool locked;	 /* CFI_EFFECT_NONE because the block is locked */
 };
 
 struct cfi_chip {
 	struct cfi_geometry geo;
 	enum cfi_state state;
 	enum cfi_read_mode mode;
-	u8 status;
+	u8 status;  /* CFI_SR_*; errors last until they are cleared */
 	u16 config; /* read configuration register */
 	u8 *locks;  /* CFI_LOCK_* per block */
 	u8 query[CFI_QUERY_WORDS];
-	/* Buffered program: what is still to come and what came. */
-	u32 remaining;
-	bool first;
-	bool overflow;
-	u32 base;
-	u32 top; /* one past the highest word written, from base */
+	/* Buffered program. */
+	u32 remaining; /* data words until the confirm cycle */
+	bool first;    /* the next data word sets `base` */
+	bool overflow; /* the command fails when it is confirmed */
+	u32 base;      /* word address of buffer[0] */
+	u32 top;       /* one past the highest word written, from base */
 	u16 buffer[CFI_MAX_BUFFER_WORDS];
 };
 

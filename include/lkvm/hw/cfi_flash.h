@@ -28,34 +28,34 @@ struct cfi_flash_params {
 	u64 base;
 	u32 block;		  /* erase block of the bank, bytes */
 	struct flash_store store; /* opened; the bank owns it from now on */
-	bool code;		  /* region.code */
-	/* The guest writes to the array, and to nothing else; until a reset. */
+	bool code; /* the guest may execute from it; see region.code */
+	/* The guest writes to the array as to RAM, undone by a reset. */
 	bool plain_memory;
 	/*
-	 * Lets KVM take writes while no bank that has it is mapped, and maps
-	 * the bank not before its array is read. NULL: every write exits and
-	 * the bank is mapped at once, as it has to be if the guest executes
-	 * from it.
+	 * If not NULL, KVM takes writes without an exit while no bank with
+	 * this ring is mapped, and the bank is mapped when its array is read.
+	 * NULL: every write exits and the bank is mapped as soon as it is in
+	 * array mode, which is required if the guest executes from it.
 	 */
 	struct mmio_ring *ring;
-	/* For what is done once the bank is idle; NULL: at the end only. */
+	/* Has the timer of the idle sync; NULL: synced at the end only. */
 	struct evloop *loop;
-	/* Does that, so that the loop goes on; NULL: the loop does it. */
+	/* Runs the idle sync; NULL: it blocks the loop. */
 	struct worker *worker;
 	/*
 	 * Ends the run, with `opaque`: its power was cut or, if it `failed`,
-	 * the bank cannot go on. The user was told. On any thread, with the
-	 * bank's lock held.
+	 * the bank cannot go on. A message was printed. On any thread, with
+	 * the bank's lock held.
 	 */
 	void (*end_run)(void *opaque, bool failed);
 	void *opaque;
 };
 
-/* What guests and statistics see of a bank; guarded by `lock`. */
+/* Counters of a bank; guarded by `lock`. */
 struct cfi_flash_stats {
-	u64 reads; /* accesses that came here */
+	u64 reads; /* accesses that exited or came in a batch */
 	u64 writes;
-	u64 absorbed; /* that KVM took, and brought here together */
+	u64 absorbed; /* writes that KVM took into the ring */
 	u64 programs; /* commands carried out, counted once for both chips */
 	u64 erases;
 	u64 *block_erases; /* of each erase block; together: `erases` */
@@ -66,7 +66,7 @@ struct cfi_flash_stats {
 struct cfi_flash {
 	struct device dev;
 	struct mmio_region region;
-	/* Of chips, store, slot and statistics: the ring's if there is one. */
+	/* Guards chips, store, slot, statistics; the ring's if there is one. */
 	pthread_mutex_t *lock;
 	pthread_mutex_t own_lock;
 	struct mmio_ring *ring;
@@ -74,8 +74,8 @@ struct cfi_flash {
 	struct evloop_timer idle;
 	struct worker *worker;
 	struct worker_job idle_job;
-	bool idle_armed;
-	u64 idle_since; /* accesses when it was armed */
+	bool idle_armed; /* the timer runs, or its job has not looked yet */
+	u64 idle_since;	 /* accesses when it was armed */
 	struct mmio_zone zone;
 	struct cfi_chip chips[2];
 	struct flash_store store;
@@ -85,6 +85,7 @@ struct cfi_flash {
 	void (*end_run)(void *opaque, bool failed);
 	void *opaque;
 	struct cfi_flash_stats stats;
+	/* Of messages about narrow writes, the file, and memory slots. */
 	struct ratelimit narrow, medium, mapping;
 };
 

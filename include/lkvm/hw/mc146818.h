@@ -17,7 +17,7 @@ struct mc146818_params {
 	u64 base;
 	/*
 	 * As clock_gettime(2), which NULL stands for. CLOCK_REALTIME is the
-	 * host's time, CLOCK_MONOTONIC tells sets of reads apart.
+	 * host's time; CLOCK_MONOTONIC measures distances of reads.
 	 */
 	int (*clock_gettime)(clockid_t id, struct timespec *ts);
 };
@@ -43,8 +43,8 @@ struct mc146818 {
 	int (*clock_gettime)(clockid_t id, struct timespec *ts);
 
 	pthread_mutex_t lock; /* of all below */
-	u8 index;
-	u8 reg[MC146818_NR_REGS];
+	u8 index;	      /* of the register that data accesses act on */
+	u8 reg[MC146818_NR_REGS]; /* in the format of register B */
 	s64 base;      /* the host's second at which `reg` held the time */
 	bool written;  /* a time register, since SET was set */
 	s64 last_read; /* of a time register, monotonic milliseconds */

@@ -42,11 +42,11 @@ struct pl031 {
 
 	pthread_mutex_t lock; /* of all below */
 	u32 offset;	      /* added to the host's seconds */
-	u32 seen, seen_ns;    /* the counter when last looked at */
-	u32 lr, mr;
-	bool imsc, ris;
-	bool armed; /* the timer */
-	bool irq_high;
+	u32 seen, seen_ns;    /* the counter when last looked at; ns of it */
+	u32 lr, mr;	      /* load and match register */
+	bool imsc, ris;	      /* alarm enabled, alarm raised */
+	bool armed;	      /* the timer runs */
+	bool irq_high;	      /* the level passed to KVM last */
 };
 
 /*

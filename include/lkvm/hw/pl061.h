@@ -35,10 +35,10 @@ struct pl061 {
 	pthread_mutex_t lock; /* of all below */
 	u8 in;		      /* levels from outside */
 	u8 out;		      /* levels of the lines that are outputs */
-	u8 dir, is, ibe, iev, ie, afsel;
-	u8 edges; /* seen, and not yet cleared */
-	bool irq_high;
-	u64 presses;
+	u8 dir, is, ibe, iev, ie, afsel; /* the registers GPIODIR, ... */
+	u8 edges;      /* latched, not yet cleared by GPIOIC */
+	bool irq_high; /* the level passed to KVM last */
+	u64 presses;   /* of the power key, for statistics */
 };
 
 /*

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * What Arm's PrimeCell peripherals have in common: 4 KiB of registers, each in
- * a word of its own, and at their end eight that tell which part it is.
+ * a word of its own, and at their end eight that identify the part.
  */
 #ifndef LKVM_HW_PRIMECELL_H
 #define LKVM_HW_PRIMECELL_H

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* What every device model is to the machine: one object, one ops table. */
+/* The registry of devices: one object and one ops table per device model. */
 #ifndef LKVM_VMM_DEVICE_H
 #define LKVM_VMM_DEVICE_H
 

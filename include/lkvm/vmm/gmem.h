@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Guest memory. Whatever comes from the guest is an address and a length; a
- * pointer comes out only if the whole of it is ordinary RAM, which flash and
- * device memory are not.
+ * Guest memory: a guest physical address and a length become a pointer only if
+ * the whole range is ordinary RAM, which flash and device memory are not.
  */
 #ifndef LKVM_VMM_GMEM_H
 #define LKVM_VMM_GMEM_H
@@ -13,8 +12,8 @@
 
 struct gmem_region {
 	u64 gpa;
-	u64 size;
-	u8 *hva;
+	u64 size; /* bytes */
+	u8 *hva;  /* not owned */
 };
 
 /*

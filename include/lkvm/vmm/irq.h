@@ -14,7 +14,7 @@ enum irq_trigger {
 
 /*
  * A line from a device to the interrupt controller. The machine fills it in
- * and the device gets it; the device sees no more than irq_line_set().
+ * and the device only passes it to irq_line_set().
  */
 struct irq_line {
 	struct vm *vm;

@@ -25,7 +25,7 @@ struct memslot {
 	struct memslots *slots; /* NULL: it has no id */
 	u32 id;
 	bool readonly;
-	atomic_bool mapped; /* others than the owner may have a look */
+	atomic_bool mapped; /* may be read without the owner's lock */
 	u64 gpa;
 	u64 size;
 	void *hva;
@@ -57,8 +57,8 @@ int memslot_map(struct memslot *slot);
 int memslot_unmap(struct memslot *slot);
 
 /*
- * Unmaps the slot and gives its id back. A slot that cannot be deleted keeps
- * its id, which nobody may reuse.
+ * Unmaps the slot and releases its id. A slot that cannot be deleted keeps its
+ * id, which must not be used again.
  */
 void memslot_release(struct memslot *slot);
 

@@ -44,7 +44,7 @@ struct mmio_region {
 	u64 base;
 	u64 size;
 	const struct mmio_ops *ops;
-	/* Memory that is there at times, and then for reads; or NULL. */
+	/* A read-only slot that is mapped at times; NULL: none. */
 	const struct memslot *slot;
 	/*
 	 * The guest may execute from that memory: the device does not see what

@@ -20,8 +20,8 @@
 #include "lkvm/vmm/worker.h"
 
 /*
- * Why a run ended. The first reason that is given counts, but a reset that does
- * not end it gives way to any other.
+ * Why a run ended. The first reason counts, but a reset that does not end the
+ * run gives way to any other.
  */
 enum vm_exit {
 	VM_EXIT_NONE,
@@ -31,7 +31,7 @@ enum vm_exit {
 	VM_EXIT_FAILURE,   /* KVM, or a part of lkvm, failed */
 	VM_EXIT_TIMEOUT,   /* --timeout ran out */
 	VM_EXIT_KILLED,	   /* the user ended it */
-	VM_EXIT_POWER_CUT, /* a flash lost power, as its options want it */
+	VM_EXIT_POWER_CUT, /* a flash lost power, by its option `cut=` */
 };
 
 struct vm;
@@ -79,8 +79,8 @@ struct vcpu_stats {
 	_Atomic(u64) exits; /* returns of KVM_RUN that needed user space */
 	_Atomic(u64) mmio_reads;
 	_Atomic(u64) mmio_writes;
-	_Atomic(u64) no_syndrome;
-	_Atomic(u64) kicks; /* returns of KVM_RUN because of a signal */
+	_Atomic(u64) no_syndrome; /* accesses KVM could not describe */
+	_Atomic(u64) kicks;	  /* returns of KVM_RUN because of a signal */
 	/* Accesses that needed no exit of their own: see arm/batch.h. */
 	_Atomic(u64) batched;
 	_Atomic(u64) batches;	   /* exits that went on with such */
@@ -93,9 +93,9 @@ struct vcpu {
 	struct vm *vm;
 	unsigned int id;
 	int fd;
-	struct kvm_run *run;
+	struct kvm_run *run; /* shared with KVM; of `thread` while it runs */
 	pthread_t thread;
-	bool started;
+	bool started;	      /* `thread` is to be joined */
 	atomic_bool ended;    /* its thread will not enter the guest any more */
 	atomic_bool in_guest; /* see vcpu_try_enter() */
 	void *arch;	      /* the architecture's own state of it */
@@ -113,16 +113,16 @@ struct vm {
 	struct mmio_ring ring;
 	struct device_list devices;
 	struct evloop loop;
-	struct worker worker;	   /* for what would hold the loop up */
+	struct worker worker;	   /* for what would block the loop */
 	const cpu_set_t *affinity; /* of the vCPU threads, or NULL; not owned */
-	size_t vcpu_map_size;
+	size_t vcpu_map_size;	   /* bytes of each vCPU's mapping */
 	struct vcpu **vcpus;
 	unsigned int nr_vcpus;
 	/* See vm_pause(). */
 	pthread_mutex_t pauser_lock, pause_lock;
 	pthread_cond_t pause_changed;
 	atomic_bool paused;
-	atomic_bool stopping;
+	atomic_bool stopping;	  /* vCPU threads are to end */
 	bool no_reboot;		  /* a reset ends the run */
 	_Atomic(u64) resets;	  /* after which the guest was started again */
 	_Atomic(int) exit_reason; /* enum vm_exit */
@@ -177,8 +177,8 @@ int vm_create_vcpus(struct vm *vm, unsigned int n);
 /*
  * Starts all vCPUs and serves the event loop until vm_request_exit(); then
  * stops the vCPUs and quiesces the devices. After a reset it starts again,
- * unless `no_reboot` or the architecture is against it. Returns why the run
- * ended; a device that could not be quiesced makes it VM_EXIT_FAILURE.
+ * unless `no_reboot` is set or the architecture has no reset. Returns why the
+ * run ended; a device that could not be quiesced makes it VM_EXIT_FAILURE.
  */
 enum vm_exit vm_run(struct vm *vm);
 

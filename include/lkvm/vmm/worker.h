@@ -53,8 +53,8 @@ struct worker {
 };
 
 /*
- * Prepares *worker. Threads, up to `max_threads` of them, and descriptors come
- * into being when there is work for them.
+ * Prepares *worker. Threads, up to `max_threads` of them, and descriptors are
+ * created when there is work for them.
  */
 void worker_init(struct worker *worker, struct evloop *loop, const char *name,
 		 unsigned int max_threads);

@@ -19,7 +19,7 @@ struct flash_fault {
 enum flash_fault_action {
 	FLASH_FAULT_NONE, /* carry it out */
 	FLASH_FAULT_FAIL, /* change nothing and report an error of the device */
-	FLASH_FAULT_CUT,  /* carry out a part, see below, and never any more */
+	FLASH_FAULT_CUT,  /* carry out a part, see below; no more after it */
 };
 
 /* Counts a program or erase, and says what is to become of it. */

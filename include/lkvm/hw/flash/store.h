@@ -3,8 +3,8 @@
  * The content of a flash bank and the file that keeps it.
  *
  * The array lives in anonymous memory, so that a memory slot of it works where
- * file mappings do not (MTE) and a file cut short under us is no SIGBUS. Each
- * change goes to the file at once, in pieces that never cross a page: what
+ * file mappings do not (MTE) and a file that is truncated causes no SIGBUS.
+ * Each change goes to the file at once, in pieces that never cross a page: what
  * write(2) has taken is the kernel's, and survives lkvm being killed.
  */
 #ifndef LKVM_HW_FLASH_STORE_H
@@ -44,7 +44,7 @@ struct flash_store {
 	bool dirty;	/* written to since the last sync */
 	bool erased;	/* what comes next has to find the erase durable */
 	u64 head;	/* a block's first piece, programmed since, or none */
-	bool cut_short; /* the file, by somebody else: nothing is written */
+	bool cut_short; /* the file was truncated: no more writes to it */
 	bool checked;	/* its length, in the command under way */
 	enum flash_sync sync;
 	struct flash_background background;
@@ -53,7 +53,7 @@ struct flash_store {
 	u64 size;	/* bytes of the bank: a power of two */
 	u64 block;	/* bytes of an erase block */
 	u64 persistent; /* the first bytes of the array that the file holds */
-	struct flash_fault fault; /* what is to go wrong; the bank asks it */
+	struct flash_fault fault; /* operations that are to fail */
 	/* Statistics. */
 	u64 writes;   /* pieces written */
 	u64 failures; /* changes that the file did not take */
@@ -98,9 +98,9 @@ int flash_store_write(struct flash_store *store, u64 offset, const u8 *data,
  * Makes all that was written durable, unless the mode is FLASH_SYNC_NONE; no
  * system call if nothing was written since. Returns 0 or -errno. An error is
  * for good: what was not made durable then may never be, so all later calls
- * return it, flash_store_finish() at the latest. The first one was told the
- * user: who only calls it because the bank is idle or back in array mode need
- * not do anything about it.
+ * return it, flash_store_finish() at the latest. The first error was printed:
+ * a caller that only syncs because the bank is idle or back in array mode can
+ * ignore the result.
  */
 int flash_store_sync(struct flash_store *store);
 
@@ -151,10 +151,10 @@ int flash_store_complete(struct flash_store *store);
 int flash_store_finish(struct flash_store *store);
 
 /*
- * Before the guest is given the array to write to, which neither the file nor
- * the functions above will know of: keeps what is in it. A page of zeros needs
- * no memory until somebody looks at it; no other is there twice until the guest
- * has written to it. Returns 0, or -errno with the array as it was.
+ * Before the guest may write to the array as to RAM, which changes neither the
+ * file nor any state here: keeps its content for flash_store_restore(). Pages
+ * of zeros need no memory until they are read; others are not duplicated until
+ * the guest has written to them. Returns 0, or -errno with the array as it was.
  */
 int flash_store_keep(struct flash_store *store);
 

@@ -17,7 +17,8 @@
 #define FW_CFG_MMIO_SIZE 0x18
 #define FW_CFG_MAX_FILES 256
 
-/* Keys whose items lkvm gives to firmware; QEMU's standard-headers/fw_cfg. */
+/* Keys of the items that lkvm has for firmware; QEMU's standard-headers/fw_cfg.
+ */
 enum fw_cfg_key {
 	FW_CFG_SIGNATURE = 0x00,
 	FW_CFG_FEATURES = 0x01,
@@ -42,8 +43,8 @@ struct fw_cfg_data {
 	 * DMA's error bit. On a vCPU's thread, with the device's lock held.
 	 */
 	int (*read)(void *opaque, u64 offset, void *to, size_t len);
-	/* NULL, or called with `opaque` when the device has no more use for
-	 * them. */
+	/* Called with `opaque` when the device does not need the bytes any
+	 * more; may be NULL. */
 	void (*release)(void *opaque);
 	void *opaque;
 };
