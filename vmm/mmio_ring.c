@@ -149,6 +149,18 @@ void mmio_ring_remove_zone(struct mmio_ring *ring, struct mmio_zone *zone)
 	zone->added = zone->deferred = false;
 }
 
+int mmio_ring_drop_zone(struct mmio_ring *ring, struct mmio_zone *zone)
+{
+	int ret = 0;
+
+	if (zone->added)
+		ret = tell_kvm(ring, zone, KVM_UNREGISTER_COALESCED_MMIO);
+	if (zone->added && !ret)
+		STAILQ_REMOVE(&ring->zones, zone, mmio_zone, next);
+	zone->added = zone->added && ret;
+	return ret;
+}
+
 static bool is_blocked(const struct mmio_ring *ring)
 {
 	const struct mmio_zone *zone;
@@ -184,9 +196,8 @@ static void take_mapped_zones(struct mmio_ring *ring)
 
 	for (zone = STAILQ_FIRST(&ring->zones); zone; zone = after) {
 		after = STAILQ_NEXT(zone, next);
-		if (zone->slot && zone->slot->mapped &&
-		    !tell_kvm(ring, zone, KVM_UNREGISTER_COALESCED_MMIO))
-			mmio_ring_remove_zone(ring, zone);
+		if (zone->slot && zone->slot->mapped)
+			mmio_ring_drop_zone(ring, zone);
 	}
 	ring->tolerance = MIN(2 * ring->tolerance, (unsigned int)MAX_TOLERANCE);
 	ring->missed_registers = 0;
@@ -364,10 +375,14 @@ void mmio_ring_defer(struct mmio_ring *ring, struct mmio_zone *zone)
 	atomic_fetch_add(&ring->nr_deferred, 1);
 }
 
-bool mmio_ring_awaited(struct mmio_ring *ring)
+bool mmio_ring_is_late(const struct mmio_ring *ring)
 {
-	ring->closing |= ring->late;
 	return ring->late;
+}
+
+void mmio_ring_close_soon(struct mmio_ring *ring)
+{
+	ring->closing = true;
 }
 
 /* Drains the ring; then the next zone that is to be finished, or NULL. */

@@ -14,7 +14,7 @@
 #define MAX_ENOUGH 4096U
 
 void serial_output_init(struct serial_output *out, struct mmio_ring *ring,
-			struct mmio_region *region, u64 size,
+			struct mmio_region *region, u64 size, u64 control,
 			void (*finish)(struct mmio_zone *zone))
 {
 	out->ring = ring;
@@ -22,12 +22,16 @@ void serial_output_init(struct serial_output *out, struct mmio_ring *ring,
 	out->zone.base = region->base;
 	out->zone.size = size;
 	out->zone.finish = finish;
+	out->control.base = region->base + size;
+	out->control.size = control;
 }
 
 void serial_output_destroy(struct serial_output *out)
 {
-	if (out->ring)
+	if (out->ring) {
 		mmio_ring_remove_zone(out->ring, &out->zone);
+		mmio_ring_remove_zone(out->ring, &out->control);
+	}
 	free(out->queue);
 }
 
@@ -36,6 +40,7 @@ void serial_output_reset(struct serial_output *out)
 	out->nr_queue = 0;
 	out->exited = 0;
 	out->enough = ENOUGH;
+	atomic_store(&out->no_control, false);
 }
 
 bool serial_output_sent(struct serial_output *out)
@@ -59,14 +64,30 @@ void serial_output_open(struct serial_output *out)
 		return;
 	pthread_mutex_lock(&out->ring->lock);
 	mmio_ring_open_registers(out->ring, &out->zone);
+	if (out->zone.added && out->control.size &&
+	    !atomic_load(&out->no_control))
+		mmio_ring_add_zone(out->ring, &out->control);
 	pthread_mutex_unlock(&out->ring->lock);
 }
 
-void serial_output_absorbed(struct serial_output *out, bool interrupts)
+/* Waits for KVM, but only once: most drivers use interrupts at some time. */
+static void drop_control(struct serial_output *out)
+{
+	atomic_store(&out->no_control, true);
+	mmio_ring_drop_zone(out->ring, &out->control);
+}
+
+void serial_output_absorbed(struct serial_output *out, u64 offset,
+			    bool interrupts)
 {
 	out->absorbed++;
-	if (!interrupts || !mmio_ring_awaited(out->ring))
+	if (!interrupts || !mmio_ring_is_late(out->ring))
 		return;
+	if (offset >= out->zone.size) {
+		drop_control(out);
+		return;
+	}
+	mmio_ring_close_soon(out->ring);
 	out->enough = MIN(2 * out->enough, MAX_ENOUGH);
 	out->exited = 0;
 }

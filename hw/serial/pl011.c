@@ -486,7 +486,7 @@ static void uart_coalesced(struct mmio_region *region, u64 offset, u64 value,
 	pthread_mutex_lock(&uart->lock);
 	if (write_locked(uart, offset, (u32)value))
 		serial_output_add(&uart->output, (u8)value);
-	serial_output_absorbed(&uart->output, uart->imsc & INT_TX);
+	serial_output_absorbed(&uart->output, offset, uart->imsc & INT_TX);
 	pthread_mutex_unlock(&uart->lock);
 }
 
@@ -596,7 +596,7 @@ int pl011_create(const struct pl011_params *params, struct mmio_bus *bus,
 	uart->chr = params->chr;
 	uart->in.size = PL011_FIFO_SIZE;
 	serial_output_init(&uart->output, params->ring, &uart->region,
-			   COALESCED, uart_finish);
+			   COALESCED, 0, uart_finish);
 	pthread_mutex_init(&uart->lock, NULL);
 	power_on(uart);
 	ret = mmio_bus_add(bus, &uart->region);

@@ -26,12 +26,6 @@
 #define POLLING	     2U	 /* LSR reads in succession */
 #define CHUNK	     256 /* bytes sent at once, of those that wait */
 
-/*
- * KVM may take writes to the first two registers: THR, and IER, which Linux's
- * console writes twice for each message.
- */
-#define COALESCED 2
-
 static bool fifo_enabled(const struct uart16550 *uart)
 {
 	return uart->fcr & UART_FCR_ENABLE_FIFO;
@@ -371,7 +365,8 @@ static void uart_coalesced(struct mmio_region *region, u64 offset, u64 value,
 	pthread_mutex_lock(&uart->lock);
 	if (write_locked(uart, offset, (u8)value))
 		serial_output_add(&uart->output, (u8)value);
-	serial_output_absorbed(&uart->output, uart->ier & UART_IER_THRI);
+	serial_output_absorbed(&uart->output, offset,
+			       uart->ier & UART_IER_THRI);
 	pthread_mutex_unlock(&uart->lock);
 }
 
@@ -484,7 +479,8 @@ int uart16550_create(const struct uart16550_params *params,
 	uart->chr = params->chr;
 	uart->in.size = UART16550_FIFO_SIZE;
 	serial_output_init(&uart->output, params->ring, &uart->region,
-			   COALESCED, uart_finish);
+			   UART_IER - UART_TX, UART_FCR - UART_IER,
+			   uart_finish);
 	pthread_mutex_init(&uart->lock, NULL);
 	power_on(uart);
 	ret = mmio_bus_add(bus, &uart->region);

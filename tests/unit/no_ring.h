@@ -28,9 +28,29 @@ void mmio_ring_defer(struct mmio_ring *ring, struct mmio_zone *zone)
 	abort();
 }
 
-bool mmio_ring_awaited(struct mmio_ring *ring)
+bool mmio_ring_is_late(const struct mmio_ring *ring)
 {
 	(void)ring;
+	abort();
+}
+
+void mmio_ring_close_soon(struct mmio_ring *ring)
+{
+	(void)ring;
+	abort();
+}
+
+int mmio_ring_add_zone(struct mmio_ring *ring, struct mmio_zone *zone)
+{
+	(void)ring;
+	(void)zone;
+	abort();
+}
+
+int mmio_ring_drop_zone(struct mmio_ring *ring, struct mmio_zone *zone)
+{
+	(void)ring;
+	(void)zone;
 	abort();
 }
 

@@ -559,15 +559,16 @@ static void late_writes_kick_a_vcpu(void **state)
 		periods(1);
 		assert_int_equal(t.kicks, 0);
 		mmio_ring_flush(ring());
-		assert_false(mmio_ring_awaited(ring()));
+		assert_false(mmio_ring_is_late(ring()));
 
 		guest_writes();
 		periods(2);
 		assert_int_equal(t.kicks, 1);
-		assert_true(mmio_ring_awaited(ring()));
+		assert_true(mmio_ring_is_late(ring()));
 		mmio_ring_flush(ring());
-		assert_false(mmio_ring_awaited(ring()));
-		/* Since somebody has been waiting. */
+		assert_false(mmio_ring_is_late(ring()));
+		/* As a device does for which that was too late. */
+		with_lock(mmio_ring_close_soon);
 		assert_true(ring()->open);
 		periods(1);
 		assert_false(ring()->open);

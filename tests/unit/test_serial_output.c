@@ -44,7 +44,7 @@ struct port {
 static struct {
 	struct vm vm;
 	struct kvm_coalesced_mmio_ring *page;
-	struct kvm_coalesced_mmio_zone zones[2];
+	struct kvm_coalesced_mmio_zone zones[4];
 	unsigned int nr_zones;
 	struct port port[2];
 	struct uart16550 *uart;
@@ -59,14 +59,22 @@ int __wrap_ioctl(int fd, unsigned long request, ...);
 
 int __wrap_ioctl(int fd, unsigned long request, ...)
 {
+	struct kvm_coalesced_mmio_zone *zone;
 	va_list args;
 
 	(void)fd;
+	va_start(args, request);
+	zone = va_arg(args, struct kvm_coalesced_mmio_zone *);
+	va_end(args);
+	if (request == KVM_UNREGISTER_COALESCED_MMIO) {
+		for (unsigned int i = 0; i < t.nr_zones; i++)
+			if (t.zones[i].addr == zone->addr)
+				t.zones[i].size = 0;
+		return 0;
+	}
 	assert_int_equal(request, KVM_REGISTER_COALESCED_MMIO);
 	assert_true(t.nr_zones < ARRAY_SIZE(t.zones));
-	va_start(args, request);
-	t.zones[t.nr_zones++] = *va_arg(args, struct kvm_coalesced_mmio_zone *);
-	va_end(args);
+	t.zones[t.nr_zones++] = *zone;
 	return 0;
 }
 
@@ -294,7 +302,7 @@ static void batches_need_no_ring(void **state)
 	assert_int_equal(t.nr_zones, 0);
 	atomic_store(&t.uart->region.in_batches, 0);
 	polls("x");
-	assert_int_equal(t.nr_zones, 1);
+	assert_int_equal(t.nr_zones, 2);
 }
 
 /* The divisor has the transmit register's address, and is written in order. */
@@ -367,6 +375,11 @@ static void waits_for_the_interrupt(void **state)
 	assert_false(t.port[0].high);
 	looks_twice();
 	assert_true(t.port[0].high);
+	/* That was late only once. */
+	assert_true(t.vm.ring.open);
+	set(UART_IER, 0);
+	set(UART_IER, UART_IER_THRI);
+	assert_true(t.port[0].high);
 	for (int i = 0; i < 4000; i++) {
 		get(UART_IIR);
 		assert_false(t.port[0].high);
@@ -423,6 +436,18 @@ static void reset(void **state)
 	assert_false(t.vm.ring.open);
 	polls("x");
 	assert_true(t.vm.ring.open);
+	assert_true(t.uart->output.control.added);
+	/* Each start of the guest is another chance for that one. */
+	set(UART_IER, UART_IER_THRI);
+	looks_twice();
+	assert_false(t.uart->output.control.added);
+	polls("x");
+	t.uart->dev.ops->reset(&t.uart->dev);
+	while (stub.ns)
+		expire();
+	for (int i = 0; i < ENOUGH; i++)
+		polls("x");
+	assert_true(t.uart->output.control.added);
 }
 
 /* A port that nothing is connected to has the same registers. */

@@ -104,12 +104,20 @@ void mmio_ring_set_page(struct mmio_ring *ring, void *page, size_t size);
 void mmio_ring_destroy(struct mmio_ring *ring);
 
 /*
- * Lets KVM take the writes to `zone`, which has a slot, whenever the ring is
- * open; not again if it is there already. The slot is not mapped now; the
- * region there has a `coalesced` handler. The caller holds the lock. Returns 0,
- * -ENOTSUP without a ring or if it was refused before, or the -errno of KVM.
+ * Lets KVM take the writes to `zone` whenever the ring is open; not again if it
+ * is there already. Its slot is not mapped now; if it is of registers, there is
+ * one already that mmio_ring_open_registers() was called for. The region there
+ * has a `coalesced` handler. The caller holds the lock. Returns 0, -ENOTSUP
+ * without a ring or if it was refused before, or the -errno of KVM.
  */
 int mmio_ring_add_zone(struct mmio_ring *ring, struct mmio_zone *zone);
+
+/*
+ * KVM takes no more writes to a zone. Those that are in the ring already will
+ * be carried out. The caller holds the lock. Returns 0, also if KVM has it not,
+ * or the -errno of KVM, and then it still has it.
+ */
+int mmio_ring_drop_zone(struct mmio_ring *ring, struct mmio_zone *zone);
 
 /* For a zone whose device goes: no vCPU runs any more. */
 void mmio_ring_remove_zone(struct mmio_ring *ring, struct mmio_zone *zone);
@@ -156,11 +164,12 @@ void mmio_ring_drain(struct mmio_ring *ring);
 void mmio_ring_defer(struct mmio_ring *ring, struct mmio_zone *zone);
 
 /*
- * For a `coalesced` handler of registers: the guest waits for what this write
- * causes, by an interrupt. True if it had to wait for the timer: the ring is
- * closed soon.
+ * For a `coalesced` handler of registers. True if the guest had not exited by
+ * itself for so long that the timer had the ring drained: what the guest waits
+ * for by then is late. mmio_ring_close_soon() has the timer close the ring.
  */
-bool mmio_ring_awaited(struct mmio_ring *ring);
+bool mmio_ring_is_late(const struct mmio_ring *ring);
+void mmio_ring_close_soon(struct mmio_ring *ring);
 
 /*
  * When it returns, all that this vCPU has written before is carried out, with

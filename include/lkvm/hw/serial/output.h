@@ -9,6 +9,10 @@
  * write need not. Most drivers that use the transmit interrupt look at some
  * register at the end of its handler. One that looks at nothing, and waits,
  * gets the interrupt late: it is found by that, and its writes exit for a time.
+ *
+ * A console also writes the register that enables interrupts, before and after
+ * each message. KVM takes these writes as well, until one that enables the
+ * transmit interrupt, for which a driver waits next, is late.
  */
 #ifndef LKVM_HW_SERIAL_OUTPUT_H
 #define LKVM_HW_SERIAL_OUTPUT_H
@@ -24,22 +28,23 @@
 struct serial_output {
 	struct mmio_ring *ring; /* NULL: all writes exit */
 	struct mmio_region *region;
-	struct mmio_zone zone;
-	unsigned int
-		exited; /* characters, since it was last found to be late */
-	unsigned int enough; /* of them for KVM to take the next */
+	struct mmio_zone zone;	  /* from the transmit register on */
+	struct mmio_zone control; /* behind it, if its size is not 0 */
+	atomic_bool no_control;	  /* since a write to that was late */
+	unsigned int exited;	  /* characters, since one was late */
+	unsigned int enough;	  /* of them for KVM to take the next */
 	u8 *queue;
 	unsigned int nr_queue;
 	u64 absorbed; /* writes that KVM took */
 };
 
 /*
- * Prepares the output of the UART at `region`, whose first `size` bytes are
- * registers that KVM may take writes to. `finish` calls serial_output_take()
- * until there is nothing. `ring` may be NULL.
+ * Prepares the output of the UART at `region`. KVM may take writes to its first
+ * `size` bytes, and to the next `control` bytes until one is late. `finish`
+ * calls serial_output_take() until there is nothing. `ring` may be NULL.
  */
 void serial_output_init(struct serial_output *out, struct mmio_ring *ring,
-			struct mmio_region *region, u64 size,
+			struct mmio_region *region, u64 size, u64 control,
 			void (*finish)(struct mmio_zone *zone));
 
 /* The UART goes, and no vCPU runs any more. */
@@ -58,11 +63,12 @@ bool serial_output_sent(struct serial_output *out);
 void serial_output_open(struct serial_output *out);
 
 /*
- * A write that KVM took is carried out, except for serial_output_add(). The
- * transmit interrupt is enabled by now, or not. The caller holds the UART's
- * lock and the ring's.
+ * A write that KVM took at `offset` is carried out, except for
+ * serial_output_add(). The transmit interrupt is enabled by now, or not. The
+ * caller holds the UART's lock and the ring's.
  */
-void serial_output_absorbed(struct serial_output *out, bool interrupts);
+void serial_output_absorbed(struct serial_output *out, u64 offset,
+			    bool interrupts);
 
 /*
  * The write was a character: it waits in the queue. What finds no room is lost,
