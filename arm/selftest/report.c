@@ -31,8 +31,9 @@ static const char *const selftest_verdicts[] = {
 };
 
 /* The array grows by one: there are some dozens at most. */
-static void add_note(struct test_result *result, const char *name,
-		     const char *fmt, va_list *args)
+static __printf(3, 0) void add_note(struct test_result *result,
+				    const char *name, const char *fmt,
+				    va_list *args)
 {
 	size_t size = (result->nr_notes + 1) * sizeof(*result->notes);
 	struct test_note *notes = realloc(result->notes, size);

@@ -74,8 +74,8 @@ struct mmio_ring {
 	u32 head; /* the first entry that is not carried out */
 	bool open;
 	STAILQ_HEAD(mmio_zones, mmio_zone) zones;
-	STAILQ_HEAD(, mmio_zone) deferred; /* zones that are to be finished */
-	_Atomic(u32) nr_deferred;	   /* and those that just are */
+	STAILQ_HEAD(deferred_zones, mmio_zone) deferred; /* to be finished */
+	_Atomic(u32) nr_deferred; /* and those that just are */
 	bool draining;
 	/* Calls to open it that were in vain, for either kind of zones. */
 	unsigned int missed, missed_registers;
