@@ -94,7 +94,6 @@ static void *vcpu_thread(void *arg)
 	vcpu_set_this(vcpu);
 	while (!should_stop(vcpu))
 		run_once(vcpu);
-	atomic_store(&vcpu->ended, true);
 	vcpu->run->immediate_exit = 1;
 	ioctl(vcpu->fd, KVM_RUN, 0);
 	/*
@@ -102,6 +101,7 @@ static void *vcpu_thread(void *arg)
 	 * a write to a backend that blocks here.
 	 */
 	mmio_ring_flush(&vcpu->vm->ring);
+	atomic_store(&vcpu->ended, true);
 	vcpu_set_this(NULL);
 	return NULL;
 }
