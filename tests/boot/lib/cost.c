@@ -14,6 +14,7 @@
 #include <fcntl.h>
 #include <inttypes.h>
 #include <signal.h>
+#include <spawn.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -39,7 +40,6 @@ static int null_fd;
 /* The child of a fork becomes the command. */
 static void become(char *const argv[])
 {
-	personality(ADDR_NO_RANDOMIZE);
 	dup2(null_fd, 0);
 	dup2(null_fd, 1);
 	execvp(argv[0], argv);
@@ -140,21 +140,26 @@ static long now_us(void)
 	return t.tv_sec * 1000000L + t.tv_nsec / 1000;
 }
 
+/* Not by fork(), which would copy page tables of this program first. */
 static void start(char *const argv[])
 {
-	pid_t pid = vfork();
+	posix_spawn_file_actions_t files;
+	pid_t pid;
 
-	if (pid < 0)
-		fail("vfork");
-	if (!pid)
-		become(argv);
+	posix_spawn_file_actions_init(&files);
+	posix_spawn_file_actions_adddup2(&files, null_fd, 0);
+	posix_spawn_file_actions_adddup2(&files, null_fd, 1);
+	errno = posix_spawnp(&pid, argv[0], &files, NULL, argv, environ);
+	if (errno)
+		fail(argv[0]);
+	posix_spawn_file_actions_destroy(&files);
 }
 
 /* One round of `n` at once: until the last has ended, and the faults of one. */
 static struct sample take(int n, char *const argv[])
 {
 	struct sample sample = { .us = -now_us() };
-	struct rusage usage;
+	struct rusage usage = { 0 };
 
 	for (int i = 0; i < n; i++)
 		start(argv);
@@ -205,6 +210,8 @@ int main(int argc, char *argv[])
 {
 	bool verbose = argc > 2 && !strcmp(argv[2], "-v");
 
+	/* Of what is executed from here on. */
+	personality(ADDR_NO_RANDOMIZE);
 	null_fd = open("/dev/null", O_RDWR | O_CLOEXEC);
 	if (null_fd < 0)
 		fail("/dev/null");
