@@ -260,19 +260,26 @@ static bool is_idle(struct mmio_ring *ring)
 	return ring->idle >= MAX_IDLE;
 }
 
-/* Whether what is in the ring has been there since the first of two looks. */
+/*
+ * True if what is in the ring has been there since the first of two looks: it
+ * is to be drained. It is late if the guest waits, too, and does not just write
+ * more, as it may for some time where all is slow.
+ */
 static bool look(struct mmio_ring *ring)
 {
-	bool stays = ring->second_look && ring->suspect == ring->drained;
+	bool stays = ring->second_look && ring->suspect == ring->drained &&
+		     !mmio_ring_is_empty(ring);
+	u32 last = ring->open ? load_last(ring) : 0;
 
 	if (!ring->second_look && (is_idle(ring) || ring->closing)) {
 		mmio_ring_close(ring);
 		ring->closing = false;
 	}
-	ring->late = stays && !mmio_ring_is_empty(ring);
+	ring->late = stays && ring->suspect_last == last;
 	ring->second_look = !stays && !mmio_ring_is_empty(ring);
 	ring->suspect = ring->drained;
-	return ring->late;
+	ring->suspect_last = last;
+	return stays;
 }
 
 /*
@@ -283,16 +290,16 @@ static bool look(struct mmio_ring *ring)
 static void expired(struct evloop_timer *timer)
 {
 	struct mmio_ring *ring = container_of(timer, struct mmio_ring, timer);
-	bool late;
+	bool stays;
 
 	pthread_mutex_lock(&ring->lock);
-	late = look(ring);
+	stays = look(ring);
 	ring->armed = (ring->open || !mmio_ring_is_empty(ring)) &&
 		      !evloop_timer_set(timer, ring->second_look
 						       ? SECOND_LOOK_NS
 						       : PERIOD_NS);
 	pthread_mutex_unlock(&ring->lock);
-	if (late)
+	if (stays)
 		vm_kick_any(ring->vm);
 }
 

@@ -428,6 +428,14 @@ static void late_writes_kick_a_vcpu(void **state)
 		assert_true(mmio_ring_is_late(ring()));
 		mmio_ring_flush(ring());
 		assert_false(mmio_ring_is_late(ring()));
+		/* One that goes on to write has not been waiting. */
+		guest_writes();
+		periods(1);
+		guest_writes();
+		periods(1);
+		assert_int_equal(t.kicks, 2);
+		assert_false(mmio_ring_is_late(ring()));
+		mmio_ring_flush(ring());
 		/* As a device does for which that was too late. */
 		with_lock(mmio_ring_close_soon);
 		assert_true(ring()->open);

@@ -85,7 +85,8 @@ struct mmio_ring {
 	bool has_timer, armed;
 	unsigned int idle; /* times in a row that the timer found nothing */
 	u64 seen;	   /* `drained` at the last of these times */
-	u64 suspect;	   /* and at the first of two looks */
+	u64 suspect;	   /* and at the first of two looks, */
+	u32 suspect_last;  /* with KVM's index */
 	bool second_look;  /* the next is */
 	bool late;    /* nobody but the timer has what is in the ring drained */
 	bool closing; /* the timer closes the ring */
