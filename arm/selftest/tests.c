@@ -44,10 +44,10 @@ static void run_flash(struct selftest *st, struct test_result *result)
 {
 	struct guest guest = { .test = GUEST_FLASH };
 
-	run_guest(st, result, &guest, "rounds=2", "rounds=100");
+	run_guest(st, result, &guest, "rounds=2", "rounds=60");
 	guest.no_batch = true;
 	if (result->verdict == TEST_PASSED)
-		run_guest(st, result, &guest, "rounds=2", "rounds=100");
+		run_guest(st, result, &guest, "rounds=2", "rounds=60");
 }
 
 /* One note for each line that the comparison has written. */
@@ -114,7 +114,7 @@ static void run_batch(struct selftest *st, struct test_result *result)
 {
 	struct guest guest = { .test = GUEST_BATCH };
 
-	run_guest(st, result, &guest, "n=100", "n=20000");
+	run_guest(st, result, &guest, "n=100", "n=5000");
 	result_note(result, "batches", "%" PRIu64, guest.totals.batches);
 	result_note(result, "interpreted", "%" PRIu64,
 		    guest.totals.instructions);
