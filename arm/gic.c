@@ -1,5 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The interrupt controller: KVM's own GIC, version 2 or 3. */
+/*
+ * The interrupt controller: KVM's own GIC, version 2 or 3, with an ITS or a
+ * GICv2m frame for MSIs. KVM has its registers (Documentation/virt/kvm/devices/
+ * arm-vgic*.rst); here it is chosen, created, placed and described in device
+ * tree and ACPI. arm/gic_reset.c has its reset, hw/gicv2m.c the frame.
+ *
+ * The order is KVM's: gic_create() comes before the vCPUs, because their number
+ * fixes the redistributors; gic_init() after them.
+ */
 #include <errno.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -19,6 +27,7 @@ bool gic_is_v3(const struct machine *machine)
 	       machine->irqchip == IRQCHIP_GICV3_ITS;
 }
 
+/* With KVM_CREATE_DEVICE_TEST nothing is created: 0 if it could be. */
 static int create_device(struct machine *machine, u32 type, u32 flags)
 {
 	struct kvm_create_device args = { .type = type, .flags = flags };
@@ -28,6 +37,7 @@ static int create_device(struct machine *machine, u32 type, u32 flags)
 	return flags & KVM_CREATE_DEVICE_TEST ? 0 : (int)args.fd;
 }
 
+/* A host has one version or both: GICv3 hardware need not emulate GICv2. */
 static bool offered(struct machine *machine, enum irqchip irqchip)
 {
 	u32 type = KVM_DEV_TYPE_ARM_VGIC_V2;
@@ -41,9 +51,11 @@ static bool offered(struct machine *machine, enum irqchip irqchip)
 			      KVM_CREATE_DEVICE_TEST);
 }
 
+/* Kinds without --irqchip, the first that KVM creates. */
 static const enum irqchip best_first[] = { IRQCHIP_GICV3_ITS, IRQCHIP_GICV3,
 					   IRQCHIP_GICV2M };
 
+/* For a message only: what could be had in place of what was asked for. */
 static enum irqchip best(struct machine *machine)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(best_first); i++)
@@ -87,6 +99,7 @@ static int create_best(struct machine *machine)
 	return ret;
 }
 
+/* --irqchip names one, and nothing else will do. */
 static int create_wanted(struct machine *machine, enum irqchip wanted)
 {
 	int ret = create(machine, wanted);
@@ -113,6 +126,7 @@ int gic_create(struct machine *machine)
 	return ret;
 }
 
+/* The devices live as long as the VM; these are only our descriptors. */
 void gic_destroy(struct machine *machine)
 {
 	if (machine->its_fd >= 0)
@@ -132,11 +146,13 @@ int gic_set_attr(int fd, u32 group, u64 attr, void *arg)
 	return ioctl(fd, KVM_SET_DEVICE_ATTR, &args) < 0 ? -errno : 0;
 }
 
+/* By the room for redistributors, also with a GICv2, which KVM limits to 8. */
 unsigned int gic_max_vcpus(const struct machine *machine)
 {
 	return machine->type->gicr.size / KVM_VGIC_V3_REDIST_SIZE;
 }
 
+/* One region, a frame of 128 KiB for each vCPU (IHI 0069, 12.10). */
 static struct addr_range redistributors(const struct machine *machine)
 {
 	const struct addr_range *room = &machine->type->gicr;
@@ -150,6 +166,7 @@ static struct addr_range redistributors(const struct machine *machine)
 	};
 }
 
+/* Directly below the redistributors, on both machines. */
 static struct addr_range its(const struct machine *machine)
 {
 	return (struct addr_range) {
@@ -158,6 +175,7 @@ static struct addr_range its(const struct machine *machine)
 	};
 }
 
+/* KVM answers accesses to these ranges itself, without an exit. */
 static int set_addresses(struct machine *machine)
 {
 	u64 dist = machine->type->gicd.base;
@@ -179,6 +197,7 @@ static int set_addresses(struct machine *machine)
 			    KVM_VGIC_V2_ADDR_TYPE_CPU, &cpu);
 }
 
+/* After the GIC: KVM_DEV_ARM_VGIC_CTRL_INIT needs that to be complete. */
 static int init_its(struct machine *machine)
 {
 	u64 addr = its(machine).base;
@@ -194,6 +213,7 @@ static int init_its(struct machine *machine)
 			    KVM_DEV_ARM_VGIC_CTRL_INIT, NULL);
 }
 
+/* The number of interrupts is that of SPIs and the 32 private ones. */
 int gic_init(struct machine *machine)
 {
 	u32 nr_irqs = machine->type->nr_spis + 32;
@@ -223,6 +243,7 @@ u32 gic_ppi_flags(const struct machine *machine, u32 trigger)
 	return (u32)(BIT(cpus) - 1) << GIC_PPI_CPU_SHIFT | trigger;
 }
 
+/* arm,gic-v3.yaml: a child of the GIC's node. */
 static void its_node(struct machine *machine, struct fdt_writer *fdt)
 {
 	struct addr_range range = its(machine);
@@ -249,6 +270,7 @@ static void v2m_node(struct machine *machine, struct fdt_writer *fdt)
 	fdt_node_end(fdt);
 }
 
+/* The same facts as the tree has, for MADT and IORT. */
 struct acpi_gic gic_acpi(const struct machine *machine)
 {
 	const struct machine_type *type = machine->type;
@@ -269,6 +291,7 @@ struct acpi_gic gic_acpi(const struct machine *machine)
 	};
 }
 
+/* The children's addresses are the parent's: an empty `ranges`. */
 void gic_fdt_node(struct machine *machine, struct fdt_writer *fdt)
 {
 	const struct addr_range *gicd = &machine->type->gicd;

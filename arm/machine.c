@@ -1,5 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Creates a machine step by step; what differs is in its machine_type. */
+/*
+ * A machine from its configuration to its end: which type, the VM with RAM,
+ * vCPUs and GIC in the order that KVM prescribes, devices, what it boots,
+ * statistics. What differs between machines is in struct machine_type and its
+ * build().
+ *
+ * Everything here runs on the main thread while no vCPU runs, but for
+ * machine_press_power() and machine_write_stats(), which the event loop calls.
+ */
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -34,6 +42,7 @@ static const struct machine_type *choose_type(const struct vm_config *config)
 	return types[config->machine];
 }
 
+/* Whether there is something to start, in a way that the machine has. */
 static int check_boot(const struct vm_config *config,
 		      const struct machine_type *type)
 {
@@ -58,6 +67,7 @@ static int check_boot(const struct vm_config *config,
 	return 0;
 }
 
+/* Options whose effect is in fw_cfg are errors where there is none. */
 static int check_fw_cfg(const struct vm_config *config,
 			const struct machine_type *type)
 {
@@ -95,6 +105,7 @@ bool machine_has_power_key(const struct machine *machine)
 	return machine->gpio;
 }
 
+/* The key is a line of the GPIO; kvmtool's machine has neither. */
 void machine_press_power(struct machine *machine)
 {
 	if (machine->gpio)
@@ -125,6 +136,10 @@ static int choose_vm_type(struct machine *machine, unsigned long *type)
 	return 0;
 }
 
+/*
+ * Too many vCPUs are reduced and no error: kvm-unit-tests asks for more than
+ * there may be to find out how many there are.
+ */
 static unsigned int clamp_vcpus(struct machine *machine, unsigned int wanted)
 {
 	unsigned int max =
@@ -163,6 +178,7 @@ static int check_affinity(const struct vm_config *config)
 	return -EINVAL;
 }
 
+/* As kvmtool: one for each CPU of the host that is online. */
 static unsigned int wanted_vcpus(const struct vm_config *config)
 {
 	long online;
@@ -206,6 +222,10 @@ static int create(struct machine *machine)
 	return ret;
 }
 
+/*
+ * Files are opened before /dev/kvm, so that a name with a typing error is
+ * reported at once, on machines without KVM as well.
+ */
 int machine_create(const struct vm_config *config, struct machine **out)
 {
 	struct machine *machine = calloc(1, sizeof(*machine));
@@ -244,6 +264,7 @@ int machine_create(const struct vm_config *config, struct machine **out)
 	return 0;
 }
 
+/* The flash comes last: where it lies depends on no other device. */
 static int add_devices(struct machine *machine,
 		       struct chardev *serial[MACHINE_MAX_SERIAL])
 {
@@ -257,6 +278,7 @@ static int add_devices(struct machine *machine,
 	return ret;
 }
 
+/* fw_cfg is filled when all is placed: it has the addresses of tables. */
 int machine_build(struct machine *machine,
 		  struct chardev *serial[MACHINE_MAX_SERIAL])
 {
@@ -267,6 +289,10 @@ int machine_build(struct machine *machine,
 	return ret ? ret : boot_fill_fw_cfg(machine);
 }
 
+/*
+ * What must not be left to the end of the process: files of the devices, and
+ * the VM's descriptors in this order.
+ */
 void machine_close(struct machine *machine)
 {
 	device_destroy_all(&machine->vm.devices);
@@ -274,6 +300,7 @@ void machine_close(struct machine *machine)
 	vm_close(&machine->vm);
 }
 
+/* In the reverse order of machine_create(); vCPUs go with the VM. */
 void machine_destroy(struct machine *machine)
 {
 	if (!machine)
@@ -286,6 +313,8 @@ void machine_destroy(struct machine *machine)
 	free(machine);
 }
 
+/* Counters are read while vCPUs may run: each is exact, their sums need not be.
+ */
 static void write_vm_stats(struct machine *machine, struct json_writer *json)
 {
 	struct vcpu_totals totals;

@@ -1,5 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Guest RAM: how much, where, and from which kind of host memory. */
+/*
+ * Guest RAM: how much, where, and from which kind of host memory. It is
+ * anonymous memory with transparent huge pages, or comes from a hugetlbfs.
+ * Nothing is touched before the guest does, so an idle guest costs the host
+ * little.
+ *
+ * Main thread; no vCPU runs.
+ */
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -31,6 +38,7 @@ static u64 default_size(unsigned int nr_cpus)
 	return ALIGN_DOWN(MIN(size, host_ram() / 10 * 8), RAM_ALIGN);
 }
 
+/* 2 MiB alignment keeps blocks of stage 2 and huge pages possible. */
 static int check_place(const struct machine *machine)
 {
 	const struct addr_range *ram = &machine->ram;
@@ -57,6 +65,7 @@ static int check_place(const struct machine *machine)
 	return 0;
 }
 
+/* More than the host has is no error: a guest need not use all of it. */
 int ram_choose_size(struct machine *machine, unsigned int nr_cpus)
 {
 	const struct vm_config *config = machine->config;
@@ -120,6 +129,7 @@ void ram_use_huge_pages(struct machine *machine, bool huge)
 		huge ? MADV_HUGEPAGE : MADV_NOHUGEPAGE);
 }
 
+/* An unlinked file there: its pages are returned when the process ends. */
 static int open_hugetlbfs(const char *dir, u64 *page_size)
 {
 	struct statfs fs;
@@ -186,6 +196,7 @@ static int map_hugetlbfs(struct machine *machine)
 	return 0;
 }
 
+/* One slot; the bounded API of guest memory (gmem.h) gets it, too. */
 int ram_create(struct machine *machine)
 {
 	int ret;

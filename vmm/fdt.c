@@ -1,4 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Writing a device tree front to back, on libfdt's sequential-write functions.
+ * The first error is kept in the writer and all calls after it do nothing, so
+ * that code which describes a device has no error paths; fdt_writer_finish()
+ * reports it. The buffer grows as needed, up to MAX_SIZE.
+ *
+ * Format: Devicetree Specification 0.4, chapter 5. Cells are big-endian.
+ */
 #include <endian.h>
 #include <errno.h>
 #include <inttypes.h>
@@ -49,6 +57,7 @@ static bool grow(struct fdt_writer *fdt)
 	} while ((fdt)->err == -FDT_ERR_NOSPACE && grow(fdt) && \
 		 !((fdt)->err = 0))
 
+/* The reservation map is empty: nothing is placed where the OS must not be. */
 int fdt_writer_init(struct fdt_writer *fdt)
 {
 	memset(fdt, 0, sizeof(*fdt));
@@ -101,6 +110,7 @@ void fdt_node_begin(struct fdt_writer *fdt, const char *name)
 	fdt->depth++;
 }
 
+/* Unit addresses have no leading zeros (Devicetree Specification, 2.2.1). */
 void fdt_node_begin_unit(struct fdt_writer *fdt, const char *name, u64 unit)
 {
 	char full[64];
@@ -141,6 +151,7 @@ void fdt_prop_u32(struct fdt_writer *fdt, const char *name, u32 value)
 	fdt_prop(fdt, name, &cell, sizeof(cell));
 }
 
+/* Two cells, the high one first. */
 void fdt_prop_u64(struct fdt_writer *fdt, const char *name, u64 value)
 {
 	u64 cells = htobe64(value);
@@ -163,6 +174,7 @@ void fdt_prop_cells(struct fdt_writer *fdt, const char *name, const u32 *cells,
 	free(be);
 }
 
+/* For #address-cells and #size-cells of 2, as everywhere in these trees. */
 void fdt_prop_reg(struct fdt_writer *fdt, const u64 *pairs, size_t n)
 {
 	u64 be[16];
@@ -183,6 +195,7 @@ void fdt_prop_reg1(struct fdt_writer *fdt, u64 base, u64 size)
 	fdt_prop_reg(fdt, pair, 1);
 }
 
+/* The parent is the GIC, with #interrupt-cells of 3. */
 void fdt_prop_interrupt(struct fdt_writer *fdt, const struct irq_line *line)
 {
 	const u32 cells[3] = {

@@ -1,8 +1,17 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Input of a UART: a FIFO that the guest reads, and before it the "line", which
+ * holds what the backend has sent and the FIFO has no room for. The backend is
+ * told how many bytes are accepted, so no input is lost if the guest does not
+ * read for a long time, or resets the FIFO.
+ *
+ * All functions are called with the UART's lock held.
+ */
 #include <string.h>
 
 #include "lkvm/hw/serial/input.h"
 
+/* Moves bytes from the line to the FIFO, at most `room`. Returns how many. */
 static unsigned int fill(struct serial_input *in, unsigned int room)
 {
 	unsigned int n = MIN(room, in->nr_line);
@@ -15,6 +24,7 @@ static unsigned int fill(struct serial_input *in, unsigned int room)
 	return n;
 }
 
+/* A capacity of 0 stops the flow: the guest does not take input now. */
 unsigned int serial_input_update(struct serial_input *in, struct chardev *chr,
 				 unsigned int capacity)
 {
@@ -52,6 +62,7 @@ size_t serial_input_receive(struct serial_input *in, const u8 *buf, size_t len)
 	return n;
 }
 
+/* The caller has made room: overruns are the UART's. */
 void serial_input_loop(struct serial_input *in, u16 data)
 {
 	in->fifo[in->nr_fifo++] =
@@ -82,6 +93,7 @@ void serial_input_give_back(struct serial_input *in)
 	}
 }
 
+/* Looped bytes are lost, as on the part; the backend's are not. */
 void serial_input_flush(struct serial_input *in)
 {
 	serial_input_give_back(in);

@@ -1,5 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* See output.h. */
+/*
+ * When KVM takes a UART's writes, and what happens to characters in between:
+ * see output.h. serial_output_sent() counts characters that exited; after some
+ * of them serial_output_open() adds the UART's zone to KVM's ring. A guest
+ * whose transmit interrupt came late makes its writes exit again for a time,
+ * twice as long as the last time.
+ */
 #include <stdlib.h>
 #include <string.h>
 
@@ -26,6 +32,7 @@ void serial_output_init(struct serial_output *out, struct mmio_ring *ring,
 	out->control.size = control;
 }
 
+/* No vCPU runs, so KVM adds nothing to the zones any more. */
 void serial_output_destroy(struct serial_output *out)
 {
 	if (out->ring) {
@@ -92,6 +99,7 @@ void serial_output_absorbed(struct serial_output *out, u64 offset,
 	out->exited = 0;
 }
 
+/* What does not fit is lost: no guest sends 4096 bytes without an exit. */
 void serial_output_add(struct serial_output *out, u8 byte)
 {
 	if (out->nr_queue < SERIAL_OUTPUT_MAX)
@@ -99,6 +107,7 @@ void serial_output_add(struct serial_output *out, u8 byte)
 	mmio_ring_defer(out->ring, &out->zone);
 }
 
+/* In pieces: the lock is released while the backend sends one. */
 unsigned int serial_output_take(struct serial_output *out, u8 *buf,
 				unsigned int size)
 {

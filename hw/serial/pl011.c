@@ -13,6 +13,11 @@
  * debug UARTs of firmware) enable nothing, as they expect the loader to have
  * done that: it is their messages one would miss. For the same reason UARTEN
  * does not stop the receiver; RXE, which is set after a reset, does.
+ *
+ * Registers are accessed on vCPU threads, input arrives on the event loop's;
+ * the lock guards all state. It is not held while the backend is called to
+ * send, because that may block. Characters that KVM took without an exit come
+ * by uart_coalesced() into a queue, and uart_finish() sends them: see output.h.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -81,6 +86,7 @@
 #define INT_MASK     0x7ff
 #define INT_RECEIVER (INT_RX | INT_RT)
 
+/* Reads of FR, RIS or MIS with no write between, after which a guest polls. */
 #define POLLING 4U
 
 /*
@@ -90,6 +96,7 @@
  */
 #define COALESCED UART_IFLS
 
+/* Bytes handed to the backend at once, of those that wait. */
 #define CHUNK 256
 
 static bool fifo_enabled(const struct pl011 *uart)
@@ -102,6 +109,7 @@ static bool loopback(const struct pl011 *uart)
 	return uart->cr & CR_LBE;
 }
 
+/* With FEN clear the FIFOs are one byte deep (3.3.7). */
 static unsigned int rx_capacity(const struct pl011 *uart)
 {
 	return fifo_enabled(uart) ? PL011_FIFO_SIZE : 1;
@@ -116,6 +124,10 @@ static unsigned int rx_trigger(const struct pl011 *uart)
 	return fifo_enabled(uart) ? level[MIN(n, ARRAY_SIZE(level) - 1)] : 1;
 }
 
+/*
+ * Whether input may be taken from the backend: only with the receiver on, and a
+ * guest that uses one of its interrupts, or polls.
+ */
 static bool guest_listens(const struct pl011 *uart)
 {
 	if (loopback(uart) || !(uart->cr & CR_RXE))
@@ -147,12 +159,14 @@ static void rx_lowered(struct pl011 *uart)
 	uart->timer_restart = false;
 }
 
+/* Before a test of the part: input stays in front of what comes later. */
 static void rx_give_back(struct pl011 *uart)
 {
 	serial_input_give_back(&uart->in);
 	rx_lowered(uart);
 }
 
+/* FEN changes: the FIFO is emptied, input goes back to the line. */
 static void rx_flush(struct pl011 *uart)
 {
 	serial_input_flush(&uart->in);
@@ -199,6 +213,7 @@ static u16 read_dr(struct pl011 *uart)
 	return first.data;
 }
 
+/* UARTINTR, the OR of all masked sources (2.8); the lock is held. */
 static void update_irq(struct pl011 *uart)
 {
 	bool high = uart->ris & uart->imsc;
@@ -220,6 +235,7 @@ static void uart_update(struct pl011 *uart)
 	update_irq(uart);
 }
 
+/* chardev.receive, on the event loop. What finds no room goes back. */
 static void uart_receive(struct chardev *chr, const u8 *buf, size_t len)
 {
 	struct pl011 *uart = chr->front;
@@ -234,6 +250,7 @@ static void uart_receive(struct chardev *chr, const u8 *buf, size_t len)
 		chr->ops->unread(chr, buf + n, len - n);
 }
 
+/* 3.3.3: nothing is ever being sent, so BUSY and TXFF stay clear. */
 static u16 read_fr(const struct pl011 *uart)
 {
 	u16 fr = FR_TXFE | uart->modem;
@@ -311,6 +328,7 @@ static u16 modem_inputs(const struct pl011 *uart)
 	return lines;
 }
 
+/* Each change of an input raises its interrupt (2.8.1). */
 static void update_modem(struct pl011 *uart)
 {
 	u16 changed = uart->modem ^ modem_inputs(uart);
@@ -335,6 +353,7 @@ static void write_cr(struct pl011 *uart, u16 value)
 	update_modem(uart);
 }
 
+/* A level that the FIFO has reached already raises the interrupt now. */
 static void write_ifls(struct pl011 *uart, u8 value)
 {
 	bool below = uart->in.nr_fifo < rx_trigger(uart);
@@ -459,6 +478,7 @@ static bool write_locked(struct pl011 *uart, u64 offset, u32 value)
 	return sends;
 }
 
+/* A write that exited: the character is sent before it returns. */
 static void uart_mmio_write(struct mmio_region *region, u64 offset, u64 value,
 			    unsigned int len __maybe_unused)
 {
@@ -478,6 +498,7 @@ static void uart_mmio_write(struct mmio_region *region, u64 offset, u64 value,
 		serial_output_open(&uart->output);
 }
 
+/* The ring is drained, with its lock held: nothing here may block. */
 static void uart_coalesced(struct mmio_region *region, u64 offset, u64 value,
 			   unsigned int len __maybe_unused)
 {
@@ -490,6 +511,7 @@ static void uart_coalesced(struct mmio_region *region, u64 offset, u64 value,
 	pthread_mutex_unlock(&uart->lock);
 }
 
+/* On a vCPU's thread, without the ring's lock: the backend may block. */
 static void uart_finish(struct mmio_zone *zone)
 {
 	struct pl011 *uart = container_of(zone, struct pl011, output.zone);
@@ -525,6 +547,7 @@ static void uart_fdt_node(struct device *dev, struct fdt_writer *fdt)
 	fdt_node_end(fdt);
 }
 
+/* Table 3-1; input that waits at the backend is kept. */
 static void power_on(struct pl011 *uart)
 {
 	uart->lcr_h = uart->fbrd = uart->ilpr = uart->dmacr = 0;

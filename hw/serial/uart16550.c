@@ -5,7 +5,13 @@
  *
  * The transmitter is infinitely fast and the line has eight clean data bits
  * whatever LCR says: THR is always empty, and of the receiver's errors only
- * the overrun exists.
+ * the overrun exists. FCR's bits for the transmit FIFO and for DMA have no
+ * effect.
+ *
+ * Registers are accessed on vCPU threads, input arrives on the event loop's;
+ * the lock guards all state. It is not held while the backend is called to
+ * send, because that may block. Characters that KVM took without an exit come
+ * by uart_coalesced() into a queue, and uart_finish() sends them: see output.h.
  */
 #include <errno.h>
 #include <linux/serial_reg.h>
@@ -16,6 +22,7 @@
 #include "lkvm/util/log.h"
 #include "lkvm/vmm/fdt.h"
 
+/* Bits that exist: the others read as 0 (section 8, table II). */
 #define IER_MASK     0x0f
 #define MCR_MASK     0x1f
 #define FCR_MASK     (UART_FCR_ENABLE_FIFO | UART_FCR_TRIGGER_MASK)
@@ -41,11 +48,13 @@ static bool dlab(const struct uart16550 *uart)
 	return uart->lcr & UART_LCR_DLAB;
 }
 
+/* Without FIFO mode there is the receiver buffer register only. */
 static unsigned int rx_capacity(const struct uart16550 *uart)
 {
 	return fifo_enabled(uart) ? UART16550_FIFO_SIZE : 1;
 }
 
+/* Section 8.4: the level at which "received data available" is raised. */
 static unsigned int rx_trigger(const struct uart16550 *uart)
 {
 	static const u8 level[] = { 1, 4, 8, 14 };
@@ -53,6 +62,11 @@ static unsigned int rx_trigger(const struct uart16550 *uart)
 	return fifo_enabled(uart) ? level[uart->fcr >> 6] : 1;
 }
 
+/*
+ * Whether input may be taken from the backend: a guest that neither uses the
+ * FIFO, nor the receive interrupt, nor polls LSR would lose it, as firmware
+ * does that only prints.
+ */
 static bool guest_listens(const struct uart16550 *uart)
 {
 	if (loopback(uart))
@@ -76,6 +90,7 @@ static void rx_loop(struct uart16550 *uart, u8 byte)
 	serial_input_loop(&uart->in, byte);
 }
 
+/* Reading an empty FIFO returns 0, which the data sheet leaves undefined. */
 static u8 rx_read(struct uart16550 *uart)
 {
 	struct serial_rx first;
@@ -105,6 +120,7 @@ static u8 pending_interrupt(const struct uart16550 *uart)
 	return UART_IIR_NO_INT;
 }
 
+/* The line is the level of INTR; it changes with the lock held. */
 static void update_irq(struct uart16550 *uart)
 {
 	bool high = pending_interrupt(uart) != UART_IIR_NO_INT;
@@ -125,6 +141,7 @@ static void uart_update(struct uart16550 *uart)
 	update_irq(uart);
 }
 
+/* chardev.receive, on the event loop. What finds no room goes back. */
 static void uart_receive(struct chardev *chr, const u8 *buf, size_t len)
 {
 	struct uart16550 *uart = chr->front;
@@ -149,6 +166,7 @@ static u8 read_iir(struct uart16550 *uart)
 	return iir | (fifo_enabled(uart) ? IIR_FIFO_ON : 0);
 }
 
+/* Section 8.5: reading clears the error bits. */
 static u8 read_lsr(struct uart16550 *uart)
 {
 	u8 lsr = UART_LSR_THRE | UART_LSR_TEMT | uart->lsr_errors;
@@ -159,6 +177,7 @@ static u8 read_lsr(struct uart16550 *uart)
 	return lsr;
 }
 
+/* Section 8.8: reading clears the delta bits. */
 static u8 read_msr(struct uart16550 *uart)
 {
 	u8 msr = uart->msr;
@@ -294,6 +313,10 @@ static void write_reg(struct uart16550 *uart, u64 reg, u8 value)
 	}
 }
 
+/*
+ * Reads of LSR in succession are counted: a driver that polls for input, with
+ * nothing enabled, is recognised by them.
+ */
 static u64 uart_mmio_read(struct mmio_region *region, u64 offset,
 			  unsigned int len __maybe_unused)
 {
@@ -338,6 +361,7 @@ static bool write_locked(struct uart16550 *uart, u64 offset, u8 value)
 	return false;
 }
 
+/* A write that exited: the character is sent before it returns. */
 static void uart_mmio_write(struct mmio_region *region, u64 offset, u64 value,
 			    unsigned int len __maybe_unused)
 {
@@ -357,6 +381,7 @@ static void uart_mmio_write(struct mmio_region *region, u64 offset, u64 value,
 		serial_output_open(&uart->output);
 }
 
+/* The ring is drained, with its lock held: nothing here may block. */
 static void uart_coalesced(struct mmio_region *region, u64 offset, u64 value,
 			   unsigned int len __maybe_unused)
 {
@@ -370,6 +395,7 @@ static void uart_coalesced(struct mmio_region *region, u64 offset, u64 value,
 	pthread_mutex_unlock(&uart->lock);
 }
 
+/* On a vCPU's thread, without the ring's lock: the backend may block. */
 static void uart_finish(struct mmio_zone *zone)
 {
 	struct uart16550 *uart =
@@ -391,6 +417,7 @@ static const struct mmio_ops uart_mmio_ops = {
 	.coalesced = uart_coalesced,
 };
 
+/* Linux: Documentation/devicetree/bindings/serial/8250.yaml. */
 static void uart_fdt_node(struct device *dev, struct fdt_writer *fdt)
 {
 	struct uart16550 *uart = container_of(dev, struct uart16550, dev);
@@ -403,6 +430,7 @@ static void uart_fdt_node(struct device *dev, struct fdt_writer *fdt)
 	fdt_node_end(fdt);
 }
 
+/* Section 8, table III; input that waits at the backend is kept. */
 static void power_on(struct uart16550 *uart)
 {
 	uart->ier = uart->fcr = uart->lcr = uart->mcr = uart->scr = 0;
