@@ -28,6 +28,8 @@
 #define REG_TTBR1 ARM64_SYS_REG(3, 0, 2, 0, 1)
 #define REG_TCR	  ARM64_SYS_REG(3, 0, 2, 0, 2)
 #define REG_TCR2  ARM64_SYS_REG(3, 0, 2, 0, 3)
+#define REG_ESR	  ARM64_SYS_REG(3, 0, 5, 2, 0)
+#define REG_FAR	  ARM64_SYS_REG(3, 0, 6, 0, 0)
 #define REG_MAIR  ARM64_SYS_REG(3, 0, 10, 2, 0)
 #define REG_MDSCR ARM64_SYS_REG(2, 0, 0, 2, 2)
 
@@ -361,17 +363,32 @@ int cpu_skip_instruction(struct vcpu *vcpu)
 	return ret;
 }
 
-/* What cannot be read is shown as 0. */
+/*
+ * What cannot be read is shown as 0. The last three say what a guest died of
+ * that has no exception vectors, or none that print.
+ */
 void cpu_describe(struct vcpu *vcpu, char *buf, size_t size)
 {
-	u64 pc = 0, pstate = 0, sp = 0, lr = 0;
+	static const struct {
+		const char *name;
+		u64 reg;
+	} shown[] = {
+		{ "PC", CORE_REG(regs.pc) },
+		{ "LR", CORE_REG_X(30) },
+		{ "SP_EL1", CORE_REG(sp_el1) },
+		{ "PSTATE", CORE_REG(regs.pstate) },
+		{ "ELR_EL1", CORE_REG(elr_el1) },
+		{ "ESR_EL1", REG_ESR },
+		{ "FAR_EL1", REG_FAR },
+	};
+	size_t len = 0;
 
-	cpu_get_reg(vcpu, CORE_REG(regs.pc), &pc);
-	cpu_get_reg(vcpu, CORE_REG(regs.pstate), &pstate);
-	cpu_get_reg(vcpu, CORE_REG(sp_el1), &sp);
-	cpu_get_reg(vcpu, CORE_REG(regs.regs[30]), &lr);
-	snprintf(buf, size,
-		 "PC 0x%" PRIx64 ", LR 0x%" PRIx64 ", SP_EL1 0x%" PRIx64
-		 ", PSTATE 0x%" PRIx64,
-		 pc, lr, sp, pstate);
+	for (size_t i = 0; i < ARRAY_SIZE(shown) && len < size; i++) {
+		u64 value = 0;
+
+		cpu_get_reg(vcpu, shown[i].reg, &value);
+		len += (size_t)snprintf(buf + len, size - len,
+					"%s%s 0x%" PRIx64, i ? ", " : "",
+					shown[i].name, value);
+	}
 }

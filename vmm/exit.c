@@ -113,7 +113,7 @@ static void exit_system_event(struct vcpu *vcpu)
  */
 static void fail(struct vcpu *vcpu, const char *what, u64 detail)
 {
-	char where[128] = "";
+	char where[VCPU_DESCRIPTION] = "";
 
 	if (vcpu->vm->arch_ops && vcpu->vm->arch_ops->describe)
 		vcpu->vm->arch_ops->describe(vcpu, where, sizeof(where));

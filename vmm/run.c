@@ -50,7 +50,7 @@ void vm_destroy(struct vm *vm)
 /* For --timeout: where each vCPU stands is the best hint why a guest hangs. */
 static void describe_vcpus(struct vm *vm)
 {
-	char where[192];
+	char where[VCPU_DESCRIPTION];
 
 	for (unsigned int i = 0; i < vm->nr_vcpus; i++) {
 		where[0] = '\0';

@@ -12,6 +12,11 @@ edk2_firmware() {
 		[ -e "edk2/$no_shell" ]; then
 		(cd edk2 && patch -R -p1 <"$no_shell") >>"$log" 2>&1 || return 1
 	fi
+	# It maps all that is above DRAM as a device, up to the CPU's last physical
+	# address. Its tables have 48 bits of 52 (QEMU's max), so that this comes
+	# around onto DRAM, from which nothing can be executed then.
+	sed -i 's/ArmGetPhysicalAddressBits ()/MIN (&, 48)/' \
+		edk2/ArmVirtPkg/Library/KvmtoolVirtMemInfoLib/KvmtoolVirtMemInfoLib.c || return 1
 	# GCC5 uses LTO, which needs a stub library that Debian's source has not got.
 	# GCC49 is gone in newer sources, which have GCCNOLTO.
 	tag=GCC49

@@ -37,6 +37,9 @@ enum vm_exit {
 struct vm;
 struct vcpu;
 
+/* Bytes of a line that describes a vCPU: seven registers of arm64. */
+#define VCPU_DESCRIPTION 256
+
 /* What the architecture adds to the portable core. */
 struct vm_arch_ops {
 	/*
@@ -70,7 +73,10 @@ struct vm_arch_ops {
 	int (*reset)(struct vm *vm);
 	/* Frees `arch` of a vCPU that will not run any more; may be NULL. */
 	void (*release_vcpu)(struct vcpu *vcpu);
-	/* One line with the registers that explain where a vCPU stands. */
+	/*
+	 * One line with the registers that explain where a vCPU stands, cut to
+	 * `size` bytes with the 0 at its end; VCPU_DESCRIPTION are enough.
+	 */
 	void (*describe)(struct vcpu *vcpu, char *buf, size_t size);
 };
 

@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 /* Little endian, as the machine is; `len` bytes of data follow. */
@@ -112,10 +113,20 @@ ssize_t __wrap_write(int fd, const void *buf, size_t len)
 	return __real_write(fd, buf, len);
 }
 
+static int is_folder(int fd)
+{
+	struct stat st;
+
+	return !fstat(fd, &st) && S_ISDIR(st.st_mode);
+}
+
+/* That of a folder is for a name in it, and orders no data. */
 static int noted_sync(int fd, int (*sync)(int fd))
 {
 	int ret;
 
+	if (is_folder(fd))
+		return sync(fd);
 	note_event('B', fd, 0, 0);
 	ret = sync(fd);
 	note_event('E', fd, 0, ret);
