@@ -84,23 +84,32 @@ static void arch_system_event(struct vcpu *vcpu)
 }
 
 /*
+ * The flag comes first: the main thread, which the request wakes, then has no
+ * need to kick this vCPU.
+ */
+static void end_run(struct vcpu *vcpu, enum vm_exit reason)
+{
+	atomic_store(&vcpu->ended, true);
+	vm_request_exit(vcpu->vm, reason);
+}
+
+/*
  * System events whose meaning is common to all architectures; on arm64 they are
  * PSCI calls. Others, such as suspension, are the architecture's.
  */
 static void exit_system_event(struct vcpu *vcpu)
 {
-	struct vm *vm = vcpu->vm;
 	u32 type = vcpu->run->system_event.type;
 
 	switch (type) {
 	case KVM_SYSTEM_EVENT_SHUTDOWN:
-		vm_request_exit(vm, VM_EXIT_POWEROFF);
+		end_run(vcpu, VM_EXIT_POWEROFF);
 		break;
 	case KVM_SYSTEM_EVENT_RESET:
-		vm_request_exit(vm, VM_EXIT_RESET);
+		end_run(vcpu, VM_EXIT_RESET);
 		break;
 	case KVM_SYSTEM_EVENT_CRASH:
-		vm_request_exit(vm, VM_EXIT_CRASH);
+		end_run(vcpu, VM_EXIT_CRASH);
 		break;
 	default:
 		arch_system_event(vcpu);

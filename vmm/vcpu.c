@@ -82,8 +82,16 @@ static bool should_stop(struct vcpu *vcpu)
 /*
  * After the last exit KVM_RUN is called once more with immediate_exit: it
  * completes a pending MMIO read in the registers, so that they can be shown and
- * the next run starts from a consistent state.
+ * the next run starts from a consistent state. A system event is complete.
  */
+static void complete_exit(struct vcpu *vcpu)
+{
+	if (vcpu->run->exit_reason == KVM_EXIT_SYSTEM_EVENT)
+		return;
+	vcpu->run->immediate_exit = 1;
+	ioctl(vcpu->fd, KVM_RUN, 0);
+}
+
 static void *vcpu_thread(void *arg)
 {
 	struct vcpu *vcpu = arg;
@@ -94,8 +102,7 @@ static void *vcpu_thread(void *arg)
 	vcpu_set_this(vcpu);
 	while (!should_stop(vcpu))
 		run_once(vcpu);
-	vcpu->run->immediate_exit = 1;
-	ioctl(vcpu->fd, KVM_RUN, 0);
+	complete_exit(vcpu);
 	/*
 	 * The last writes of this vCPU. On its own thread, because a kick ends
 	 * a write to a backend that blocks here.
@@ -169,13 +176,6 @@ int vcpus_start(struct vm *vm)
 	return ret;
 }
 
-/* A thread that has ended by itself needs no signal. */
-static void kick(struct vcpu *vcpu)
-{
-	if (!atomic_load(&vcpu->ended))
-		vcpu_kick(vcpu);
-}
-
 /*
  * KVM_RUN cannot miss a kick, but a system call that a device model is about to
  * enter can, such as a write to a full pipe: so it is repeated. The first kick
@@ -193,18 +193,21 @@ static void join(struct vcpu *vcpu)
 		if (pthread_clockjoin_np(vcpu->thread, NULL, CLOCK_MONOTONIC,
 					 &until) != ETIMEDOUT)
 			break;
-		kick(vcpu);
+		vcpu_kick(vcpu);
 	}
 	vcpu->started = false;
 }
 
-/* All are kicked before the first is joined, so they end in parallel. */
+/*
+ * All are kicked before the first is joined, so they end in parallel. A vCPU
+ * that is out of the guest for good needs a kick only if it blocks: join().
+ */
 void vcpus_stop(struct vm *vm)
 {
 	atomic_store(&vm->stopping, true);
 	for (unsigned int i = 0; i < vm->nr_vcpus; i++)
-		if (vm->vcpus[i]->started)
-			kick(vm->vcpus[i]);
+		if (vm->vcpus[i]->started && !atomic_load(&vm->vcpus[i]->ended))
+			vcpu_kick(vm->vcpus[i]);
 	for (unsigned int i = 0; i < vm->nr_vcpus; i++)
 		if (vm->vcpus[i]->started)
 			join(vm->vcpus[i]);

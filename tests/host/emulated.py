@@ -164,6 +164,12 @@ class Receiver:
 
 # ---- QEMU ------------------------------------------------------------------
 
+def accelerator(opts):
+	if opts.icount:
+		return ["-accel", "tcg,thread=single", "-icount", "shift=0"]
+	return ["-accel", "tcg,thread=multi"]
+
+
 def machine_options(opts):
 	cpu = opts.cpu or ("max" if opts.mte else "cortex-a72")
 	if cpu.split(",")[0] == "max" and "pauth" not in cpu:
@@ -199,7 +205,7 @@ class Host:
 		self.up = False
 		machine, more = machine_options(opts)
 		# QEMU ends with us even if we are killed by a signal that cannot be caught.
-		args = ["setpriv", "--pdeathsig", "KILL", QEMU, "-accel", "tcg,thread=multi",
+		args = ["setpriv", "--pdeathsig", "KILL", QEMU, *accelerator(opts),
 			"-nodefaults", "-nographic", "-no-reboot", "-m", str(opts.mem), *more,
 			"-serial", "file:/proc/self/fd/%d" % self.console,
 			"-chardev", "socket,id=monitor,fd=%d" % monitor.fileno(),

@@ -102,7 +102,7 @@ struct vcpu {
 	struct kvm_run *run; /* shared with KVM; of `thread` while it runs */
 	pthread_t thread;
 	bool started;	      /* `thread` is to be joined */
-	atomic_bool ended;    /* its thread will not enter the guest any more */
+	atomic_bool ended;    /* it will not enter the guest in this run */
 	atomic_bool in_guest; /* see vcpu_try_enter() */
 	void *arch;	      /* the architecture's own state of it */
 	struct vcpu_stats stats;
