@@ -168,7 +168,7 @@ static u64 silence_limit(const struct selftest *st)
 /* The registers of all vCPUs. They have left the guest by then. */
 static void describe(struct vm *vm, struct test_result *result)
 {
-	char name[16], where[160];
+	char name[16], where[VCPU_DESCRIPTION];
 
 	for (unsigned int i = 0; i < vm->nr_vcpus; i++) {
 		vm->arch_ops->describe(vm->vcpus[i], where, sizeof(where));

@@ -18,7 +18,7 @@ enum test_verdict {
 /* A measured value or a remark, by name. */
 struct test_note {
 	char name[32];
-	char text[160];
+	char text[256]; /* a line about a vCPU fits */
 };
 
 /* Zero-initialise all but the name, which is not owned. */

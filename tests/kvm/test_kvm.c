@@ -13,6 +13,7 @@
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
@@ -334,6 +335,8 @@ static void test_resets(const char *dir)
 	struct watcher w = { 0 };
 	pthread_t thread;
 
+	/* The guest's RAM may get a huge page at any time. */
+	prctl(PR_SET_THP_DISABLE, 1, 0, 0, 0);
 	snprintf(dtb_path, sizeof(dtb_path), "/proc/self/fd/%d", dtb);
 	machine = start(&config, dir, "reset", path);
 	if (!check(machine, "a machine that resets itself"))
