@@ -66,7 +66,7 @@ static const u32 gicc[] = {
 	GICC_APR, GICC_APR + 4, GICC_APR + 8, GICC_APR + 12
 };
 
-/* Op0 to Op2 as the attribute wants them; all are 3, 0, CRn, CRm, Op2. */
+/* Op0 to Op2 as the attribute has them; all are 3, 0, CRn, CRm, Op2. */
 #define ICC(crn, crm, op2) (3U << 14 | (crn) << 7 | (crm) << 3 | (op2))
 
 /* CTLR is first: it says whether BPR1 may be written. */
@@ -325,7 +325,7 @@ static int reset_distributor(struct machine *machine)
 	u32 iidr;
 	int ret = get_word(&dist, GICD_IIDR, &iidr);
 
-	/* Whoever writes it back knows of groups, and may write them: v2.rst */
+	/* Written back, it makes KVM accept writes of groups: v2.rst */
 	if (!ret && !gic_is_v3(machine))
 		ret = set_word(&dist, GICD_IIDR, iidr);
 	if (!ret)

@@ -113,9 +113,9 @@ static int map_anonymous(struct machine *machine)
 }
 
 /*
- * Huge pages are what a guest wants. But where lkvm itself writes a few KiB,
- * one would be cleared, and on its way to the guest cleaned from the caches,
- * for nothing; the kernel may still make one of what was written, later.
+ * Huge pages make a guest faster. But where lkvm itself writes a few KiB, one
+ * would be cleared, and cleaned from the caches before the guest has it, for
+ * nothing; the kernel may still make one of what was written, later.
  */
 void ram_use_huge_pages(struct machine *machine, bool huge)
 {

@@ -14,8 +14,8 @@
 #include "lkvm/vmm/vm.h"
 
 /*
- * As many writes exit before mappings are given up for their sake, which is
- * about what it costs to unmap an array and map it again.
+ * So many writes exit before arrays are unmapped to have them coalesced, which
+ * is about what it costs to unmap an array and map it again.
  */
 #define MAX_MISSED 32
 
@@ -73,8 +73,8 @@ static void set_done(struct mmio_ring *ring, u32 head)
 }
 
 /*
- * Full for the kernel, and empty for us, who know that it is closed. No vCPU is
- * in the guest, so `last` is ours for the moment.
+ * Full for the kernel; `open` says here that it is empty. No vCPU is in the
+ * guest, so KVM does not write `last`.
  */
 static void set_closed(struct mmio_ring *ring)
 {

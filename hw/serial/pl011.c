@@ -452,8 +452,7 @@ static u64 uart_mmio_read(struct mmio_region *region, u64 offset,
  * The backend may block, hence without the lock, which is held when it returns.
  * The transmit interrupt comes from passing the trigger level downwards, so
  * that it is not there before the first byte. One byte in a FIFO would pass
- * none; but nobody waits for the interrupt to stay away, and some wait for it
- * to come.
+ * none; but no driver relies on the interrupt's absence, and some wait for it.
  */
 static void transmit(struct pl011 *uart, const u8 *buf, unsigned int n)
 {
