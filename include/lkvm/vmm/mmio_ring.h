@@ -65,8 +65,9 @@ struct mmio_ring {
 	/*
 	 * Of the ring's consumer, and of the state of each device that has a
 	 * zone with a slot: a drained write must find the device as it was
-	 * left. Comes before all other locks but `flush_lock`. Nobody waits
-	 * for a backend with it.
+	 * left. Comes before all other locks but `flush_lock`. A flash syncs
+	 * its file with it, a UART does not wait for its backend: the event
+	 * loop never waits for it.
 	 */
 	pthread_mutex_t lock;
 	struct kvm_coalesced_mmio_ring *ring; /* NULL: this KVM has none */
@@ -77,7 +78,7 @@ struct mmio_ring {
 	STAILQ_HEAD(deferred_zones, mmio_zone) deferred; /* to be finished */
 	_Atomic(u32) nr_deferred; /* and those that just are */
 	bool draining;
-	/* Calls to open it that were in vain, for either kind of zones. */
+	/* Calls to open it that found a slot mapped, of either kind of zones. */
 	unsigned int missed, missed_registers;
 	unsigned int tolerance; /* of the second kind: misses */
 	u64 drained;		/* writes taken out so far */
