@@ -36,6 +36,8 @@
 /* Arm ARM, SCTLR_EL1: the endianness of EL1; SPSR_ELx: Thumb. */
 #define SCTLR_EE BIT(25)
 #define PSTATE_T BIT(5)
+/* AArch32: the endianness of data, which SETEND changes. */
+#define PSTATE_E BIT(9)
 
 /* Arm ARM, MPIDR_EL1: Aff3 at 39:32, Aff2..Aff0 at 23:0. */
 #define MPIDR_AFFINITY 0xff00ffffffULL
@@ -258,27 +260,35 @@ static int init_but_timers(struct machine *machine, struct vcpu *vcpu)
 	return ret;
 }
 
+static int set_bits(struct vcpu *vcpu, u64 id, u64 bits)
+{
+	u64 value = 0;
+	int ret = cpu_get_reg(vcpu, id, &value);
+
+	return ret ?: cpu_set_reg(vcpu, id, value | bits);
+}
+
 /*
  * The state that CPU_ON would start it in, with the endianness of the caller
  * (DEN 0022, 6.4).
  */
 int cpu_wake(struct machine *machine, struct vcpu *vcpu, u64 entry, u64 context)
 {
-	bool thumb = machine->features.aarch32 && entry & 1;
-	u64 pstate = 0, caller = 0, sctlr = 0;
+	bool aarch32 = machine->features.aarch32;
+	bool thumb = aarch32 && entry & 1;
+	u64 caller = 0, caller_pstate = 0;
 	int ret = cpu_get_reg(vcpu, REG_SCTLR, &caller);
 
 	if (!ret)
+		ret = cpu_get_reg(vcpu, CORE_REG(regs.pstate), &caller_pstate);
+	if (!ret)
 		ret = init_but_timers(machine, vcpu);
 	if (!ret)
-		ret = cpu_get_reg(vcpu, REG_SCTLR, &sctlr);
-	if (!ret)
-		ret = cpu_set_reg(vcpu, REG_SCTLR, sctlr | (caller & SCTLR_EE));
-	if (!ret)
-		ret = cpu_get_reg(vcpu, CORE_REG(regs.pstate), &pstate);
-	if (!ret && thumb)
-		ret = cpu_set_reg(vcpu, CORE_REG(regs.pstate),
-				  pstate | PSTATE_T);
+		ret = set_bits(vcpu, REG_SCTLR, caller & SCTLR_EE);
+	if (!ret && aarch32)
+		ret = set_bits(vcpu, CORE_REG(regs.pstate),
+			       (caller_pstate & PSTATE_E) |
+				       (thumb ? PSTATE_T : 0));
 	if (!ret)
 		ret = cpu_set_reg(vcpu, CORE_REG(regs.pc), entry & ~(u64)thumb);
 	if (!ret)

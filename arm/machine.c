@@ -191,9 +191,8 @@ static unsigned int wanted_vcpus(const struct vm_config *config)
 }
 
 /* KVM wants this order: see Documentation/virt/kvm/devices/arm-vgic*.rst. */
-static int create(struct machine *machine)
+static int create(struct machine *machine, unsigned int nr_vcpus)
 {
-	unsigned int nr_vcpus = wanted_vcpus(machine->config);
 	int ret = check_affinity(machine->config);
 
 	if (!ret)
@@ -229,6 +228,7 @@ static int create(struct machine *machine)
 int machine_create(const struct vm_config *config, struct machine **out)
 {
 	struct machine *machine = calloc(1, sizeof(*machine));
+	unsigned int nr_vcpus = wanted_vcpus(config);
 	int ret;
 
 	*out = NULL;
@@ -240,7 +240,7 @@ int machine_create(const struct vm_config *config, struct machine **out)
 	machine->config = config;
 	machine->gic_fd = -1;
 	machine->its_fd = -1;
-	ret = ram_choose_size(machine, wanted_vcpus(config));
+	ret = ram_choose_size(machine, nr_vcpus);
 	if (!ret)
 		ret = boot_open(machine);
 	if (!ret)
@@ -255,7 +255,7 @@ int machine_create(const struct vm_config *config, struct machine **out)
 	machine->vm.arch = machine;
 	if (config->cpu.has_affinity)
 		machine->vm.affinity = &config->cpu.affinity;
-	ret = create(machine);
+	ret = create(machine, nr_vcpus);
 	if (ret) {
 		machine_destroy(machine);
 		return ret;

@@ -15,6 +15,14 @@
 #define ESR_ISS_CM BIT(8)
 
 /*
+ * Since Linux 7.2 (api.rst): LD64B or ST64B outside of memory, with the same
+ * facts as KVM_EXIT_ARM_NISV has.
+ */
+#ifndef KVM_EXIT_ARM_LDST64B
+#define KVM_EXIT_ARM_LDST64B 42
+#endif
+
+/*
  * LDP, SIMD, write-back and the like: the syndrome does not name the register.
  * Either there is memory at the address by now and the instruction is run
  * again, or the guest sees what a bus error is on hardware.
@@ -43,9 +51,13 @@ static int exit_nisv(struct vcpu *vcpu)
 
 static int handle_exit(struct vcpu *vcpu)
 {
-	if (vcpu->run->exit_reason == KVM_EXIT_ARM_NISV)
+	switch (vcpu->run->exit_reason) {
+	case KVM_EXIT_ARM_NISV:
+	case KVM_EXIT_ARM_LDST64B:
 		return exit_nisv(vcpu);
-	return -ENOTSUP;
+	default:
+		return -ENOTSUP;
+	}
 }
 
 /*

@@ -263,6 +263,8 @@ static bool is_idle(struct mmio_ring *ring)
 /* Draining might wait for a disk: what has come meanwhile is left there. */
 static void close_if_empty(struct mmio_ring *ring)
 {
+	if (!mmio_ring_is_empty(ring))
+		return;
 	vm_pause(ring->vm);
 	if (ring->open && mmio_ring_is_empty(ring)) {
 		set_closed(ring);
@@ -379,6 +381,8 @@ void mmio_ring_close(struct mmio_ring *ring)
 {
 	if (!ring->open || ring->draining)
 		return;
+	/* Most of it before, so that the pause is short. */
+	mmio_ring_drain(ring);
 	vm_pause(ring->vm);
 	mmio_ring_drain(ring);
 	set_closed(ring);

@@ -75,8 +75,6 @@ static void run_once(struct vm *vm)
 	if (ret)
 		vm_request_exit(vm, VM_EXIT_FAILURE);
 	vcpus_stop(vm);
-	if (atomic_load(&vm->exit_reason) == VM_EXIT_TIMEOUT)
-		describe_vcpus(vm);
 	if (device_quiesce_all(&vm->devices))
 		atomic_store(&vm->exit_reason, VM_EXIT_FAILURE);
 }
@@ -129,5 +127,7 @@ enum vm_exit vm_run(struct vm *vm)
 		count_reset(vm);
 		run_once(vm);
 	}
+	if (atomic_load(&vm->exit_reason) == VM_EXIT_TIMEOUT)
+		describe_vcpus(vm);
 	return (enum vm_exit)atomic_load(&vm->exit_reason);
 }

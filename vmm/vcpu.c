@@ -266,8 +266,10 @@ static int vcpu_create(struct vm *vm, unsigned int id)
 	struct vcpu *vcpu = calloc(1, sizeof(*vcpu));
 	int ret;
 
-	if (!vcpu)
+	if (!vcpu) {
+		pr_fatal("Unable to create vCPU %u: out of memory", id);
 		return -ENOMEM;
+	}
 	vcpu->vm = vm;
 	vcpu->id = id;
 	ret = vcpu_open(vcpu);

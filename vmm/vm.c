@@ -202,10 +202,11 @@ void vm_request_exit(struct vm *vm, enum vm_exit reason)
 {
 	int old = VM_EXIT_NONE;
 
-	if (!atomic_compare_exchange_strong(&vm->exit_reason, &old,
-					    (int)reason) &&
-	    old == VM_EXIT_RESET && vm_can_reset(vm))
-		atomic_compare_exchange_strong(&vm->exit_reason, &old,
-					       (int)reason);
+	/* A reset that has just been done makes it VM_EXIT_NONE again. */
+	while (!atomic_compare_exchange_strong(&vm->exit_reason, &old,
+					       (int)reason))
+		if (old != VM_EXIT_NONE &&
+		    (old != VM_EXIT_RESET || !vm_can_reset(vm)))
+			break;
 	evloop_stop(&vm->loop);
 }

@@ -58,10 +58,20 @@ static u64 ret(struct a64_cpu *cpu, const struct a64_insn *insn)
 	return distance(cpu, insn);
 }
 
-/* BR and BLR set PSTATE.BTYPE where BTI is in use (RET does not). */
+/*
+ * BR and BLR set PSTATE.BTYPE (RET does not), which counts in a guarded page,
+ * whatever page they are in. code() has none that is guarded.
+ */
 static u64 branch_reg(struct a64_cpu *cpu, const struct a64_insn *insn)
 {
-	return cpu->hints_are_nops ? distance(cpu, insn) : A64_STOP;
+	u64 target = cpu->x[insn->rn];
+
+	if (!cpu->hints_are_nops)
+		return A64_STOP;
+	if (ALIGN_DOWN(target, A64_PAGE) != cpu->page_va &&
+	    !cpu->ops->code(cpu, target))
+		return A64_STOP;
+	return distance(cpu, insn);
 }
 
 static u64 branch_reg_link(struct a64_cpu *cpu, const struct a64_insn *insn)

@@ -10,6 +10,8 @@ static const void *code_page(struct a64_cpu *cpu, u64 va)
 {
 	assert_ptr_equal(cpu, &rig.cpu);
 	rig.fetches++;
+	if (ALIGN_DOWN(va, A64_PAGE) == HIGH_CODE)
+		return rig.code;
 	if (!range_within(va, 4, CODE, SIZE))
 		return NULL;
 	return rig.code + ALIGN_DOWN(va - CODE, A64_PAGE) / 4;

@@ -11,11 +11,12 @@
 
 #include "lkvm/arm/a64/a64.h"
 
-#define CODE	 0x0000000000010000ULL
-#define MEM	 0xffff000000020000ULL
-#define DEV	 0x0000000000030000ULL
-#define SIZE	 0x2000ULL
-#define UNTOUCHD 0xfedcba9876543210ULL /* X0 before each instruction */
+#define CODE	  0x0000000000010000ULL
+#define HIGH_CODE 0xffff000000000000ULL /* a page, the same as CODE's first */
+#define MEM	  0xffff000000020000ULL
+#define DEV	  0x0000000000030000ULL
+#define SIZE	  0x2000ULL
+#define UNTOUCHD  0xfedcba9876543210ULL /* X0 before each instruction */
 
 #define NOP 0xd503201f
 #define UDF 0 /* stops */

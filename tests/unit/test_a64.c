@@ -117,13 +117,23 @@ static void test_register_branches(void **state)
 			rig.cpu.hints_are_nops = true;
 			rig_refuses("a branch to what is no address of code");
 		}
-		rig_set(words[i], 0xffff000000000004, 0, 0);
+		rig_set(words[i], HIGH_CODE + 4, 0, 0);
 		rig.cpu.hints_are_nops = true;
 		assert_true(rig_step());
-		assert_int_equal(rig.cpu.pc, 0xffff000000000004);
+		assert_int_equal(rig.cpu.pc, HIGH_CODE + 4);
 		assert_int_equal(rig.cpu.x[A64_LR],
 				 i == 1 ? CODE + 4 : 30 * 0x0101);
 	}
+	/* That page may be guarded: BTYPE would be missing. */
+	rig_set(BR_X1, MEM, 0, 0);
+	rig.cpu.hints_are_nops = true;
+	rig_refuses("a branch to what is not interpreted");
+	rig_set(BLR_X1, MEM, 0, 0);
+	rig.cpu.hints_are_nops = true;
+	rig_refuses("a call of what is not interpreted");
+	rig_set(RET_X1, MEM, 0, 0);
+	assert_true(rig_step());
+	assert_int_equal(rig.cpu.pc, MEM);
 	rig_set(BLR_X30, 0, 0, 0);
 	rig.cpu.hints_are_nops = true;
 	rig.cpu.x[30] = CODE + 0x80;

@@ -137,6 +137,24 @@ static int nisv(u64 addr, u64 iss)
 	return arm_vm_ops.handle_exit(&t.vcpu);
 }
 
+/* The same for the instructions of 64 bytes, which have an exit of their own.
+ */
+static void loads_and_stores_of_64_bytes(void **state)
+{
+	(void)state;
+	t.run.exit_reason = 42; /* KVM_EXIT_ARM_LDST64B */
+	t.run.arm_nisv.fault_ipa = BASE + 64;
+	t.run.arm_nisv.esr_iss = WNR;
+	assert_int_equal(arm_vm_ops.handle_exit(&t.vcpu), 0);
+	assert_int_equal(t.asked, 1);
+	assert_int_equal(t.aborts, 1);
+	t.repeat = true;
+	assert_int_equal(arm_vm_ops.handle_exit(&t.vcpu), 0);
+	assert_int_equal(t.aborts, 1);
+	t.run.exit_reason = 4711;
+	assert_int_equal(arm_vm_ops.handle_exit(&t.vcpu), -ENOTSUP);
+}
+
 static void the_device_decides(void **state)
 {
 	(void)state;
@@ -201,6 +219,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		OPS_TEST(the_device_decides),
+		OPS_TEST(loads_and_stores_of_64_bytes),
 		OPS_TEST(nobody_there),
 		OPS_TEST(cache_maintenance_is_skipped),
 		OPS_TEST(unknown_exits),

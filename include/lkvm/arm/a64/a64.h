@@ -124,9 +124,9 @@ struct a64_cpu {
 	 */
 	u64 left;
 	/*
-	 * The guest has enabled neither pointer authentication nor BTI, so
-	 * their hints are NOPs. If not set, these stop, and so do BR and BLR,
-	 * which set BTYPE.
+	 * The guest has not enabled pointer authentication, and so does not
+	 * use BTI either, which has no such switch: their hints are NOPs. If
+	 * not set, these stop, and so do BR and BLR, which set BTYPE.
 	 */
 	bool hints_are_nops;
 	const struct a64_ops *ops;
