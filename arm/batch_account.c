@@ -9,13 +9,13 @@
  * - all attempts together cost no more than they saved and 1 % of the time that
  *   exits take, half of it from the slots and half from what is said below;
  * - where they save time on average they go on, however seldom one succeeds;
- * - what was saved long ago is spent soon: no balance is above MOST_EXITS
- * exits.
+ * - what was saved long ago does not count for long: no balance is above
+ *   MOST_EXITS exits.
  *
- * A slot that has none of it yet would have to wait long. Until it has, the
- * vCPU's balance pays, with a start of its own: the first attempt at the first
- * exit, and then each when the slot has had twice as many exits as before it,
- * so that every address has its turn.
+ * A new slot would reach such a balance late. Until then the cost of a failed
+ * attempt is subtracted from the vCPU's balance, which does not begin with 0:
+ * the first attempt is at the first exit, the next each time the slot has had
+ * twice as many exits as before, so that every address is tried.
  */
 #include "batch_account.h"
 
@@ -60,7 +60,7 @@ static void add(s64 *balance, s64 ns, const struct costs *costs)
 }
 
 /* The shift is bounded by what a count of exits can hold. */
-static bool has_its_turn(const struct batch_slot *slot)
+static bool is_due(const struct batch_slot *slot)
 {
 	return slot->exits >> MIN(slot->losses, 31U);
 }
@@ -81,7 +81,7 @@ bool batch_account_exit(struct batch_account *account, u64 addr, bool write)
 	account->trying = slot;
 	account->shared = slot->balance < failure;
 	return !account->shared ||
-	       (account->balance >= failure && has_its_turn(slot));
+	       (account->balance >= failure && is_due(slot));
 }
 
 static s64 saved_by(const struct costs *costs, const struct batch_bill *bill)

@@ -29,8 +29,8 @@ struct batch_account {
 	struct costs costs; /* may change at any time */
 	s64 balance;	    /* ns, for slots without one of their own */
 	bool started;
-	struct batch_slot *trying; /* whose attempt is under way, and whether */
-	bool shared;		   /* it is `balance` above that pays for it */
+	struct batch_slot *trying; /* whose attempt is under way */
+	bool shared;		   /* a failure of it counts in `balance` */
 	struct batch_slot slots[BATCH_SLOTS];
 };
 

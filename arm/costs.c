@@ -164,9 +164,9 @@ int costs_measure(struct vcpu *vcpu, struct a64_cpu *scratch,
 
 void costs_exit_done(struct costs_clock *clock)
 {
-	clock->left_ns = 0;
+	clock->exit_done_ns = 0;
 	if (clock->exits++ < FIRST_EXITS || clock->exits % ONE_IN == 0)
-		clock->left_ns = now_ns();
+		clock->exit_done_ns = now_ns();
 }
 
 /* The first measured value replaces the assumed one, also if it is larger. */
@@ -174,14 +174,14 @@ void costs_exit_came(struct costs_clock *clock, struct costs *costs)
 {
 	u64 ns;
 
-	if (!clock->left_ns)
+	if (!clock->exit_done_ns)
 		return;
-	ns = MAX(now_ns() - clock->left_ns, costs->return_ns);
+	ns = MAX(now_ns() - clock->exit_done_ns, costs->return_ns);
 	ns = MIN(ns, MOST_RETURNS * costs->return_ns);
 	if (!clock->measured || ns < costs->exit_ns)
 		costs->exit_ns = ns;
 	clock->measured = true;
-	clock->left_ns = 0;
+	clock->exit_done_ns = 0;
 }
 
 bool costs_exit_known(const struct costs_clock *clock)

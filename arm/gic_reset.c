@@ -3,7 +3,7 @@
  * The GIC back to power-on. KVM resets no interrupt controller, but lets its
  * registers be written: Linux Documentation/virt/kvm/devices/arm-vgic*.rst.
  * What to write is read, at the first reset, from the GIC of a second VM that
- * never runs: a guest that is not reset pays for none of this.
+ * never runs: without a reset there is none.
  * Offsets: Arm IHI 0048 (GICv2), IHI 0069 (GICv3), ARM ARM for ICC_*.
  */
 #include <errno.h>
@@ -248,42 +248,42 @@ static int keep(struct machine *machine)
 	return ret ? ret : keep_cpu(machine, vcpu);
 }
 
-static int complete_twin(struct machine *twin, unsigned long kvm_type)
+static int complete_other(struct machine *other, unsigned long kvm_type)
 {
-	int ret = vm_create(&twin->vm, kvm_type);
+	int ret = vm_create(&other->vm, kvm_type);
 
 	if (!ret)
-		ret = gic_create(twin);
+		ret = gic_create(other);
 	if (!ret)
-		ret = vm_create_vcpus(&twin->vm, 1);
+		ret = vm_create_vcpus(&other->vm, 1);
 	if (!ret)
-		ret = cpu_init_all(twin);
+		ret = cpu_init_all(other);
 	if (!ret)
-		ret = gic_init(twin);
-	return ret ? ret : keep(twin);
+		ret = gic_init(other);
+	return ret ? ret : keep(other);
 }
 
 /* As much of the machine, with one vCPU, as its GIC depends on. */
-static int keep_of_twin(struct machine *machine)
+static int keep_of_other(struct machine *machine)
 {
-	struct machine *twin = calloc(1, sizeof(*twin));
+	struct machine *other = calloc(1, sizeof(*other));
 	int ret;
 
-	if (!twin)
+	if (!other)
 		return -ENOMEM;
-	twin->type = machine->type;
-	twin->config = machine->config;
-	twin->features.vcpu_init = BIT(KVM_ARM_VCPU_PSCI_0_2);
-	twin->gic_fd = -1;
-	twin->its_fd = -1;
-	ret = vm_open(&twin->vm, machine->config->kvm_dev);
+	other->type = machine->type;
+	other->config = machine->config;
+	other->features.vcpu_init = BIT(KVM_ARM_VCPU_PSCI_0_2);
+	other->gic_fd = -1;
+	other->its_fd = -1;
+	ret = vm_open(&other->vm, machine->config->kvm_dev);
 	if (!ret) {
-		ret = complete_twin(twin, machine->kvm_type);
-		machine->gic_power_on = twin->gic_power_on;
-		gic_destroy(twin);
-		vm_destroy(&twin->vm);
+		ret = complete_other(other, machine->kvm_type);
+		machine->gic_power_on = other->gic_power_on;
+		gic_destroy(other);
+		vm_destroy(&other->vm);
 	}
-	free(twin);
+	free(other);
 	machine->gic_power_on.known = !ret;
 	return ret;
 }
@@ -420,7 +420,7 @@ static int reset_its(struct machine *machine)
 
 int gic_reset(struct machine *machine)
 {
-	int ret = machine->gic_power_on.known ? 0 : keep_of_twin(machine);
+	int ret = machine->gic_power_on.known ? 0 : keep_of_other(machine);
 
 	if (!ret)
 		ret = reset_its(machine);

@@ -67,7 +67,7 @@ static bool read_device(struct a64_cpu *cpu, u64 va, unsigned int len,
 
 /*
  * What is loaded goes to Rd, sign-extended by shifting it up to bit 63 and
- * back; those that are not are not shifted.
+ * back. Of loads that do not extend the sign, both shifts are by 0.
  */
 static bool load(struct a64_cpu *cpu, const struct a64_insn *insn, u64 va)
 {

@@ -138,7 +138,7 @@ static int read_entry(const struct stage1 *mmu, const struct walk *walk, u64 va,
 	return *desc & DESC_VALID ? 0 : -EFAULT;
 }
 
-/* Zero, or the address bits above 47 that only 52-bit addresses have. */
+/* True if it has address bits above 47, which only 52-bit addresses have. */
 static bool has_high_address(const struct walk *walk, u64 desc)
 {
 	return walk->granule == GRANULE_64K && desc & 0xf000;
@@ -157,7 +157,7 @@ static bool may_be_block(const struct walk *walk)
 }
 
 /*
- * Memory of user space is out of bounds while PAN is set; with EPAN that which
+ * Memory of user space is not accessible while PAN is set; with EPAN that which
  * user space may only execute is as well.
  */
 static bool is_kept_from_el1(const struct stage1 *mmu, u64 desc)

@@ -4,7 +4,7 @@
  * the device tree go (Linux Documentation/arch/arm64/booting.rst).
  *
  * boot_prepare() runs on the main thread: once before the first vCPU starts,
- * and after each reset while all vCPUs are paused. At a reset the files that
+ * and after each reset, when the vCPUs' threads have ended. At a reset the files that
  * are still open are read again, so that the guest starts with the same
  * content.
  *

@@ -30,7 +30,7 @@ int costs_measure(struct vcpu *vcpu, struct a64_cpu *scratch,
 
 /* Of one vCPU, zero at first: when it left user space after an exit. */
 struct costs_clock {
-	u64 left_ns; /* 0: not to be measured */
+	u64 exit_done_ns; /* 0: not to be measured */
 	unsigned int exits;
 	bool measured; /* one, at least */
 };

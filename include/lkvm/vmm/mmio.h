@@ -52,17 +52,18 @@ struct mmio_region {
 	 */
 	bool code;
 	/*
-	 * Accesses that came without an exit of their own; what that saves at
-	 * each exit there still is, in ns on average; and whether that is more
-	 * than it would be to avoid this exit: see arm/batch.h. A device that
-	 * has KVM take its writes does so only while `in_batches` is not set.
+	 * Accesses in batches, without an exit of their own; the time that
+	 * batches save for each exit that remains, in ns on average; and
+	 * whether it is more than that exit takes: see arm/batch.h. A device
+	 * that has KVM take its writes does so only while `in_batches` is not
+	 * set.
 	 */
 	_Atomic(u64) batched_reads, batched_writes;
 	_Atomic(s64) batch_saving;
 	atomic_bool in_batches;
 };
 
-/* True while accesses to the region need no exit of their own. */
+/* True while batches save more than one exit for each exit that remains. */
 static inline bool mmio_region_in_batches(struct mmio_region *region)
 {
 	return atomic_load(&region->in_batches);
