@@ -436,6 +436,7 @@ static void test_reserved(void **state)
 		{ 0x93820020, "extr x0 without N" },
 		{ 0x13828020, "extr w0, #32" },
 		{ 0x93e20020, "extr with o0" },
+		{ 0x9ac23020, "pacga" },
 		{ 0x1a420020, "ccmp without S" },
 		{ 0x7a420420, "ccmp with o2" },
 		{ 0x7a420030, "ccmp with o3" },
