@@ -6,11 +6,15 @@
 
 # ---- on the machine that tests ---------------------------------------------
 
+# Debian 13's, which is fast. EDK2=efi in the environment is Debian 12's, with all
+# messages of a DEBUG build (make check-long).
+edk2=${EDK2:-efi13}
+
 # edk2_needs: fetches the firmware and builds expect; prints options for on_host
 edk2_needs() {
-	tests/host/fetch efi || exit 1
+	tests/host/fetch "$edk2" || exit 1
 	expect=$(tests/boot/lib/tool expect) || exit 1
-	echo "--with build/efi/KVMTOOL_EFI.fd --with $expect"
+	echo "--with build/$edk2/KVMTOOL_EFI.fd --with $expect"
 }
 
 # ---- in the host -----------------------------------------------------------
