@@ -4,7 +4,7 @@
  * template. Sizes are checked by the rules of `lkvm run`, so that the file can
  * be used as a bank. An existing file is replaced in place with --force only,
  * and never while an lkvm holds its lock; nothing is renamed, so links and
- * permissions stay.
+ * permissions stay. A template is not read while an lkvm writes to it.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -83,7 +83,8 @@ static int make_content(struct options *opts, u8 **content)
 {
 	struct flash_content template = { .what = "template",
 					  .path = opts->template,
-					  .max = MAX_SIZE };
+					  .max = MAX_SIZE,
+					  .lock = true };
 	size_t len;
 	int ret = 0;
 
@@ -160,10 +161,7 @@ static int open_file(const struct options *opts, bool *created)
  */
 static int lock_file(int fd, const char *path)
 {
-	struct flock lock = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
-
-	if (!fcntl(fd, F_OFD_SETLK, &lock) ||
-	    (errno != EAGAIN && errno != EACCES))
+	if (file_try_lock(fd, F_WRLCK) != -EBUSY)
 		return file_lost_name(fd, path) ? -ESTALE : 0;
 	pr_fatal("flash %s: is in use", path);
 	return -EBUSY;

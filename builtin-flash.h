@@ -13,6 +13,7 @@ struct flash_content {
 	const char *what; /* "flash" or "template", for messages */
 	const char *path;
 	size_t max; /* bytes that there may be, at most */
+	bool lock;  /* read under a lock, refuse a file that is written to */
 	void *buf;  /* `size` bytes, to be freed in any case */
 	size_t size;
 	const struct disk_format *format; /* of the file; NULL: raw */

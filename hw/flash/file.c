@@ -39,25 +39,20 @@ void flash_file_close(struct flash_file *file)
 	file->fd = -1;
 }
 
-/*
- * Open file description locks, since POSIX locks belong to the process: two
- * banks of one lkvm would not exclude each other, and closing another
- * descriptor of the file would release them.
- */
 int flash_file_lock(const struct flash_file *file, short type)
 {
-	struct flock lock = { .l_type = type, .l_whence = SEEK_SET };
+	int ret = file_try_lock(file->fd, type);
 
-	if (!fcntl(file->fd, F_OFD_SETLK, &lock))
+	if (!ret)
 		return 0;
-	if (errno == EAGAIN || errno == EACCES) {
+	if (ret == -EBUSY) {
 		pr_fatal("%s %s: is in use by another flash bank or lkvm",
 			 file->what, file->path);
-		return -EBUSY;
+		return ret;
 	}
 	pr_warn("%s %s: unable to lock it (%s): make sure that no other "
 		"lkvm uses it",
-		file->what, file->path, strerror(errno));
+		file->what, file->path, strerror(-ret));
 	return 0;
 }
 

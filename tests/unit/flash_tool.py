@@ -292,6 +292,13 @@ def in_use(_):
 		run("vars", "f", status=1)	# erased, but it can be read
 		run("create", "f", "--size", "128K", "--force", status=1)
 		expect(os.path.getsize("f") == 65536, "it was overwritten")
+		done = subprocess.run([PROGRAM, "create", "copy", "--template", "f"],
+			stderr=subprocess.PIPE, timeout=60)
+		expect(done.returncode == 1, "a template was copied while it is written to")
+		expect(b"template f: is in use by an lkvm that writes" in done.stderr, done.stderr)
+		expect(not os.path.exists("copy"), "a file was left")
+		fcntl.fcntl(f, 37, struct.pack("hhqqi4x", fcntl.F_RDLCK, os.SEEK_SET, 0, 0, 0))
+		run("create", "copy", "--template", "f")
 	expect(not run_json("info", "f")["in_use"], "still in use")
 
 
