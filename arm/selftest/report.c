@@ -70,12 +70,15 @@ void result_fail(struct test_result *result, const char *fmt, ...)
 	result->verdict = TEST_FAILED;
 }
 
-/* A failure is not hidden by a test that is then skipped. */
+/*
+ * A failure is not hidden by a test that is then skipped, nor that the user
+ * stopped it.
+ */
 void result_skip(struct test_result *result, const char *fmt, ...)
 {
 	va_list args;
 
-	if (result->verdict == TEST_FAILED)
+	if (result->verdict != TEST_PASSED)
 		return;
 	va_start(args, fmt);
 	vsnprintf(result->detail, sizeof(result->detail), fmt, args);

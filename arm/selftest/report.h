@@ -39,7 +39,7 @@ void result_note(struct test_result *result, const char *name, const char *fmt,
 void result_fail(struct test_result *result, const char *fmt, ...)
 	__printf(2, 3);
 
-/* The test cannot be made here, unless it has failed already. */
+/* The test cannot be made here, unless it has failed or was stopped already. */
 void result_skip(struct test_result *result, const char *fmt, ...)
 	__printf(2, 3);
 

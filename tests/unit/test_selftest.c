@@ -210,6 +210,17 @@ static void test_skip_after_failure(void **state)
 	assert_string_equal(result.detail, "broken");
 }
 
+/* The user stopped the test: that it found nothing to do is no verdict. */
+static void test_skip_after_stop(void **state)
+{
+	(void)state;
+	result.verdict = TEST_STOPPED;
+	result_skip(&result, "%s", "not here");
+	assert_int_equal(result.verdict, TEST_STOPPED);
+	assert_string_equal(result.detail, "");
+	assert_int_equal(report_verdict(&result, 1), SELFTEST_STOPPED);
+}
+
 static char *shown(void (*show)(FILE *out, const struct selftest_config *config,
 				const struct test_result *results, size_t n))
 {
@@ -260,17 +271,12 @@ static void test_last_line(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(test_good_console),
-		TEST(test_failed_checks),
-		TEST(test_no_end),
-		TEST(test_other_ends),
-		TEST(test_litmus),
-		TEST(test_litmus_lines),
-		TEST(test_bad_litmus_lines),
-		TEST(test_litmus_complete),
-		TEST(test_verdicts),
-		TEST(test_skip_after_failure),
-		TEST(test_json),
+		TEST(test_good_console),     TEST(test_failed_checks),
+		TEST(test_no_end),	     TEST(test_other_ends),
+		TEST(test_litmus),	     TEST(test_litmus_lines),
+		TEST(test_bad_litmus_lines), TEST(test_litmus_complete),
+		TEST(test_verdicts),	     TEST(test_skip_after_failure),
+		TEST(test_skip_after_stop),  TEST(test_json),
 		TEST(test_last_line),
 	};
 
