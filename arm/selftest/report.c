@@ -184,9 +184,9 @@ static void result_json(struct json_writer *json,
 }
 
 void report_json(FILE *out, const struct selftest_config *config,
+		 enum selftest_verdict verdict,
 		 const struct test_result *results, size_t n)
 {
-	enum selftest_verdict verdict = report_verdict(results, n);
 	struct json_writer json = { .out = out };
 
 	json_begin_object(&json, NULL);
