@@ -34,6 +34,7 @@ static struct {
 	int nr_timers;	     /* initialised and not destroyed */
 	size_t console;	     /* bytes that were judged */
 	atomic_uint exits;   /* that were requested */
+	pthread_barrier_t begin;
 	struct chardev *chr;
 	struct vm vm;
 	struct test_result result;
@@ -69,6 +70,7 @@ static void *write_some(void *arg)
 {
 	const u8 *byte = arg;
 
+	pthread_barrier_wait(&t.begin);
 	for (unsigned int i = 0; i < t.writes; i++)
 		t.chr->ops->write(t.chr, byte, 1);
 	return NULL;
@@ -80,12 +82,14 @@ enum vm_exit vm_run(struct vm *vm)
 	u8 byte = '.';
 
 	(void)vm;
+	pthread_barrier_init(&t.begin, NULL, NR_THREADS);
 	for (size_t i = 0; i < NR_THREADS; i++)
 		assert_int_equal(pthread_create(&threads[i], NULL, write_some,
 						&byte),
 				 0);
 	for (size_t i = 0; i < NR_THREADS; i++)
 		pthread_join(threads[i], NULL);
+	pthread_barrier_destroy(&t.begin);
 	return VM_EXIT_POWEROFF;
 }
 
