@@ -162,23 +162,26 @@ void flash_file_sync_name(const char *path)
 }
 
 /* Erased NOR reads as ones, so a sparse file would not do. */
-int flash_file_erase(const struct flash_file *file, u64 from, u64 to)
+int flash_write_erased(int fd, u64 from, u64 to)
 {
 	u8 erased[SZ_4K];
+	int ret = 0;
 
 	memset(erased, 0xff, sizeof(erased));
-	for (u64 at = from; at < to;) {
-		size_t len = MIN(sizeof(erased), to - at);
-		int ret = pwrite_full(file->fd, erased, len, (off_t)at);
+	for (u64 at = from; !ret && at < to; at += sizeof(erased))
+		ret = pwrite_full(fd, erased, MIN(sizeof(erased), to - at),
+				  (off_t)at);
+	return ret;
+}
 
-		if (ret) {
-			pr_fatal("%s %s: unable to write %" PRIu64 " bytes: %s",
-				 file->what, file->path, to, strerror(-ret));
-			return ret;
-		}
-		at += len;
-	}
-	return 0;
+int flash_file_erase(const struct flash_file *file, u64 from, u64 to)
+{
+	int ret = flash_write_erased(file->fd, from, to);
+
+	if (ret)
+		pr_fatal("%s %s: unable to write %" PRIu64 " bytes: %s",
+			 file->what, file->path, to, strerror(-ret));
+	return ret;
 }
 
 /*

@@ -80,6 +80,9 @@ void flash_file_sync_name(const char *path);
 /* Writes erased flash to [from, to). */
 int flash_file_erase(const struct flash_file *file, u64 from, u64 to);
 
+/* The same without a message. */
+int flash_write_erased(int fd, u64 from, u64 to);
+
 /*
  * Chooses the size of a bank whose content has `bytes` bytes: that of `size=`,
  * or the power of two above (`up`) or below. `more`: that many bytes are all

@@ -24,16 +24,15 @@
 /* A memfd that holds `size` erased bytes, or -errno. */
 static int make_erased(u64 size)
 {
-	struct flash_file file = { .what = "flash", .path = "in memory" };
+	int fd = memfd_create("erased-flash", MFD_CLOEXEC);
 	int ret;
 
-	file.fd = memfd_create("erased-flash", MFD_CLOEXEC);
-	if (file.fd < 0)
+	if (fd < 0)
 		return -errno;
-	ret = flash_file_erase(&file, 0, size);
+	ret = flash_write_erased(fd, 0, size);
 	if (!ret)
-		return file.fd;
-	close(file.fd);
+		return fd;
+	close(fd);
 	return ret;
 }
 
