@@ -100,6 +100,9 @@ int flash_file_max_size(const struct flash_file *file,
 /* True if all of it is zero, as the holes of a file are. */
 bool flash_is_zero(const u8 *data, size_t len);
 
+/* Whether the file can be opened as a template. Changes nothing. */
+int flash_template_check(const char *path);
+
 /*
  * Makes a file in the folder of config->path, a copy of config->template, and
  * opens it for the bank. It has no name, so that it does not outlive lkvm until

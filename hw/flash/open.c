@@ -110,21 +110,31 @@ static int create_file(struct opening *o)
 }
 
 /*
- * O_CREAT follows no dangling symbolic link with O_EXCL, so such a name is an
- * error of its own and not a file to create.
+ * Opens the file if it is there; else *is_new, if it is to be made. O_CREAT
+ * follows no dangling symbolic link with O_EXCL, so such a name is an error of
+ * its own and not a file to create.
  */
-static int open_file(struct opening *o)
+static int open_existing(struct opening *o, bool *is_new)
 {
 	const struct flash_config *config = o->config;
 	char target[256];
 	int ret = flash_file_open(&o->file, is_written(o) ? O_RDWR : O_RDONLY);
 
-	if (ret == -ENOENT && (config->template || config->create) &&
-	    !file_is_dangling(config->path, target, sizeof(target)))
-		return create_file(o);
+	*is_new = ret == -ENOENT && (config->template || config->create) &&
+		  !file_is_dangling(config->path, target, sizeof(target));
+	if (*is_new)
+		return 0;
 	if (ret)
 		explain_open_error(o, -ret);
 	return ret;
+}
+
+static int open_file(struct opening *o)
+{
+	bool is_new;
+	int ret = open_existing(o, &is_new);
+
+	return is_new ? create_file(o) : ret;
 }
 
 /*
@@ -471,16 +481,15 @@ int flash_store_check(const struct flash_config *config)
 		.config = config,
 		.file = { .what = "flash", .path = config->path, .fd = -1 },
 	};
+	bool is_new;
 	int ret;
 
 	if (config->in_memory)
 		return 0;
-	ret = flash_file_open(&o.file, is_written(&o) ? O_RDWR : O_RDONLY);
+	ret = open_existing(&o, &is_new);
 	flash_file_close(&o.file);
-	if (ret == -ENOENT && (config->create || config->template))
-		return 0;
-	if (ret)
-		explain_open_error(&o, -ret);
+	if (is_new && config->template)
+		ret = flash_template_check(config->template);
 	return ret;
 }
 
