@@ -260,19 +260,28 @@ static int size_of_content(const struct flash_file *file, u64 bytes, bool more,
 	return 0;
 }
 
+/* A new one is proposed where `create` would be accepted. */
+static int is_empty(const struct flash_file *file, bool up,
+		    const struct flash_config *config)
+{
+	const char *more = "";
+
+	if (file->format)
+		more = " once decoded";
+	else if (!up && !config->template)
+		more = "; \",create,size=2M\" makes a new one";
+	pr_fatal("%s %s: is empty%s", file->what, file->path, more);
+	return -EINVAL;
+}
+
 int flash_file_bank_size(const struct flash_file *file, u64 bytes, bool more,
 			 bool up, const struct flash_config *config,
 			 const struct flash_limits *limits, u64 *size)
 {
 	int ret;
 
-	if (!bytes && !config->create) {
-		pr_fatal("%s %s: is empty%s", file->what, file->path,
-			 file->format
-				 ? " once decoded"
-				 : "; \",create,size=2M\" makes a new one");
-		return -EINVAL;
-	}
+	if (!bytes && !config->create)
+		return is_empty(file, up, config);
 	if (!config->size)
 		return size_of_content(file, bytes, more, up, limits, size);
 	ret = check_size(file, config->size, limits);

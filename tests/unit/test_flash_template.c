@@ -418,7 +418,7 @@ static void file_exists(void **state)
 	flash_store_close(&store);
 	assert_int_equal(truncate(PATH, 0), 0);
 	assert_int_equal(open_with(""), -EINVAL);
-	assert_said("f: is empty");
+	assert_said("f: is empty\n");
 }
 
 /* Somebody else makes it while we copy: theirs is the bank. */
@@ -516,8 +516,8 @@ static void bad_templates(void **state)
 	unlink(path_of(TEMPLATE));
 	fd = open(path_of(TEMPLATE), O_CREAT | O_WRONLY, 0644);
 	close(fd);
-	assert_refused("", EINVAL, "t: is empty");
-	assert_refused(",size=64K", EINVAL, "t: is empty");
+	assert_refused("", EINVAL, "t: is empty\n");
+	assert_refused(",size=64K", EINVAL, "t: is empty\n");
 	make_template(1000);
 	assert_refused("", EINVAL, "t: has 1000 bytes, less than one erase");
 }
