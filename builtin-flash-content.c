@@ -21,13 +21,6 @@
 #include "lkvm/util/file.h"
 #include "lkvm/util/log.h"
 
-/*
- * Bytes of the smallest bank. A file of 2^n bytes from here on is taken for raw
- * content even if it begins like a compressed file: two bytes of magic may
- * occur in a bank, but a compressed file rarely has such a size.
- */
-#define MIN_BANK SZ_64K
-
 #define STEP SZ_64K /* bytes decoded at a time */
 
 static int unreadable(const struct flash_content *c, int err)
@@ -142,6 +135,11 @@ static int read_file(struct flash_content *c)
 	return ret;
 }
 
+/*
+ * A file that has the size of a bank is taken for raw content even if it begins
+ * like a compressed file: two bytes of magic may occur in a bank, but a
+ * compressed file rarely has such a size.
+ */
 int flash_content_read(struct flash_content *c)
 {
 	int ret = read_file(c);
@@ -150,7 +148,7 @@ int flash_content_read(struct flash_content *c)
 		return ret;
 	c->format = disk_format_of(c->buf, c->size);
 	if (c->format && c->format->compressed && is_power_of_2(c->size) &&
-	    c->size >= MIN_BANK)
+	    c->size >= FLASH_MIN_BANK)
 		c->format = NULL;
 	if (!c->format)
 		return 0;
