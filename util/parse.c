@@ -2,10 +2,8 @@
 /*
  * Parsers of numbers, sizes, CPU lists and comma separated items from the
  * command line and configuration files. strtoull(3) and sscanf(3) are not used:
- * they accept signs and white space, and depend on the
- * locale. A
- * result is stored on success only. Nothing is printed and nothing allocated;
- * any thread.
+ * they accept signs and white space, and depend on the locale. A result is
+ * stored on success only. Nothing is printed and nothing allocated; any thread.
  */
 #include <errno.h>
 #include <string.h>

@@ -414,7 +414,6 @@ static int name_copy(struct opening *o)
  */
 static void give_up(struct opening *o, int err)
 {
-	/* Somebody else may have been quicker to lock it: then it is theirs. */
 	if (o->created && err != -EBUSY && !o->again)
 		unlink(o->config->path);
 	if (o->temp)
