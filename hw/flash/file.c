@@ -14,6 +14,7 @@
 #include <linux/fs.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -296,7 +297,22 @@ int flash_file_bank_size(const struct flash_file *file, u64 bytes, bool more,
 	return 0;
 }
 
-bool flash_is_zero(const u8 *data, size_t len)
+#define ARRAY_ALIGN SZ_2M
+
+/* The slack on both sides is unmapped. */
+u8 *flash_map_array(u64 size, int prot)
 {
-	return !len || (!data[0] && !memcmp(data, data + 1, len - 1));
+	u8 *start, *end;
+	u8 *map = mmap(NULL, size + ARRAY_ALIGN, prot,
+		       MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	if (map == MAP_FAILED)
+		return NULL;
+	start = (u8 *)ALIGN_UP((uintptr_t)map, ARRAY_ALIGN);
+	end = map + size + ARRAY_ALIGN;
+	if (start > map)
+		munmap(map, (size_t)(start - map));
+	if (start + size < end)
+		munmap(start + size, (size_t)(end - start) - size);
+	return start;
 }

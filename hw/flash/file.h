@@ -97,8 +97,14 @@ int flash_file_max_size(const struct flash_file *file,
 			const struct flash_config *config,
 			const struct flash_limits *limits, u64 *max);
 
-/* True if all of it is zero, as the holes of a file are. */
-bool flash_is_zero(const u8 *data, size_t len);
+/*
+ * Maps `size` bytes of private memory, aligned to huge pages of hosts with
+ * pages of 4 KiB, so that those of guest and host coincide: else KVM maps
+ * firmware that is executed in place one small page at a time. Banks are
+ * aligned to their size in guest physical addresses. NULL, with errno, if there
+ * is no memory.
+ */
+u8 *flash_map_array(u64 size, int prot);
 
 /* Whether the file can be opened as a template. Changes nothing. */
 int flash_template_check(const char *path);

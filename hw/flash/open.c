@@ -27,12 +27,6 @@
 /* How much is read at once. */
 #define CHUNK SZ_64K
 
-/*
- * Huge pages of hosts with pages of 4 KiB; banks are aligned to their size in
- * guest physical addresses.
- */
-#define ARRAY_ALIGN SZ_2M
-
 /* One attempt to open a bank. */
 struct opening {
 	struct flash_store *store;
@@ -195,26 +189,11 @@ static int unreadable(const struct opening *o, int err)
 	return err;
 }
 
-/*
- * Aligned, so that huge pages of guest and host coincide: else KVM maps
- * firmware that is executed in place one small page at a time. The slack on
- * both sides is unmapped.
- */
 static int map_array(struct opening *o, u64 size)
 {
-	u8 *start, *end;
-	u8 *map = mmap(NULL, size + ARRAY_ALIGN, PROT_READ | PROT_WRITE,
-		       MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-
-	if (map == MAP_FAILED)
+	o->store->array = flash_map_array(size, PROT_READ | PROT_WRITE);
+	if (!o->store->array)
 		return unreadable(o, -errno);
-	start = (u8 *)ALIGN_UP((uintptr_t)map, ARRAY_ALIGN);
-	end = map + size + ARRAY_ALIGN;
-	if (start > map)
-		munmap(map, (size_t)(start - map));
-	if (start + size < end)
-		munmap(start + size, (size_t)(end - start) - size);
-	o->store->array = start;
 	o->store->size = size;
 	return 0;
 }
@@ -228,7 +207,7 @@ static void fill(u8 *to, const u8 *data, size_t len)
 	for (size_t i = 0; i < len; i += SZ_4K) {
 		size_t n = MIN(SZ_4K, len - i);
 
-		if (!flash_is_zero(data + i, n))
+		if (!is_filled(data + i, n, 0))
 			memcpy(to + i, data + i, n);
 	}
 }

@@ -119,7 +119,7 @@ static int write_data(int fd, const u8 *data, size_t len, u64 at)
 	for (size_t i = 0; !ret && i < len; i += SZ_4K) {
 		size_t n = MIN(SZ_4K, len - i);
 
-		if (!flash_is_zero(data + i, n))
+		if (!is_filled(data + i, n, 0))
 			ret = pwrite_full(fd, data + i, n, (off_t)(at + i));
 	}
 	return ret;
