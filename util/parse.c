@@ -12,17 +12,6 @@
 
 #define MIB_SHIFT 20 /* the unit of --mem without a suffix */
 
-/* 16, more than any base allows, for what is no digit. */
-static unsigned int digit_value(char c)
-{
-	if (c >= '0' && c <= '9')
-		return (unsigned int)(c - '0');
-	c |= 0x20;
-	if (c >= 'a' && c <= 'f')
-		return (unsigned int)(c - 'a') + 10;
-	return 16;
-}
-
 /*
  * Reads the digits at `s`. *end is set in any case and is `s` if there are
  * none; of a number that is too large all digits are skipped, so that what
