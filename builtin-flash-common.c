@@ -2,9 +2,10 @@
 /*
  * What the commands of `lkvm flash` share: options, reading a file with its
  * variable store, output of one variable. A file is read into memory as a
- * whole, once; a running VM may write to it meanwhile, and what was read is
- * then a state that a power failure could have left. Content is decoded by
- * efi/, which trusts none of it. One thread.
+ * whole, once, from front to back and without a lock. A running VM may write to
+ * it meanwhile: what was read is then of different moments, and may look
+ * damaged where the file is not. Content is decoded by efi/, which trusts none
+ * of it. One thread.
  */
 #include <errno.h>
 #include <stdio.h>

@@ -4,8 +4,13 @@
  * hold, decoded if it is qcow2 or gzip, as for `lkvm run`'s read-only banks and
  * templates. The commands never look at the file's own bytes, so they see the
  * same content as the guest does.
+ *
+ * A template is read under a lock, as by `lkvm run`, since what is made from it
+ * will be used. What is only shown is read without, so that the file of a
+ * running VM can be looked at.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -15,13 +20,6 @@
 #include "lkvm/disk/decode.h"
 #include "lkvm/util/file.h"
 #include "lkvm/util/log.h"
-
-/*
- * Bytes of the smallest bank. A file of 2^n bytes from here on is taken for raw
- * content even if it begins like a compressed file: two bytes of magic may
- * occur in a bank, but a compressed file rarely has such a size.
- */
-#define MIN_BANK SZ_64K
 
 #define STEP SZ_64K /* bytes decoded at a time */
 
@@ -108,15 +106,49 @@ static int refuse(const struct flash_content *c)
 	return -EINVAL;
 }
 
+/* File systems without locks are accepted. */
+static int lock(const struct flash_content *c, int fd)
+{
+	if (file_try_lock(fd, F_RDLCK) != -EBUSY)
+		return 0;
+	pr_fatal("%s %s: is in use by an lkvm that writes to it", c->what,
+		 c->path);
+	return -EBUSY;
+}
+
+/* The file's own bytes. Closing it also ends the lock. */
+static int read_file(struct flash_content *c)
+{
+	int fd = open(c->path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+	int ret = 0;
+
+	if (fd < 0)
+		return unreadable(c, -errno);
+	if (c->lock)
+		ret = lock(c, fd);
+	if (!ret) {
+		ret = file_read_fd(fd, c->max, &c->buf, &c->size);
+		if (ret)
+			ret = ret == -EFBIG ? too_large(c) : unreadable(c, ret);
+	}
+	close(fd);
+	return ret;
+}
+
+/*
+ * A file that has the size of a bank is taken for raw content even if it begins
+ * like a compressed file: two bytes of magic may occur in a bank, but a
+ * compressed file rarely has such a size.
+ */
 int flash_content_read(struct flash_content *c)
 {
-	int ret = file_read_all(c->path, c->max, &c->buf, &c->size);
+	int ret = read_file(c);
 
 	if (ret)
-		return ret == -EFBIG ? too_large(c) : unreadable(c, ret);
+		return ret;
 	c->format = disk_format_of(c->buf, c->size);
 	if (c->format && c->format->compressed && is_power_of_2(c->size) &&
-	    c->size >= MIN_BANK)
+	    c->size >= FLASH_MIN_BANK)
 		c->format = NULL;
 	if (!c->format)
 		return 0;

@@ -4,7 +4,7 @@
  * template. Sizes are checked by the rules of `lkvm run`, so that the file can
  * be used as a bank. An existing file is replaced in place with --force only,
  * and never while an lkvm holds its lock; nothing is renamed, so links and
- * permissions stay.
+ * permissions stay. A template is not read while an lkvm writes to it.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -23,9 +23,6 @@
 
 #define SYNOPSIS "lkvm flash create [OPTION]... FILE"
 
-#define BLOCK	 SZ_64K	       /* bytes of an erase block of lkvm's banks */
-#define MAX_SIZE (16 * SZ_16M) /* bytes of the largest bank */
-
 /* What the command line says. */
 struct options {
 	const char *path;
@@ -37,7 +34,8 @@ struct options {
 /* A bank has a power of two of bytes and whole erase blocks. */
 static bool is_good_size(u64 size)
 {
-	return is_power_of_2(size) && size >= BLOCK && size <= MAX_SIZE;
+	return is_power_of_2(size) && size >= FLASH_MIN_BANK &&
+	       size <= FLASH_MAX_BANK;
 }
 
 static int parse_size_option(const char *arg, void *config)
@@ -47,7 +45,7 @@ static int parse_size_option(const char *arg, void *config)
 	if (!parse_size(arg, 0, &opts->size, NULL) && is_good_size(opts->size))
 		return 0;
 	pr_fatal("--size %s: want a power of two from 64K to %luM", arg,
-		 MAX_SIZE / SZ_1M);
+		 FLASH_MAX_BANK / SZ_1M);
 	return -EINVAL;
 }
 
@@ -55,8 +53,8 @@ static int parse(struct options *opts, int argc, char *const argv[])
 {
 	static const struct option_def table[] = {
 		OPT_CALLBACK('s', "size", parse_size_option, "SIZE",
-			     "Size of the flash, a power of two, at least "
-			     "64K; in bytes or with a suffix BKMGTP"),
+			     "Size of the flash, a power of two from 64K to "
+			     "64M; in bytes or with a suffix BKMGTP"),
 		OPT_STRING('t', "template", struct options, template, "FILE",
 			   "Begin with what FILE holds; SIZE is then that of "
 			   "FILE unless given"),
@@ -83,7 +81,8 @@ static int make_content(struct options *opts, u8 **content)
 {
 	struct flash_content template = { .what = "template",
 					  .path = opts->template,
-					  .max = MAX_SIZE };
+					  .max = FLASH_MAX_BANK,
+					  .lock = true };
 	size_t len;
 	int ret = 0;
 
@@ -160,10 +159,7 @@ static int open_file(const struct options *opts, bool *created)
  */
 static int lock_file(int fd, const char *path)
 {
-	struct flock lock = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
-
-	if (!fcntl(fd, F_OFD_SETLK, &lock) ||
-	    (errno != EAGAIN && errno != EACCES))
+	if (file_try_lock(fd, F_WRLCK) != -EBUSY)
 		return file_lost_name(fd, path) ? -ESTALE : 0;
 	pr_fatal("flash %s: is in use", path);
 	return -EBUSY;

@@ -102,14 +102,16 @@ static char *draw_map(const struct efi_image *image, u64 block)
 }
 
 /*
- * The size in bytes of a bank with this file, 0 if it is too small for one: a
- * bank takes the largest power of two that the file has.
+ * The size in bytes of a bank with this file, 0 if it is too small or too large
+ * for one: a bank takes the largest power of two that the file has.
  */
 static u64 bank_size(const struct info *info)
 {
 	u64 size = info->file.image.size;
 
-	return size < SZ_64K ? 0 : rounddown_pow_of_2(size);
+	return size < FLASH_MIN_BANK || size > FLASH_MAX_BANK
+		       ? 0
+		       : rounddown_pow_of_2(size);
 }
 
 /* "2M" for a multiple of 1 MiB and so on, plain digits for other sizes. */
@@ -142,13 +144,38 @@ static void print_size(const char *name, u64 size)
 	printf("\n");
 }
 
-/* Whether the file can be a bank depends on the machine's memory map, too. */
-static void print_geometry(const struct info *info)
+/*
+ * Which machines have room for it and blocks that are small enough. A file that
+ * is larger than the machine's flash is not cut, but refused.
+ */
+static void print_usable(const struct info *info)
 {
 	u64 size = info->file.image.size;
 	u64 bank = bank_size(info);
-	char text[32];
 
+	print_field("usable as a bank");
+	if (!bank)
+		printf("no, it is %s\n", size < FLASH_MIN_BANK
+						 ? "smaller than a block of 64K"
+						 : "larger than 64M");
+	else if (bank == size)
+		printf("yes");
+	else
+		printf("its first %" PRIu64 " bytes (the size is no power of "
+		       "two)",
+		       bank);
+	if (bank && bank < FLASH_VIRT_MIN)
+		printf(", but machine virt needs at least 256K\n");
+	else if (bank && size > FLASH_KVMTOOL_MAX)
+		printf(", but machine kvmtool has only 16M\n");
+	else if (bank)
+		printf("\n");
+}
+
+static void print_geometry(const struct info *info)
+{
+	u64 size = info->file.image.size;
+	char text[32];
 	const struct disk_format *format = info->file.content.format;
 
 	printf("%-18s %s\n", "file", info->file.path);
@@ -159,18 +186,7 @@ static void print_geometry(const struct info *info)
 	print_field("blocks");
 	printf("%zu of %s", strlen(info->map), short_size(info->block, text));
 	printf("%s\n", size % info->block ? ", the last one is cut" : "");
-	print_field("usable as a bank");
-	if (!bank)
-		printf("no, it is smaller than a block of 64K\n");
-	else if (bank == size && bank > SZ_16M)
-		printf("yes, on a machine with room for it: kvmtool's has "
-		       "16M\n");
-	else if (bank == size)
-		printf("yes\n");
-	else
-		printf("its first %" PRIu64 " bytes: the size is no power of "
-		       "two\n",
-		       bank);
+	print_usable(info);
 }
 
 /* The processes are those that the kernel shows to this user. */

@@ -8,11 +8,22 @@
 #include "lkvm/util/json.h"
 #include "lkvm/util/options.h"
 
+/*
+ * Bytes of the smallest bank (an erase block) and of the largest one, with the
+ * machine that allows most: kvmtool has 16 MiB in all and blocks of 64 KiB,
+ * virt 64 MiB for each bank and blocks of 256 KiB.
+ */
+#define FLASH_MIN_BANK	  SZ_64K
+#define FLASH_MAX_BANK	  (4 * SZ_16M)
+#define FLASH_VIRT_MIN	  (4 * SZ_64K)
+#define FLASH_KVMTOOL_MAX SZ_16M
+
 /* What a bank of a file would hold. */
 struct flash_content {
 	const char *what; /* "flash" or "template", for messages */
 	const char *path;
 	size_t max; /* bytes that there may be, at most */
+	bool lock;  /* read under a lock, refuse a file that is written to */
 	void *buf;  /* `size` bytes, to be freed in any case */
 	size_t size;
 	const struct disk_format *format; /* of the file; NULL: raw */

@@ -19,7 +19,6 @@
 #include "cpu.h"
 #include "lkvm/arm/a64/a64.h"
 #include "lkvm/arm/costs.h"
-#include "lkvm/vmm/pause.h"
 #include "lkvm/vmm/vm.h"
 
 #define ROUNDS	  4
@@ -187,34 +186,4 @@ void costs_exit_came(struct costs_clock *clock, struct costs *costs)
 bool costs_exit_known(const struct costs_clock *clock)
 {
 	return clock->exits >= FIRST_EXITS / 2;
-}
-
-/* KVM_RUN completes the exit before and runs to the next. */
-static int run_to_exit(struct vcpu *vcpu)
-{
-	int ret;
-
-	if (!vcpu_try_enter(vcpu))
-		return -EAGAIN;
-	ret = ioctl(vcpu->fd, KVM_RUN, 0) < 0 ? -errno : 0;
-	vcpu_leave(vcpu);
-	if (!ret && vcpu->run->exit_reason != KVM_EXIT_MMIO)
-		ret = -EIO;
-	return ret;
-}
-
-int costs_measure_exit(struct vcpu *vcpu, unsigned int n, u64 *exit_ns)
-{
-	u64 least = UINT64_MAX;
-
-	for (unsigned int i = 0; i < n; i++) {
-		u64 start = now_ns();
-		int ret = run_to_exit(vcpu);
-
-		if (ret)
-			return ret;
-		least = MIN(least, now_ns() - start);
-	}
-	*exit_ns = per_item(least, 1);
-	return 0;
 }

@@ -27,6 +27,7 @@
 #include <unistd.h>
 
 #include "lkvm/chardev/terminal.h"
+#include "lkvm/util/fault_signals.h"
 #include "lkvm/util/log.h"
 
 #define ESCAPE	 0x01 /* Ctrl-a */
@@ -112,8 +113,6 @@ static void continued(int sig)
 /* Installed for the first terminal and kept: a process has one at a time. */
 static void install_handlers(void)
 {
-	static const int fatal[] = { SIGSEGV, SIGBUS,  SIGILL, SIGFPE,
-				     SIGABRT, SIGTRAP, SIGSYS };
 	struct sigaction action = { .sa_handler = fatal_signal,
 				    .sa_flags = (int)SA_RESETHAND };
 	struct sigaction cont = { .sa_handler = continued,
@@ -124,8 +123,8 @@ static void install_handlers(void)
 	tty.installed = true;
 	sigfillset(&action.sa_mask);
 	sigfillset(&cont.sa_mask);
-	for (size_t i = 0; i < ARRAY_SIZE(fatal); i++)
-		sigaction(fatal[i], &action, NULL);
+	for (size_t i = 0; i < ARRAY_SIZE(fault_signals); i++)
+		sigaction(fault_signals[i], &action, NULL);
 	sigaction(SIGCONT, &cont, NULL);
 	atexit(restore_tty);
 }

@@ -10,6 +10,7 @@
 #include <strings.h>
 
 #include "lkvm/efi/guid.h"
+#include "lkvm/util/parse.h"
 
 /*
  * Sources: UEFI Specification; EDK2's .dec files; shim, systemd and Linux. Some
@@ -87,15 +88,6 @@ void efi_guid_format(const struct efi_guid *guid, char text[EFI_GUID_TEXT_SIZE])
 	*text = '\0';
 }
 
-/* Not isxdigit(3), whose result depends on the locale. -1 if it is no digit. */
-static int digit_value(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	c |= 0x20;
-	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
 /*
  * All 36 characters and nothing behind them. *guid is written on success only.
  */
@@ -104,13 +96,13 @@ static int parse_digits(const char *text, struct efi_guid *guid)
 	struct efi_guid parsed;
 
 	for (size_t i = 0; i < ARRAY_SIZE(text_order); i++) {
-		int high, low;
+		unsigned int high, low;
 
 		if (dash_before(i) && *text++ != '-')
 			return -EINVAL;
 		high = digit_value(text[0]);
-		low = high < 0 ? -1 : digit_value(text[1]);
-		if (low < 0)
+		low = high > 0xf ? high : digit_value(text[1]);
+		if (low > 0xf)
 			return -EINVAL;
 		parsed.bytes[text_order[i]] = (u8)(high << 4 | low);
 		text += 2;

@@ -53,14 +53,6 @@ static const struct layout {
 	[true] = { 60, 36, 40, 44 },
 };
 
-static bool is_erased(const u8 *p, u64 len)
-{
-	for (u64 i = 0; i < len; i++)
-		if (p[i] != 0xff)
-			return false;
-	return true;
-}
-
 /* The map ends with a pair of zeros, or where the header or the image does. */
 static void read_map(struct efi_volume *volume, const u8 *p, u64 rest)
 {
@@ -136,7 +128,7 @@ static const char *volume_problem(const struct efi_image *image,
 {
 	if (!image->size)
 		return "it is empty";
-	if (!volume->present && is_erased(image->data, image->size))
+	if (!volume->present && is_filled(image->data, image->size, 0xff))
 		return "it is erased: no firmware has made a store yet";
 	if (!volume->present)
 		return "no firmware volume header";
@@ -195,7 +187,7 @@ static const char *read_store(const struct efi_image *image,
 
 	if (room < EFI_STORE_HEADER_SIZE)
 		return "the firmware volume has no room for a store";
-	if (is_erased(p, EFI_STORE_HEADER_SIZE))
+	if (is_filled(p, EFI_STORE_HEADER_SIZE, 0xff))
 		return "the firmware volume has no variable store";
 	store->present = true;
 	store->offset = offset;
@@ -332,7 +324,7 @@ static int read_vars(const struct efi_image *image,
 		at += var->size;
 	}
 	list->free = end - at;
-	list->free_erased = is_erased(data + at, list->free);
+	list->free_erased = is_filled(data + at, list->free, 0xff);
 	return 0;
 }
 

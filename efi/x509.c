@@ -32,7 +32,10 @@ static u8 first_byte(const struct der *in)
 	return in->len ? in->p[0] : 0;
 }
 
-/* Takes one element of any tag; *value is its content. */
+/*
+ * Takes the length of an element behind its tag: one byte, or the number of
+ * bytes that follow with it, of which 4 are accepted. X.690, 8.1.3.
+ */
 static bool take_length(struct der *in, size_t *len)
 {
 	u8 count = first_byte(in);

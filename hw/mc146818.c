@@ -350,8 +350,8 @@ static void rtc_fdt_node(struct device *dev, struct fdt_writer *fdt)
 
 /*
  * Time and RAM have a battery. Register B goes back to BCD and 24 hours, the
- * format firmware starts from; a guest that died while it held the clock
- * shall not stop the next one's.
+ * format firmware starts from, and SET is cleared: a guest that is reset while
+ * it sets the clock does not leave the clock stopped for the next one.
  */
 static void rtc_reset(struct device *dev)
 {

@@ -148,13 +148,6 @@ void blob_set_u8(struct blob *blob, size_t at, u8 value)
 	overwrite(blob, at, &value, sizeof(value));
 }
 
-void blob_set_u16(struct blob *blob, size_t at, u16 value)
-{
-	u16 le = htole16(value);
-
-	overwrite(blob, at, &le, sizeof(le));
-}
-
 void blob_set_u32(struct blob *blob, size_t at, u32 value)
 {
 	u32 le = htole32(value);

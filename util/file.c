@@ -75,7 +75,7 @@ static int content_read(struct content *content, int fd, size_t max)
  * A regular file of known size takes one allocation and two reads, of which the
  * second finds the end.
  */
-static int read_all(int fd, size_t max, struct content *content)
+static int read_content(int fd, size_t max, struct content *content)
 {
 	size_t size = FIRST_SIZE;
 	struct stat st;
@@ -94,19 +94,11 @@ static int read_all(int fd, size_t max, struct content *content)
 	return content_read(content, fd, max);
 }
 
-/* O_NOCTTY: a terminal named by mistake does not become ours. */
-int file_read_all(const char *path, size_t max, void **buf, size_t *len)
+int file_read_fd(int fd, size_t max, void **buf, size_t *len)
 {
 	struct content content = { 0 };
-	int fd, err;
+	int err = read_content(fd, max, &content);
 
-	do {
-		fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
-	} while (fd < 0 && errno == EINTR);
-	if (fd < 0)
-		return -errno;
-	err = read_all(fd, max, &content);
-	close(fd);
 	if (err) {
 		free(content.data);
 		return err;
@@ -114,6 +106,21 @@ int file_read_all(const char *path, size_t max, void **buf, size_t *len)
 	*buf = content.data;
 	*len = content.len;
 	return 0;
+}
+
+/* O_NOCTTY: a terminal named by mistake does not become ours. */
+int file_read_all(const char *path, size_t max, void **buf, size_t *len)
+{
+	int fd, err;
+
+	do {
+		fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+	} while (fd < 0 && errno == EINTR);
+	if (fd < 0)
+		return -errno;
+	err = file_read_fd(fd, max, buf, len);
+	close(fd);
+	return err;
 }
 
 /*
@@ -209,6 +216,20 @@ int write_full(int fd, const void *buf, size_t len)
 		len -= (size_t)n;
 	}
 	return 0;
+}
+
+/*
+ * Open file description locks, since POSIX locks belong to the process: two
+ * descriptors of one lkvm would not exclude each other, and closing another
+ * descriptor of the file would release them.
+ */
+int file_try_lock(int fd, short type)
+{
+	struct flock lock = { .l_type = type, .l_whence = SEEK_SET };
+
+	if (!fcntl(fd, F_OFD_SETLK, &lock))
+		return 0;
+	return errno == EAGAIN || errno == EACCES ? -EBUSY : -errno;
 }
 
 /*

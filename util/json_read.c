@@ -16,6 +16,7 @@
 
 #include "lkvm/util/json.h"
 #include "lkvm/util/json_read.h"
+#include "lkvm/util/parse.h"
 
 /* Strings are decoded in place, since no escape is shorter than its UTF-8. */
 struct reader {
@@ -50,25 +51,16 @@ static bool accept(struct reader *r, char c)
 	return true;
 }
 
-/* -1 for what is no digit, the zero at the end included. */
-static int hex_digit(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	c |= 0x20;
-	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
 /* The four digits of \uXXXX, one UTF-16 unit. */
 static int read_unit(struct reader *r, u32 *unit)
 {
 	*unit = 0;
 	for (int i = 0; i < 4; i++) {
-		int digit = hex_digit(*r->pos);
+		u32 digit = digit_value(*r->pos);
 
-		if (digit < 0)
+		if (digit > 0xf)
 			return fail(r, "\\u takes four hexadecimal digits");
-		*unit = *unit << 4 | (u32)digit;
+		*unit = *unit << 4 | digit;
 		r->pos++;
 	}
 	return 0;

@@ -82,8 +82,12 @@ static void put_line(const char *line, size_t len)
 {
 	u32 lost = atomic_exchange(&nr_lost, 0);
 
-	if ((lost && put_lost(lost)) ||
-	    output_write(STDERR_FILENO, line, len, lost ? 0 : WAIT_MS, NULL))
+	unsigned int ms = lost ? 0 : WAIT_MS;
+
+	/* Those that have been reported are not counted again. */
+	if (lost && !put_lost(lost))
+		lost = 0;
+	if (lost || output_write(STDERR_FILENO, line, len, ms, NULL))
 		atomic_fetch_add(&nr_lost, lost + 1);
 }
 

@@ -6,9 +6,9 @@
  * Each argument is looked up in all groups, long names first as they are, then
  * as negations of flags. For a name that is not found the most similar one is
  * suggested. Values are stored as they are met, so a later option overrides an
- * earlier one. Names cannot be abbreviated: where they can,
- * a new option may make the abbreviation in a script ambiguous. Called by the
- * main thread before any other exists.
+ * earlier one. Names cannot be abbreviated: where they can, a new option may
+ * make the abbreviation in a script ambiguous. Called by the main thread before
+ * any other exists.
  */
 #include <errno.h>
 #include <inttypes.h>

@@ -2,10 +2,8 @@
 /*
  * Parsers of numbers, sizes, CPU lists and comma separated items from the
  * command line and configuration files. strtoull(3) and sscanf(3) are not used:
- * they accept signs and white space, and depend on the
- * locale. A
- * result is stored on success only. Nothing is printed and nothing allocated;
- * any thread.
+ * they accept signs and white space, and depend on the locale. A result is
+ * stored on success only. Nothing is printed and nothing allocated; any thread.
  */
 #include <errno.h>
 #include <string.h>
@@ -13,17 +11,6 @@
 #include "lkvm/util/parse.h"
 
 #define MIB_SHIFT 20 /* the unit of --mem without a suffix */
-
-/* 16, more than any base allows, for what is no digit. */
-static unsigned int digit_value(char c)
-{
-	if (c >= '0' && c <= '9')
-		return (unsigned int)(c - '0');
-	c |= 0x20;
-	if (c >= 'a' && c <= 'f')
-		return (unsigned int)(c - 'a') + 10;
-	return 16;
-}
 
 /*
  * Reads the digits at `s`. *end is set in any case and is `s` if there are

@@ -22,6 +22,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "lkvm/util/fault_signals.h"
 #include "lkvm/util/log.h"
 #include "lkvm/vmm/pause.h"
 #include "lkvm/vmm/vm.h"
@@ -114,24 +115,9 @@ static void *vcpu_thread(void *arg)
 }
 
 /*
- * vCPU threads take the kick signal only: signals that end lkvm are handled by
- * the event loop. Signals of faults are not blocked, or the kernel would kill
- * the process without the handler that restores the terminal.
- */
-static void vcpu_sigmask(sigset_t *set)
-{
-	static const int faults[] = { SIGSEGV, SIGBUS, SIGILL, SIGFPE,
-				      SIGTRAP, SIGSYS, SIGABRT };
-
-	sigfillset(set);
-	sigdelset(set, VCPU_KICK_SIGNAL);
-	for (size_t i = 0; i < ARRAY_SIZE(faults); i++)
-		sigdelset(set, faults[i]);
-}
-
-/*
  * `affinity` and signal mask are attributes, so they hold from the first
- * instruction of the thread.
+ * instruction of the thread. vCPU threads take the kick signal only, beside
+ * those of faults: signals that end lkvm are handled by the event loop.
  */
 static int start_thread(struct vcpu *vcpu)
 {
@@ -143,7 +129,8 @@ static int start_thread(struct vcpu *vcpu)
 	/* Left there by the last thread of this vCPU, if there was one. */
 	vcpu->run->immediate_exit = 0;
 	atomic_store(&vcpu->ended, false);
-	vcpu_sigmask(&mask);
+	sigfill_but_faults(&mask);
+	sigdelset(&mask, VCPU_KICK_SIGNAL);
 	pthread_attr_init(&attr);
 	pthread_attr_setstacksize(&attr, STACK_SIZE);
 	pthread_attr_setsigmask_np(&attr, &mask);

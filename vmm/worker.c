@@ -16,6 +16,7 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#include "lkvm/util/fault_signals.h"
 #include "lkvm/vmm/worker.h"
 
 /* As of vCPU threads: less than a huge page. */
@@ -160,22 +161,9 @@ static void *worker_thread(void *arg)
 }
 
 /*
- * Signals are handled by the event loop, and kicks are for vCPUs. Those of
- * faults are not blocked: see vmm/vcpu.c.
- */
-static void worker_sigmask(sigset_t *set)
-{
-	static const int faults[] = { SIGSEGV, SIGBUS, SIGILL, SIGFPE,
-				      SIGTRAP, SIGSYS, SIGABRT };
-
-	sigfillset(set);
-	for (size_t i = 0; i < ARRAY_SIZE(faults); i++)
-		sigdelset(set, faults[i]);
-}
-
-/*
- * The mask is inherited from the creating thread, so that no signal is
- * delivered before the new one could block it.
+ * Signals are handled by the event loop, and kicks are for vCPUs. The mask is
+ * inherited from the creating thread, so that no signal is delivered before the
+ * new one could block it.
  */
 static int start_thread(struct worker *w)
 {
@@ -183,7 +171,7 @@ static int start_thread(struct worker *w)
 	sigset_t mask, old;
 	int ret;
 
-	worker_sigmask(&mask);
+	sigfill_but_faults(&mask);
 	pthread_attr_init(&attr);
 	pthread_attr_setstacksize(&attr, STACK_SIZE);
 	pthread_sigmask(SIG_SETMASK, &mask, &old);

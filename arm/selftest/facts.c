@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "../cpu.h"
+#include "lkvm/util/log.h"
 #include "selftest.h"
 
 /* Arm ARM (DDI 0487), D23: MIDR_EL1, ID_AA64PFR1_EL1, CTR_EL0. */
@@ -183,6 +184,14 @@ static void note_kvm(const struct vm *vm, struct test_result *result)
 	note_features(vm, result);
 }
 
+static int failed(const char *what)
+{
+	int err = errno;
+
+	pr_fatal("selftest: %s failed: %s", what, strerror(err));
+	return -err;
+}
+
 /* A vCPU has registers once it is initialised. */
 static int create_vcpu(struct vm *vm)
 {
@@ -191,9 +200,10 @@ static int create_vcpu(struct vm *vm)
 
 	if (ret)
 		return ret;
-	if (ioctl(vm->fd, KVM_ARM_PREFERRED_TARGET, &init) < 0 ||
-	    ioctl(vm->vcpus[0]->fd, KVM_ARM_VCPU_INIT, &init) < 0)
-		return -errno;
+	if (ioctl(vm->fd, KVM_ARM_PREFERRED_TARGET, &init) < 0)
+		return failed("KVM_ARM_PREFERRED_TARGET");
+	if (ioctl(vm->vcpus[0]->fd, KVM_ARM_VCPU_INIT, &init) < 0)
+		return failed("KVM_ARM_VCPU_INIT");
 	return 0;
 }
 

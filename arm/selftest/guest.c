@@ -10,7 +10,7 @@
  * registers are then part of the result.
  *
  * Threads: vm_run() on the main thread, with the timer and the stop descriptor
- * in its event loop; console_write() on a vCPU's thread.
+ * in its event loop; console_write() on the vCPUs' threads, several at a time.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -53,8 +53,9 @@ struct watch {
 	struct evloop_source stop;   /* the user */
 	struct evloop_timer silence; /* the guest has printed nothing */
 	u64 limit_ns;
+	pthread_mutex_t lock; /* of `text`, `len` and `flooded` */
 	char *text;
-	size_t len;
+	size_t len;   /* below CONSOLE_MAX: a zero is added */
 	bool silent;  /* ended because of that */
 	bool flooded; /* it has printed more than a test does */
 };
@@ -100,19 +101,34 @@ static int erased_flash(void)
 	return fd;
 }
 
-/* On a vCPU's thread, which has the UART's lock: one at a time. */
+/* False if there is no room. */
+static bool add_text(struct watch *watch, const u8 *buf, size_t len)
+{
+	bool fits;
+
+	pthread_mutex_lock(&watch->lock);
+	fits = len <= CONSOLE_MAX - 1 - watch->len;
+	if (fits) {
+		memcpy(watch->text + watch->len, buf, len);
+		watch->len += len;
+	}
+	watch->flooded |= !fits;
+	pthread_mutex_unlock(&watch->lock);
+	return fits;
+}
+
+/*
+ * On a vCPU's thread. UARTs write without their lock, so two vCPUs may be here
+ * at once.
+ */
 static void console_write(struct chardev *chr, const u8 *buf, size_t len)
 {
 	struct watch *watch = container_of(chr, struct watch, chr);
 
-	if (len > CONSOLE_MAX - 1 - watch->len) {
-		watch->flooded = true;
+	if (add_text(watch, buf, len))
+		evloop_timer_set(&watch->silence, watch->limit_ns);
+	else
 		vm_request_exit(watch->vm, VM_EXIT_KILLED);
-		return;
-	}
-	memcpy(watch->text + watch->len, buf, len);
-	watch->len += len;
-	evloop_timer_set(&watch->silence, watch->limit_ns);
 }
 
 /* There is no input. */
@@ -195,7 +211,10 @@ static void judge_end(const struct watch *watch, enum vm_exit end,
 	}
 }
 
-/* What may end the run beside the guest itself: silence, and the user. */
+/*
+ * What may end the run beside the guest itself: silence, and the user. Leaves
+ * nothing in the loop on failure.
+ */
 static int add_sources(struct watch *watch, int stop_fd)
 {
 	struct evloop *loop = &watch->vm->loop;
@@ -209,6 +228,8 @@ static int add_sources(struct watch *watch, int stop_fd)
 		watch->stop.handle = stop;
 		ret = evloop_add(loop, &watch->stop, EPOLLIN);
 	}
+	if (ret)
+		evloop_timer_destroy(loop, &watch->silence);
 	return ret;
 }
 
@@ -290,6 +311,7 @@ static void run_with_flash(const struct selftest *st, struct guest *guest,
 		 guest->test, st->config->seed,
 		 guest->params ? guest->params : "");
 	watch.limit_ns = silence_limit(st);
+	pthread_mutex_init(&watch.lock, NULL);
 	watch.text = malloc(CONSOLE_MAX);
 	if (config && watch.text && !flash_config_parse(&bank, flash)) {
 		config->flash = (struct flash_list) { &bank, 1 };
@@ -301,6 +323,7 @@ static void run_with_flash(const struct selftest *st, struct guest *guest,
 		result_fail(result, "out of memory");
 	}
 	free(watch.text);
+	pthread_mutex_destroy(&watch.lock);
 	flash_config_free(&bank);
 	free(config);
 }

@@ -8,8 +8,9 @@
  *	code TEXT			belongs to the failure before
  *	DONE passed=N failed=N		the end
  *
- * with dots before any of them (signs of life). Lines of other kinds are checks
- * that passed. A guest that does not print DONE has failed.
+ * with dots before any of them, which show that the guest still runs. Lines of
+ * other kinds are checks that passed. A guest that does not print DONE has
+ *failed.
  *
  * Which outcomes the architecture forbids: Arm ARM (DDI 0487), B2.3, and for
  * devices that cause exits what lkvm guarantees: the accesses of a vCPU are

@@ -70,12 +70,15 @@ void result_fail(struct test_result *result, const char *fmt, ...)
 	result->verdict = TEST_FAILED;
 }
 
-/* A failure is not hidden by a test that is then skipped. */
+/*
+ * A failure is not hidden by a test that is then skipped, nor that the user
+ * stopped it.
+ */
 void result_skip(struct test_result *result, const char *fmt, ...)
 {
 	va_list args;
 
-	if (result->verdict == TEST_FAILED)
+	if (result->verdict != TEST_PASSED)
 		return;
 	va_start(args, fmt);
 	vsnprintf(result->detail, sizeof(result->detail), fmt, args);
@@ -181,9 +184,9 @@ static void result_json(struct json_writer *json,
 }
 
 void report_json(FILE *out, const struct selftest_config *config,
+		 enum selftest_verdict verdict,
 		 const struct test_result *results, size_t n)
 {
-	enum selftest_verdict verdict = report_verdict(results, n);
 	struct json_writer json = { .out = out };
 
 	json_begin_object(&json, NULL);

@@ -39,7 +39,7 @@ void result_note(struct test_result *result, const char *name, const char *fmt,
 void result_fail(struct test_result *result, const char *fmt, ...)
 	__printf(2, 3);
 
-/* The test cannot be made here, unless it has failed already. */
+/* The test cannot be made here, unless it has failed or was stopped already. */
 void result_skip(struct test_result *result, const char *fmt, ...)
 	__printf(2, 3);
 
@@ -56,8 +56,9 @@ void report_table_result(FILE *out, const struct test_result *result);
 void report_table_end(FILE *out, const struct selftest_config *config,
 		      const struct test_result *results, size_t n);
 
-/* The same for programs. */
+/* The same for programs, all at once. */
 void report_json(FILE *out, const struct selftest_config *config,
+		 enum selftest_verdict verdict,
 		 const struct test_result *results, size_t n);
 
 #endif

@@ -253,17 +253,23 @@ static size_t run_all(struct selftest *st, struct test_result *results)
 	return n;
 }
 
-/* The table's last line, and all of the JSON. */
-static enum selftest_verdict finish(const struct selftest_config *config,
-				    const struct test_result *results, size_t n)
+/* The table, which grows by a line after each test. Returns the verdict. */
+static enum selftest_verdict
+run_with_table(struct selftest *st, struct test_result *results, size_t *n)
 {
-	if (config->table)
-		report_table_end(config->table, config, results, n);
-	if (config->json)
-		report_json(config->json, config, results, n);
-	return report_verdict(results, n);
+	FILE *table = st->config->table;
+
+	if (table) {
+		report_table_head(table, st->config);
+		report_table_result(table, &results[0]);
+	}
+	*n = run_all(st, results);
+	if (table)
+		report_table_end(table, st->config, results, *n);
+	return report_verdict(results, *n);
 }
 
+/* Without KVM there is no table, but JSON that says so. */
 enum selftest_verdict selftest_run(const struct selftest_config *config)
 {
 	struct test_result results[ARRAY_SIZE(tests) + 1] = {
@@ -271,14 +277,14 @@ enum selftest_verdict selftest_run(const struct selftest_config *config)
 	};
 	enum selftest_verdict verdict = SELFTEST_IMPOSSIBLE;
 	struct selftest st = { .config = config, .image_fd = -1 };
+	size_t n = 1;
 
-	if (!facts_gather(&st, &results[0]) && !guest_open_image(&st)) {
-		if (config->table) {
-			report_table_head(config->table, config);
-			report_table_result(config->table, &results[0]);
-		}
-		verdict = finish(config, results, run_all(&st, results));
-	}
+	if (!facts_gather(&st, &results[0]) && !guest_open_image(&st))
+		verdict = run_with_table(&st, results, &n);
+	else
+		result_skip(&results[0], "no test can run: see the message");
+	if (config->json)
+		report_json(config->json, config, verdict, results, n);
 	for (size_t i = 0; i < ARRAY_SIZE(results); i++)
 		result_free(&results[i]);
 	if (st.image_fd >= 0)

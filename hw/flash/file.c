@@ -14,6 +14,7 @@
 #include <linux/fs.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -39,25 +40,20 @@ void flash_file_close(struct flash_file *file)
 	file->fd = -1;
 }
 
-/*
- * Open file description locks, since POSIX locks belong to the process: two
- * banks of one lkvm would not exclude each other, and closing another
- * descriptor of the file would release them.
- */
 int flash_file_lock(const struct flash_file *file, short type)
 {
-	struct flock lock = { .l_type = type, .l_whence = SEEK_SET };
+	int ret = file_try_lock(file->fd, type);
 
-	if (!fcntl(file->fd, F_OFD_SETLK, &lock))
+	if (!ret)
 		return 0;
-	if (errno == EAGAIN || errno == EACCES) {
+	if (ret == -EBUSY) {
 		pr_fatal("%s %s: is in use by another flash bank or lkvm",
 			 file->what, file->path);
-		return -EBUSY;
+		return ret;
 	}
 	pr_warn("%s %s: unable to lock it (%s): make sure that no other "
 		"lkvm uses it",
-		file->what, file->path, strerror(errno));
+		file->what, file->path, strerror(-ret));
 	return 0;
 }
 
@@ -167,23 +163,26 @@ void flash_file_sync_name(const char *path)
 }
 
 /* Erased NOR reads as ones, so a sparse file would not do. */
-int flash_file_erase(const struct flash_file *file, u64 from, u64 to)
+int flash_write_erased(int fd, u64 from, u64 to)
 {
 	u8 erased[SZ_4K];
+	int ret = 0;
 
 	memset(erased, 0xff, sizeof(erased));
-	for (u64 at = from; at < to;) {
-		size_t len = MIN(sizeof(erased), to - at);
-		int ret = pwrite_full(file->fd, erased, len, (off_t)at);
+	for (u64 at = from; !ret && at < to; at += sizeof(erased))
+		ret = pwrite_full(fd, erased, MIN(sizeof(erased), to - at),
+				  (off_t)at);
+	return ret;
+}
 
-		if (ret) {
-			pr_fatal("%s %s: unable to write %" PRIu64 " bytes: %s",
-				 file->what, file->path, to, strerror(-ret));
-			return ret;
-		}
-		at += len;
-	}
-	return 0;
+int flash_file_erase(const struct flash_file *file, u64 from, u64 to)
+{
+	int ret = flash_write_erased(file->fd, from, to);
+
+	if (ret)
+		pr_fatal("%s %s: unable to write %" PRIu64 " bytes: %s",
+			 file->what, file->path, to, strerror(-ret));
+	return ret;
 }
 
 /*
@@ -262,19 +261,28 @@ static int size_of_content(const struct flash_file *file, u64 bytes, bool more,
 	return 0;
 }
 
+/* A new one is proposed where `create` would be accepted. */
+static int is_empty(const struct flash_file *file, bool up,
+		    const struct flash_config *config)
+{
+	const char *more = "";
+
+	if (file->format)
+		more = " once decoded";
+	else if (!up && !config->template)
+		more = "; \",create,size=2M\" makes a new one";
+	pr_fatal("%s %s: is empty%s", file->what, file->path, more);
+	return -EINVAL;
+}
+
 int flash_file_bank_size(const struct flash_file *file, u64 bytes, bool more,
 			 bool up, const struct flash_config *config,
 			 const struct flash_limits *limits, u64 *size)
 {
 	int ret;
 
-	if (!bytes && !config->create) {
-		pr_fatal("%s %s: is empty%s", file->what, file->path,
-			 file->format
-				 ? " once decoded"
-				 : "; \",create,size=2M\" makes a new one");
-		return -EINVAL;
-	}
+	if (!bytes && !config->create)
+		return is_empty(file, up, config);
 	if (!config->size)
 		return size_of_content(file, bytes, more, up, limits, size);
 	ret = check_size(file, config->size, limits);
@@ -289,7 +297,22 @@ int flash_file_bank_size(const struct flash_file *file, u64 bytes, bool more,
 	return 0;
 }
 
-bool flash_is_zero(const u8 *data, size_t len)
+#define ARRAY_ALIGN SZ_2M
+
+/* The slack on both sides is unmapped. */
+u8 *flash_map_array(u64 size, int prot)
 {
-	return !len || (!data[0] && !memcmp(data, data + 1, len - 1));
+	u8 *start, *end;
+	u8 *map = mmap(NULL, size + ARRAY_ALIGN, prot,
+		       MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	if (map == MAP_FAILED)
+		return NULL;
+	start = (u8 *)ALIGN_UP((uintptr_t)map, ARRAY_ALIGN);
+	end = map + size + ARRAY_ALIGN;
+	if (start > map)
+		munmap(map, (size_t)(start - map));
+	if (start + size < end)
+		munmap(start + size, (size_t)(end - start) - size);
+	return start;
 }

@@ -80,6 +80,9 @@ void flash_file_sync_name(const char *path);
 /* Writes erased flash to [from, to). */
 int flash_file_erase(const struct flash_file *file, u64 from, u64 to);
 
+/* The same without a message. */
+int flash_write_erased(int fd, u64 from, u64 to);
+
 /*
  * Chooses the size of a bank whose content has `bytes` bytes: that of `size=`,
  * or the power of two above (`up`) or below. `more`: that many bytes are all
@@ -94,8 +97,17 @@ int flash_file_max_size(const struct flash_file *file,
 			const struct flash_config *config,
 			const struct flash_limits *limits, u64 *max);
 
-/* True if all of it is zero, as the holes of a file are. */
-bool flash_is_zero(const u8 *data, size_t len);
+/*
+ * Maps `size` bytes of private memory, aligned to huge pages of hosts with
+ * pages of 4 KiB, so that those of guest and host coincide: else KVM maps
+ * firmware that is executed in place one small page at a time. Banks are
+ * aligned to their size in guest physical addresses. NULL, with errno, if there
+ * is no memory.
+ */
+u8 *flash_map_array(u64 size, int prot);
+
+/* Whether the file can be opened as a template. Changes nothing. */
+int flash_template_check(const char *path);
 
 /*
  * Makes a file in the folder of config->path, a copy of config->template, and

@@ -27,12 +27,6 @@
 /* How much is read at once. */
 #define CHUNK SZ_64K
 
-/*
- * Huge pages of hosts with pages of 4 KiB; banks are aligned to their size in
- * guest physical addresses.
- */
-#define ARRAY_ALIGN SZ_2M
-
 /* One attempt to open a bank. */
 struct opening {
 	struct flash_store *store;
@@ -110,21 +104,31 @@ static int create_file(struct opening *o)
 }
 
 /*
- * O_CREAT follows no dangling symbolic link with O_EXCL, so such a name is an
- * error of its own and not a file to create.
+ * Opens the file if it is there; else *is_new, if it is to be made. O_CREAT
+ * follows no dangling symbolic link with O_EXCL, so such a name is an error of
+ * its own and not a file to create.
  */
-static int open_file(struct opening *o)
+static int open_existing(struct opening *o, bool *is_new)
 {
 	const struct flash_config *config = o->config;
 	char target[256];
 	int ret = flash_file_open(&o->file, is_written(o) ? O_RDWR : O_RDONLY);
 
-	if (ret == -ENOENT && (config->template || config->create) &&
-	    !file_is_dangling(config->path, target, sizeof(target)))
-		return create_file(o);
+	*is_new = ret == -ENOENT && (config->template || config->create) &&
+		  !file_is_dangling(config->path, target, sizeof(target));
+	if (*is_new)
+		return 0;
 	if (ret)
 		explain_open_error(o, -ret);
 	return ret;
+}
+
+static int open_file(struct opening *o)
+{
+	bool is_new;
+	int ret = open_existing(o, &is_new);
+
+	return is_new ? create_file(o) : ret;
 }
 
 /*
@@ -185,26 +189,11 @@ static int unreadable(const struct opening *o, int err)
 	return err;
 }
 
-/*
- * Aligned, so that huge pages of guest and host coincide: else KVM maps
- * firmware that is executed in place one small page at a time. The slack on
- * both sides is unmapped.
- */
 static int map_array(struct opening *o, u64 size)
 {
-	u8 *start, *end;
-	u8 *map = mmap(NULL, size + ARRAY_ALIGN, PROT_READ | PROT_WRITE,
-		       MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-
-	if (map == MAP_FAILED)
+	o->store->array = flash_map_array(size, PROT_READ | PROT_WRITE);
+	if (!o->store->array)
 		return unreadable(o, -errno);
-	start = (u8 *)ALIGN_UP((uintptr_t)map, ARRAY_ALIGN);
-	end = map + size + ARRAY_ALIGN;
-	if (start > map)
-		munmap(map, (size_t)(start - map));
-	if (start + size < end)
-		munmap(start + size, (size_t)(end - start) - size);
-	o->store->array = start;
 	o->store->size = size;
 	return 0;
 }
@@ -218,7 +207,7 @@ static void fill(u8 *to, const u8 *data, size_t len)
 	for (size_t i = 0; i < len; i += SZ_4K) {
 		size_t n = MIN(SZ_4K, len - i);
 
-		if (!flash_is_zero(data + i, n))
+		if (!is_filled(data + i, n, 0))
 			memcpy(to + i, data + i, n);
 	}
 }
@@ -404,7 +393,6 @@ static int name_copy(struct opening *o)
  */
 static void give_up(struct opening *o, int err)
 {
-	/* Somebody else may have been quicker to lock it: then it is theirs. */
 	if (o->created && err != -EBUSY && !o->again)
 		unlink(o->config->path);
 	if (o->temp)
@@ -471,16 +459,15 @@ int flash_store_check(const struct flash_config *config)
 		.config = config,
 		.file = { .what = "flash", .path = config->path, .fd = -1 },
 	};
+	bool is_new;
 	int ret;
 
 	if (config->in_memory)
 		return 0;
-	ret = flash_file_open(&o.file, is_written(&o) ? O_RDWR : O_RDONLY);
+	ret = open_existing(&o, &is_new);
 	flash_file_close(&o.file);
-	if (ret == -ENOENT && (config->create || config->template))
-		return 0;
-	if (ret)
-		explain_open_error(&o, -ret);
+	if (is_new && config->template)
+		ret = flash_template_check(config->template);
 	return ret;
 }
 

@@ -31,14 +31,6 @@
 
 #define NS_PER_SECOND 1000000000ULL
 
-static bool is_erased(const u8 *data, size_t len)
-{
-	for (size_t i = 0; i < len; i++)
-		if (data[i] != 0xff)
-			return false;
-	return true;
-}
-
 /* Whether changes go to a file. A store in memory is a snapshot, too. */
 static bool has_file(const struct flash_store *store)
 {
@@ -111,7 +103,7 @@ static int write_through(struct flash_store *store, u64 offset, const u8 *data,
 	if (offset + len > store->persistent) {
 		kept = offset < store->persistent ? store->persistent - offset
 						  : 0;
-		if (!is_erased(data + kept, len - kept))
+		if (!is_filled(data + kept, len - kept, 0xff))
 			return -ENOSPC;
 	}
 	if (!kept)
@@ -312,7 +304,7 @@ int flash_store_order(struct flash_store *store, u64 offset, size_t len,
 
 	if (erase || store->erased ||
 	    (store->head != FLASH_STORE_NO_HEAD && store->head != piece) ||
-	    !is_erased(store->array + offset, len)) {
+	    !is_filled(store->array + offset, len, 0xff)) {
 		ret = flash_store_sync(store);
 		store->head = FLASH_STORE_NO_HEAD;
 	}
@@ -361,7 +353,7 @@ static int copy_to_memory(const struct flash_store *store, int fd)
 	int ret = ftruncate(fd, (off_t)store->size) < 0 ? -errno : 0;
 
 	for (u64 at = 0; !ret && at < store->size; at += FLASH_STORE_PIECE)
-		if (!flash_is_zero(store->array + at, FLASH_STORE_PIECE))
+		if (!is_filled(store->array + at, FLASH_STORE_PIECE, 0))
 			ret = pwrite_full(fd, store->array + at,
 					  FLASH_STORE_PIECE, (off_t)at);
 	return ret;

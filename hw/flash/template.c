@@ -119,7 +119,7 @@ static int write_data(int fd, const u8 *data, size_t len, u64 at)
 	for (size_t i = 0; !ret && i < len; i += SZ_4K) {
 		size_t n = MIN(SZ_4K, len - i);
 
-		if (!flash_is_zero(data + i, n))
+		if (!is_filled(data + i, n, 0))
 			ret = pwrite_full(fd, data + i, n, (off_t)(at + i));
 	}
 	return ret;
@@ -186,21 +186,36 @@ static int make_copy(struct flash_file *from, const struct flash_file *copy,
 	return ret;
 }
 
+static int open_template(struct flash_file *from)
+{
+	int ret = flash_file_open(from, O_RDONLY);
+
+	if (ret)
+		pr_fatal("Unable to open template %s: %s", from->path,
+			 strerror(-ret));
+	return ret;
+}
+
+int flash_template_check(const char *path)
+{
+	struct flash_file from = { .what = "template", .path = path };
+	int ret = open_template(&from);
+
+	flash_file_close(&from);
+	return ret;
+}
+
 /*
  * A read lock while it is copied: a bank in use as a template would be copied
  * half changed.
  */
-static int open_template(struct flash_file *from,
-			 const struct flash_limits *limits)
+static int begin_template(struct flash_file *from,
+			  const struct flash_limits *limits)
 {
-	int ret = flash_file_open(from, O_RDONLY);
+	int ret = open_template(from);
 
-	if (ret) {
-		pr_fatal("Unable to open template %s: %s", from->path,
-			 strerror(-ret));
-		return ret;
-	}
-	ret = flash_file_lock(from, F_RDLCK);
+	if (!ret)
+		ret = flash_file_lock(from, F_RDLCK);
 	if (!ret)
 		ret = flash_file_stat(from);
 	if (!ret)
@@ -214,7 +229,7 @@ int flash_template_copy(struct flash_file *copy,
 {
 	struct flash_file from = { .what = "template",
 				   .path = config->template };
-	int ret = open_template(&from, limits);
+	int ret = begin_template(&from, limits);
 
 	*temp = NULL;
 	if (!ret) {

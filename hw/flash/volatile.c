@@ -18,51 +18,28 @@
 #include "lkvm/hw/flash/store.h"
 #include "lkvm/util/log.h"
 
-/* As for banks with a file: see map_array(). */
-#define ARRAY_ALIGN SZ_2M
-
 /* A memfd that holds `size` erased bytes, or -errno. */
 static int make_erased(u64 size)
 {
-	struct flash_file file = { .what = "flash", .path = "in memory" };
+	int fd = memfd_create("erased-flash", MFD_CLOEXEC);
 	int ret;
 
-	file.fd = memfd_create("erased-flash", MFD_CLOEXEC);
-	if (file.fd < 0)
+	if (fd < 0)
 		return -errno;
-	ret = flash_file_erase(&file, 0, size);
+	ret = flash_write_erased(fd, 0, size);
 	if (!ret)
-		return file.fd;
-	close(file.fd);
+		return fd;
+	close(fd);
 	return ret;
 }
 
 /*
- * An aligned address range with nothing mapped, for map_erased() to fill; NULL
- * with errno set on failure.
- */
-static u8 *reserve(u64 size)
-{
-	u8 *start, *end;
-	u8 *map = mmap(NULL, size + ARRAY_ALIGN, PROT_NONE,
-		       MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-
-	if (map == MAP_FAILED)
-		return NULL;
-	start = (u8 *)ALIGN_UP((uintptr_t)map, ARRAY_ALIGN);
-	end = map + size + ARRAY_ALIGN;
-	if (start > map)
-		munmap(map, (size_t)(start - map));
-	munmap(start + size, (size_t)(end - start) - size);
-	return start;
-}
-
-/*
- * On failure flash_store_close() unmaps the range: `array` and `size` are set.
+ * An address range without memory, then blocks in it. On failure
+ * flash_store_close() unmaps the range: `array` and `size` are set.
  */
 static int map_erased(struct flash_store *store, int fd)
 {
-	store->array = reserve(store->size);
+	store->array = flash_map_array(store->size, PROT_NONE);
 	if (!store->array)
 		return -errno;
 	for (u64 at = 0; at < store->size; at += store->block)

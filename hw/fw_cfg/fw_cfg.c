@@ -276,7 +276,7 @@ static void reset(struct device *dev)
 	pthread_mutex_unlock(&fw->lock);
 }
 
-/* Copied under the lock, written without: the writer may block on its file. */
+/* Copied under the lock and formatted without it, so that vCPUs do not wait. */
 static void stats(struct device *dev, struct json_writer *json)
 {
 	struct fw_cfg *fw = from_device(dev);

@@ -153,12 +153,6 @@ int fw_cfg_add_u32(struct fw_cfg *fw, u16 key, u32 value)
 	return fw_cfg_add_bytes(fw, key, &value, sizeof(value));
 }
 
-int fw_cfg_add_u64(struct fw_cfg *fw, u16 key, u64 value)
-{
-	value = htole64(value);
-	return fw_cfg_add_bytes(fw, key, &value, sizeof(value));
-}
-
 int fw_cfg_add_string(struct fw_cfg *fw, u16 key, const char *s)
 {
 	return fw_cfg_add_bytes(fw, key, s, strlen(s) + 1);

@@ -344,7 +344,9 @@ static void update_modem(struct pl011 *uart)
 		uart->ris |= INT_RI;
 }
 
-/* Loopback mode is the guest's test of the part, which must not eat input. */
+/*
+ * Loopback mode is the guest's test of the part: no input is to be lost by it.
+ */
 static void write_cr(struct pl011 *uart, u16 value)
 {
 	if (value & ~uart->cr & CR_LBE)

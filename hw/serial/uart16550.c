@@ -265,7 +265,7 @@ static void update_msr(struct uart16550 *uart)
 }
 
 /*
- * Loopback mode is the guest's test of the part, which must not eat input:
+ * Loopback mode is the guest's test of the part: no input is to be lost by it.
  * Linux measures the FIFO by filling and emptying it.
  */
 static void write_mcr(struct uart16550 *uart, u8 value)

@@ -278,6 +278,26 @@ def info(rng):
 	run("info", "f")
 
 
+def usable(_):
+	def shown(size):
+		write("f", b"")
+		os.truncate("f", size)
+		text = run("info", "f").decode()
+		return re.search("^usable as a bank +(.*)$", text, re.M)[1], run_json("info", "f")["bank_size"]
+	k, m = 1 << 10, 1 << 20
+	for size, text, bank in ((63 * k, "no, it is smaller than a block of 64K", 0),
+			(64 * k, "yes, but machine virt needs at least 256K", 64 * k),
+			(256 * k, "yes", 256 * k), (16 * m, "yes", 16 * m),
+			(32 * m, "yes, but machine kvmtool has only 16M", 32 * m),
+			(64 * m, "yes, but machine kvmtool has only 16M", 64 * m),
+			(64 * m + 1, "no, it is larger than 64M", 0),
+			(100 * k, "its first 65536 bytes (the size is no power of two), "
+				"but machine virt needs at least 256K", 64 * k),
+			(17 * m, "its first 16777216 bytes (the size is no power of two), "
+				"but machine kvmtool has only 16M", 16 * m)):
+		expect(shown(size) == (text, bank), "%d: %r" % (size, shown(size)))
+
+
 def in_use(_):
 	run("create", "f", "--size", "64K")
 	with open("f", "r+b") as f:
@@ -292,6 +312,13 @@ def in_use(_):
 		run("vars", "f", status=1)	# erased, but it can be read
 		run("create", "f", "--size", "128K", "--force", status=1)
 		expect(os.path.getsize("f") == 65536, "it was overwritten")
+		done = subprocess.run([PROGRAM, "create", "copy", "--template", "f"],
+			stderr=subprocess.PIPE, timeout=60)
+		expect(done.returncode == 1, "a template was copied while it is written to")
+		expect(b"template f: is in use by an lkvm that writes" in done.stderr, done.stderr)
+		expect(not os.path.exists("copy"), "a file was left")
+		fcntl.fcntl(f, 37, struct.pack("hhqqi4x", fcntl.F_RDLCK, os.SEEK_SET, 0, 0, 0))
+		run("create", "copy", "--template", "f")
 	expect(not run_json("info", "f")["in_use"], "still in use")
 
 
@@ -306,6 +333,9 @@ def create(rng):
 	expect(len(content("n")) == 65536, "it was overwritten")
 	run("create", "n", "--size", "128K", "--force", "--template", "t")
 	expect(content("n") == content("t") + b"\xff" * (131072 - 70000), "template")
+	run("create", "large", "--size", "64M")
+	expect(os.path.getsize("large") == 64 << 20, "the largest")
+	os.remove("large")
 	run("create", "n", "--force", "-s", "65536")
 	expect(content("n") == b"\xff" * 65536, "made smaller")
 	run("create", "m", "--template", "n")
@@ -317,7 +347,7 @@ def create(rng):
 	run("create", ".", "--size", "64K", "--force", status=1)
 	os.mkfifo("fifo")
 	run("create", "fifo", "--size", "64K", "--force", status=1)
-	for size in ("0", "1", "32K", "96K", "3M", "512M", "64Q", "", "-64K"):
+	for size in ("0", "1", "32K", "96K", "3M", "128M", "64Q", "", "-64K"):
 		run("create", "p", "--size=" + size, status=2)
 	expect(not os.path.exists("p"), "a file was left")
 	run("create", "q", "--size", "128K", status=1, preexec_fn=lambda: limit(65536))
@@ -395,7 +425,7 @@ def usage(_):
 	expect(done.returncode == 1 and done.stderr, "a full disk is no error")
 
 
-CASES = [random_stores, random_diffs, attributes, damaged, kept, get_one, info, in_use, create, formats,
+CASES = [random_stores, random_diffs, attributes, damaged, kept, get_one, info, usable, in_use, create, formats,
 	usage]
 
 

@@ -107,14 +107,13 @@ static void overwritten(void **state)
 {
 	struct blob *blob = *state;
 
-	blob_add_zeros(blob, 7);
+	blob_add_zeros(blob, 5);
 	blob_set_u8(blob, 0, 1);
-	blob_set_u16(blob, 1, 0x0302);
-	blob_set_u32(blob, 3, 0x07060504);
-	expect(blob, "\1\2\3\4\5\6\7", 7);
-	blob_set_u32(blob, 4, 0);
+	blob_set_u32(blob, 1, 0x05040302);
+	expect(blob, "\1\2\3\4\5", 5);
+	blob_set_u32(blob, 2, 0);
 	assert_int_equal(blob->err, -EINVAL);
-	assert_memory_equal(blob->data, "\1\2\3\4\5\6\7", 7);
+	assert_memory_equal(blob->data, "\1\2\3\4\5", 5);
 }
 
 static void checksums(void **state)

@@ -172,8 +172,9 @@ static void empty(void **state)
 	make_file(0);
 	assert_refused("f", "", EINVAL, "is empty");
 	assert_said("create,size=");
-	assert_refused("f", ",ro", EINVAL, "is empty");
-	assert_refused("f", ",size=64K", EINVAL, "is empty");
+	assert_refused("f", ",ro", EINVAL, "is empty\n");
+	assert_refused("f", ",snapshot", EINVAL, "is empty\n");
+	assert_refused("f", ",size=64K", EINVAL, "is empty; \",create,size=2M");
 	assert_int_equal(file_bytes(), 0);
 }
 

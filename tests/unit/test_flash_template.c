@@ -418,7 +418,7 @@ static void file_exists(void **state)
 	flash_store_close(&store);
 	assert_int_equal(truncate(PATH, 0), 0);
 	assert_int_equal(open_with(""), -EINVAL);
-	assert_said("f: is empty");
+	assert_said("f: is empty\n");
 }
 
 /* Somebody else makes it while we copy: theirs is the bank. */
@@ -516,10 +516,39 @@ static void bad_templates(void **state)
 	unlink(path_of(TEMPLATE));
 	fd = open(path_of(TEMPLATE), O_CREAT | O_WRONLY, 0644);
 	close(fd);
-	assert_refused("", EINVAL, "t: is empty");
-	assert_refused(",size=64K", EINVAL, "t: is empty");
+	assert_refused("", EINVAL, "t: is empty\n");
+	assert_refused(",size=64K", EINVAL, "t: is empty\n");
 	make_template(1000);
 	assert_refused("", EINVAL, "t: has 1000 bytes, less than one erase");
+}
+
+static int check(void)
+{
+	struct flash_config config = config_with("f", "");
+	int fd = next_fd(), ret;
+
+	forget_messages();
+	ret = flash_store_check(&config);
+	assert_int_equal(next_fd(), fd);
+	return ret;
+}
+
+/* Before there is a VM: only where the template will be read. */
+static void checked_early(void **state)
+{
+	(void)state;
+	assert_refusal(check(), ENOENT, "Unable to open template ");
+	make_template(BLOCK);
+	assert_int_equal(check(), 0);
+	assert_int_equal(nr_files(), 1);
+	unlink(path_of(TEMPLATE));
+	make_file(BLOCK);
+	assert_int_equal(check(), 0);
+	unlink(PATH);
+	make_template(BLOCK);
+	assert_int_equal(symlink("nowhere", PATH), 0);
+	assert_refusal(check(), ENOENT, "f: is a symbolic link to nowhere");
+	assert_string_equal(fake.order, "");
 }
 
 static void bad_sizes(void **state)
@@ -619,6 +648,7 @@ int main(void)
 		NAMED_TEST(temporary_name_is_taken),
 		NAMED_TEST(no_links_here),
 		BOTH_TESTS(bad_templates),
+		DIR_TEST(checked_early),
 		BOTH_TESTS(bad_sizes),
 		BOTH_TESTS(template_in_use),
 		BOTH_TESTS(medium_fails),

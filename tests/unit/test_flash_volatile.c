@@ -2,7 +2,7 @@
 /* SOURCES: disk/?*.c */
 /* SOURCES: hw/flash/volatile.c hw/flash/store.c hw/flash/file.c */
 /* SOURCES: util/file.c util/gzip.c tests/unit/flash_fixture.c */
-/* WRAP: memfd_create mmap */
+/* WRAP: memfd_create mmap pwrite */
 /* A bank of flash that has no file. */
 #include <errno.h>
 #include <stdio.h>
@@ -14,12 +14,14 @@
 
 #define SIZE (64 * SZ_1M)
 
-/* errno of the next memfd_create(); how many calls of mmap() are good, or 0 */
-static int fail_memfd;
+/* errno of the next call; how many calls of mmap() are good, or 0 */
+static int fail_memfd, fail_pwrite;
 static unsigned int good_mmaps;
 
 int __real_memfd_create(const char *name, unsigned int flags);
 int __wrap_memfd_create(const char *name, unsigned int flags);
+ssize_t __real_pwrite(int fd, const void *buf, size_t len, off_t offset);
+ssize_t __wrap_pwrite(int fd, const void *buf, size_t len, off_t offset);
 void *__real_mmap(void *addr, size_t len, int prot, int flags, int fd,
 		  off_t off);
 void *__wrap_mmap(void *addr, size_t len, int prot, int flags, int fd,
@@ -30,6 +32,14 @@ int __wrap_memfd_create(const char *name, unsigned int flags)
 	if (!fail_memfd)
 		return __real_memfd_create(name, flags);
 	errno = fail_memfd;
+	return -1;
+}
+
+ssize_t __wrap_pwrite(int fd, const void *buf, size_t len, off_t offset)
+{
+	if (!fail_pwrite)
+		return __real_pwrite(fd, buf, len, offset);
+	errno = fail_pwrite;
 	return -1;
 }
 
@@ -112,6 +122,11 @@ static void no_memory(void **state)
 	assert_refusal(flash_store_make(&store, BLOCK, SIZE), EMFILE,
 		       "of 67108864 bytes in memory");
 	fail_memfd = 0;
+	forget_messages();
+	fail_pwrite = ENOSPC;
+	assert_refusal(flash_store_make(&store, BLOCK, SIZE), ENOSPC,
+		       "of 67108864 bytes in memory");
+	fail_pwrite = 0;
 	for (unsigned int n = 1; n < 4; n++) {
 		forget_messages();
 		good_mmaps = n;

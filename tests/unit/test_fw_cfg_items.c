@@ -51,14 +51,10 @@ static void numbers(void **state)
 	assert_int_equal(fw_cfg_add_u16(r->fw, FW_CFG_BOOT_MENU, 0x1234), 0);
 	assert_int_equal(fw_cfg_add_u32(r->fw, FW_CFG_KERNEL_SIZE, 0x12345678),
 			 0);
-	assert_int_equal(fw_cfg_add_u64(r->fw, 0x8001, 0x123456789abcdef0), 0);
 	select_key(r, FW_CFG_BOOT_MENU);
 	assert_int_equal(read_data(r, 8), 0x1234);
 	select_key(r, FW_CFG_KERNEL_SIZE);
 	assert_int_equal(read_data(r, 8), 0x12345678);
-	select_key(r, 0x8001);
-	assert_int_equal(read_data(r, 8), 0x123456789abcdef0);
-	assert_int_equal(read_data(r, 8), 0);
 }
 
 static void strings(void **state)

@@ -210,6 +210,17 @@ static void test_skip_after_failure(void **state)
 	assert_string_equal(result.detail, "broken");
 }
 
+/* The user stopped the test: that it found nothing to do is no verdict. */
+static void test_skip_after_stop(void **state)
+{
+	(void)state;
+	result.verdict = TEST_STOPPED;
+	result_skip(&result, "%s", "not here");
+	assert_int_equal(result.verdict, TEST_STOPPED);
+	assert_string_equal(result.detail, "");
+	assert_int_equal(report_verdict(&result, 1), SELFTEST_STOPPED);
+}
+
 static char *shown(void (*show)(FILE *out, const struct selftest_config *config,
 				const struct test_result *results, size_t n))
 {
@@ -223,6 +234,30 @@ static char *shown(void (*show)(FILE *out, const struct selftest_config *config,
 	return text;
 }
 
+static void show_json(FILE *out, const struct selftest_config *config,
+		      const struct test_result *results, size_t n)
+{
+	report_json(out, config, report_verdict(results, n), results, n);
+}
+
+static void show_impossible(FILE *out, const struct selftest_config *config,
+			    const struct test_result *results, size_t n)
+{
+	report_json(out, config, SELFTEST_IMPOSSIBLE, results, n);
+}
+
+static void test_impossible_json(void **state)
+{
+	char *text;
+
+	(void)state;
+	result_skip(&result, "no KVM");
+	text = shown(show_impossible);
+	assert_non_null(strstr(text, "\"verdict\": \"not possible\""));
+	assert_non_null(strstr(text, "\"result\": \"skipped\""));
+	free(text);
+}
+
 static void test_json(void **state)
 {
 	char *text;
@@ -230,7 +265,7 @@ static void test_json(void **state)
 	(void)state;
 	result_note(&result, "kernel", "a \"quoted\" one");
 	result_fail(&result, "line one");
-	text = shown(report_json);
+	text = shown(show_json);
 	assert_non_null(strstr(text, "\"seed\": 42"));
 	assert_non_null(strstr(text, "\"quick\": true"));
 	assert_non_null(strstr(text, "\"verdict\": \"failed\""));
@@ -260,18 +295,13 @@ static void test_last_line(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(test_good_console),
-		TEST(test_failed_checks),
-		TEST(test_no_end),
-		TEST(test_other_ends),
-		TEST(test_litmus),
-		TEST(test_litmus_lines),
-		TEST(test_bad_litmus_lines),
-		TEST(test_litmus_complete),
-		TEST(test_verdicts),
-		TEST(test_skip_after_failure),
-		TEST(test_json),
-		TEST(test_last_line),
+		TEST(test_good_console),     TEST(test_failed_checks),
+		TEST(test_no_end),	     TEST(test_other_ends),
+		TEST(test_litmus),	     TEST(test_litmus_lines),
+		TEST(test_bad_litmus_lines), TEST(test_litmus_complete),
+		TEST(test_verdicts),	     TEST(test_skip_after_failure),
+		TEST(test_skip_after_stop),  TEST(test_json),
+		TEST(test_impossible_json),  TEST(test_last_line),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -3,8 +3,8 @@
  * The flash as drivers use it, mapped as device memory, as normal memory that
  * is not cached, and cached: what lkvm writes to it must be what the guest
  * reads, by either processor, with the MMU off as well, and what it executes. A
- *  CPU whose stage 2 cannot force caching (no FEAT_S2FWB) reads old data or
- * code here if lkvm or KVM has not cleaned a cache. rounds=N for each mapping.
+ * CPU whose stage 2 cannot force caching (no FEAT_S2FWB) reads old data or code
+ * here if lkvm or KVM has not cleaned a cache. rounds=N for each mapping.
  */
 #include "code.h"
 #include "flash.h"

@@ -14,7 +14,6 @@ enum guest_test {
 	GUEST_ICACHE,
 	GUEST_RESETS,
 	GUEST_TIMERS,
-	GUEST_TESTS,
 };
 
 /* Each may return early after a check that failed. */

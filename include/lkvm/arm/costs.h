@@ -47,12 +47,4 @@ void costs_exit_came(struct costs_clock *clock, struct costs *costs);
 /* Whether `exit_ns` has been measured. */
 bool costs_exit_known(const struct costs_clock *clock);
 
-/*
- * The cost of an exit: runs the vCPU, whose guest does nothing but access an
- * address without a device, until it has exited `n` times. Returns 0, -EIO if
- * it exited for something else, -EAGAIN in a pause, or another -errno. On the
- * vCPU's thread.
- */
-int costs_measure_exit(struct vcpu *vcpu, unsigned int n, u64 *exit_ns);
-
 #endif

@@ -51,7 +51,6 @@ void blob_insert(struct blob *blob, size_t at, const void *data, size_t len);
 
 /* Overwrites what is at `at`; -EINVAL if that is not in the blob. */
 void blob_set_u8(struct blob *blob, size_t at, u8 value);
-void blob_set_u16(struct blob *blob, size_t at, u16 value);
 void blob_set_u32(struct blob *blob, size_t at, u32 value);
 
 /* The byte that makes the sum of these bytes and itself 0; 0 if they are not

@@ -21,6 +21,9 @@
  */
 int file_read_all(const char *path, size_t max, void **buf, size_t *len);
 
+/* The same from the position of an open file on; `fd` stays open. */
+int file_read_fd(int fd, size_t max, void **buf, size_t *len);
+
 /*
  * Whether `path` can be opened for writing, or made: nothing is changed, so an
  * error may come all the same when that is done. Returns 0, -EISDIR, or the
@@ -44,6 +47,13 @@ int pwrite_full(int fd, const void *buf, size_t len, off_t off);
 
 /* Like pwrite_full() at the file position, which moves; pipes and sockets. */
 int write_full(int fd, const void *buf, size_t len);
+
+/*
+ * Locks the open file description, without waiting; `type` is F_RDLCK or
+ * F_WRLCK. The lock goes with its last descriptor. Returns 0, -EBUSY if another
+ * holds a lock that conflicts, or -errno if there are no locks here.
+ */
+int file_try_lock(int fd, short type);
 
 /*
  * True if `path` is no more the name of the file that `fd` is open for: of

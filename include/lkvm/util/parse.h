@@ -23,6 +23,19 @@ static inline bool is_word(const char *s)
 }
 
 /*
+ * The value of a hexadecimal digit in either case; 16, more than any base
+ * allows, for what is none. Not isxdigit(3), whose result depends on the
+ * locale.
+ */
+static inline unsigned int digit_value(char c)
+{
+	if (c >= '0' && c <= '9')
+		return (unsigned int)(c - '0');
+	c |= 0x20;
+	return c >= 'a' && c <= 'f' ? (unsigned int)(c - 'a') + 10 : 16;
+}
+
+/*
  * Parses all of `s` as a number in C's notation: decimal, hexadecimal after
  * 0x, octal after 0. Returns 0, -EINVAL if it is not one, or -ERANGE if it
  * lies outside [min, max].

@@ -68,6 +68,13 @@ static inline unsigned int ilog2(u64 n)
 	return 63 - (unsigned int)__builtin_clzll(n);
 }
 
+/* True if each byte is `value`; also if there is none. */
+static inline bool is_filled(const u8 *data, size_t len, u8 value)
+{
+	return !len ||
+	       (data[0] == value && !__builtin_memcmp(data, data + 1, len - 1));
+}
+
 /*
  * True if [start, start + len) lies in [base, base + size). No sum is formed
  * that could wrap, so every argument may come from a guest. An empty range

@@ -43,7 +43,7 @@ struct pe_section pe_section_at(const u8 *header);
 
 /*
  * Where the last section of the program ends that begins with these `size`
- * bytes; 0 if they do not tell.
+ * bytes; 0 if the section headers are not among them.
  */
 u64 pe_file_size(const u8 *data, u64 size);
 

@@ -79,7 +79,8 @@ int flash_store_make(struct flash_store *store, u64 block, u64 size);
 
 /*
  * Whether the file of one `--flash` can be opened as it will be, or need not be
- * there because it is to be made. Changes nothing. Returns 0, or -errno after a
+ * there because it is to be made; from a template, if that can be opened.
+ * Changes nothing. Returns 0, or -errno after a
  * message of flash_store_open().
  */
 int flash_store_check(const struct flash_config *config);

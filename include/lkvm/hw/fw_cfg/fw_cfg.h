@@ -122,7 +122,6 @@ int fw_cfg_add(struct fw_cfg *fw, u16 key, const struct fw_cfg_data *data);
 int fw_cfg_add_bytes(struct fw_cfg *fw, u16 key, const void *bytes, size_t len);
 int fw_cfg_add_u16(struct fw_cfg *fw, u16 key, u16 value);
 int fw_cfg_add_u32(struct fw_cfg *fw, u16 key, u32 value);
-int fw_cfg_add_u64(struct fw_cfg *fw, u16 key, u64 value);
 int fw_cfg_add_string(struct fw_cfg *fw, u16 key, const char *s);
 
 /*

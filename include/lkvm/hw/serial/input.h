@@ -24,7 +24,7 @@ struct serial_input {
 	struct serial_rx fifo[SERIAL_INPUT_MAX];
 	unsigned int nr_fifo;
 	/* Private from here on. */
-	u8 line[SERIAL_INPUT_MAX]; /* arrived, but the guest is away */
+	u8 line[SERIAL_INPUT_MAX]; /* arrived, not in the FIFO so far */
 	unsigned int nr_line;
 	size_t accepted; /* the backend's present limit */
 };
