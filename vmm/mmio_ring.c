@@ -408,14 +408,25 @@ void mmio_ring_close_soon(struct mmio_ring *ring)
 	ring->closing = true;
 }
 
+/* On a vCPU's thread, which may wait for a disk. */
+static void close_if_asked(struct mmio_ring *ring)
+{
+	if (!ring->closing)
+		return;
+	mmio_ring_close(ring);
+	ring->closing = false;
+}
+
 /* Drains the ring; then the next zone that is to be finished, or NULL. */
 static struct mmio_zone *next_deferred(struct mmio_ring *ring, bool drain)
 {
 	struct mmio_zone *zone;
 
 	pthread_mutex_lock(&ring->lock);
-	if (drain)
+	if (drain) {
 		mmio_ring_drain(ring);
+		close_if_asked(ring);
+	}
 	zone = STAILQ_FIRST(&ring->deferred);
 	if (zone) {
 		STAILQ_REMOVE_HEAD(&ring->deferred, next_deferred);

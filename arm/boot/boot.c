@@ -4,9 +4,9 @@
  * the device tree go (Linux Documentation/arch/arm64/booting.rst).
  *
  * boot_prepare() runs on the main thread: once before the first vCPU starts,
- * and after each reset, when the vCPUs' threads have ended. At a reset the files that
- * are still open are read again, so that the guest starts with the same
- * content.
+ * and after each reset, when the vCPUs' threads have ended. At a reset the
+ * files that are still open are read again, so that the guest starts with the
+ * same content.
  *
  * Layout of RAM for a kernel: the kernel at its text_offset, the initrd behind
  * it, the device tree in the last 2 MiB of low RAM. For firmware: the firmware,
