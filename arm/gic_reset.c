@@ -276,6 +276,7 @@ static int keep_of_other(struct machine *machine)
 	other->features.vcpu_init = BIT(KVM_ARM_VCPU_PSCI_0_2);
 	other->gic_fd = -1;
 	other->its_fd = -1;
+	log_demote_fatal(true);
 	ret = vm_open(&other->vm, machine->config->kvm_dev);
 	if (!ret) {
 		ret = complete_other(other, machine->kvm_type);
@@ -283,6 +284,7 @@ static int keep_of_other(struct machine *machine)
 		gic_destroy(other);
 		vm_destroy(&other->vm);
 	}
+	log_demote_fatal(false);
 	free(other);
 	machine->gic_power_on.known = !ret;
 	return ret;

@@ -170,11 +170,13 @@ bool probe_walks_in_flash(const char *kvm_dev, unsigned long type)
 			    MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	if (probe.memory == MAP_FAILED)
 		return true;
+	log_demote_fatal(true);
 	ret = vm_open(&probe.vm, kvm_dev);
 	if (!ret) {
 		ret = create_and_run(&probe, type);
 		vm_destroy(&probe.vm);
 	}
+	log_demote_fatal(false);
 	munmap(probe.memory, 2 * SLOT_SIZE);
 	if (ret < 0)
 		pr_warn("unable to find out whether this host's kernel allows "

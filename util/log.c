@@ -36,6 +36,7 @@ static const struct {
 };
 
 /* Levels above this one are not printed. */
+static __thread bool fatal_is_demoted; /* see log_demote_fatal() */
 static _Atomic(int) max_level = LOG_LEVEL_INFO;
 
 /* Messages that could not be written since the last one that could be. */
@@ -118,12 +119,21 @@ void log_print(enum log_level level, const char *fmt, ...)
 	va_end(args);
 }
 
+void log_demote_fatal(bool on)
+{
+	fatal_is_demoted = on;
+}
+
 void pr_fatal(const char *fmt, ...)
 {
 	va_list args;
 
+	if (fatal_is_demoted && !log_enabled(LOG_LEVEL_DEBUG))
+		return;
 	va_start(args, fmt);
-	write_line(" Fatal: ", fmt, args);
+	write_line(fatal_is_demoted ? levels[LOG_LEVEL_DEBUG].prefix
+				    : " Fatal: ",
+		   fmt, args);
 	va_end(args);
 }
 

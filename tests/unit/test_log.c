@@ -220,6 +220,26 @@ static void lost_again(void **state)
 	assert_int_equal(err.writes, 2);
 }
 
+/* What is tried may fail without a message, but in the debug log. */
+static void demoted(void **state)
+{
+	(void)state;
+	log_demote_fatal(true);
+	pr_fatal("tried");
+	assert_string_equal(err.text, "");
+	pr_err("not so");
+	assert_non_null(strstr(err.text, "not so"));
+	reset();
+	log_set_level(LOG_LEVEL_DEBUG);
+	pr_fatal("tried");
+	assert_non_null(strstr(err.text, "tried"));
+	assert_null(strstr(err.text, "Fatal"));
+	reset();
+	log_demote_fatal(false);
+	pr_fatal("meant");
+	assert_string_equal(err.text, " Fatal: meant\n");
+}
+
 static struct ratelimit shared;
 
 static void *flood(void *arg)
@@ -334,6 +354,7 @@ int main(void)
 		LOG_TEST(errno_is_kept),
 		LOG_TEST(lost_messages),
 		LOG_TEST(lost_again),
+		LOG_TEST(demoted),
 		LOG_TEST(burst_and_silence),
 		LOG_TEST(window_starts_with_a_message),
 		LOG_TEST(each_limit_is_its_own),

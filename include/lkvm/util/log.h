@@ -48,6 +48,12 @@ void log_print(enum log_level level, const char *fmt, ...) __printf(2, 3);
  */
 void pr_fatal(const char *fmt, ...) __printf(1, 2);
 
+/*
+ * While it is on, pr_fatal() of this thread prints at LOG_LEVEL_DEBUG: for what
+ * is tried, and whose failure the caller reports, or can go on without.
+ */
+void log_demote_fatal(bool on);
+
 #define pr_err(...)   log_print(LOG_LEVEL_ERROR, __VA_ARGS__)
 #define pr_warn(...)  log_print(LOG_LEVEL_WARNING, __VA_ARGS__)
 #define pr_info(...)  log_print(LOG_LEVEL_INFO, __VA_ARGS__)
