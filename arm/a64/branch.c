@@ -64,14 +64,15 @@ static u64 ret(struct a64_cpu *cpu, const struct a64_insn *insn)
  */
 static u64 branch_reg(struct a64_cpu *cpu, const struct a64_insn *insn)
 {
-	u64 target = cpu->x[insn->rn];
+	u64 step = distance(cpu, insn);
+	u64 target = cpu->pc + step;
 
-	if (!cpu->hints_are_nops)
+	if (!cpu->hints_are_nops || !step)
 		return A64_STOP;
 	if (ALIGN_DOWN(target, A64_PAGE) != cpu->page_va &&
 	    !cpu->ops->code(cpu, target))
 		return A64_STOP;
-	return distance(cpu, insn);
+	return step;
 }
 
 static u64 branch_reg_link(struct a64_cpu *cpu, const struct a64_insn *insn)
