@@ -39,7 +39,10 @@
 
 #define NS_PER_SECOND 1000000000ULL
 
-/* How long the reader of --stats may take for the next bytes. */
+/*
+ * How long the reader of --stats may take for the next bytes: the event loop
+ * stands still meanwhile.
+ */
 #define STATS_WAIT_MS 1000
 
 /*
@@ -55,9 +58,6 @@ struct run {
 	bool has_timer;
 	struct evloop_source signals;
 	int stats; /* descriptor for the statistics; stderr without a file */
-	/* SIGUSR1's: a device's counters may have to wait for its disk. */
-	struct worker_job stats_job;
-	bool stats_again; /* another one came meanwhile */
 };
 
 /*
@@ -122,29 +122,6 @@ static int write_stats(struct run *run)
 	return ret;
 }
 
-static void run_stats_job(struct worker_job *job)
-{
-	write_stats(container_of(job, struct run, stats_job));
-}
-
-/* On the event loop's thread, as is the signal's handler. */
-static void request_stats(struct run *run)
-{
-	int ret = worker_submit(&run->vm->worker, &run->stats_job);
-
-	run->stats_again = ret == -EBUSY;
-	if (ret && ret != -EBUSY)
-		write_stats(run);
-}
-
-static void stats_job_done(struct worker_job *job)
-{
-	struct run *run = container_of(job, struct run, stats_job);
-
-	if (run->stats_again)
-		request_stats(run);
-}
-
 /*
  * SIGUSR1: statistics; SIGPWR: power key; all others end the run. In the event
  * loop, where any function may be called.
@@ -158,7 +135,7 @@ static void handle_signal(struct evloop_source *source, u32 events)
 	if (read(source->fd, &info, sizeof(info)) != sizeof(info))
 		return;
 	if (info.ssi_signo == SIGUSR1) {
-		request_stats(run);
+		write_stats(run);
 		return;
 	}
 	if (info.ssi_signo == SIGPWR) {
@@ -285,9 +262,6 @@ static int run_guest(struct run *run)
 {
 	enum vm_exit reason = vm_run(run->vm);
 
-	/* What a signal has asked for meanwhile is in the last ones. */
-	run->stats_again = false;
-	worker_drain(&run->vm->worker, &run->stats_job);
 	pr_debug("%s", vm_exit_name(reason));
 	if (run->config.debug.stats && write_stats(run))
 		return EXIT_STATUS_SETUP;
@@ -341,8 +315,6 @@ static int run_config(struct run *run)
 	if (machine_create(&run->config, &run->machine))
 		return EXIT_STATUS_SETUP;
 	run->vm = machine_vm(run->machine);
-	run->stats_job.run = run_stats_job;
-	run->stats_job.done = stats_job_done;
 	run->signals.fd = -1;
 	status = with_terminal(run);
 	/* The kernel frees the rest at the end of the process. */

@@ -65,9 +65,8 @@ struct mmio_ring {
 	/*
 	 * Of the ring's consumer, and of the state of each device that has a
 	 * zone with a slot: a drained write must find the device as it was
-	 * left. Comes before all other locks but `flush_lock`. A flash syncs
-	 * its file with it, a UART does not wait for its backend: the event
-	 * loop never waits for it.
+	 * left. Comes before all other locks but `flush_lock`. Nobody waits
+	 * for a backend with it.
 	 */
 	pthread_mutex_t lock;
 	struct kvm_coalesced_mmio_ring *ring; /* NULL: this KVM has none */
@@ -91,7 +90,7 @@ struct mmio_ring {
 	u32 suspect_last;  /* with KVM's index */
 	bool second_look;  /* the next is */
 	bool late;    /* nobody but the timer has what is in the ring drained */
-	bool closing; /* see mmio_ring_close_soon() */
+	bool closing; /* the timer closes the ring */
 };
 
 /* Prepares a ring of `vm` that is closed for good: KVM's memory is missing. */
@@ -169,8 +168,7 @@ void mmio_ring_defer(struct mmio_ring *ring, struct mmio_zone *zone);
 /*
  * For a `coalesced` handler of registers. True if the guest had not exited by
  * itself for so long that the timer had the ring drained: what the guest waits
- * for by then is late. mmio_ring_close_soon() has the ring closed: by a vCPU
- * that drains it, or by the timer once it is empty.
+ * for by then is late. mmio_ring_close_soon() has the timer close the ring.
  */
 bool mmio_ring_is_late(const struct mmio_ring *ring);
 void mmio_ring_close_soon(struct mmio_ring *ring);
