@@ -18,27 +18,13 @@
 # shellcheck source-path=SCRIPTDIR source=lib.sh
 . "$(dirname "$0")/lib.sh"
 
-needs qemu-system-arm:qemu-system-aarch64 cpio \
-	gcc-aarch64-linux-gnu:aarch64-linux-gnu-gcc \
-	libc6-dev-arm64-cross:/usr/aarch64-linux-gnu/lib/libc.a
+kvm_h
 pinned k bookworm arm64 "$kernel_package"
 
 cat >init.c <<'EOF_C'
-#include <fcntl.h>
-#include <linux/kvm.h>
-#include <stdio.h>
-#include <sys/ioctl.h>
-#include <sys/mman.h>
-#include <sys/mount.h>
-#include <sys/reboot.h>
-#include <sys/utsname.h>
-#include <unistd.h>
+#include "kvm.h"
 
-#define DONE 0x20000000
-#define RAM 0x40000000
 #define NOTHING 0x10000000
-#define PC 32
-#define CORE(n) (KVM_REG_ARM64 | KVM_REG_SIZE_U64 | KVM_REG_ARM_CORE | (n) * 2)
 
 static unsigned int ram[0x4000] __attribute__((aligned(0x10000)));
 
@@ -54,30 +40,13 @@ static const unsigned int handler[] = {
 	0xf9000085,	/* str x5, [x4]		*/
 };
 
-static int good(int result, const char *what)
-{
-	if (result < 0) {
-		perror(what);
-		reboot(RB_POWER_OFF);
-	}
-	return result;
-}
-
-static void set(int vcpu, int n, unsigned long value)
-{
-	struct kvm_one_reg reg = { CORE(n), (unsigned long)&value };
-
-	good(ioctl(vcpu, KVM_SET_ONE_REG, &reg), "KVM_SET_ONE_REG");
-}
-
 int main(void)
 {
 	struct kvm_userspace_memory_region memory = { .guest_phys_addr = RAM,
 		.memory_size = sizeof(ram), .userspace_addr = (unsigned long)ram };
 	struct kvm_vcpu_init cpu;
-	struct kvm_run *run;
 	struct utsname u;
-	int kvm, vm, vcpu;
+	int kvm, vm;
 
 	mount("none", "/dev", "devtmpfs", 0, NULL);
 	uname(&u);
@@ -96,10 +65,10 @@ int main(void)
 	good(ioctl(vcpu, KVM_ARM_VCPU_INIT, &cpu), "KVM_ARM_VCPU_INIT");
 	run = mmap(NULL, ioctl(kvm, KVM_GET_VCPU_MMAP_SIZE, 0), PROT_READ | PROT_WRITE,
 		   MAP_SHARED, vcpu, 0);
-	set(vcpu, 0, RAM + 0x800);
-	set(vcpu, 1, NOTHING);
-	set(vcpu, 4, DONE);
-	set(vcpu, PC, RAM);
+	set(0, RAM + 0x800);
+	set(1, NOTHING);
+	set(4, DONE);
+	set(PC, RAM);
 	good(ioctl(vcpu, KVM_RUN, 0), "KVM_RUN");
 	if (run->exit_reason == KVM_EXIT_MMIO && run->mmio.phys_addr == DONE)
 		printf("syndrome %#lx\n", *(unsigned long *)run->mmio.data);

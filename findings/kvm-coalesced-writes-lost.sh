@@ -26,29 +26,15 @@
 # shellcheck source-path=SCRIPTDIR source=lib.sh
 . "$(dirname "$0")/lib.sh"
 
-needs qemu-system-arm:qemu-system-aarch64 cpio \
-	gcc-aarch64-linux-gnu:aarch64-linux-gnu-gcc \
-	libc6-dev-arm64-cross:/usr/aarch64-linux-gnu/lib/libc.a
+kvm_h
 pinned k bookworm arm64 "$kernel_package"
 
 # The first process of an arm64 host: a guest whose writes to a zone are coalesced.
 # The guest writes 0, 1, 2, ...; what is missing among the values shows.
 cat >init.c <<'EOF_C'
-#include <fcntl.h>
-#include <linux/kvm.h>
-#include <stdio.h>
-#include <sys/ioctl.h>
-#include <sys/mman.h>
-#include <sys/mount.h>
-#include <sys/reboot.h>
-#include <sys/utsname.h>
-#include <unistd.h>
+#include "kvm.h"
 
 #define ZONE 0x10000000		/* coalesced */
-#define DONE 0x20000000		/* not so */
-#define RAM 0x40000000
-#define PC 32
-#define CORE(n) (KVM_REG_ARM64 | KVM_REG_SIZE_U64 | KVM_REG_ARM_CORE | (n) * 2)
 
 /* x0 zone, w1 value, w2 how often, x3 where to say so */
 static const unsigned int guest[] = {
@@ -61,26 +47,8 @@ static const unsigned int guest[] = {
 	0x17fffffa,	/*    b 0b		*/
 };
 
-static int vcpu;
-static struct kvm_run *run;
 static struct kvm_coalesced_mmio_ring *ring;
 static unsigned int slots, next, lost;
-
-static int good(int result, const char *what)
-{
-	if (result < 0) {
-		perror(what);
-		reboot(RB_POWER_OFF);
-	}
-	return result;
-}
-
-static void set(int n, unsigned long value)
-{
-	struct kvm_one_reg reg = { CORE(n), (unsigned long)&value };
-
-	good(ioctl(vcpu, KVM_SET_ONE_REG, &reg), "KVM_SET_ONE_REG");
-}
 
 static void arrived(const void *data)
 {

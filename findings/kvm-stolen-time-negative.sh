@@ -17,32 +17,18 @@
 # shellcheck source-path=SCRIPTDIR source=lib.sh
 . "$(dirname "$0")/lib.sh"
 
-needs qemu-system-arm:qemu-system-aarch64 cpio \
-	gcc-aarch64-linux-gnu:aarch64-linux-gnu-gcc \
-	libc6-dev-arm64-cross:/usr/aarch64-linux-gnu/lib/libc.a
+kvm_h
 pinned k bookworm arm64 "$kernel_package"
 
 # The first process of an arm64 host with one processor.
 cat >init.c <<'EOF_C'
-#include <fcntl.h>
-#include <linux/kvm.h>
 #include <pthread.h>
 #include <signal.h>
-#include <stdio.h>
 #include <stdlib.h>
-#include <sys/ioctl.h>
-#include <sys/mman.h>
-#include <sys/mount.h>
-#include <sys/reboot.h>
 #include <sys/syscall.h>
-#include <sys/utsname.h>
-#include <unistd.h>
+#include "kvm.h"
 
-#define DONE 0x20000000
-#define RAM 0x40000000
 #define RECORD 0x8000		/* within the RAM */
-#define PC 32
-#define CORE(n) (KVM_REG_ARM64 | KVM_REG_SIZE_U64 | KVM_REG_ARM_CORE | (n) * 2)
 
 /* x0 the function to call, x4 a device: writes to it leave the guest */
 static const unsigned int guest[] = {
@@ -54,24 +40,6 @@ static const unsigned int guest[] = {
 
 static unsigned char ram[0x10000] __attribute__((aligned(0x10000)));
 static volatile unsigned long *const stolen = (void *)(ram + RECORD + 8);
-static int vcpu;
-static struct kvm_run *run;
-
-static int good(int result, const char *what)
-{
-	if (result < 0) {
-		perror(what);
-		reboot(RB_POWER_OFF);
-	}
-	return result;
-}
-
-static void set(int n, unsigned long value)
-{
-	struct kvm_one_reg reg = { CORE(n), (unsigned long)&value };
-
-	good(ioctl(vcpu, KVM_SET_ONE_REG, &reg), "KVM_SET_ONE_REG");
-}
 
 /* How long this thread has waited for a processor, in ns. */
 static unsigned long waited(void)

@@ -152,6 +152,51 @@ initrd() {
 	(cd "$2" && find . | cpio --quiet -o -H newc) >"$1" || cannot "no initrd can be made"
 }
 
+# kvm_h: makes kvm.h, the common part of programs that are the first process of an
+# arm64 host and have a guest with one processor
+kvm_h() {
+	needs qemu-system-arm:qemu-system-aarch64 cpio \
+		gcc-aarch64-linux-gnu:aarch64-linux-gnu-gcc \
+		libc6-dev-arm64-cross:/usr/aarch64-linux-gnu/lib/libc.a
+	cat >kvm.h <<-'EOF_C'
+		#include <fcntl.h>
+		#include <linux/kvm.h>
+		#include <stdio.h>
+		#include <sys/ioctl.h>
+		#include <sys/mman.h>
+		#include <sys/mount.h>
+		#include <sys/reboot.h>
+		#include <sys/utsname.h>
+		#include <unistd.h>
+
+		/* of the guest: a device that is not coalesced, and its memory */
+		#define DONE 0x20000000
+		#define RAM 0x40000000
+
+		#define PC 32
+		#define CORE(n) (KVM_REG_ARM64 | KVM_REG_SIZE_U64 | KVM_REG_ARM_CORE | (n) * 2)
+
+		static int vcpu;
+		static struct kvm_run *run;
+
+		static int good(int result, const char *what)
+		{
+			if (result < 0) {
+				perror(what);
+				reboot(RB_POWER_OFF);
+			}
+			return result;
+		}
+
+		static void set(int n, unsigned long value)
+		{
+			struct kvm_one_reg reg = { CORE(n), (unsigned long)&value };
+
+			good(ioctl(vcpu, KVM_SET_ONE_REG, &reg), "KVM_SET_ONE_REG");
+		}
+	EOF_C
+}
+
 # ---- to talk to a guest on its serial port -------------------------------------
 
 # begins LOG SECONDS ARGUMENT...: such a machine, in the background
