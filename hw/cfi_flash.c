@@ -26,7 +26,6 @@
 
 #include "lkvm/hw/cfi_flash.h"
 #include "lkvm/hw/flash/operation.h"
-#include "lkvm/util/json.h"
 #include "lkvm/vmm/fdt.h"
 
 /* How long no access may come before the file is synced. */
@@ -40,13 +39,6 @@ static struct cfi_flash *from_region(struct mmio_region *region)
 static struct cfi_flash *from_device(struct device *dev)
 {
 	return container_of(dev, struct cfi_flash, dev);
-}
-
-static u32 nr_blocks(const struct cfi_flash *flash)
-{
-	const struct cfi_geometry *geo = &flash->chips[0].geo;
-
-	return geo->words / geo->block_words;
 }
 
 static bool in_array_mode(const struct cfi_flash *flash)
@@ -542,37 +534,6 @@ static int flash_quiesce(struct device *dev)
 	return ret;
 }
 
-static void flash_stats(struct device *dev, struct json_writer *json)
-{
-	struct cfi_flash *flash = from_device(dev);
-	const struct cfi_flash_stats *stats = &flash->stats;
-	u64 batched_reads, batched_writes;
-
-	lock(flash);
-	flash_store_sync_look(&flash->store);
-	batched_reads = atomic_load(&flash->region.batched_reads);
-	batched_writes = atomic_load(&flash->region.batched_writes);
-	json_string(json, "file", flash->store.path);
-	json_u64(json, "size", flash->store.size);
-	json_u64(json, "reads_trapped", stats->reads - batched_reads);
-	json_u64(json, "writes_trapped", stats->writes - batched_writes);
-	json_u64(json, "reads_batched", batched_reads);
-	json_u64(json, "writes_batched", batched_writes);
-	json_u64(json, "writes_absorbed", stats->absorbed);
-	json_u64(json, "programs", stats->programs);
-	json_u64(json, "erases", stats->erases);
-	json_u64(json, "lock_errors", stats->lock_errors);
-	json_u64(json, "failures", stats->failures);
-	json_u64(json, "file_writes", flash->store.writes);
-	json_u64(json, "syncs", flash->store.syncs);
-	json_u64(json, "sync_ns", flash->store.sync_ns);
-	json_u64(json, "memslot_updates", flash->slot.updates);
-	json_u64(json, "block_size", flash->store.size / nr_blocks(flash));
-	json_u64_array(json, "block_erases", stats->block_erases,
-		       nr_blocks(flash));
-	unlock(flash);
-}
-
 static void flash_destroy(struct device *dev)
 {
 	struct cfi_flash *flash = from_device(dev);
@@ -596,7 +557,7 @@ static const struct device_ops flash_device_ops = {
 	.fdt_node = flash_fdt_node,
 	.reset = flash_reset,
 	.quiesce = flash_quiesce,
-	.stats = flash_stats,
+	.stats = cfi_flash_write_stats,
 	.destroy = flash_destroy,
 };
 
@@ -615,7 +576,8 @@ static int init_chips(struct cfi_flash *flash, u32 block)
 		ret = cfi_chip_init(&flash->chips[1], &geo);
 	if (ret)
 		return ret;
-	flash->stats.block_erases = calloc(nr_blocks(flash), sizeof(u64));
+	flash->stats.nr_blocks = geo.words / geo.block_words;
+	flash->stats.block_erases = calloc(flash->stats.nr_blocks, sizeof(u64));
 	return flash->stats.block_erases ? 0 : -ENOMEM;
 }
 

@@ -7,6 +7,7 @@
  * name put into them.
  */
 #include <inttypes.h>
+#include <stdatomic.h>
 
 #include "lkvm/util/json.h"
 
@@ -132,14 +133,15 @@ void json_u64(struct json_writer *json, const char *name, u64 value)
 }
 
 void json_u64_array(struct json_writer *json, const char *name,
-		    const u64 *values, size_t n)
+		    const _Atomic(u64) *values, size_t n)
 {
 	json_begin_array(json, name);
 	for (size_t i = 0; i < n; i++) {
 		if (i % NUMBERS_PER_LINE)
-			fprintf(json->out, ", %" PRIu64, values[i]);
+			fprintf(json->out, ", %" PRIu64,
+				atomic_load(&values[i]));
 		else
-			json_u64(json, NULL, values[i]);
+			json_u64(json, NULL, atomic_load(&values[i]));
 	}
 	json_end_array(json);
 }

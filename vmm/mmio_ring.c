@@ -260,6 +260,19 @@ static bool is_idle(struct mmio_ring *ring)
 	return ring->idle >= MAX_IDLE;
 }
 
+/* Draining might wait for a disk: what has come meanwhile is left there. */
+static void close_if_empty(struct mmio_ring *ring)
+{
+	if (!mmio_ring_is_empty(ring))
+		return;
+	vm_pause(ring->vm);
+	if (ring->open && mmio_ring_is_empty(ring)) {
+		set_closed(ring);
+		ring->closing = false;
+	}
+	vm_resume(ring->vm);
+}
+
 /*
  * True if what is in the ring has been there since the first of two looks: it
  * is to be drained. It is late if the guest waits, too, and does not just write
@@ -271,10 +284,8 @@ static bool look(struct mmio_ring *ring)
 		     !mmio_ring_is_empty(ring);
 	u32 last = ring->open ? load_last(ring) : 0;
 
-	if (!ring->second_look && (is_idle(ring) || ring->closing)) {
-		mmio_ring_close(ring);
-		ring->closing = false;
-	}
+	if (!ring->second_look && (is_idle(ring) || ring->closing))
+		close_if_empty(ring);
 	ring->late = stays && ring->suspect_last == last;
 	ring->second_look = !stays && !mmio_ring_is_empty(ring);
 	ring->suspect = ring->drained;
@@ -285,14 +296,17 @@ static bool look(struct mmio_ring *ring)
 /*
  * On the event loop's thread, which must not wait for a backend: so what is in
  * the ring is left to a vCPU. One that is not in the guest carries out its own
- * writes anyway, before all else.
+ * writes anyway, before all else. The lock may be held during a flash's sync.
  */
 static void expired(struct evloop_timer *timer)
 {
 	struct mmio_ring *ring = container_of(timer, struct mmio_ring, timer);
 	bool stays;
 
-	pthread_mutex_lock(&ring->lock);
+	if (pthread_mutex_trylock(&ring->lock)) {
+		evloop_timer_set(timer, PERIOD_NS);
+		return;
+	}
 	stays = look(ring);
 	ring->armed = (ring->open || !mmio_ring_is_empty(ring)) &&
 		      !evloop_timer_set(timer, ring->second_look
@@ -367,6 +381,8 @@ void mmio_ring_close(struct mmio_ring *ring)
 {
 	if (!ring->open || ring->draining)
 		return;
+	/* Most of it before, so that the pause is short. */
+	mmio_ring_drain(ring);
 	vm_pause(ring->vm);
 	mmio_ring_drain(ring);
 	set_closed(ring);
@@ -392,14 +408,25 @@ void mmio_ring_close_soon(struct mmio_ring *ring)
 	ring->closing = true;
 }
 
+/* On a vCPU's thread, which may wait for a disk. */
+static void close_if_asked(struct mmio_ring *ring)
+{
+	if (!ring->closing)
+		return;
+	mmio_ring_close(ring);
+	ring->closing = false;
+}
+
 /* Drains the ring; then the next zone that is to be finished, or NULL. */
 static struct mmio_zone *next_deferred(struct mmio_ring *ring, bool drain)
 {
 	struct mmio_zone *zone;
 
 	pthread_mutex_lock(&ring->lock);
-	if (drain)
+	if (drain) {
 		mmio_ring_drain(ring);
+		close_if_asked(ring);
+	}
 	zone = STAILQ_FIRST(&ring->deferred);
 	if (zone) {
 		STAILQ_REMOVE_HEAD(&ring->deferred, next_deferred);

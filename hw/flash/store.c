@@ -149,7 +149,7 @@ static u64 now(void)
  * fdatasync(2) also writes what is needed to find the data: the size of a file
  * that was extended.
  */
-static int timed_sync(const struct flash_store *store, u64 *ns)
+static int timed_sync(struct flash_store *store)
 {
 	u64 start = now();
 	int ret;
@@ -157,7 +157,8 @@ static int timed_sync(const struct flash_store *store, u64 *ns)
 	do {
 		ret = fdatasync(store->fd) < 0 ? -errno : 0;
 	} while (ret == -EINTR);
-	*ns = now() - start;
+	store->syncs++;
+	store->sync_ns += now() - start;
 	return ret;
 }
 
@@ -166,15 +167,6 @@ static void say_not_durable(const struct flash_store *store, int err)
 	pr_err("flash %s: unable to make the content durable: %s; it may be "
 	       "lost when the host loses power",
 	       store->path, strerror(-err));
-}
-
-/* The first error is kept for good: see the head of this file. */
-static void count_sync(struct flash_store *store, int ret, u64 ns)
-{
-	store->syncs++;
-	store->sync_ns += ns;
-	if (ret)
-		store->sync_error = ret;
 }
 
 bool flash_store_needs_sync(const struct flash_store *store)
@@ -204,43 +196,6 @@ static bool can_sync(struct flash_store *store)
 
 /* ---- In the background --------------------------------------------------- */
 
-/* One sync at a time: a second one would not see the error of the first. */
-bool flash_store_sync_begin(struct flash_store *store)
-{
-	struct flash_background *bg = &store->background;
-
-	flash_store_sync_look(store);
-	if (bg->under_way || !can_sync(store))
-		return false;
-	/* Not before: the structure is copied until the bank owns it. */
-	if (!bg->ready) {
-		pthread_mutex_init(&bg->lock, NULL);
-		pthread_cond_init(&bg->changed, NULL);
-		bg->ready = true;
-	}
-	bg->finished = false;
-	bg->under_way = true;
-	store->dirty = false;
-	return true;
-}
-
-/* Without the bank's lock; `background.lock` alone guards the result. */
-void flash_store_sync_run(struct flash_store *store)
-{
-	struct flash_background *bg = &store->background;
-	u64 ns;
-	int ret = timed_sync(store, &ns);
-
-	if (ret)
-		say_not_durable(store, ret);
-	pthread_mutex_lock(&bg->lock);
-	bg->ret = ret;
-	bg->ns = ns;
-	bg->finished = true;
-	pthread_cond_signal(&bg->changed);
-	pthread_mutex_unlock(&bg->lock);
-}
-
 /*
  * Takes over the result of the background sync, after waiting for it if `wait`
  * is set.
@@ -260,12 +215,44 @@ static void take_over(struct flash_store *store, bool wait)
 	if (!finished)
 		return;
 	bg->under_way = false;
-	count_sync(store, bg->ret, bg->ns);
+	/* The first error is kept for good: see the head of this file. */
+	if (bg->ret)
+		store->sync_error = bg->ret;
 }
 
-void flash_store_sync_look(struct flash_store *store)
+/* One sync at a time: a second one would not see the error of the first. */
+bool flash_store_sync_begin(struct flash_store *store)
 {
+	struct flash_background *bg = &store->background;
+
 	take_over(store, false);
+	if (bg->under_way || !can_sync(store))
+		return false;
+	/* Not before: the structure is copied until the bank owns it. */
+	if (!bg->ready) {
+		pthread_mutex_init(&bg->lock, NULL);
+		pthread_cond_init(&bg->changed, NULL);
+		bg->ready = true;
+	}
+	bg->finished = false;
+	bg->under_way = true;
+	store->dirty = false;
+	return true;
+}
+
+/* Without the bank's lock; `background.lock` alone guards the result. */
+void flash_store_sync_run(struct flash_store *store)
+{
+	struct flash_background *bg = &store->background;
+	int ret = timed_sync(store);
+
+	if (ret)
+		say_not_durable(store, ret);
+	pthread_mutex_lock(&bg->lock);
+	bg->ret = ret;
+	bg->finished = true;
+	pthread_cond_signal(&bg->changed);
+	pthread_mutex_unlock(&bg->lock);
 }
 
 /* -------------------------------------------------------------------------- */
@@ -276,14 +263,13 @@ void flash_store_sync_look(struct flash_store *store)
  */
 int flash_store_sync(struct flash_store *store)
 {
-	u64 ns;
 	int ret;
 
 	take_over(store, true);
 	if (!can_sync(store))
 		return store->sync_error;
-	ret = timed_sync(store, &ns);
-	count_sync(store, ret, ns);
+	ret = timed_sync(store);
+	store->sync_error = ret;
 	if (ret)
 		say_not_durable(store, ret);
 	else

@@ -38,7 +38,7 @@ WRITE, ACCESS, DRAIN, CLOSE = "write", "access", "drain", "close"
 	"drain", "carry out", "take", "send", "more", "handle", "open")
 
 NOBODY, TIMER = -1, -2
-IDLE = 2  # looks in vain until the ring is closed
+IDLE = 2  # looks that find nothing until the ring is closed
 
 # ring, hand: entries, and one taken out that is not in the queue yet
 # queue, linked, deferred: the UART's, whether it is to be flushed, how many are
@@ -65,6 +65,7 @@ class Protocol:
 	drains_kicked = True
 	stays_armed = True  # while the ring is closed and the queue is not empty
 	closes = True       # the ring when the timer stops
+	leaves = True       # the timer what is in the ring then to a vCPU
 	arms = True         # the timer whenever the ring is opened
 	looks_at_queue = True
 	one_flusher = True
@@ -256,10 +257,12 @@ class Checker:
 		idle = s.idle
 		if not s.second:
 			idle = 0 if s.moved else idle + 1
-		if idle >= IDLE and s.open and self.protocol.closes:
+		if idle >= IDLE and s.open and self.protocol.closes and (
+				self.is_empty(s) or not self.protocol.leaves):
 			if not self.may_close(s, TIMER):
 				return
-			s = self.enqueue(s, s.ring)._replace(ring=()) if s.ring else s
+			if s.ring:
+				raise Violation("P4: the timer drains, which may wait for a disk")
 			s = s._replace(open=False)
 		late = stays and not self.is_empty(s)
 		again = s.open if not self.protocol.stays_armed else (
@@ -367,8 +370,10 @@ MUTANTS = {
 		     dict(stays_armed=False)),
 	"no-close": ("the timer stops, the ring stays open", "P3",
 		     dict(closes=False)),
+	"timer-drains": ("the timer closes a ring that is not empty", "P4",
+			 dict(leaves=False)),
 	"no-arm": ("the ring is opened without the timer", "P3", dict(arms=False)),
-	"ring-only": ("a queue is overlooked", "P2", dict(looks_at_queue=False)),
+	"ring-only": ("a queue is overlooked", "P", dict(looks_at_queue=False)),
 	"two-flush": ("two flush at a time", "P", dict(one_flusher=False)),
 }
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* SOURCES: vmm/worker.c */
 /* SOURCES: disk/format.c disk/decode.c disk/qcow2_read.c */
-/* SOURCES: hw/flash/operation.c */
+/* SOURCES: hw/flash/operation.c hw/cfi_flash_stats.c */
 /* SOURCES: hw/cfi_flash.c hw/cfi_chip.c hw/flash/store.c hw/flash/open.c */
 /* SOURCES: hw/flash/file.c hw/flash/template.c hw/flash/fault.c util/file.c */
 /* SOURCES: util/gzip.c util/json.c vmm/fdt.c vmm/mmio.c */

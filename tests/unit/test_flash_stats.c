@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* SOURCES: vmm/worker.c */
 /* SOURCES: disk/format.c disk/decode.c disk/qcow2_read.c */
-/* SOURCES: hw/flash/operation.c */
+/* SOURCES: hw/flash/operation.c hw/cfi_flash_stats.c */
 /* SOURCES: hw/cfi_flash.c hw/cfi_chip.c hw/flash/store.c hw/flash/open.c */
 /* SOURCES: hw/flash/file.c hw/flash/template.c hw/flash/fault.c util/file.c */
 /* SOURCES: util/gzip.c util/json.c vmm/fdt.c vmm/mmio.c */
@@ -12,6 +12,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "bank_fixture.h"
 #include "lkvm/util/json.h"
@@ -102,6 +103,22 @@ static void erases_per_block(void **state)
 	free(text);
 }
 
+/* Whoever has the lock may be waiting for the medium. */
+static void no_lock_is_waited_for(void **state)
+{
+	char *text;
+
+	(void)state;
+	program(0, 0);
+	alarm(60);
+	pthread_mutex_lock(flash->lock);
+	text = bank_stats();
+	alarm(0);
+	pthread_mutex_unlock(flash->lock);
+	assert_int_equal(stat_of(text, "programs"), 1);
+	free(text);
+}
+
 /* Once for both chips; a lock that is set or tested is none. */
 static void lock_errors(void **state)
 {
@@ -134,6 +151,7 @@ int main(void)
 		BANK_TEST(stats),
 		BANK_TEST(erases_per_block),
 		BANK_TEST(lock_errors),
+		BANK_TEST(no_lock_is_waited_for),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -83,7 +83,7 @@ static void numbers_and_booleans(void **state)
 
 static void array_of_numbers(void **state)
 {
-	u64 values[33] = { 1, 20, UINT64_MAX };
+	_Atomic(u64) values[33] = { 1, 20, UINT64_MAX };
 	struct text *t = *state;
 
 	json_begin_object(&t->json, NULL);

@@ -448,6 +448,36 @@ static void late_writes_kick_a_vcpu(void **state)
 	}
 }
 
+/*
+ * The event loop waits neither for who holds the lock, perhaps during a sync of
+ * a flash, nor for what draining may wait for.
+ */
+static void the_timer_does_not_wait(void **state)
+{
+	(void)state;
+	for_each_kernel()
+	{
+		with_lock(open_registers);
+		pthread_mutex_lock(&ring()->lock);
+		stub.ns = 0;
+		expire();
+		assert_int_not_equal(stub.ns, 0);
+		pthread_mutex_unlock(&ring()->lock);
+
+		periods(PERIODS - 1);
+		guest_writes();
+		assert_true(ring()->open);
+		periods(1);
+		/* In time to close it, were it empty. */
+		assert_true(ring()->open);
+		assert_int_equal(t.seen, 0);
+		mmio_ring_flush(ring());
+		assert_int_equal(t.seen, 1);
+		periods(PERIODS + 2);
+		assert_false(ring()->open);
+	}
+}
+
 /* What a device defers is done by a flush, and not by who only drains. */
 static void deferred_work(void **state)
 {
@@ -599,6 +629,7 @@ int main(void)
 		cmocka_unit_test(zone_is_removed),
 		cmocka_unit_test(registers_are_watched),
 		cmocka_unit_test(late_writes_kick_a_vcpu),
+		cmocka_unit_test(the_timer_does_not_wait),
 		cmocka_unit_test(deferred_work),
 		cmocka_unit_test(slots_open_it_for_registers),
 		cmocka_unit_test(registers_beside_mapped_slots),

@@ -46,7 +46,7 @@ void machine_press_power(struct machine *machine);
 
 /*
  * Writes all counters as JSON to `out`, which stays the caller's, and flushes
- * it. On the event loop's thread, or when no vCPU runs. Returns 0 or -errno.
+ * it. Any thread; waits for no disk. Returns 0 or -errno.
  */
 int machine_write_stats(struct machine *machine, FILE *out);
 

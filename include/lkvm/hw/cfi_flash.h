@@ -51,22 +51,23 @@ struct cfi_flash_params {
 	void *opaque;
 };
 
-/* Counters of a bank; guarded by `lock`. */
+/* Counters of a bank: written with `lock` held, read by any thread without. */
 struct cfi_flash_stats {
-	u64 reads; /* accesses that exited or came in a batch */
-	u64 writes;
-	u64 absorbed; /* writes that KVM took into the ring */
-	u64 programs; /* commands carried out, counted once for both chips */
-	u64 erases;
-	u64 *block_erases; /* of each erase block; together: `erases` */
-	u64 lock_errors;   /* commands refused because of a lock, as above */
-	u64 failures;	   /* commands that the medium refused */
+	_Atomic(u64) reads; /* accesses that exited or came in a batch */
+	_Atomic(u64) writes;
+	_Atomic(u64) absorbed; /* writes that KVM took into the ring */
+	_Atomic(u64) programs; /* commands carried out, once for both chips */
+	_Atomic(u64) erases;
+	_Atomic(u64) *block_erases; /* of each block; together: `erases` */
+	u32 nr_blocks;		    /* does not change */
+	_Atomic(u64) lock_errors;   /* commands refused because of a lock */
+	_Atomic(u64) failures;	    /* commands that the medium refused */
 };
 
 struct cfi_flash {
 	struct device dev;
 	struct mmio_region region;
-	/* Guards chips, store, slot, statistics; the ring's if there is one. */
+	/* Guards chips, store and slot; the ring's if there is one. */
 	pthread_mutex_t *lock;
 	pthread_mutex_t own_lock;
 	struct mmio_ring *ring;
@@ -97,5 +98,8 @@ struct cfi_flash {
 int cfi_flash_create(struct memslots *slots, struct mmio_bus *bus,
 		     const struct cfi_flash_params *params,
 		     struct cfi_flash **out);
+
+/* device_ops.stats of a bank. Any thread, without a lock. */
+void cfi_flash_write_stats(struct device *dev, struct json_writer *json);
 
 #endif

@@ -24,9 +24,9 @@ void json_begin_array(struct json_writer *json, const char *name);
 void json_end_array(struct json_writer *json);
 /* All digits of `value`, in decimal. */
 void json_u64(struct json_writer *json, const char *name, u64 value);
-/* An array of `n` numbers, sixteen to a line. */
+/* An array of `n` counters, sixteen to a line; others may count meanwhile. */
 void json_u64_array(struct json_writer *json, const char *name,
-		    const u64 *values, size_t n);
+		    const _Atomic(u64) *values, size_t n);
 void json_bool(struct json_writer *json, const char *name, bool value);
 /* Control characters are escaped; what is no UTF-8 becomes U+FFFD. */
 void json_string(struct json_writer *json, const char *name, const char *value);

@@ -29,7 +29,7 @@ struct memslot {
 	u64 gpa;
 	u64 size;
 	void *hva;
-	u64 updates; /* ioctls that changed the slot */
+	_Atomic(u64) updates; /* ioctls that changed the slot */
 };
 
 /* Prepares the slots of a VM, none of which is in use; `vm_fd` is -1. */

@@ -65,8 +65,9 @@ struct mmio_ring {
 	/*
 	 * Of the ring's consumer, and of the state of each device that has a
 	 * zone with a slot: a drained write must find the device as it was
-	 * left. Comes before all other locks but `flush_lock`. Nobody waits
-	 * for a backend with it.
+	 * left. Comes before all other locks but `flush_lock`. A flash syncs
+	 * its file with it, a UART does not wait for its backend: the event
+	 * loop never waits for it.
 	 */
 	pthread_mutex_t lock;
 	struct kvm_coalesced_mmio_ring *ring; /* NULL: this KVM has none */
@@ -77,8 +78,7 @@ struct mmio_ring {
 	STAILQ_HEAD(deferred_zones, mmio_zone) deferred; /* to be finished */
 	_Atomic(u32) nr_deferred; /* and those that just are */
 	bool draining;
-	/* Calls to open it that found a slot mapped, of either kind of zones.
-	 */
+	/* Calls that found a slot mapped, by either kind of zones. */
 	unsigned int missed, missed_registers;
 	unsigned int tolerance; /* of the second kind: misses */
 	u64 drained;		/* writes taken out so far */
@@ -90,7 +90,7 @@ struct mmio_ring {
 	u32 suspect_last;  /* with KVM's index */
 	bool second_look;  /* the next is */
 	bool late;    /* nobody but the timer has what is in the ring drained */
-	bool closing; /* the timer closes the ring */
+	bool closing; /* see mmio_ring_close_soon() */
 };
 
 /* Prepares a ring of `vm` that is closed for good: KVM's memory is missing. */
@@ -168,7 +168,8 @@ void mmio_ring_defer(struct mmio_ring *ring, struct mmio_zone *zone);
 /*
  * For a `coalesced` handler of registers. True if the guest had not exited by
  * itself for so long that the timer had the ring drained: what the guest waits
- * for by then is late. mmio_ring_close_soon() has the timer close the ring.
+ * for by then is late. mmio_ring_close_soon() has the ring closed: by a vCPU
+ * that drains it, or by the timer once it is empty.
  */
 bool mmio_ring_is_late(const struct mmio_ring *ring);
 void mmio_ring_close_soon(struct mmio_ring *ring);

@@ -32,7 +32,6 @@ struct flash_background {
 	pthread_cond_t changed;
 	bool finished;
 	int ret;
-	u64 ns;
 };
 
 struct flash_store {
@@ -54,11 +53,11 @@ struct flash_store {
 	u64 block;	/* bytes of an erase block */
 	u64 persistent; /* the first bytes of the array that the file holds */
 	struct flash_fault fault; /* operations that are to fail */
-	/* Statistics. */
-	u64 writes;   /* pieces written */
-	u64 failures; /* changes that the file did not take */
-	u64 syncs;
-	u64 sync_ns; /* time that they took, in all */
+	/* Statistics, which any thread may read without a lock. */
+	_Atomic(u64) writes;   /* pieces written */
+	_Atomic(u64) failures; /* changes that the file did not take */
+	_Atomic(u64) syncs;
+	_Atomic(u64) sync_ns; /* time that they took, in all */
 };
 
 /*
@@ -119,9 +118,6 @@ bool flash_store_needs_sync(const struct flash_store *store);
  */
 bool flash_store_sync_begin(struct flash_store *store);
 void flash_store_sync_run(struct flash_store *store);
-
-/* Has the statistics include a sync that has come to its end; no waiting. */
-void flash_store_sync_look(struct flash_store *store);
 
 /*
  * Before a program or erase of [offset, offset + len): makes durable, as by
