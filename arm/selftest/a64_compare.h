@@ -24,11 +24,11 @@ unsigned long a64_compare_some(void);
 /* How many comparisons since the start have found a difference. */
 unsigned long a64_compare_mismatches(void);
 
-/*
- * True if some of each class have been carried out; `list`: writes the numbers
- * of each class.
- */
-bool a64_compare_covers(bool list);
+/* A class of which none has been carried out yet, by name, or NULL. */
+const char *a64_compare_missing(void);
+
+/* Writes how many of each class have been. */
+void a64_compare_list(void);
 
 /*
  * True if the interpreter stops at each of `count` words outside of all classes

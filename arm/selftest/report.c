@@ -141,16 +141,32 @@ static size_t count(const struct test_result *results, size_t n,
 	return found;
 }
 
+/* At the end, too: it may be all that is looked at, as in a log of CI. */
+static void name_failed(FILE *out, const struct test_result *results, size_t n)
+{
+	const char *before = " (";
+
+	for (size_t i = 0; i < n; i++) {
+		if (results[i].verdict != TEST_FAILED)
+			continue;
+		fprintf(out, "%s%s", before, results[i].name);
+		before = ", ";
+	}
+	if (count(results, n, TEST_FAILED))
+		fprintf(out, ")");
+}
+
 /* The seed makes the random tests repeatable. */
 void report_table_end(FILE *out, const struct selftest_config *config,
 		      const struct test_result *results, size_t n)
 {
 	size_t skipped = count(results, n, TEST_SKIPPED);
 
-	fprintf(out, "selftest %s: %zu ok, %zu failed, %zu skipped\n",
+	fprintf(out, "selftest %s: %zu ok, %zu failed",
 		selftest_verdicts[report_verdict(results, n)],
-		count(results, n, TEST_PASSED), count(results, n, TEST_FAILED),
-		skipped);
+		count(results, n, TEST_PASSED), count(results, n, TEST_FAILED));
+	name_failed(out, results, n);
+	fprintf(out, ", %zu skipped\n", skipped);
 	if (count(results, n, TEST_FAILED))
 		fprintf(out,
 			"Repeat it with --seed %" PRIu64 "; a report needs all "
