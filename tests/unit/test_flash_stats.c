@@ -103,6 +103,32 @@ static void erases_per_block(void **state)
 	free(text);
 }
 
+/* Accesses of batches are told apart, and those that KVM took. */
+static void ways_of_access(void **state)
+{
+	char *text;
+
+	(void)state;
+	program(0, 0); /* 2 writes */
+	rd(0, 4);
+	rd(0, 4);
+	flash->stats.absorbed = 7;
+	atomic_store(&flash->region.batched_reads, 1);
+	atomic_store(&flash->region.batched_writes, 2);
+	text = bank_stats();
+	assert_int_equal(stat_of(text, "reads_trapped"), 1);
+	assert_int_equal(stat_of(text, "reads_batched"), 1);
+	assert_int_equal(stat_of(text, "writes_trapped"), 0);
+	assert_int_equal(stat_of(text, "writes_batched"), 2);
+	assert_int_equal(stat_of(text, "writes_absorbed"), 7);
+	free(text);
+
+	atomic_store(&flash->region.batched_reads, 3);
+	text = bank_stats();
+	assert_int_equal(stat_of(text, "reads_trapped"), 0);
+	free(text);
+}
+
 /* Whoever has the lock may be waiting for the medium. */
 static void no_lock_is_waited_for(void **state)
 {
@@ -151,6 +177,7 @@ int main(void)
 		BANK_TEST(stats),
 		BANK_TEST(erases_per_block),
 		BANK_TEST(lock_errors),
+		BANK_TEST(ways_of_access),
 		BANK_TEST(no_lock_is_waited_for),
 	};
 

@@ -3,11 +3,14 @@
 /* SOURCES: vmm/run.c vmm/vm.c vmm/evloop.c vmm/device.c vmm/mmio.c */
 /* SOURCES: vmm/mmio_ring.c */
 /* SOURCES: vmm/memslot.c vmm/gmem.c util/json.c */
-/* What vm_run() makes of a guest that asks for resets, without KVM. */
+/* WRAP: ioctl */
+/* What vm_run() makes of how a guest ends, and what vm_destroy() frees. */
 #include <errno.h>
+#include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -29,12 +32,14 @@ struct fixture {
 	enum vm_exit ends[MAX_STARTS];
 	unsigned int nr_ends;
 	unsigned int starts, stops, resets, device_resets;
-	int reset_error, quiesce_error;
+	unsigned int destroyed, closed;
+	int start_error, reset_error, quiesce_error;
 	enum vm_exit late; /* what the device says when it is reset */
 };
 
 static struct fixture *fixture;
 static unsigned int nr_infos;
+static char info[128]; /* the last one */
 
 void pr_fatal(const char *fmt, ...)
 {
@@ -43,8 +48,14 @@ void pr_fatal(const char *fmt, ...)
 
 void log_print(enum log_level level, const char *fmt, ...)
 {
-	(void)fmt;
-	nr_infos += level == LOG_LEVEL_INFO;
+	va_list args;
+
+	if (level != LOG_LEVEL_INFO)
+		return;
+	nr_infos++;
+	va_start(args, fmt);
+	vsnprintf(info, sizeof(info), fmt, args);
+	va_end(args);
 }
 
 void pr_guest(struct ratelimit *rl, const char *fmt, ...)
@@ -67,7 +78,10 @@ int vcpus_start(struct vm *vm)
 
 	assert_false(atomic_load(&vm->stopping));
 	f->starts++;
-	vm_request_exit(vm, f->ends[n]);
+	if (f->start_error)
+		return f->start_error;
+	if (f->ends[n])
+		vm_request_exit(vm, f->ends[n]);
 	return 0;
 }
 
@@ -81,12 +95,16 @@ void vcpus_stop(struct vm *vm)
 
 void vcpus_close(struct vm *vm)
 {
-	(void)vm;
+	container_of(vm, struct fixture, vm)->closed++;
 }
 
+/* What a device may use until it is destroyed. */
 void vcpus_destroy(struct vm *vm)
 {
-	(void)vm;
+	struct fixture *f = container_of(vm, struct fixture, vm);
+
+	assert_int_equal(f->destroyed++, 1);
+	mmio_ring_destroy(&vm->ring);
 }
 
 void vm_pause(struct vm *vm)
@@ -126,10 +144,24 @@ static int dev_quiesce(struct device *dev)
 	return container_of(dev, struct fixture, dev)->quiesce_error;
 }
 
+static void dev_destroy(struct device *dev)
+{
+	struct fixture *f = container_of(dev, struct fixture, dev);
+
+	assert_int_equal(f->destroyed++, 0);
+}
+
+static void describe(struct vcpu *vcpu, char *buf, size_t size)
+{
+	snprintf(buf, size, "at %u", vcpu->id + 10);
+}
+
 static const struct vm_arch_ops ops = { .reset = arch_reset };
+static const struct vm_arch_ops describing_ops = { .describe = describe };
 static const struct vm_arch_ops no_ops;
 static const struct device_ops dev_ops = { .reset = dev_reset,
-					   .quiesce = dev_quiesce };
+					   .quiesce = dev_quiesce,
+					   .destroy = dev_destroy };
 
 static int setup(void **state)
 {
@@ -295,6 +327,212 @@ static void endless_resets_can_be_ended(void **state)
 	evloop_timer_destroy(&f->vm.loop, &f->timer);
 }
 
+/* The only end that comes from the loop, and only while it runs. */
+static void ends_by_timer(struct fixture *f)
+{
+	assert_int_equal(evloop_timer_init(&f->vm.loop, &f->timer, expired), 0);
+	assert_int_equal(evloop_timer_set(&f->timer, MS), 0);
+}
+
+static void the_loop_runs(void **state)
+{
+	struct fixture *f = *state;
+
+	ends_by_timer(f);
+	assert_int_equal(run(f, VM_EXIT_NONE, VM_EXIT_CRASH), VM_EXIT_TIMEOUT);
+	assert_int_equal(f->starts, 1);
+	assert_true(f->vm.bus.frozen);
+	evloop_timer_destroy(&f->vm.loop, &f->timer);
+}
+
+static void set_timer(struct device *dev)
+{
+	struct fixture *f = container_of(dev, struct fixture, dev);
+
+	evloop_timer_set(&f->timer, MS);
+}
+
+/* Again after a reset: the timer is set by it. */
+static void the_loop_runs_after_a_reset(void **state)
+{
+	static const struct device_ops sets_timer = { .reset = set_timer };
+	struct fixture *f = *state;
+
+	f->dev.ops = &sets_timer;
+	assert_int_equal(evloop_timer_init(&f->vm.loop, &f->timer, expired), 0);
+	assert_int_equal(run(f, VM_EXIT_RESET, VM_EXIT_NONE), VM_EXIT_TIMEOUT);
+	assert_int_equal(f->starts, 2);
+	assert_true(f->vm.stopping);
+	evloop_timer_destroy(&f->vm.loop, &f->timer);
+}
+
+static void vcpus_do_not_start(void **state)
+{
+	struct fixture *f = *state;
+
+	ends_by_timer(f);
+	f->start_error = -EAGAIN;
+	assert_int_equal(run(f, VM_EXIT_NONE, VM_EXIT_NONE), VM_EXIT_FAILURE);
+	assert_int_equal(f->stops, 1);
+	evloop_timer_destroy(&f->vm.loop, &f->timer);
+}
+
+static void the_loop_fails(void **state)
+{
+	struct fixture *f = *state;
+	int fd = f->vm.loop.epoll_fd;
+
+	f->vm.loop.epoll_fd = -1;
+	assert_int_equal(run(f, VM_EXIT_NONE, VM_EXIT_NONE), VM_EXIT_FAILURE);
+	assert_int_equal(f->stops, 1);
+	f->vm.exit_reason = VM_EXIT_NONE;
+	f->vm.stopping = false;
+	f->starts = 0;
+	assert_int_equal(run(f, VM_EXIT_RESET, VM_EXIT_POWEROFF),
+			 VM_EXIT_FAILURE);
+	f->vm.loop.epoll_fd = fd;
+}
+
+/* Where the vCPUs stand is shown at a timeout, and only then. */
+static void vcpus_are_described(void **state)
+{
+	struct fixture *f = *state;
+	struct vcpu vcpus[2] = { { .id = 0 }, { .id = 1 } };
+	struct vcpu *list[2] = { &vcpus[0], &vcpus[1] };
+
+	f->vm.vcpus = list;
+	f->vm.nr_vcpus = 2;
+	f->vm.arch_ops = &describing_ops;
+	run(f, VM_EXIT_KILLED, VM_EXIT_NONE);
+	assert_int_equal(nr_infos, 0);
+	f->vm.exit_reason = VM_EXIT_NONE;
+	f->vm.stopping = false;
+	run(f, VM_EXIT_TIMEOUT, VM_EXIT_TIMEOUT);
+	assert_int_equal(nr_infos, 2);
+	assert_string_equal(info, "vCPU 1: at 11");
+
+	f->vm.arch_ops = &no_ops;
+	f->vm.exit_reason = VM_EXIT_NONE;
+	f->vm.stopping = false;
+	run(f, VM_EXIT_TIMEOUT, VM_EXIT_TIMEOUT);
+	assert_int_equal(nr_infos, 4);
+	assert_string_equal(info, "vCPU 1: ");
+	f->vm.vcpus = NULL;
+	f->vm.nr_vcpus = 0;
+}
+
+/* A KVM that has all, or of which one thing is wrong. */
+static struct {
+	int version, map_size, cap, create_error;
+} kvm;
+
+int __wrap_ioctl(int fd, unsigned long request, ...);
+
+int __wrap_ioctl(int fd, unsigned long request, ...)
+{
+	(void)fd;
+	switch (request) {
+	case KVM_GET_API_VERSION:
+		return kvm.version;
+	case KVM_GET_VCPU_MMAP_SIZE:
+		return kvm.map_size;
+	case KVM_CHECK_EXTENSION:
+		return kvm.cap;
+	case KVM_CREATE_VM:
+		if (!kvm.create_error)
+			return dup(STDERR_FILENO);
+		errno = kvm.create_error;
+		kvm.create_error = kvm.create_error == EINTR ? 0 : EIO;
+		return -1;
+	default:
+		errno = ENOTTY;
+		return -1;
+	}
+}
+
+static void have_kvm(void)
+{
+	kvm.version = KVM_API_VERSION;
+	kvm.map_size = sizeof(struct kvm_run);
+	kvm.cap = 1;
+	kvm.create_error = 0;
+}
+
+static int lowest_free_fd(void)
+{
+	int fd = dup(STDERR_FILENO);
+
+	close(fd);
+	return fd;
+}
+
+static void nothing(struct worker_job *job)
+{
+	(void)job;
+}
+
+/* Descriptors and threads are gone; a VM that was closed before is not again.
+ */
+static void is_destroyed(void **state)
+{
+	struct worker_job job = { .run = nothing };
+	struct fixture *f = calloc(1, sizeof(*f));
+	int base = lowest_free_fd();
+
+	(void)state;
+	assert_non_null(f);
+	have_kvm();
+	f->dev.ops = &dev_ops;
+	for (int closes = 0; closes < 2; closes++) {
+		f->destroyed = 0;
+		kvm.create_error = EINTR;
+		assert_int_equal(vm_open(&f->vm, "/dev/null"), 0);
+		assert_int_equal(vm_create(&f->vm, 0), 0);
+		mmio_ring_init(&f->vm.ring, &f->vm);
+		device_add(&f->vm.devices, &f->dev);
+		assert_int_equal(worker_submit(&f->vm.worker, &job), 0);
+		worker_drain(&f->vm.worker, &job);
+		if (closes)
+			vm_close(&f->vm);
+		assert_int_equal(f->closed, closes);
+		assert_int_equal(f->vm.fd < 0, closes);
+		vm_destroy(&f->vm);
+		assert_int_equal(f->destroyed, 2);
+		assert_int_equal(lowest_free_fd(), base);
+	}
+	free(f);
+}
+
+static void assert_not_opened(struct vm *vm, int err)
+{
+	int base = lowest_free_fd();
+
+	assert_int_equal(vm_open(vm, "/dev/null"), err);
+	assert_int_equal(lowest_free_fd(), base);
+	have_kvm();
+}
+
+static void is_not_opened(void **state)
+{
+	struct vm vm;
+
+	(void)state;
+	assert_int_equal(vm_open(&vm, "/dev/null/none"), -ENOTDIR);
+	have_kvm();
+	kvm.version++;
+	assert_not_opened(&vm, -ENODEV);
+	kvm.map_size--;
+	assert_not_opened(&vm, -ENODEV);
+	kvm.cap = 0;
+	assert_not_opened(&vm, -ENOTSUP);
+	assert_int_equal(vm_open(&vm, "/dev/null"), 0);
+	kvm.create_error = ENOMEM;
+	assert_int_equal(vm_create(&vm, 0), -ENOMEM);
+	worker_destroy(&vm.worker);
+	evloop_destroy(&vm.loop);
+	close(vm.kvm_fd);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
@@ -310,6 +548,13 @@ int main(void)
 		TEST(other_reason_comes_late),
 		TEST(first_reason_counts),
 		TEST(endless_resets_can_be_ended),
+		TEST(the_loop_runs),
+		TEST(the_loop_runs_after_a_reset),
+		TEST(vcpus_do_not_start),
+		TEST(the_loop_fails),
+		TEST(vcpus_are_described),
+		cmocka_unit_test(is_destroyed),
+		cmocka_unit_test(is_not_opened),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
