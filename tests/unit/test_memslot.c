@@ -47,6 +47,7 @@ static int setup(void **state)
 	static struct vm vm;
 
 	memset(&vm, 0, sizeof(vm));
+	memset(&vm.slots, 0xff, sizeof(vm.slots));
 	memslots_init(&vm.slots);
 	assert_int_equal(vm.slots.vm_fd, -1);
 	vm.slots.vm_fd = VM_FD;
@@ -55,14 +56,13 @@ static int setup(void **state)
 	return 0;
 }
 
-static void expect_region(const struct memslot *slot, u64 size)
+static void expect_region(const struct memslot *slot, u64 size, bool readonly)
 {
 	assert_int_equal(kvm.region.slot, slot->id);
 	assert_int_equal(kvm.region.guest_phys_addr, GPA);
 	assert_int_equal(kvm.region.memory_size, size);
 	assert_int_equal(kvm.region.userspace_addr, (uintptr_t)HVA);
-	assert_int_equal(kvm.region.flags,
-			 slot->readonly ? KVM_MEM_READONLY : 0);
+	assert_int_equal(kvm.region.flags, readonly ? KVM_MEM_READONLY : 0);
 }
 
 static void maps_and_unmaps(void **state)
@@ -77,9 +77,9 @@ static void maps_and_unmaps(void **state)
 				 0);
 		assert_int_equal(kvm.calls, 0);
 		assert_int_equal(memslot_map(&slot), 0);
-		expect_region(&slot, SIZE);
+		expect_region(&slot, SIZE, readonly);
 		assert_int_equal(memslot_unmap(&slot), 0);
-		expect_region(&slot, 0);
+		expect_region(&slot, 0, readonly);
 		assert_int_equal(kvm.calls, 2);
 		assert_int_equal(slot.updates, 2);
 		memslot_release(&slot);

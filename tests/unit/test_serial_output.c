@@ -46,6 +46,7 @@ static struct {
 	struct kvm_coalesced_mmio_ring *page;
 	struct kvm_coalesced_mmio_zone zones[4];
 	unsigned int nr_zones;
+	bool refuses; /* KVM, all zones */
 	struct port port[2];
 	struct uart16550 *uart;
 	struct pl011 *pl011;
@@ -73,6 +74,10 @@ int __wrap_ioctl(int fd, unsigned long request, ...)
 		return 0;
 	}
 	assert_int_equal(request, KVM_REGISTER_COALESCED_MMIO);
+	if (t.refuses) {
+		errno = ENOSPC;
+		return -1;
+	}
 	assert_true(t.nr_zones < ARRAY_SIZE(t.zones));
 	t.zones[t.nr_zones++] = *zone;
 	return 0;
@@ -254,6 +259,8 @@ static int teardown(void **state)
 	(void)state;
 	t.uart->dev.ops->destroy(&t.uart->dev);
 	t.pl011->dev.ops->destroy(&t.pl011->dev);
+	assert_true(STAILQ_EMPTY(&t.vm.ring.zones));
+	assert_true(STAILQ_EMPTY(&t.vm.ring.deferred));
 	mmio_ring_destroy(&t.vm.ring);
 	mmio_bus_destroy(&t.vm.bus);
 	free(t.page);
@@ -399,6 +406,7 @@ static void waits_for_the_interrupt(void **state)
 	t.exits = 0;
 	polls("xxx");
 	assert_int_equal(t.exits, 3);
+	assert_false(t.uart->output.control.added);
 }
 
 /* Linux's handler reads IIR until there is nothing more. */
@@ -490,8 +498,61 @@ static void pl011(void **state)
 	wr(BASE_PL011, 'd');
 	looks_twice();
 	expect_output(1, "acd");
-	expire();
 	assert_false(t.vm.ring.open);
+	/* Twice as many as before have to exit until it is open again. */
+	for (int i = 0; i < 2 * ENOUGH - 1; i++)
+		wr(BASE_PL011, 'e');
+	assert_false(t.vm.ring.open);
+	wr(BASE_PL011, 'f');
+	assert_true(t.vm.ring.open);
+}
+
+/* By who has the lock of the flash, and no time for a backend. */
+static void drained(void)
+{
+	pthread_mutex_lock(&t.vm.ring.lock);
+	mmio_ring_drain(&t.vm.ring);
+	pthread_mutex_unlock(&t.vm.ring.lock);
+}
+
+/* More than a piece is sent in order; there is an end to what is kept. */
+static void drained_by_others(void **state)
+{
+	char text[SERIAL_OUTPUT_MAX + 201];
+
+	(void)state;
+	opens();
+	for (size_t i = 0; i < sizeof(text); i++) {
+		text[i] = (char)('a' + i % 26);
+		set(UART_TX, (u8)text[i]);
+		if (i % 100 == 99)
+			drained();
+	}
+	assert_int_equal(t.exits, 0);
+	assert_int_equal(t.port[0].nr_out, 0);
+	drained();
+	mmio_ring_flush(&t.vm.ring);
+	text[SERIAL_OUTPUT_MAX] = '\0';
+	expect_output(0, text);
+
+	set(UART_TX, 'x');
+	drained();
+	t.uart->dev.ops->reset(&t.uart->dev);
+	mmio_ring_flush(&t.vm.ring);
+	expect_output(0, text);
+}
+
+static void kvm_takes_no_zone(void **state)
+{
+	(void)state;
+	t.refuses = true;
+	for (int i = 0; i < ENOUGH; i++)
+		polls("x");
+	t.refuses = false;
+	for (int i = 0; i < ENOUGH; i++)
+		polls("x");
+	assert_int_equal(t.nr_zones, 0);
+	assert_int_equal(t.port[0].nr_out, 2 * ENOUGH);
 }
 
 int main(void)
@@ -508,6 +569,8 @@ int main(void)
 		OUTPUT_TEST(reset),
 		OUTPUT_TEST(without_a_backend),
 		OUTPUT_TEST(pl011),
+		OUTPUT_TEST(drained_by_others),
+		OUTPUT_TEST(kvm_takes_no_zone),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
