@@ -164,9 +164,10 @@ static void written_to_while_read(void **state)
 	assert_said(f, "written to");
 }
 
+/* The file keeps its path. */
 static void open_pipe(struct fixture *f, u64 limit)
 {
-	char path[32];
+	static char path[32];
 	int fds[2];
 
 	assert_int_equal(pipe(fds), 0);
