@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* SOURCES: vmm/evloop.c */
+/* WRAP: epoll_ctl */
 /* The event loop: sources, timers, and how it ends. */
 #include <errno.h>
+#include <fcntl.h>
 #include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -27,6 +29,7 @@ struct fixture {
 	struct evloop loop;
 	struct evloop_timer timer, other;
 	unsigned int count;
+	int free_fd; /* before there was anything */
 };
 
 /* A source whose eventfd is always readable. */
@@ -39,6 +42,26 @@ struct bell {
 };
 
 static struct fixture *fixture;
+static int control_error; /* of epoll_ctl() */
+
+int __real_epoll_ctl(int epoll_fd, int op, int fd, struct epoll_event *event);
+int __wrap_epoll_ctl(int epoll_fd, int op, int fd, struct epoll_event *event);
+
+int __wrap_epoll_ctl(int epoll_fd, int op, int fd, struct epoll_event *event)
+{
+	if (!control_error)
+		return __real_epoll_ctl(epoll_fd, op, fd, event);
+	errno = control_error;
+	return -1;
+}
+
+static int lowest_free_fd(void)
+{
+	int fd = dup(STDIN_FILENO);
+
+	close(fd);
+	return fd;
+}
 
 static int setup(void **state)
 {
@@ -48,6 +71,8 @@ static int setup(void **state)
 		return -1;
 	alarm(PATIENCE);
 	*state = fixture = f;
+	control_error = 0;
+	f->free_fd = lowest_free_fd();
 	return evloop_init(&f->loop);
 }
 
@@ -56,6 +81,7 @@ static int teardown(void **state)
 	struct fixture *f = *state;
 
 	evloop_destroy(&f->loop);
+	assert_int_equal(lowest_free_fd(), f->free_fd);
 	free(f);
 	alarm(0);
 	return 0;
@@ -360,12 +386,34 @@ static void longest_timer(void **state)
 	evloop_timer_destroy(&f->loop, &f->timer);
 }
 
-static int lowest_free_fd(void)
+/* Neither a loop nor a timer is left half made. */
+static void epoll_fails(void **state)
 {
-	int fd = dup(STDIN_FILENO);
+	struct fixture *f = *state;
+	int base = lowest_free_fd();
+	struct evloop loop;
 
-	close(fd);
-	return fd;
+	control_error = ENOSPC;
+	assert_int_equal(evloop_init(&loop), -ENOSPC);
+	assert_int_equal(evloop_timer_init(&f->loop, &f->timer, expired_once),
+			 -ENOSPC);
+	assert_int_equal(lowest_free_fd(), base);
+	control_error = 0;
+}
+
+/* Programs that lkvm starts do not get them, and a late look does not block. */
+static void flags_of_descriptors(void **state)
+{
+	struct fixture *f = *state;
+
+	assert_int_equal(evloop_timer_init(&f->loop, &f->timer, expired_once),
+			 0);
+	assert_true(fcntl(f->timer.source.fd, F_GETFL) & O_NONBLOCK);
+	assert_int_equal(fcntl(f->timer.source.fd, F_GETFD), FD_CLOEXEC);
+	assert_true(fcntl(f->loop.wake.fd, F_GETFL) & O_NONBLOCK);
+	assert_int_equal(fcntl(f->loop.wake.fd, F_GETFD), FD_CLOEXEC);
+	assert_int_equal(fcntl(f->loop.epoll_fd, F_GETFD), FD_CLOEXEC);
+	evloop_timer_destroy(&f->loop, &f->timer);
 }
 
 /* Out of descriptors at any step: an error, and none is left open. */
@@ -409,6 +457,8 @@ int main(void)
 		LOOP_TEST(timers_that_are_changed),
 		LOOP_TEST(disarmed_after_it_expired),
 		LOOP_TEST(longest_timer),
+		LOOP_TEST(epoll_fails),
+		LOOP_TEST(flags_of_descriptors),
 		LOOP_TEST(out_of_descriptors),
 	};
 
