@@ -316,6 +316,25 @@ static void loss_is_bounded(void **state)
 	assert_in_range(-saved, exits / 200 * server.exit_ns, INT64_MAX);
 }
 
+/* Half a percent of its exits, also where the vCPU's balance is far below 0. */
+static void share_of_an_address(void **state)
+{
+	struct batch_account account = {
+		.costs = server,
+		.balance = INT64_MIN / 2,
+		.started = true,
+	};
+	unsigned int exits = 1;
+
+	(void)state;
+	while (!batch_account_exit(&account, UART, true) && exits < 10000)
+		exits++;
+	/* What an attempt may cost, in twelve ns each time. */
+	assert_int_equal(exits, (900 + 16 * 400 + 2500 + 11) / 12);
+	batch_account_settle(&account, &vain);
+	assert_false(batch_account_exit(&account, UART, true));
+}
+
 /* However good it was. */
 static void ends_soon(void **state)
 {
@@ -347,6 +366,8 @@ static void mean_of_a_region(void **state)
 	for (unsigned int i = 0; i < 50; i++)
 		mean = batch_account_mean(&account, mean, -4000);
 	assert_false(batch_account_beats_ring(&account, mean));
+	assert_false(batch_account_beats_ring(&account, server.exit_ns - 1));
+	assert_true(batch_account_beats_ring(&account, server.exit_ns));
 	mean = 0;
 	for (unsigned int i = 0; i < 50; i++)
 		mean = batch_account_mean(&account, mean, 2000);
@@ -370,6 +391,7 @@ int main(void)
 		cmocka_unit_test(reads_and_writes),
 		cmocka_unit_test(addresses),
 		cmocka_unit_test(loss_is_bounded),
+		cmocka_unit_test(share_of_an_address),
 		cmocka_unit_test(ends_soon),
 		cmocka_unit_test(mean_of_a_region),
 	};
