@@ -41,9 +41,15 @@ static struct fixture *fixture;
 static unsigned int nr_infos;
 static char info[128]; /* the last one */
 
+static char fatal[256];
+
 void pr_fatal(const char *fmt, ...)
 {
-	(void)fmt;
+	va_list args;
+
+	va_start(args, fmt);
+	vsnprintf(fatal, sizeof(fatal), fmt, args);
+	va_end(args);
 }
 
 void log_print(enum log_level level, const char *fmt, ...)
@@ -423,21 +429,41 @@ static void vcpus_are_described(void **state)
 
 /* A KVM that has all, or of which one thing is wrong. */
 static struct {
-	int version, map_size, cap, create_error;
+	int version, map_size, cap, create_error, error;
+	int asked;	/* the descriptor of the last call */
+	long max_vcpus; /* beside `cap`, which is for all others */
+	struct kvm_enable_cap enabled;
+	struct kvm_userspace_memory_region region;
 } kvm;
 
 int __wrap_ioctl(int fd, unsigned long request, ...);
 
 int __wrap_ioctl(int fd, unsigned long request, ...)
 {
-	(void)fd;
+	va_list args;
+	void *arg;
+
+	va_start(args, request);
+	arg = va_arg(args, void *);
+	va_end(args);
+	kvm.asked = fd;
+	errno = kvm.error;
+	if (kvm.error)
+		return -1;
 	switch (request) {
+	case KVM_ENABLE_CAP:
+		kvm.enabled = *(struct kvm_enable_cap *)arg;
+		return 0;
+	case KVM_SET_USER_MEMORY_REGION:
+		kvm.region = *(struct kvm_userspace_memory_region *)arg;
+		return 0;
 	case KVM_GET_API_VERSION:
 		return kvm.version;
 	case KVM_GET_VCPU_MMAP_SIZE:
 		return kvm.map_size;
 	case KVM_CHECK_EXTENSION:
-		return kvm.cap;
+		return arg == (void *)KVM_CAP_MAX_VCPUS ? (int)kvm.max_vcpus
+							: kvm.cap;
 	case KVM_CREATE_VM:
 		if (!kvm.create_error)
 			return dup(STDERR_FILENO);
@@ -452,10 +478,10 @@ int __wrap_ioctl(int fd, unsigned long request, ...)
 
 static void have_kvm(void)
 {
+	memset(&kvm, 0, sizeof(kvm));
 	kvm.version = KVM_API_VERSION;
 	kvm.map_size = sizeof(struct kvm_run);
 	kvm.cap = 1;
-	kvm.create_error = 0;
 }
 
 static int lowest_free_fd(void)
@@ -528,9 +554,73 @@ static void is_not_opened(void **state)
 	assert_int_equal(vm_open(&vm, "/dev/null"), 0);
 	kvm.create_error = ENOMEM;
 	assert_int_equal(vm_create(&vm, 0), -ENOMEM);
+	assert_true(vm.fd < 0);
 	worker_destroy(&vm.worker);
 	evloop_destroy(&vm.loop);
 	close(vm.kvm_fd);
+}
+
+/* An error is "no"; the VM is asked once there is one. */
+static void capabilities(void **state)
+{
+	struct vm vm = { .fd = -1, .kvm_fd = 10 };
+
+	(void)state;
+	have_kvm();
+	kvm.cap = 7;
+	assert_int_equal(vm_check_cap(&vm, KVM_CAP_IRQFD), 7);
+	assert_int_equal(kvm.asked, 10);
+	assert_int_equal(vm_recommended_vcpus(&vm), 7);
+	assert_int_equal(vm_max_vcpus(&vm), 7);
+	vm.fd = 0;
+	kvm.max_vcpus = 500;
+	assert_int_equal(vm_max_vcpus(&vm), 500);
+	assert_int_equal(kvm.asked, 0);
+	kvm.cap = 0;
+	assert_int_equal(vm_recommended_vcpus(&vm), 4);
+	assert_int_equal(vm_enable_cap(&vm, 5, 6), 0);
+	assert_int_equal(kvm.enabled.cap, 5);
+	assert_int_equal(kvm.enabled.args[0], 6);
+	kvm.error = EPERM;
+	assert_int_equal(vm_check_cap(&vm, KVM_CAP_IRQFD), 0);
+	assert_int_equal(vm_enable_cap(&vm, 5, 6), -EPERM);
+	assert_int_equal(vm_max_vcpus(&vm), 4);
+}
+
+/* RAM is in a slot and in the table, or the call has failed. */
+static void ram(void **state)
+{
+	struct fixture *f = *state;
+	void *hva = (void *)0x7f0000000000;
+
+	have_kvm();
+	memslots_init(&f->vm.slots);
+	f->vm.slots.vm_fd = 5;
+	assert_int_equal(vm_add_ram(&f->vm, SZ_1G, SZ_1M, hva), 0);
+	assert_int_equal(kvm.region.guest_phys_addr, SZ_1G);
+	assert_int_equal(kvm.region.memory_size, SZ_1M);
+	assert_int_equal(kvm.region.flags, 0);
+	assert_ptr_equal(gmem_ptr(&f->vm.mem, SZ_1G + 1, 1), (char *)hva + 1);
+	assert_int_equal(vm_add_ram(&f->vm, SZ_1G, SZ_1M, hva), -EEXIST);
+	assert_int_equal(vm_add_ram(&f->vm, 1, SZ_1M, hva), -EINVAL);
+	kvm.error = ENOMEM;
+	assert_int_equal(vm_add_ram(&f->vm, 2 * SZ_1G, SZ_1M, hva), -ENOMEM);
+	assert_null(gmem_ptr(&f->vm.mem, 2 * SZ_1G, 1));
+	memslots_destroy(&f->vm.slots);
+}
+
+/* Which file it was, and what may help. */
+static void why_not_opened(void **state)
+{
+	struct vm vm;
+
+	(void)state;
+	vm_open(&vm, "/none/kvm");
+	assert_non_null(strstr(fatal, "/none/kvm"));
+	assert_non_null(strstr(fatal, "no KVM"));
+	vm_open(&vm, "/dev/null/kvm");
+	assert_string_equal(fatal,
+			    "Unable to open /dev/null/kvm: Not a directory");
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -555,6 +645,9 @@ int main(void)
 		TEST(vcpus_are_described),
 		cmocka_unit_test(is_destroyed),
 		cmocka_unit_test(is_not_opened),
+		cmocka_unit_test(why_not_opened),
+		cmocka_unit_test(capabilities),
+		TEST(ram),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
