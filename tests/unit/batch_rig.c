@@ -41,6 +41,8 @@ int cpu_read(struct vcpu *vcpu, unsigned int reg, u64 *value)
 	t.got[reg]++;
 	if (reg == CPU_TCR2 && t.no_tcr2)
 		return -ENOENT;
+	if (t.unreadable >> reg & 1)
+		return -EINVAL;
 	*value = t.regs[reg];
 	return 0;
 }
@@ -65,7 +67,8 @@ int costs_measure(struct vcpu *vcpu, struct a64_cpu *scratch,
 		.reg_ns = 400,
 		.insn_ns = INSN_NS,
 	};
-	return 0;
+	t.measured++;
+	return t.costs_error;
 }
 
 void costs_exit_done(struct costs_clock *clock)

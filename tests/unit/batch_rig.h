@@ -67,6 +67,9 @@ struct batch_rig {
 	unsigned int at;    /* access at which `then` is called */
 	void (*then)(void);
 	int put_error;
+	u64 unreadable; /* registers, by their bits */
+	int costs_error;
+	unsigned int measured; /* costs, how often */
 };
 
 extern struct batch_rig t;

@@ -12,6 +12,7 @@ static void copies_words(void **state)
 {
 	(void)state;
 	SET_CODE(COPY_LOOP);
+	t.regs[CPU_PSTATE] = EL1H;
 	assert_int_equal(batch_continue(&t.vcpu), 0);
 	expect_copied(16);
 	assert_int_equal(t.completions, 1);
@@ -127,6 +128,33 @@ static void stops_when_wanted(void **state)
 		/* Whoever kicked finds it as he left it. */
 		assert_int_equal(t.run.immediate_exit, how[i] == kick_now);
 		assert_false(atomic_load(&t.vcpu.in_guest));
+		/* What was wanted once is no reason for ever. */
+		atomic_store(&t.vm.paused, false);
+		atomic_store(&t.vm.exit_reason, VM_EXIT_NONE);
+		t.run.immediate_exit = 0;
+		t.regs[CPU_PC] -= 4;
+		assert_int_equal(batch_continue(&t.vcpu), 0);
+		expect_copied(16);
+	}
+}
+
+/* Whatever the number of the instruction is that it comes with. */
+static void stops_at_any_instruction(void **state)
+{
+	for (unsigned int adds = 0; adds < 70; adds++) {
+		u32 code[80];
+
+		tear_down(state);
+		set_up(state);
+		for (size_t i = 0; i < ARRAY_SIZE(code); i++)
+			code[i] = i == adds ? STR_W3_X0 : ADD_X5;
+		set_code(code, ARRAY_SIZE(code));
+		t.at = 1;
+		t.then = pause_now;
+		assert_int_equal(batch_continue(&t.vcpu), 0);
+		assert_int_equal(t.writes, 1);
+		assert_int_equal(t.regs[5], adds);
+		assert_int_equal(t.regs[CPU_PC], CODE + 4 * (adds + 1));
 	}
 }
 
@@ -237,6 +265,64 @@ static void only_memory_as_the_guest_sees_it(void **state)
 	expect_nothing(1);
 }
 
+/* A device's page may be read-only, too. */
+static void only_accesses_that_are_allowed(void **state)
+{
+	(void)state;
+	SET_CODE(LDR_W3_X0, STR_W3_X0, BRK);
+	table(2)[DEVICE / SZ_2M] |= 1 << 7;
+	assert_int_equal(batch_continue(&t.vcpu), 0);
+	assert_int_equal(t.reads, 1);
+	assert_int_equal(t.writes, 0);
+	assert_int_equal(t.regs[CPU_PC], CODE + 4);
+}
+
+/* PSTATE.PAN, and memory that EL0 may access. */
+static void not_what_pan_forbids(void **state)
+{
+	(void)state;
+	SET_CODE(0xb9400024 /* ldr w4, [x1] */, BRK);
+	table(4)[(DATA - RAM) / SZ_4K] |= 1 << 6;
+	t.regs[CPU_PSTATE] |= 1 << 22;
+	assert_int_equal(batch_continue(&t.vcpu), 0);
+	assert_int_equal(t.regs[CPU_PC], CODE);
+	t.regs[CPU_PC] = CODE - 4;
+	t.regs[CPU_PSTATE] &= ~(1ULL << 22);
+	assert_int_equal(batch_continue(&t.vcpu), 0);
+	assert_int_equal(t.regs[CPU_PC], CODE + 4);
+}
+
+/* A hint is nothing only if the guest does not use what it is for. */
+static void pointer_authentication(void **state)
+{
+	(void)state;
+	SET_CODE(0xd503233f /* paciasp */, STR_W3_X0, BRK);
+	t.regs[CPU_SCTLR] |= 1U << 31;
+	expect_nothing(1);
+	t.regs[CPU_PC] = CODE - 4;
+	t.regs[CPU_SCTLR] &= ~(1ULL << 31);
+	assert_int_equal(batch_continue(&t.vcpu), 0);
+	assert_int_equal(t.writes, 1);
+}
+
+/* Addresses in the upper half have a base register of their own. */
+static void upper_half(void **state)
+{
+	const u64 upper = 0xffff000000000000;
+
+	(void)state;
+	SET_CODE(STR_W3_X0, LDR_W3_X0, BRK);
+	t.regs[CPU_PC] = upper + CODE - 4;
+	t.regs[0] = upper + DEVICE;
+	t.regs[CPU_TTBR0] = 0;
+	assert_int_equal(batch_continue(&t.vcpu), 0);
+	assert_int_equal(t.writes, 1);
+	assert_int_equal(t.reads, 1);
+	assert_int_equal(t.regs[CPU_PC], upper + CODE + 8);
+	assert_int_equal(t.got[CPU_TTBR1], 1);
+	assert_int_equal(t.got[CPU_TTBR0], 0);
+}
+
 static void hide_data(void)
 {
 	table(4)[(DATA - RAM) / SZ_4K] = 0;
@@ -311,6 +397,11 @@ int main(void)
 		TEST(only_plain_el1),
 		TEST(not_under_a_debugger),
 		TEST(not_with_unknown_translation),
+		TEST(stops_at_any_instruction),
+		TEST(only_accesses_that_are_allowed),
+		TEST(not_what_pan_forbids),
+		TEST(pointer_authentication),
+		TEST(upper_half),
 		TEST(only_memory_as_the_guest_sees_it),
 		TEST(translations_do_not_last),
 		TEST(translation_of_code_does_not_last),

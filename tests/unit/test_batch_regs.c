@@ -3,7 +3,13 @@
 /* SOURCES: arm/a64/?*.c vmm/mmio.c vmm/gmem.c tests/unit/batch_rig.c */
 /* WRAP: ioctl */
 /* Which registers an attempt reads, when one is made, and what forbids it. */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
 #include "batch_rig.h"
+#include "lkvm/util/json.h"
 
 /* A loop that uses four of them, in the lower half. */
 static void reads_what_it_needs(void **state)
@@ -45,6 +51,72 @@ static void writes_what_it_has_not_read(void **state)
 	assert_int_equal(t.regs[6], 0);
 	assert_int_equal(t.put[6], 1);
 	assert_int_equal(t.regs[CPU_PC], CODE + 4);
+}
+
+/* What the batch before had read does not count any more. */
+static void what_was_read_before(void **state)
+{
+	(void)state;
+	SET_CODE(ADD_X5, BRK);
+	t.regs[5] = 5;
+	assert_int_equal(batch_continue(&t.vcpu), 0);
+	assert_int_equal(t.regs[5], 6);
+	SET_CODE(0xd28000a5 /* movz x5, #5 */, BRK);
+	t.regs[CPU_PC] = CODE - 4;
+	assert_int_equal(batch_continue(&t.vcpu), 0);
+	assert_int_equal(t.regs[5], 5);
+}
+
+/* One that KVM does not give ends the attempt, and only that. */
+static void registers_that_cannot_be_read(void **state)
+{
+	static const unsigned int all[] = { 0,	       CPU_PC,	 CPU_PSTATE,
+					    CPU_MDSCR, CPU_TCR2, CPU_SCTLR,
+					    CPU_TCR,   CPU_MAIR, CPU_TTBR0 };
+
+	for (size_t i = 0; i < ARRAY_SIZE(all); i++) {
+		tear_down(state);
+		set_up(state);
+		SET_CODE(STR_W3_X0, BRK);
+		t.unreadable = BIT(all[i]);
+		assert_int_equal(batch_continue(&t.vcpu), 0);
+		assert_int_equal(t.writes, 0);
+		assert_int_equal(t.put[CPU_PC], 0);
+		assert_int_equal(atomic_load(&t.vcpu.stats.attempts), 1);
+	}
+}
+
+/* That is tried once; where it fails there are no batches. */
+static void costs_that_cannot_be_measured(void **state)
+{
+	(void)state;
+	SET_CODE(COPY_LOOP);
+	t.costs_error = -EIO;
+	expect_nothing(0);
+	t.costs_error = 0;
+	expect_nothing(0);
+	assert_int_equal(t.measured, 1);
+}
+
+static void statistics(void **state)
+{
+	struct json_writer json = { 0 };
+	char *text = NULL;
+	size_t len = 0;
+
+	(void)state;
+	atomic_store(&t.machine.batch_refusals[BATCH_PSTATE], 3);
+	json.out = open_memstream(&text, &len);
+	json_begin_object(&json, NULL);
+	batch_write_stats(&t.machine, &json);
+	json_end_object(&json);
+	fclose(json.out);
+	assert_non_null(strstr(text, "\"batch_refusals\": {\n"));
+	assert_non_null(strstr(text, batch_veto_key(BATCH_PSTATE)));
+	assert_non_null(strstr(text, "\": 3"));
+	assert_non_null(strstr(text, batch_veto_key(BATCH_VETOES - 1)));
+	assert_non_null(strstr(text, "}\n}"));
+	free(text);
 }
 
 /* Where nothing can be carried out. */
@@ -185,10 +257,18 @@ static void success_brings_it_back(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(reads_what_it_needs),    TEST(writes_what_it_has_not_read),
-		TEST(reads_little_in_vain),   TEST(masked_breakpoints),
-		TEST(refusals_are_counted),   TEST(vetoes_of_the_vm),
-		TEST(vain_attempts_are_few),  TEST(an_array_is_one_address),
+		TEST(reads_what_it_needs),
+		TEST(writes_what_it_has_not_read),
+		TEST(what_was_read_before),
+		TEST(registers_that_cannot_be_read),
+		TEST(costs_that_cannot_be_measured),
+		TEST(statistics),
+		TEST(reads_little_in_vain),
+		TEST(masked_breakpoints),
+		TEST(refusals_are_counted),
+		TEST(vetoes_of_the_vm),
+		TEST(vain_attempts_are_few),
+		TEST(an_array_is_one_address),
 		TEST(success_brings_it_back),
 	};
 
