@@ -51,6 +51,12 @@ static void writes_what_it_has_not_read(void **state)
 	assert_int_equal(t.regs[6], 0);
 	assert_int_equal(t.put[6], 1);
 	assert_int_equal(t.regs[CPU_PC], CODE + 4);
+
+	SET_CODE(0x58000046 /* ldr x6, the next but one */, BRK, 0x12345678, 9);
+	t.regs[CPU_PC] = CODE - 4;
+	assert_int_equal(batch_continue(&t.vcpu), 0);
+	assert_int_equal(t.regs[6], 0x912345678);
+	assert_int_equal(t.got[6], 0);
 }
 
 /* What the batch before had read does not count any more. */

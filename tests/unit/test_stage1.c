@@ -262,6 +262,8 @@ static void clean_pages(void **state)
 	leads_to(f, 0x2000, 0x5000, read);
 	f->mmu.sctlr |= WXN;
 	leads_to(f, 0x1000, 0x5000, read);
+	put(f, 0x3000, 3, 0x5000 | TABLE | AF | RO, 0); /* stays so */
+	leads_to(f, 0x3000, 0x5000, read | STAGE1_EXEC);
 	f->mmu.tcr &= ~HD; /* then the bit means nothing */
 	leads_to(f, 0x1000, 0x5000, read | STAGE1_EXEC);
 	leads_to(f, 0x2000, 0x5000, read | STAGE1_EXEC);
