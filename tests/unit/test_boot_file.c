@@ -111,6 +111,43 @@ static void written_to(void **state)
 	assert_int_equal(f->loaded, 3);
 }
 
+/* A change within the same second, and one to the same part of another. */
+static void times_that_nearly_agree(void **state)
+{
+	static const struct timespec others[] = { { 5, 8 }, { 6, 7 } };
+	struct fixture *f = *state;
+	struct timespec times[2] = { { .tv_nsec = UTIME_OMIT }, { 5, 7 } };
+
+	set_bytes(f, first, sizeof(first));
+	assert_int_equal(utimensat(AT_FDCWD, f->path, times, 0), 0);
+	assert_int_equal(open_file(f, f->path, "initrd"), 0);
+	for (size_t i = 0; i < ARRAY_SIZE(others); i++) {
+		assert_first(f);
+		times[1] = others[i];
+		assert_int_equal(utimensat(AT_FDCWD, f->path, times, 0), 0);
+		assert_int_equal(load_again(f), -ESTALE);
+		times[1] = (struct timespec) { 5, 7 };
+		assert_int_equal(utimensat(AT_FDCWD, f->path, times, 0), 0);
+	}
+}
+
+/* A part that is not there: the error stays, and is said once. */
+static void read_beyond_the_end(void **state)
+{
+	struct fixture *f = *state;
+	char buf[4];
+	int ret;
+
+	open_first(f);
+	assert_int_equal(boot_file_read(&f->file, 5, buf, sizeof(buf)), 0);
+	assert_memory_equal(buf, first + 5, sizeof(buf));
+	nr_fatal = 0;
+	ret = boot_file_read(&f->file, sizeof(first), buf, sizeof(buf));
+	assert_true(ret < 0);
+	assert_int_equal(boot_file_read(&f->file, 5, buf, sizeof(buf)), ret);
+	assert_int_equal(nr_fatal, 1);
+}
+
 static int load_kernel(struct fixture *f)
 {
 	int ret = image_open(&f->img, &f->file, false);
@@ -222,10 +259,15 @@ static void opened_once(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(deleted),	   TEST(replaced),
-		TEST(written_to),  TEST(written_to_while_read),
-		TEST(from_a_pipe), TEST(too_much_from_a_pipe),
+		TEST(deleted),
+		TEST(replaced),
+		TEST(written_to),
+		TEST(written_to_while_read),
+		TEST(from_a_pipe),
+		TEST(too_much_from_a_pipe),
 		TEST(opened_once),
+		TEST(times_that_nearly_agree),
+		TEST(read_beyond_the_end),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
