@@ -106,10 +106,43 @@ static void timeout_and_the_order_of_clearing(void **state)
 	assert_false(irq.high);
 	rd(p, DR);
 	assert_true(irq.high);
+	/* To clear another interrupt is nothing to it. */
+	wr(p, ICR, INT_TX);
+	wr(p, ICR, INT_RT);
+	assert_true(irq.high);
 	rd(p, DR);
 	assert_false(irq.high);
 	wr(p, ICR, INT_RT);
 	assert_false(irq.high);
+}
+
+/* In loopback mode the input is not there, and nothing tells of it. */
+static void input_given_back_is_silent(void **state)
+{
+	struct port *p = *state;
+
+	open_port(p);
+	input(p, "ab");
+	assert_true(irq.high);
+	wr(p, CR, LOOP);
+	assert_int_equal(rd(p, RIS) & INT_IN, 0);
+	assert_false(irq.high);
+	wr(p, CR, UARTEN | RXE);
+	assert_int_equal(rd(p, RIS) & INT_IN, INT_RT);
+	expect_input(p, "ab");
+}
+
+/* After a reset polling begins anew. */
+static void reset_forgets_polling(void **state)
+{
+	struct port *p = *state;
+
+	for (unsigned int i = 0; i < 4; i++)
+		rd(p, FR);
+	assert_int_equal(p->accepted, 1);
+	p->uart->dev.ops->reset(&p->uart->dev);
+	rd(p, FR);
+	assert_int_equal(p->accepted, 0);
 }
 
 static void trigger_level_changed(void **state)
@@ -393,6 +426,8 @@ int main(void)
 		PORT_TEST(character_mode),
 		PORT_TEST(clearing_the_receive_interrupt),
 		PORT_TEST(timeout_and_the_order_of_clearing),
+		PORT_TEST(input_given_back_is_silent),
+		PORT_TEST(reset_forgets_polling),
 		PORT_TEST(trigger_level_changed),
 		PORT_TEST(accept_tells_the_room),
 		PORT_TEST(back_pressure),

@@ -507,6 +507,18 @@ static void pl011(void **state)
 	assert_true(t.vm.ring.open);
 }
 
+/* Who does not use the interrupt has not waited for it. */
+static void pl011_without_interrupts(void **state)
+{
+	(void)state;
+	for (int i = 0; i < ENOUGH; i++)
+		wr(BASE_PL011, 'p');
+	assert_true(t.vm.ring.open);
+	wr(BASE_PL011, 'd');
+	looks_twice();
+	assert_true(t.vm.ring.open);
+}
+
 /* By who has the lock of the flash, and no time for a backend. */
 static void drained(void)
 {
@@ -569,6 +581,7 @@ int main(void)
 		OUTPUT_TEST(reset),
 		OUTPUT_TEST(without_a_backend),
 		OUTPUT_TEST(pl011),
+		OUTPUT_TEST(pl011_without_interrupts),
 		OUTPUT_TEST(drained_by_others),
 		OUTPUT_TEST(kvm_takes_no_zone),
 	};

@@ -57,6 +57,7 @@ static void overrun_of_the_register(void **state)
 	wr(p, UART_TX, 'a');
 	assert_false(rd(p, UART_LSR) & UART_LSR_OE);
 	wr(p, UART_TX, 'b');
+	assert_int_equal(rd(p, UART_IIR), NO_IRQ);
 	assert_true(rd(p, UART_LSR) & UART_LSR_OE);
 	expect_input(p, "b");
 	assert_false(rd(p, UART_LSR) & UART_LSR_DR);
@@ -238,6 +239,58 @@ static void fcr_needs_its_enable_bit(void **state)
 	assert_int_equal(rd(p, UART_RX), 'a');
 }
 
+/* Nor is the FIFO cleared but by its bit, or when it is switched. */
+static void fcr_keeps_the_fifo(void **state)
+{
+	struct port *p = *state;
+
+	wr(p, UART_FCR, UART_FCR_ENABLE_FIFO);
+	wr(p, UART_MCR, UART_MCR_LOOP);
+	wr(p, UART_TX, 'a');
+	wr(p, UART_FCR, UART_FCR_ENABLE_FIFO | UART_FCR_TRIGGER_14);
+	assert_int_equal(rd(p, UART_RX), 'a');
+	wr(p, UART_TX, 'b');
+	wr(p, UART_FCR, UART_FCR_ENABLE_FIFO | UART_FCR_CLEAR_RCVR);
+	assert_false(rd(p, UART_LSR) & UART_LSR_DR);
+}
+
+static void reset_of_all_registers(void **state)
+{
+	struct port *p = *state;
+	u32 dll, dlm;
+
+	wr(p, UART_LCR, UART_LCR_DLAB);
+	dll = rd(p, UART_DLL);
+	dlm = rd(p, UART_DLM);
+	wr(p, UART_DLL, dll + 1);
+	wr(p, UART_DLM, dlm + 1);
+	wr(p, UART_LCR, 0);
+	wr(p, UART_MCR, LOOP_OUT);
+	wr(p, UART_TX, 'a');
+	wr(p, UART_TX, 'b'); /* one too many */
+	for (unsigned int i = 0; i < 8; i++)
+		rd(p, UART_MSR);
+	p->uart->dev.ops->reset(&p->uart->dev);
+	assert_false(rd(p, UART_LSR) & (UART_LSR_OE | UART_LSR_DR));
+	assert_int_equal(rd(p, UART_MCR), 0);
+	wr(p, UART_LCR, UART_LCR_DLAB);
+	assert_int_equal(rd(p, UART_DLL), dll);
+	assert_int_equal(rd(p, UART_DLM), dlm);
+}
+
+/* Looks at the status before a reset do not count as polling after it. */
+static void reset_forgets_polling(void **state)
+{
+	struct port *p = *state;
+
+	for (unsigned int i = 0; i < 16; i++)
+		rd(p, UART_LSR);
+	assert_true(p->accepted);
+	p->uart->dev.ops->reset(&p->uart->dev);
+	rd(p, UART_LSR);
+	assert_int_equal(p->accepted, 0);
+}
+
 static void reset_keeps_input(void **state)
 {
 	struct port *p = *state;
@@ -275,6 +328,9 @@ int main(void)
 		PORT_TEST(bytes_under_way_keep_their_order),
 		PORT_TEST(excess_goes_back),
 		PORT_TEST(fcr_needs_its_enable_bit),
+		PORT_TEST(fcr_keeps_the_fifo),
+		PORT_TEST(reset_of_all_registers),
+		PORT_TEST(reset_forgets_polling),
 		PORT_TEST(reset_keeps_input),
 	};
 
