@@ -3,6 +3,7 @@
 /* WRAP: pthread_create eventfd */
 /* Jobs of worker threads: their order, their end, and who waits for them. */
 #include <errno.h>
+#include <fcntl.h>
 #include <semaphore.h>
 #include <setjmp.h>
 #include <signal.h>
@@ -57,6 +58,15 @@ static char order[64];
 static pthread_mutex_t order_lock = PTHREAD_MUTEX_INITIALIZER;
 static pthread_t main_thread;
 static unsigned int nr_done, stop_at;
+static int free_fd; /* before a test */
+
+static int lowest_free_fd(void)
+{
+	int fd = dup(STDIN_FILENO);
+
+	close(fd);
+	return fd;
+}
 
 /* "0" to "7" when a step runs, "a" to "h" when it is done. */
 static void note(char first, const struct step *step)
@@ -115,6 +125,7 @@ static int setup(void **state)
 		sem_init(&steps[i].begun, 0, 0);
 		sem_init(&steps[i].may_end, 0, 0);
 	}
+	free_fd = lowest_free_fd();
 	assert_int_equal(evloop_init(&loop), 0);
 	worker_init(&worker, &loop, "test-worker", 1);
 	return 0;
@@ -125,6 +136,7 @@ static int teardown(void **state)
 	(void)state;
 	worker_destroy(&worker);
 	evloop_destroy(&loop);
+	assert_int_equal(lowest_free_fd(), free_fd);
 	alarm(0);
 	return 0;
 }
@@ -244,23 +256,63 @@ static void several_threads(void **state)
 	assert_int_equal(worker.nr_threads, 3);
 }
 
+static void wait_for_idle_thread(void)
+{
+	bool idle = false;
+
+	while (!idle) {
+		pthread_mutex_lock(&worker.lock);
+		idle = worker.nr_idle;
+		pthread_mutex_unlock(&worker.lock);
+	}
+}
+
 /* As long as one is idle there is no need for more. */
 static void threads_are_used_again(void **state)
 {
 	(void)state;
 	worker.max_threads = 3;
 	for (unsigned int i = 0; i < 4; i++) {
-		bool idle = false;
-
 		submit(i);
 		worker_drain(&worker, &steps[i].job);
-		while (!idle) {
-			pthread_mutex_lock(&worker.lock);
-			idle = worker.nr_idle;
-			pthread_mutex_unlock(&worker.lock);
-		}
+		wait_for_idle_thread();
 	}
 	assert_int_equal(worker.nr_threads, 1);
+	/* That one has work again, so the next needs another. */
+	submit_blocked(4);
+	submit_blocked(5);
+	assert_int_equal(worker.nr_threads, 2);
+	let_go(4);
+	let_go(5);
+	worker_drain(&worker, &steps[4].job);
+	worker_drain(&worker, &steps[5].job);
+}
+
+/* What was cancelled needs no thread any more. */
+static void cancelled_jobs_do_not_count(void **state)
+{
+	(void)state;
+	submit_blocked(0);
+	submit(1);
+	worker_cancel(&worker, &steps[1].job);
+	let_go(0);
+	worker_drain(&worker, &steps[0].job);
+	wait_for_idle_thread();
+	worker.max_threads = 2;
+	submit(2);
+	worker_drain(&worker, &steps[2].job);
+	assert_int_equal(worker.nr_threads, 1);
+}
+
+/* Programs that lkvm starts do not get it, and a late look does not block. */
+static void flags_of_the_eventfd(void **state)
+{
+	(void)state;
+	submit(0);
+	worker_drain(&worker, &steps[0].job);
+	assert_true(worker.watched);
+	assert_int_equal(fcntl(worker.source.fd, F_GETFD), FD_CLOEXEC);
+	assert_true(fcntl(worker.source.fd, F_GETFL) & O_NONBLOCK);
 }
 
 static char thread_name[16];
@@ -409,6 +461,8 @@ int main(void)
 		TEST(busy),
 		TEST(several_threads),
 		TEST(threads_are_used_again),
+		TEST(cancelled_jobs_do_not_count),
+		TEST(flags_of_the_eventfd),
 		TEST(name_and_signals),
 		TEST(no_thread),
 		TEST(no_descriptor),
