@@ -15,6 +15,7 @@
 /* More chains than a 16-bit index counts. */
 #define WRAP_CHAINS 70000U
 #define FEW_CHAINS  2500U
+
 static void put(struct fifo *f, u32 cookie)
 {
 	assert_true(f->nr < MAX_SIZE);
