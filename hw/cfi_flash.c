@@ -577,7 +577,8 @@ static int init_chips(struct cfi_flash *flash, u32 block)
 	if (ret)
 		return ret;
 	flash->stats.nr_blocks = geo.words / geo.block_words;
-	flash->stats.block_erases = calloc(flash->stats.nr_blocks, sizeof(u64));
+	flash->stats.block_erases = calloc(flash->stats.nr_blocks,
+					   sizeof(*flash->stats.block_erases));
 	return flash->stats.block_erases ? 0 : -ENOMEM;
 }
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* SOURCES: virtio/queue.c virtio/queue_split.c virtio/queue_packed.c */
-/* SOURCES: vmm/gmem.c */
+/* SOURCES: virtio/queue_chain.c vmm/gmem.c */
 /*
  * A virtqueue whose rings are fuzz input, changed between the device's calls. A
  * chain has to be in RAM and consistent; a broken queue stays so.

@@ -285,7 +285,8 @@ static void test_last_line(void **state)
 	free(text);
 	result_fail(&result, "bad");
 	text = shown(report_table_end);
-	assert_non_null(strstr(text, "selftest FAILED: 0 ok, 1 failed (test), 0 skipped"));
+	assert_non_null(strstr(
+		text, "selftest FAILED: 0 ok, 1 failed (test), 0 skipped"));
 	assert_non_null(strstr(text, "--seed 42"));
 	free(text);
 }

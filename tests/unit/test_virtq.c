@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* SOURCES: virtio/queue.c virtio/queue_split.c virtio/queue_packed.c */
-/* SOURCES: vmm/gmem.c */
+/* SOURCES: virtio/queue_chain.c vmm/gmem.c */
 /*
  * Virtqueues of drivers that break the rules: each breaks its queue, and only
  * that. What sound drivers do is in test_virtq_random.c.

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* SOURCES: virtio/queue.c virtio/queue_split.c virtio/queue_packed.c */
-/* SOURCES: vmm/gmem.c tests/unit/virtq_driver.c tests/unit/virtq_rig.c */
+/* SOURCES: virtio/queue_chain.c vmm/gmem.c */
+/* SOURCES: tests/unit/virtq_driver.c tests/unit/virtq_rig.c */
 /*
  * A driver and a device on one virtqueue, at random: all chains arrive as they
  * were sent and come back once, neither side sleeps while there is work, and
