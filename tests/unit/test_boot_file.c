@@ -22,14 +22,25 @@ static struct {
 	unsigned int when;
 } writer;
 
+/* No more than so many bytes at once, and each second read() is interrupted. */
+static struct {
+	size_t most;
+	unsigned int calls;
+} slow;
+
 ssize_t __real_read(int fd, void *buf, size_t len);
 ssize_t __wrap_read(int fd, void *buf, size_t len);
 
 ssize_t __wrap_read(int fd, void *buf, size_t len)
 {
-	ssize_t n = __real_read(fd, buf, len);
+	ssize_t n;
 	int out;
 
+	if (slow.most && slow.calls++ % 2) {
+		errno = EINTR;
+		return -1;
+	}
+	n = __real_read(fd, buf, slow.most ? MIN(len, slow.most) : len);
 	if (!writer.when || --writer.when)
 		return n;
 	out = open(writer.path, O_WRONLY | O_APPEND);
@@ -175,18 +186,50 @@ static void assert_noticed(struct fixture *f, unsigned int when,
 	}
 }
 
+static const u8 gzip_of_a[] = { 0x1f, 0x8b, 8,	  0,	0,    0, 0,
+				0,    0,    3,	  0x4b, 0x04, 0, 0x43,
+				0xbe, 0xb7, 0xe8, 1,	0,    0, 0 };
+
 static int unpack(struct fixture *f)
 {
 	nr_fatal = 0;
 	return image_unpack(&f->file, RAM_SIZE);
 }
 
+/* As from a file system over a network, with signals that come in between. */
+static void read_in_pieces(void **state)
+{
+	static const size_t pieces[] = { 1, 7, 4096 };
+	struct fixture *f = *state;
+
+	for (size_t i = 0; i < ARRAY_SIZE(pieces); i++) {
+		set_bytes(f, first, sizeof(first));
+		assert_int_equal(open_file(f, f->path, "initrd"), 0);
+		slow.most = pieces[i];
+		assert_first(f);
+		slow.most = 0;
+
+		set_arm64(f, 0, 0x100000);
+		assert_int_equal(open_file(f, f->path, "kernel"), 0);
+		slow.most = pieces[i];
+		memset(f->ram, 0, f->room);
+		assert_int_equal(load_kernel(f), 0);
+		slow.most = 0;
+		assert_int_equal(f->loaded, f->len);
+		assert_ram(f, 0, f->data, f->len);
+
+		set_bytes(f, gzip_of_a, sizeof(gzip_of_a));
+		assert_int_equal(open_file(f, f->path, "kernel"), 0);
+		slow.most = pieces[i];
+		assert_int_equal(unpack(f), 0);
+		slow.most = 0;
+		assert_int_equal(f->file.size, 1);
+	}
+}
+
 /* What was read before and what came after are no one kernel. */
 static void written_to_while_read(void **state)
 {
-	static const u8 gzip_of_a[] = { 0x1f, 0x8b, 8,	  0,	0,    0, 0,
-					0,    0,    3,	  0x4b, 0x04, 0, 0x43,
-					0xbe, 0xb7, 0xe8, 1,	0,    0, 0 };
 	struct fixture *f = *state;
 
 	set_bytes(f, first, sizeof(first));
@@ -268,6 +311,7 @@ int main(void)
 		TEST(opened_once),
 		TEST(times_that_nearly_agree),
 		TEST(read_beyond_the_end),
+		TEST(read_in_pieces),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
