@@ -194,6 +194,8 @@ static void dma_by_halves(void **state)
 	mmio_bus_write(&r->bus, DMA + 4, htobe16(1), 2);
 	mmio_bus_write(&r->bus, DMA + 7, 0, 1);
 	mmio_bus_write(&r->bus, DMA + 2, htobe32(RAM), 4);
+	mmio_bus_write(&r->bus, DATA, htobe64(RAM), 8);
+	mmio_bus_write(&r->bus, SELECTOR, htobe64(RAM), 8);
 	assert_int_equal(get_control(r, RAM), READ);
 	assert_int_equal(r->fw->stats.transfers, 2);
 }
