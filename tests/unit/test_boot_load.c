@@ -14,6 +14,7 @@
 #include "arm/cpu.h"
 #include "arm/machine.h"
 #include "image_fixture.h"
+#include "lkvm/hw/cfi_flash.h"
 #include "lkvm/hw/flash/store.h"
 #include "lkvm/hw/fw_cfg/boot.h"
 #include "uki_fixture.h"
@@ -28,6 +29,9 @@ static struct {
 	struct fw_cfg_config fw_cfg;
 	char initrd[300];
 	int choice, flash, fw; /* what the others return */
+	bool from_flash;       /* what has been chosen */
+	struct cfi_flash bank;
+	u8 code[8];
 	unsigned int looked_at;
 } t;
 
@@ -35,6 +39,10 @@ int firmware_choose(struct machine *machine)
 {
 	machine->boot = t.config.boot.firmware ? BOOT_RAM_FIRMWARE
 					       : BOOT_KERNEL;
+	if (t.from_flash) {
+		machine->boot = BOOT_FLASH;
+		machine->first_bank = &t.bank;
+	}
 	machine->nr_flash = 2;
 	return t.choice;
 }
@@ -259,6 +267,179 @@ static void no_room_for_the_initrd(void **state)
 	free(initrd);
 }
 
+/* ---- Where things go ----------------------------------------------------- */
+
+/* Opens all and loads it; what that returns. */
+static int prepare(void)
+{
+	int ret;
+
+	boot_destroy(&t.machine);
+	memset(&t.machine.initrd, 0, sizeof(t.machine.initrd));
+	assert_int_equal(open_all(), 0);
+	ret = boot_prepare(&t.machine);
+	assert_int_equal(nr_fatal, ret ? 1 : 0);
+	return ret;
+}
+
+static void said(const char *text)
+{
+	if (!strstr(fatal, text))
+		fail_msg("\"%s\" is not in \"%s\"", text, fatal);
+}
+
+static void assert_tree(u64 offset, u64 size)
+{
+	assert_int_equal(t.machine.dtb.base, RAM_BASE + offset);
+	assert_int_equal(t.machine.dtb.size, size);
+}
+
+/* Behind the kernel's image_size, the tree in the last 2 MiB of low RAM. */
+static void places_with_a_kernel(void **state)
+{
+	struct fixture *f = *state;
+
+	give_initrd("070701");
+	set_arm64(f, 0x80000, 0x123456);
+	assert_int_equal(prepare(), 0);
+	assert_int_equal(t.machine.entry, RAM_BASE + 0x80000);
+	assert_tree(GUEST_SIZE - SZ_2M, SZ_2M);
+	assert_int_equal(t.machine.initrd.base,
+			 RAM_BASE + ALIGN_UP(0x80000 + 0x123456, SZ_64K));
+	/* Old kernels do not say: half of what is free, 64 MiB at most. */
+	set_arm64(f, 0x80000, 0);
+	assert_int_equal(prepare(), 0);
+	assert_int_equal(t.machine.initrd.base,
+			 RAM_BASE + (GUEST_SIZE - SZ_2M) / 2);
+
+	t.config.boot.initrd = NULL;
+	t.machine.ram.size = SZ_1G;
+	assert_int_equal(prepare(), 0);
+	assert_tree(510 * SZ_1M, SZ_2M);
+	t.machine.ram.size = 7 * SZ_1M + SZ_4K;
+	assert_int_equal(prepare(), 0);
+	assert_tree(4 * SZ_1M, SZ_2M);
+	t.machine.ram.size = 4 * SZ_1M - SZ_4K;
+	assert_int_equal(prepare(), -ENOSPC);
+	said("--mem: 3 MiB of RAM are too few");
+}
+
+/* In RAM that goes on behind the tree, if there is no room before it. */
+static void places_in_much_ram(void **state)
+{
+	struct fixture *f = *state;
+
+	t.machine.features.aarch32 = true;
+	set_zimage(f, 0, KERNEL_SIZE);
+	set_room(f, 300 * SZ_1M);
+	t.machine.ram_hva = f->ram;
+	t.machine.ram.size = 300 * SZ_1M;
+	give_initrd("x");
+	assert_int_equal(prepare(), 0);
+	assert_tree(254 * SZ_1M, SZ_2M);
+	assert_int_equal(t.machine.initrd.base, RAM_BASE + 64 * SZ_1M);
+	assert_int_equal(truncate(t.initrd, 20 * SZ_1M), 0);
+	assert_int_equal(prepare(), 0);
+	assert_int_equal(t.machine.initrd.base, RAM_BASE + 64 * SZ_1M);
+	/* What remains of 254 MiB, and one byte more. */
+	assert_int_equal(truncate(t.initrd, 190 * SZ_1M), 0);
+	assert_int_equal(prepare(), 0);
+	assert_int_equal(t.machine.initrd.base, RAM_BASE + 64 * SZ_1M);
+	assert_int_equal(truncate(t.initrd, 190 * SZ_1M + 1), 0);
+	assert_int_equal(prepare(), -EFBIG);
+	assert_said(f, "it does not fit");
+	set_arm64(f, 0, 230 * SZ_1M);
+	t.machine.features.aarch32 = false;
+	t.machine.ram.size = 300 * SZ_1M;
+	assert_int_equal(truncate(t.initrd, 30 * SZ_1M), 0);
+	assert_int_equal(prepare(), 0);
+	assert_tree(298 * SZ_1M, SZ_2M);
+	assert_int_equal(t.machine.initrd.base, RAM_BASE + 230 * SZ_1M);
+}
+
+/* The tree is behind it, at the next 2 MiB, and the initrd behind that. */
+static void places_with_firmware(void **state)
+{
+	struct fixture *f = *state;
+
+	set_arm64(f, 0, SZ_2M + 1);
+	t.config.boot.kernel = NULL;
+	t.config.boot.firmware = f->path;
+	t.config.boot.params = "p";
+	give_initrd("070701");
+	assert_int_equal(prepare(), 0);
+	assert_int_equal(t.machine.entry, RAM_BASE);
+	assert_tree(2 * SZ_2M, SZ_2M);
+	assert_int_equal(t.machine.initrd.base, RAM_BASE + 3 * SZ_2M);
+	assert_memory_equal(f->ram, f->data, f->len);
+	assert_string_equal(t.machine.cmdline, "p");
+
+	t.config.boot.firmware_address = RAM_BASE + SZ_1M;
+	assert_int_equal(prepare(), 0);
+	assert_int_equal(t.machine.entry, RAM_BASE + SZ_1M);
+	assert_tree(2 * SZ_2M, SZ_2M);
+	assert_memory_equal(f->ram + SZ_1M, f->data, f->len);
+	/* With a kernel it goes through fw_cfg. */
+	t.config.boot.kernel = f->path;
+	assert_int_equal(prepare(), 0);
+	assert_int_equal(t.machine.initrd.size, 0);
+}
+
+static void places_firmware_cannot_have(void **state)
+{
+	static const u64 bad[] = { 1, RAM_BASE - SZ_4K, RAM_BASE + 1,
+				   RAM_BASE + GUEST_SIZE, SZ_4K };
+	struct fixture *f = *state;
+
+	set_arm64(f, 0, SZ_2M);
+	t.config.boot.kernel = NULL;
+	t.config.boot.firmware = f->path;
+	for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
+		t.config.boot.firmware_address = bad[i];
+		assert_int_equal(prepare(), -EINVAL);
+		said("--firmware-address");
+	}
+	t.config.boot.firmware_address = RAM_BASE + GUEST_SIZE - 2 * SZ_2M;
+	assert_int_equal(prepare(), 0);
+	assert_tree(GUEST_SIZE - SZ_2M, SZ_2M);
+	t.config.boot.firmware_address += SZ_4K;
+	assert_int_equal(prepare(), -ENOSPC);
+	assert_said(f, "no RAM is left behind it");
+	t.config.boot.firmware_address = RAM_BASE + GUEST_SIZE - SZ_4K;
+	assert_int_equal(prepare(), -EFBIG);
+	set_bytes(f, "\0\0\0\0", 4);
+	t.config.boot.firmware_address = 0;
+	assert_int_equal(prepare(), -ENOEXEC);
+	assert_said(f, "it holds no code");
+}
+
+/* Code in the first bank; erased or zero, it is none. */
+static void places_with_flash(void **state)
+{
+	struct fixture *f = *state;
+
+	t.from_flash = true;
+	t.bank.store.array = t.code;
+	t.bank.store.path = t.initrd;
+	t.bank.region.base = 0x4000000;
+	t.config.boot.kernel = NULL;
+	assert_int_equal(prepare(), -ENOEXEC);
+	said("there is no code at its start");
+	memset(t.code, 0xff, sizeof(t.code));
+	assert_int_equal(prepare(), -ENOEXEC);
+	t.code[3] = 0x14;
+	assert_int_equal(prepare(), 0);
+	assert_int_equal(t.machine.entry, 0x4000000);
+	assert_tree(0, 496 * SZ_1K);
+	assert_string_equal(t.machine.cmdline, "");
+
+	give_initrd("070701");
+	assert_int_equal(prepare(), -EINVAL);
+	said("--initrd");
+	t.config.boot.kernel = f->path;
+	assert_int_equal(prepare(), 0);
+}
+
 static void assert_refused(int err, const char *text)
 {
 	assert_int_equal(open_all(), err);
@@ -318,6 +499,11 @@ int main(void)
 		TEST(command_lines),
 		TEST(firmware_takes_the_image),
 		TEST(no_room_for_the_initrd),
+		TEST(places_with_a_kernel),
+		TEST(places_in_much_ram),
+		TEST(places_with_firmware),
+		TEST(places_firmware_cannot_have),
+		TEST(places_with_flash),
 		TEST(refused),
 	};
 
