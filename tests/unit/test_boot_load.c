@@ -33,6 +33,9 @@ static struct {
 	struct cfi_flash bank;
 	u8 code[8];
 	unsigned int looked_at;
+	unsigned int huge, small; /* how often huge pages are wanted, or not */
+	int fdt, cpu;		  /* what the last steps return */
+	bool cpu_is_set;
 } t;
 
 int firmware_choose(struct machine *machine)
@@ -56,7 +59,8 @@ int flash_store_check(const struct flash_config *config)
 void ram_use_huge_pages(struct machine *machine, bool use)
 {
 	assert_ptr_equal(machine, &t.machine);
-	(void)use;
+	t.huge += use;
+	t.small += !use;
 }
 
 int fw_cfg_check_user_file(const struct fw_cfg_config *config)
@@ -68,13 +72,14 @@ int fw_cfg_check_user_file(const struct fw_cfg_config *config)
 int machine_write_fdt(struct machine *machine)
 {
 	assert_ptr_equal(machine, &t.machine);
-	return 0;
+	return t.fdt;
 }
 
 int cpu_set_boot_state(struct machine *machine)
 {
 	assert_ptr_equal(machine, &t.machine);
-	return 0;
+	t.cpu_is_set = true;
+	return t.cpu;
 }
 
 static int begin(void **state)
@@ -324,6 +329,53 @@ static void places_with_a_kernel(void **state)
 	said("--mem: 3 MiB of RAM are too few");
 }
 
+/* Tree and CPU come last; what fails ends it. */
+static void last_steps(void **state)
+{
+	(void)state;
+	t.fdt = -ENOSPC;
+	assert_int_equal(open_all(), 0);
+	assert_int_equal(boot_prepare(&t.machine), -ENOSPC);
+	assert_false(t.cpu_is_set);
+	t.fdt = 0;
+	t.cpu = -EIO;
+	assert_int_equal(boot_prepare(&t.machine), -EIO);
+	assert_true(t.cpu_is_set);
+}
+
+/* Clearing them costs more than a small program runs. */
+static void huge_pages(void **state)
+{
+	struct fixture *f = *state;
+
+	set_magic(f, SZ_64K, 0, "x", 1);
+	assert_int_equal(prepare(), 0);
+	assert_int_equal(t.small, 1);
+	assert_int_equal(t.huge, 1); /* for what the guest takes later */
+	give_initrd("070701");
+	assert_int_equal(prepare(), 0);
+	assert_int_equal(t.huge, 3);
+	t.config.boot.initrd = NULL;
+	t.huge = t.small = 0;
+	set_magic(f, SZ_1M, 0, "x", 1);
+	assert_int_equal(prepare(), 0);
+	assert_int_equal(t.small, 0);
+	assert_int_equal(t.huge, 2);
+}
+
+static void kernels_that_do_not_fit(void **state)
+{
+	struct fixture *f = *state;
+
+	/* Up to the tree, and what it says that it needs. */
+	set_arm64(f, 0, GUEST_SIZE - SZ_2M);
+	assert_int_equal(prepare(), 0);
+	set_arm64(f, 0, GUEST_SIZE - SZ_2M + 1);
+	assert_int_equal(prepare(), -EFBIG);
+	set_bytes(f, "", 0);
+	assert_int_equal(prepare(), -ENODATA);
+}
+
 /* In RAM that goes on behind the tree, if there is no room before it. */
 static void places_in_much_ram(void **state)
 {
@@ -500,6 +552,9 @@ int main(void)
 		TEST(firmware_takes_the_image),
 		TEST(no_room_for_the_initrd),
 		TEST(places_with_a_kernel),
+		TEST(last_steps),
+		TEST(huge_pages),
+		TEST(kernels_that_do_not_fit),
 		TEST(places_in_much_ram),
 		TEST(places_with_firmware),
 		TEST(places_firmware_cannot_have),
