@@ -36,6 +36,7 @@ static struct {
 	bool busy;	   /* the guest writes while the ring is drained */
 	unsigned int late; /* writes that other vCPUs have under way */
 	unsigned int pauses;
+	u32 seen_at_pause;
 	bool paused;
 	struct kvm_coalesced_mmio_zone zone;
 	unsigned int removals; /* of zones from KVM */
@@ -135,6 +136,7 @@ void vm_pause(struct vm *vm)
 		t.late--;
 		guest_writes();
 	}
+	t.seen_at_pause = t.seen;
 	t.paused = true;
 	t.pauses++;
 }
@@ -143,6 +145,124 @@ void vm_resume(struct vm *vm)
 {
 	assert_ptr_equal(vm, &t.vm);
 	t.paused = false;
+}
+
+/* ---- The device ---------------------------------------------------------- */
+
+static inline void coalesced(struct mmio_region *region, u64 offset, u64 value,
+			     unsigned int len)
+{
+	assert_ptr_equal(region, &t.region);
+	assert_int_equal(pthread_mutex_trylock(&t.vm.ring.lock), EBUSY);
+	assert_int_equal(len, 4);
+	assert_int_equal(value, t.seen);
+	assert_int_equal(offset, 4 * (t.seen % 100));
+	t.seen++;
+	/* Who looks without the lock does not take it for done. */
+	assert_int_not_equal(t.vm.ring.head, t.page->last);
+	if (t.defers)
+		mmio_ring_defer(&t.vm.ring, &t.registers);
+	if (t.closes)
+		mmio_ring_close(&t.vm.ring);
+	/* Meanwhile other vCPUs go on. */
+	while (t.busy && !t.paused && random() % 3)
+		guest_writes();
+}
+
+static const struct mmio_ops ops = { .coalesced = coalesced };
+
+/* It may wait for a backend: nobody who wants the ring waits for that. */
+static inline void finish(struct mmio_zone *zone)
+{
+	assert_ptr_equal(zone, &t.registers);
+	assert_int_equal(pthread_mutex_trylock(&t.vm.ring.flush_lock), EBUSY);
+	assert_int_equal(pthread_mutex_trylock(&t.vm.ring.lock), 0);
+	pthread_mutex_unlock(&t.vm.ring.lock);
+	/* Others wait until it is done. */
+	assert_true(atomic_load(&t.vm.ring.nr_deferred) > 0);
+	t.finished++;
+}
+
+void vm_kick_any(struct vm *vm)
+{
+	assert_ptr_equal(vm, &t.vm);
+	assert_int_equal(pthread_mutex_trylock(&t.vm.ring.lock), 0);
+	pthread_mutex_unlock(&t.vm.ring.lock);
+	t.kicks++;
+}
+
+static inline void start(size_t page_size, bool old_kernel)
+{
+	memset(&t, 0, sizeof(t));
+	memset(&stub, 0, sizeof(stub));
+	t.old_kernel = old_kernel;
+	t.vm.fd = VM_FD;
+	t.page = calloc(1, page_size);
+	assert_non_null(t.page);
+	t.region = (struct mmio_region) {
+		.name = "device", .base = BASE, .size = SIZE, .ops = &ops
+	};
+	mmio_bus_init(&t.vm.bus);
+	assert_int_equal(mmio_bus_add(&t.vm.bus, &t.region), 0);
+	mmio_ring_init(&t.vm.ring, &t.vm);
+	mmio_ring_set_page(&t.vm.ring, t.page, page_size);
+	for (size_t i = 0; i < ARRAY_SIZE(t.zones); i++) {
+		t.slots[i].gpa = BASE + i * SIZE;
+		t.slots[i].size = SIZE;
+		t.zones[i].base = t.slots[i].gpa;
+		t.zones[i].size = SIZE;
+		t.zones[i].slot = &t.slots[i];
+	}
+	t.registers = (struct mmio_zone) { .base = BASE,
+					   .size = 2,
+					   .finish = finish };
+}
+
+static inline void end(void)
+{
+	mmio_ring_destroy(&t.vm.ring);
+	mmio_bus_destroy(&t.vm.bus);
+	free(t.page);
+}
+
+#define for_each_kernel()                                                    \
+	for (size_t i_ = 0; i_ < 2 * ARRAY_SIZE(page_sizes); i_++)           \
+		for (bool once_ = (start(page_sizes[i_ / 2], i_ % 2), true); \
+		     once_; once_ = (end(), false))
+
+static inline struct mmio_ring *ring(void)
+{
+	return &t.vm.ring;
+}
+
+static inline void with_lock(void (*function)(struct mmio_ring *ring))
+{
+	pthread_mutex_lock(&ring()->lock);
+	function(ring());
+	pthread_mutex_unlock(&ring()->lock);
+}
+
+#define PERIODS 25 /* without a write, after which the ring is closed */
+
+static inline void open_registers(struct mmio_ring *ring)
+{
+	mmio_ring_open_registers(ring, &t.registers);
+}
+
+/* The timer finds it empty. */
+static inline void periods(unsigned int n)
+{
+	for (; n; n--) {
+		assert_true(stub.ns > 0 && stub.ns <= 10000000);
+		expire();
+	}
+}
+
+static inline void add_zones(void)
+{
+	start(SZ_4K, false);
+	for (size_t i = 0; i < ARRAY_SIZE(t.zones); i++)
+		assert_int_equal(mmio_ring_add_zone(ring(), &t.zones[i]), 0);
 }
 
 #endif
