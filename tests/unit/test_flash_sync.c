@@ -121,6 +121,11 @@ static void program_after_erase(void **state)
 	assert_calls("s" ERASE_WRITES "s");
 	program(0x40000, 0);
 	assert_calls("w");
+	assert_int_equal(settle(), 0);
+	erase(0x40000);
+	assert_calls("sw");
+	program(0x40000, 0); /* where the block begins, too */
+	assert_calls("sw");
 }
 
 /* Nothing is found in a block before what it begins with. */
