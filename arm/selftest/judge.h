@@ -19,7 +19,11 @@ void judge_console(struct test_result *result, char *console);
 void judge_litmus(struct test_result *result, const char *name,
 		  const u64 counts[4]);
 
-/* Fails unless there is a note of each of the litmus tests of that kind. */
-void judge_litmus_complete(struct test_result *result, bool flash);
+/*
+ * Fails unless each of the litmus tests of that kind has left a note in each of
+ * `runs` runs of the guest so far.
+ */
+void judge_litmus_complete(struct test_result *result, bool flash,
+			   unsigned int runs);
 
 #endif

@@ -174,15 +174,18 @@ static void test_litmus_complete(void **state)
 
 	(void)state;
 	judge_litmus(&result, "MP-flash-ram+dmb", counts);
-	judge_litmus_complete(&result, true);
+	judge_litmus_complete(&result, true, 1);
 	assert_int_equal(result.verdict, TEST_FAILED);
 	assert_string_equal(result.detail,
 			    "MP-flash-device+dmb: it was not run");
 	result.verdict = TEST_PASSED;
 	judge_litmus(&result, "MP-flash-device+dmb", counts);
-	judge_litmus_complete(&result, true);
+	judge_litmus_complete(&result, true, 1);
 	assert_int_equal(result.verdict, TEST_PASSED);
-	judge_litmus_complete(&result, false);
+	judge_litmus_complete(&result, true, 2);
+	assert_int_equal(result.verdict, TEST_FAILED);
+	result.verdict = TEST_PASSED;
+	judge_litmus_complete(&result, false, 1);
 	assert_int_equal(result.verdict, TEST_FAILED);
 }
 
