@@ -133,10 +133,11 @@ static bool features_are_good(const struct virtio_device *dev)
 /* `running` is looked at with the lock, which a reset takes after it. */
 void virtio_kick(struct virtio_device *dev, unsigned int queue)
 {
-	struct virtio_queue *to = &dev->queues[queue];
+	struct virtio_queue *to;
 
 	if (queue >= dev->nr_queues)
 		return;
+	to = &dev->queues[queue];
 	pthread_mutex_lock(&to->lock);
 	if (atomic_load(&dev->running) && to->q.enabled &&
 	    !(atomic_load(&dev->status) & VIRTIO_S_NEEDS_RESET))
@@ -203,11 +204,12 @@ bool virtio_queue_is_enabled(const struct virtio_device *dev,
 void virtio_queue_enable(struct virtio_device *dev, unsigned int queue)
 {
 	u32 status = atomic_load(&dev->status);
-	struct virtio_queue *to = &dev->queues[queue];
+	struct virtio_queue *to;
 
 	if (!virtio_setup(dev, queue) || !(status & VIRTIO_S_FEATURES_OK) ||
 	    status & VIRTIO_S_DRIVER_OK)
 		return;
+	to = &dev->queues[queue];
 	pthread_mutex_lock(&to->lock);
 	if (virtq_enable(&to->q, &to->setup, dev->features))
 		pr_guest(&dev->messages,
