@@ -218,6 +218,15 @@ void virtio_queue_enable(struct virtio_device *dev, unsigned int queue)
 	pthread_mutex_unlock(&to->lock);
 }
 
+void virtio_queue_disable(struct virtio_device *dev, unsigned int queue)
+{
+	if (!virtio_queue_is_enabled(dev, queue) || atomic_load(&dev->running))
+		return;
+	pthread_mutex_lock(&dev->queues[queue].lock);
+	virtq_reset(&dev->queues[queue].q);
+	pthread_mutex_unlock(&dev->queues[queue].lock);
+}
+
 /* ---- Configuration ------------------------------------------------------- */
 
 void virtio_read_config(struct virtio_device *dev, u64 offset, void *buf,

@@ -196,6 +196,8 @@ static void write_register(struct virtio_mmio *mmio, u64 offset, u32 value)
 	case REG_QUEUE_READY:
 		if (value & 1)
 			virtio_queue_enable(vdev, mmio->queue_sel);
+		else
+			virtio_queue_disable(vdev, mmio->queue_sel);
 		break;
 	case REG_INTERRUPT_ACK:
 		acknowledge(mmio, value);

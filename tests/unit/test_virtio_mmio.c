@@ -353,7 +353,14 @@ static void queues(void **state)
 	wr(QUEUE_DESC, (u32)DESC(0));
 	assert_int_equal(queue->setup.size, SIZE);
 	assert_int_equal(queue->setup.desc, DESC(1));
+	/* U-Boot takes its queues back by this. */
+	wr(QUEUE_READY, 0);
+	assert_int_equal(rd(QUEUE_READY), 0);
+	wr(QUEUE_READY, 1);
+	assert_int_equal(rd(QUEUE_READY), 1);
 	go();
+	wr(QUEUE_READY, 0);
+	assert_int_equal(rd(QUEUE_READY), 1);
 	/* Nor is one enabled while the device runs. */
 	set_up_queue(0);
 	assert_int_equal(rd(QUEUE_READY), 0);

@@ -164,6 +164,9 @@ bool virtio_queue_is_enabled(const struct virtio_device *dev,
 /* If it cannot be enabled as it is set up, it stays as it is. */
 void virtio_queue_enable(struct virtio_device *dev, unsigned int queue);
 
+/* Takes that back, unless the device runs: then only a reset does. */
+void virtio_queue_disable(struct virtio_device *dev, unsigned int queue);
+
 /* The driver has notified a queue, if there is one. Without any lock. */
 void virtio_kick(struct virtio_device *dev, unsigned int queue);
 
