@@ -123,7 +123,16 @@ static void ways_of_access(void **state)
 	assert_int_equal(stat_of(text, "writes_absorbed"), 7);
 	free(text);
 
-	atomic_store(&flash->region.batched_reads, 3);
+	/* Those that KVM cannot describe count, too. */
+	flash->region.ops->no_syndrome(&flash->region, 0, false);
+	flash->region.ops->no_syndrome(&flash->region, 0, false);
+	flash->region.ops->no_syndrome(&flash->region, 0, true);
+	text = bank_stats();
+	assert_int_equal(stat_of(text, "reads_trapped"), 3);
+	assert_int_equal(stat_of(text, "writes_trapped"), 1);
+	free(text);
+
+	atomic_store(&flash->region.batched_reads, 9);
 	text = bank_stats();
 	assert_int_equal(stat_of(text, "reads_trapped"), 0);
 	free(text);
