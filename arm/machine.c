@@ -6,7 +6,7 @@
  * build().
  *
  * Everything here runs on the main thread while no vCPU runs, but for
- * machine_press_power() and machine_write_stats(), which the event loop calls.
+ * machine_press_power() and machine_write_stats(), which any thread may call.
  */
 #include <errno.h>
 #include <inttypes.h>
