@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+/* JUDGE: tests/unit/acpi_tables.py */
 /* SOURCES: tests/unit/acpi_fixture.c arm/tables/aml.c */
 /* SOURCES: arm/tables/aml_resource.c util/blob.c util/log.c util/output.c */
 /* SOURCES: arm/tables/acpi.c arm/tables/acpi_check.c arm/tables/acpi_dsdt.c */

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+/* JUDGE: tests/unit/cfi_model.py */
 /* SOURCES: hw/cfi_chip.c */
 /*
  * Lets tests/unit/cfi_model.py drive a chip through stdin and stdout; the

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+/* JUDGE: tests/unit/flash_tool.py */
 /* clang-format off */
 /* SOURCES: builtin-flash-common.c builtin-flash-content.c */
 /* SOURCES: disk/format.c disk/decode.c disk/qcow2_read.c util/gzip.c */

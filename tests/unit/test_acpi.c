@@ -598,6 +598,23 @@ static void bad_pcie(void **state)
 	load(w);
 }
 
+/* What is just not refused. A CPU that there is not is not looked at. */
+static void good_limits(void **state)
+{
+	struct world *w = *state;
+	struct acpi_machine *m = &w->box.machine;
+
+	good(w, 3);
+	m->timers.secure = 16;
+	m->uart.intid = 32;
+	m->gpio.intid = 1019;
+	m->gic.nr_gicr = ACPI_MAX_GICR;
+	for (unsigned int i = 0; i < ACPI_MAX_GICR; i++)
+		m->gic.gicr[i] = (struct acpi_range) { i * SZ_4G, UINT32_MAX };
+	w->box.cpus[m->nr_cpus].mpidr = UINT64_MAX;
+	load(w);
+}
+
 /* Wherever memory runs out: an error and a message, no leak, no crash. */
 static void out_of_memory(void **state)
 {
@@ -637,6 +654,7 @@ int main(void)
 		ACPI_TEST(bad_interrupts),
 		ACPI_TEST(bad_devices),
 		ACPI_TEST(bad_pcie),
+		ACPI_TEST(good_limits),
 		ACPI_TEST(out_of_memory),
 	};
 

@@ -213,6 +213,9 @@ static void end_of_caches(void **state)
 	expect_topology(w, "D,I U");
 	load(w, 2, 0440);
 	expect_topology(w, " ");
+	/* Behind the seventh level is LoUIS, 4 here. */
+	load(w, 2, CLIDR_SEVEN | 4 << 21);
+	assert_int_equal(count(w, 1), 9);
 }
 
 /* Reserved types: an OS might count them or not. */

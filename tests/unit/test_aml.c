@@ -252,6 +252,20 @@ static void windows(void **state)
 		     "\0\0\0\0\0\0\0\0\0\x10\0\0\0\0\0\0\x79\x00");
 }
 
+static void bus_windows(void **state)
+{
+	struct code *code = *state;
+
+	aml_resources_begin(&code->aml);
+	aml_bus_window(&code->aml, 3, 5);
+	aml_bus_window(&code->aml, 7, 7);
+	aml_end(&code->aml);
+	EXPECT(code, "\x11\x25\x0a\x22"
+		     "\x88\x0d\x00\x02\x0c\x00\0\0\3\0\5\0\0\0\3\0"
+		     "\x88\x0d\x00\x02\x0c\x00\0\0\7\0\7\0\0\0\1\0"
+		     "\x79\x00");
+}
+
 static void bad_windows(void **state)
 {
 	struct code *code = *state;
@@ -337,6 +351,11 @@ static void counts(void **state)
 	expect_error(code, -EINVAL);
 	aml_package_begin(&code->aml, 256);
 	expect_error(code, -EINVAL);
+	aml_method_begin(&code->aml, "M", 7);
+	aml_package_begin(&code->aml, 255);
+	aml_end(&code->aml);
+	aml_end(&code->aml);
+	EXPECT(code, "\x14\x09M___\x07\x12\x02\xff");
 }
 
 /* A full blob in the middle of anything: an error, no crash. */
@@ -370,21 +389,14 @@ static void every_limit(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		AML_TEST(integers),
-		AML_TEST(strings),
-		AML_TEST(eisa_ids),
-		AML_TEST(paths),
-		AML_TEST(named_objects),
-		AML_TEST(nested),
-		AML_TEST(lengths),
-		AML_TEST(resources),
-		AML_TEST(gpio),
-		AML_TEST(windows),
-		AML_TEST(bad_windows),
-		AML_TEST(misplaced),
-		AML_TEST(ranges_of_memory),
-		AML_TEST(unbalanced),
-		AML_TEST(counts),
+		AML_TEST(integers),	 AML_TEST(strings),
+		AML_TEST(eisa_ids),	 AML_TEST(paths),
+		AML_TEST(named_objects), AML_TEST(nested),
+		AML_TEST(lengths),	 AML_TEST(resources),
+		AML_TEST(gpio),		 AML_TEST(windows),
+		AML_TEST(bad_windows),	 AML_TEST(bus_windows),
+		AML_TEST(misplaced),	 AML_TEST(ranges_of_memory),
+		AML_TEST(unbalanced),	 AML_TEST(counts),
 		AML_TEST(every_limit),
 	};
 

@@ -9,8 +9,10 @@
 #include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/epoll.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -28,23 +30,61 @@ extern const u64 selftest_image_size;
 const char selftest_image[] = "program";
 const u64 selftest_image_size = sizeof(selftest_image);
 
+/* What else happens while the guest runs. */
+enum during {
+	NOTHING,
+	SILENCE, /* the timer expires */
+	STOP,	 /* the user's descriptor is readable */
+};
+
 static struct {
 	unsigned int writes; /* of one byte, by each thread */
 	int timer_set, add;  /* error to fail with, or 0 */
-	int nr_timers;	     /* initialised and not destroyed */
-	size_t console;	     /* bytes that were judged */
-	atomic_uint exits;   /* that were requested */
+	int create, build;   /* the same */
+	enum during during;
+	enum vm_exit end;
+	/* What the guest was run with. */
+	struct vm_config config;
+	char kernel[64], params[128];
+	u8 flash[SZ_1M];
+	size_t flash_size;
+	u64 limit_ns; /* the timer's */
+	bool stopped; /* the user wants the end */
+	int nr_sources, nr_machines;
+	struct evloop_source *source;
+	struct evloop_timer *timer;
+	int nr_timers;	   /* initialised and not destroyed */
+	size_t console;	   /* bytes that were judged */
+	atomic_uint exits; /* that were requested */
+	atomic_uint timer_sets;
 	pthread_barrier_t begin;
 	struct chardev *chr;
 	struct vm vm;
 	struct test_result result;
 } t;
 
+/* The files are open until the guest has ended, and have no other name. */
+static size_t read_file(const char *path, void *buf, size_t size)
+{
+	FILE *in = fopen(path, "rb");
+	size_t n = in ? fread(buf, 1, size, in) : 0;
+
+	if (in)
+		fclose(in);
+	return n;
+}
+
 int machine_create(const struct vm_config *config, struct machine **out)
 {
-	(void)config;
+	t.config = *config;
 	*out = NULL;
-	return 0;
+	read_file(config->boot.kernel, t.kernel, sizeof(t.kernel));
+	snprintf(t.params, sizeof(t.params), "%s", config->boot.params);
+	assert_int_equal(config->flash.count, 1);
+	t.flash_size = read_file(config->flash.items[0].path, t.flash,
+				 sizeof(t.flash));
+	t.nr_machines += !t.create;
+	return t.create;
 }
 
 int machine_build(struct machine *machine,
@@ -52,7 +92,7 @@ int machine_build(struct machine *machine,
 {
 	(void)machine;
 	t.chr = serial[0];
-	return 0;
+	return t.build;
 }
 
 struct vm *machine_vm(struct machine *machine)
@@ -64,6 +104,7 @@ struct vm *machine_vm(struct machine *machine)
 void machine_destroy(struct machine *machine)
 {
 	(void)machine;
+	t.nr_machines--;
 }
 
 static void *write_some(void *arg)
@@ -90,41 +131,57 @@ enum vm_exit vm_run(struct vm *vm)
 	for (size_t i = 0; i < NR_THREADS; i++)
 		pthread_join(threads[i], NULL);
 	pthread_barrier_destroy(&t.begin);
-	return VM_EXIT_POWEROFF;
+	if (t.during == SILENCE)
+		t.timer->expired(t.timer);
+	if (t.during == STOP) {
+		t.stopped = true;
+		t.source->handle(t.source, 0);
+		assert_int_equal(t.nr_sources, 0);
+	}
+	return t.end;
 }
 
 void vm_request_exit(struct vm *vm, enum vm_exit reason)
 {
-	(void)vm;
-	(void)reason;
+	assert_ptr_equal(vm, &t.vm);
+	assert_int_equal(reason, VM_EXIT_KILLED);
 	atomic_fetch_add(&t.exits, 1);
 }
 
 const char *vm_exit_name(enum vm_exit reason)
 {
-	(void)reason;
+	assert_int_equal(reason, t.end);
 	return "end";
 }
 
 void vm_vcpu_totals(const struct vm *vm, struct vcpu_totals *totals)
 {
-	(void)vm;
-	(void)totals;
+	assert_ptr_equal(vm, &t.vm);
+	totals->exits = 4711;
 }
+
+static void describe(struct vcpu *vcpu, char *buf, size_t size)
+{
+	snprintf(buf, size, "at %p", (void *)vcpu);
+}
+
+static const struct vm_arch_ops arch_ops = { .describe = describe };
 
 int evloop_timer_init(struct evloop *loop, struct evloop_timer *timer,
 		      void (*expired)(struct evloop_timer *timer))
 {
 	(void)loop;
 	timer->expired = expired;
+	t.timer = timer;
 	t.nr_timers++;
 	return 0;
 }
 
 int evloop_timer_set(struct evloop_timer *timer, u64 ns)
 {
-	(void)timer;
-	(void)ns;
+	assert_ptr_equal(timer, t.timer);
+	t.limit_ns = ns;
+	atomic_fetch_add(&t.timer_sets, 1);
 	return t.timer_set;
 }
 
@@ -137,23 +194,27 @@ void evloop_timer_destroy(struct evloop *loop, struct evloop_timer *timer)
 
 int evloop_add(struct evloop *loop, struct evloop_source *source, u32 events)
 {
-	(void)loop;
-	(void)source;
-	(void)events;
+	assert_ptr_equal(loop, &t.vm.loop);
+	assert_int_equal(source->fd, STDIN_FILENO);
+	assert_int_equal(events, EPOLLIN);
+	t.source = source;
+	t.nr_sources += !t.add;
 	return t.add;
 }
 
+/* A source may be taken out twice: it is out then. */
 int evloop_del(struct evloop *loop, struct evloop_source *source)
 {
-	(void)loop;
-	(void)source;
+	assert_ptr_equal(loop, &t.vm.loop);
+	assert_ptr_equal(source, t.source);
+	t.nr_sources = 0;
 	return 0;
 }
 
 int flash_config_parse(struct flash_config *config, const char *arg)
 {
-	(void)config;
 	assert_non_null(strstr(arg, "/proc/self/fd/"));
+	config->path = arg;
 	return 0;
 }
 
@@ -166,7 +227,7 @@ bool selftest_stopped(const struct selftest *st, struct test_result *result)
 {
 	(void)st;
 	(void)result;
-	return false;
+	return t.stopped;
 }
 
 void judge_console(struct test_result *result, char *console)
@@ -180,6 +241,8 @@ static int setup(void **state)
 	(void)state;
 	memset(&t, 0, sizeof(t));
 	t.result.name = "test";
+	t.end = VM_EXIT_POWEROFF;
+	t.vm.arch_ops = &arch_ops;
 	return 0;
 }
 
@@ -190,16 +253,31 @@ static int teardown(void **state)
 	return 0;
 }
 
-static void run(void)
+/* `start_ns`: what the first guest has taken, 0 if this is the first. */
+static struct vcpu_totals run_with(struct guest *guest, int stop_fd,
+				   u64 start_ns)
 {
-	const struct selftest_config config = { .stop_fd = STDIN_FILENO };
-	struct selftest st = { .config = &config, .image_fd = -1 };
-	struct guest guest = { .test = GUEST_START };
+	const struct selftest_config config = { .stop_fd = stop_fd,
+						.kvm_dev = "/dev/some",
+						.seed = 77 };
+	struct selftest st = { .config = &config,
+			       .image_fd = -1,
+			       .start_ns = start_ns };
 
 	assert_int_equal(guest_open_image(&st), 0);
-	guest_run(&st, &guest, &t.result);
+	guest_run(&st, guest, &t.result);
 	close(st.image_fd);
 	assert_int_equal(t.nr_timers, 0);
+	assert_int_equal(t.nr_sources, 0);
+	assert_int_equal(t.nr_machines, 0);
+	return guest->totals;
+}
+
+static void run(void)
+{
+	struct guest guest = { .test = GUEST_START };
+
+	run_with(&guest, STDIN_FILENO, 0);
 }
 
 /*
@@ -242,14 +320,131 @@ static void no_sources(void **state)
 	assert_int_equal(t.console, 0);
 }
 
+/* What the guest is: a program, a bank of flash that is erased, two vCPUs. */
+static void machine(void **state)
+{
+	struct guest guest = { .test = GUEST_START, .params = "a=b" };
+	struct vcpu_totals totals = run_with(&guest, -1, 0);
+	char want[64];
+
+	(void)state;
+	assert_int_equal(t.result.verdict, TEST_PASSED);
+	assert_int_equal(totals.exits, 4711);
+	assert_string_equal(t.kernel, selftest_image);
+	snprintf(want, sizeof(want), "test=%u seed=77 a=b", GUEST_START);
+	assert_string_equal(t.params, want);
+	assert_int_equal(t.flash_size, SZ_1M);
+	assert_true(is_filled(t.flash, SZ_1M, 0xff));
+	assert_string_equal(t.config.name, "selftest");
+	assert_string_equal(t.config.kvm_dev, "/dev/some");
+	assert_int_equal(t.config.ram.size, 64 * SZ_1M);
+	assert_int_equal(t.config.cpu.nr, 2);
+	assert_true(t.config.boot.nodefaults);
+	assert_true(t.config.cpu.disable_mte);
+	assert_false(t.config.debug.no_batch);
+	assert_null(t.source);
+	guest.no_batch = true;
+	run_with(&guest, -1, 0);
+	assert_true(t.config.debug.no_batch);
+}
+
+static const char *note(const char *name)
+{
+	for (size_t i = 0; i < t.result.nr_notes; i++)
+		if (!strcmp(t.result.notes[i].name, name))
+			return t.result.notes[i].text;
+	return NULL;
+}
+
+/* Each output starts the time anew; the limit follows the first guest's run. */
+static void silence(void **state)
+{
+	static const struct {
+		u64 start_ns, limit_ns;
+		const char *detail;
+	} cases[] = {
+		{ 0, 60000000000, "printed nothing for 60 s" },
+		{ 1000, 10000000000, "printed nothing for 10 s" },
+		{ 1000000000, 40000000000, "printed nothing for 40 s" },
+	};
+	struct guest guest = { .test = GUEST_START };
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		teardown(state);
+		setup(state);
+		t.during = SILENCE;
+		t.end = VM_EXIT_KILLED;
+		run_with(&guest, STDIN_FILENO, cases[i].start_ns);
+		assert_int_equal(t.limit_ns, cases[i].limit_ns);
+		assert_int_equal(t.result.verdict, TEST_FAILED);
+		assert_non_null(strstr(t.result.detail, cases[i].detail));
+		assert_int_equal(t.exits, 1);
+	}
+	t.writes = 3;
+	t.timer_sets = 0;
+	run_with(&guest, STDIN_FILENO, 0);
+	assert_int_equal(t.timer_sets, 1 + 3 * NR_THREADS);
+}
+
+/* With the registers of each vCPU. */
+static void bad_end(void **state)
+{
+	struct vcpu *vcpus[] = { (void *)0x10, (void *)0x20 };
+
+	(void)state;
+	t.vm.vcpus = vcpus;
+	t.vm.nr_vcpus = 2;
+	t.end = VM_EXIT_FAILURE;
+	run();
+	assert_int_equal(t.result.verdict, TEST_FAILED);
+	assert_string_equal(t.result.detail, "end");
+	assert_string_equal(note("vCPU 0"), "at 0x10");
+	assert_string_equal(note("vCPU 1"), "at 0x20");
+	assert_null(note("vCPU 2"));
+	result_free(&t.result);
+	memset(&t.result, 0, sizeof(t.result));
+	t.during = SILENCE;
+	run();
+	assert_string_equal(note("vCPU 1"), "at 0x20");
+}
+
+/* By the user: no verdict on the guest, and its console is not judged. */
+static void user_stops(void **state)
+{
+	(void)state;
+	t.during = STOP;
+	t.writes = 5;
+	t.end = VM_EXIT_KILLED;
+	run();
+	assert_int_equal(t.result.verdict, TEST_PASSED);
+	assert_int_equal(t.exits, 1);
+	assert_int_equal(t.console, 0);
+}
+
+static void no_machine(void **state)
+{
+	(void)state;
+	t.create = -ENODEV;
+	run();
+	assert_int_equal(t.result.verdict, TEST_FAILED);
+	assert_string_equal(t.result.detail, "no machine: see the message");
+	result_free(&t.result);
+	memset(&t.result, 0, sizeof(t.result));
+	t.create = 0;
+	t.build = -ENOSPC;
+	run();
+	assert_int_equal(t.result.verdict, TEST_FAILED);
+	assert_string_equal(t.result.detail, "no devices: see the message");
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(console_of_two),
-		TEST(console_is_full),
-		TEST(no_sources),
+		TEST(console_of_two), TEST(console_is_full), TEST(no_sources),
+		TEST(machine),	      TEST(silence),	     TEST(bad_end),
+		TEST(user_stops),     TEST(no_machine),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -369,6 +369,24 @@ static void bad_machines(void **state)
 	refuse(w, -E2BIG);
 }
 
+/* What is just not refused; System Boot Information has six reserved bytes. */
+static void good_limits(void **state)
+{
+	struct world *w = *state;
+	const u8 *s;
+
+	set_ram(w, 0, SZ_1M);
+	expect_device(w, 1, 0);
+	set_ram(w, 0, 0x7fffffff * SZ_1M);
+	expect_device(w, 0x7fff, 0x7fffffff);
+	for (u64 i = 0; i < SMBIOS_MAX_RAM; i++)
+		w->machine.ram[i] = (struct smbios_range) { i * SZ_1G, SZ_1M };
+	w->machine.nr_ram = SMBIOS_MAX_RAM;
+	build(w);
+	s = structure(w, 32, 11, 0);
+	assert_true(is_filled(s + 4, 7, 0));
+}
+
 static void bad_strings(void **state)
 {
 	static const char long_one[] =
@@ -412,7 +430,8 @@ int main(void)
 		SMBIOS_TEST(default_strings), SMBIOS_TEST(own_strings),
 		SMBIOS_TEST(processor),	      SMBIOS_TEST(memory),
 		SMBIOS_TEST(several_ranges),  SMBIOS_TEST(bad_machines),
-		SMBIOS_TEST(bad_strings),     SMBIOS_TEST(out_of_memory),
+		SMBIOS_TEST(good_limits),     SMBIOS_TEST(bad_strings),
+		SMBIOS_TEST(out_of_memory),
 	};
 
 	return cmocka_run_group_tests_name("smbios", tests, NULL, NULL);
