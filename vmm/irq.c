@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Interrupt lines and eventfds: KVM_IRQ_LINE, KVM_IRQFD and KVM_IOEVENTFD
- * (Documentation/virt/kvm/api.rst, 4.25, 4.75, 4.59). Thread-safe, as the
+ * Interrupt lines, messages and eventfds: KVM_IRQ_LINE, KVM_SIGNAL_MSI,
+ * KVM_IRQFD and KVM_IOEVENTFD
+ * (Documentation/virt/kvm/api.rst, 4.25, 4.71, 4.75, 4.59). Thread-safe, as the
  * ioctls are; devices call irq_line_set() with their lock held, so that levels
  * reach KVM in order.
  */
@@ -34,6 +35,22 @@ void irq_line_set(const struct irq_line *line, bool high)
 	if (ioctl(line->vm->fd, KVM_IRQ_LINE, &level) < 0)
 		pr_guest(&line->vm->irq_errors,
 			 "KVM_IRQ_LINE of SPI %u failed: %s", line->gsi,
+			 strerror(errno));
+}
+
+/* KVM answers 0 for what its ITS does not translate: the guest's business. */
+void irq_send_msi(struct vm *vm, u32 device_id, u64 address, u32 data)
+{
+	struct kvm_msi msi = {
+		.address_lo = (u32)address,
+		.address_hi = (u32)(address >> 32),
+		.data = data,
+		.flags = KVM_MSI_VALID_DEVID,
+		.devid = device_id,
+	};
+
+	if (ioctl(vm->fd, KVM_SIGNAL_MSI, &msi) < 0)
+		pr_guest(&vm->irq_errors, "KVM_SIGNAL_MSI failed: %s",
 			 strerror(errno));
 }
 

@@ -9,18 +9,14 @@
  * One lock guards both queues and all states, and is released while a job runs.
  */
 #include <errno.h>
-#include <signal.h>
 #include <stdint.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
 
-#include "lkvm/util/fault_signals.h"
+#include "lkvm/vmm/thread.h"
 #include "lkvm/vmm/worker.h"
-
-/* As of vCPU threads: less than a huge page. */
-#define STACK_SIZE SZ_1M
 
 void worker_init(struct worker *w, struct evloop *loop, const char *name,
 		 unsigned int max_threads)
@@ -160,27 +156,12 @@ static void *worker_thread(void *arg)
 	return NULL;
 }
 
-/*
- * Signals are handled by the event loop, and kicks are for vCPUs. The mask is
- * inherited from the creating thread, so that no signal is delivered before the
- * new one could block it.
- */
 static int start_thread(struct worker *w)
 {
-	pthread_attr_t attr;
-	sigset_t mask, old;
-	int ret;
+	int ret = thread_create(&w->threads[w->nr_threads], worker_thread, w);
 
-	sigfill_but_faults(&mask);
-	pthread_attr_init(&attr);
-	pthread_attr_setstacksize(&attr, STACK_SIZE);
-	pthread_sigmask(SIG_SETMASK, &mask, &old);
-	ret = pthread_create(&w->threads[w->nr_threads], &attr, worker_thread,
-			     w);
-	pthread_sigmask(SIG_SETMASK, &old, NULL);
-	pthread_attr_destroy(&attr);
 	w->nr_threads += !ret;
-	return -ret;
+	return ret;
 }
 
 /* ---- Jobs ---------------------------------------------------------------- */

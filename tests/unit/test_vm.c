@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* SOURCES: vmm/worker.c */
+/* SOURCES: vmm/worker.c vmm/thread.c */
 /* SOURCES: vmm/run.c vmm/vm.c vmm/evloop.c vmm/device.c vmm/mmio.c */
 /* SOURCES: vmm/mmio_ring.c */
 /* SOURCES: vmm/memslot.c vmm/gmem.c util/json.c */

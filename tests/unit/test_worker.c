@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* SOURCES: vmm/worker.c vmm/evloop.c */
+/* SOURCES: vmm/worker.c vmm/thread.c vmm/evloop.c */
 /* WRAP: pthread_create eventfd */
 /* Jobs of worker threads: their order, their end, and who waits for them. */
 #include <errno.h>

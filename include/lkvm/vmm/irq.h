@@ -29,6 +29,13 @@ struct irq_line {
 void irq_line_set(const struct irq_line *line, bool high);
 
 /*
+ * A message-signalled interrupt of the device with this ID, as an ITS knows it:
+ * `data` is written to `address`, its doorbell. Any thread. An ioctl that fails
+ * is logged.
+ */
+void irq_send_msi(struct vm *vm, u32 device_id, u64 address, u32 data);
+
+/*
  * Raises input `gsi` of the controller whenever `fd`, an eventfd, is written
  * to. `resample` is an eventfd that KVM writes when the guest ends a
  * level-triggered interrupt, or -1. Returns 0 or -errno.

@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * A thread that waits for an eventfd and then calls a function: for a queue of
+ * a device, whose notifications KVM can turn into writes of that eventfd.
+ */
+#ifndef LKVM_VMM_IOTHREAD_H
+#define LKVM_VMM_IOTHREAD_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+#include "lkvm/util/util.h"
+
+/* All zeroes while there is no thread. */
+struct iothread {
+	int fd; /* the eventfd, valid while there is a thread */
+	bool started;
+	/* Private from here on. */
+	atomic_bool ending;
+	void (*serve)(void *opaque);
+	void *opaque;
+	pthread_t thread;
+};
+
+/*
+ * Creates descriptor and thread, which is called `name` and calls serve(opaque)
+ * after each kick; several kicks may be one call. Returns 0 or -errno.
+ */
+int iothread_start(struct iothread *thread, const char *name,
+		   void (*serve)(void *opaque), void *opaque);
+
+/* Any thread. */
+void iothread_kick(struct iothread *thread);
+
+/*
+ * Ends the thread: `serve` has returned, and is not called again. With no lock
+ * that `serve` takes; harmless if there is no thread.
+ */
+void iothread_stop(struct iothread *thread);
+
+#endif

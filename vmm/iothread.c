@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Threads that serve queues. The eventfd counts kicks: those that come while
+ * the thread works make it work once more.
+ */
+#include <errno.h>
+#include <stdint.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include "lkvm/vmm/iothread.h"
+#include "lkvm/vmm/thread.h"
+
+/* `ending` comes with a kick, so the thread need not poll. */
+static void *iothread_run(void *arg)
+{
+	struct iothread *thread = arg;
+	uint64_t kicks;
+
+	while (!atomic_load(&thread->ending))
+		if (read(thread->fd, &kicks, sizeof(kicks)) > 0 &&
+		    !atomic_load(&thread->ending))
+			thread->serve(thread->opaque);
+	return NULL;
+}
+
+/* A blocking descriptor: the thread waits in read(2). */
+int iothread_start(struct iothread *thread, const char *name,
+		   void (*serve)(void *opaque), void *opaque)
+{
+	int ret;
+
+	thread->serve = serve;
+	thread->opaque = opaque;
+	atomic_store(&thread->ending, false);
+	thread->fd = eventfd(0, EFD_CLOEXEC);
+	if (thread->fd < 0)
+		return -errno;
+	ret = thread_create(&thread->thread, iothread_run, thread);
+	if (ret) {
+		close(thread->fd);
+		return ret;
+	}
+	pthread_setname_np(thread->thread, name);
+	thread->started = true;
+	return 0;
+}
+
+/* Waits only if 2^64 - 2 kicks have not been read. */
+void iothread_kick(struct iothread *thread)
+{
+	const uint64_t one = 1;
+
+	while (write(thread->fd, &one, sizeof(one)) < 0 && errno == EINTR)
+		;
+}
+
+/* `serve` may be under way: it is waited for. */
+void iothread_stop(struct iothread *thread)
+{
+	if (!thread->started)
+		return;
+	atomic_store(&thread->ending, true);
+	iothread_kick(thread);
+	pthread_join(thread->thread, NULL);
+	close(thread->fd);
+	thread->started = false;
+}
