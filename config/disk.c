@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The argument of --disk: a file, and how the disk uses it. Whether the file
+ * exists and can be used is checked when disk/ opens it.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "lkvm/config/disk.h"
+#include "lkvm/config/keyvalue.h"
+
+/* DISK_CONFIG_UNKNOWN, the value without format=, cannot be named. */
+static const char *const format_names[] = {
+	[DISK_CONFIG_RAW] = "raw",
+};
+
+enum {
+	DISK_FILE,
+	DISK_RO,
+	DISK_SNAPSHOT,
+	DISK_FORMAT,
+	DISK_SERIAL,
+};
+
+static const struct key_def keys[] = {
+	[DISK_FILE] = KEY_STRING("FILE", struct disk_config, path, 0),
+	[DISK_RO] = KEY_FLAG("ro", struct disk_config, readonly),
+	[DISK_SNAPSHOT] = KEY_FLAG("snapshot", struct disk_config, snapshot),
+	[DISK_FORMAT] =
+		KEY_ENUM("format", struct disk_config, format, format_names),
+	[DISK_SERIAL] = KEY_STRING("serial", struct disk_config, serial,
+				   DISK_MAX_SERIAL),
+};
+
+static const struct key_conflict conflicts[] = {
+	{ DISK_RO, DISK_SNAPSHOT, "with ro the guest cannot write" },
+};
+
+static const struct key_table table = {
+	.option = "--disk",
+	.form = "FILE[,OPT...]",
+	.keys = keys,
+	.nr_keys = ARRAY_SIZE(keys),
+	.nr_positional = 1,
+	.conflicts = conflicts,
+	.nr_conflicts = ARRAY_SIZE(conflicts),
+};
+
+int disk_config_parse(struct disk_config *config, const char *arg)
+{
+	memset(config, 0, sizeof(*config));
+	return keyvalue_parse(&table, arg, config, &config->strings);
+}
+
+void disk_config_free(struct disk_config *config)
+{
+	free(config->strings);
+	config->strings = NULL;
+}

@@ -1,0 +1,220 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Opens the file of a disk. What is in it is decided by the option, never by
+ * its content alone: a guest that writes another format's header to its raw
+ * disk must not have it read in that format at the next start. A raw disk that
+ * looks like an image is refused unless the option says that it is raw.
+ *
+ * Main thread, while the machine is built.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <linux/fs.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "lkvm/disk/format.h"
+#include "lkvm/util/file.h"
+#include "lkvm/util/log.h"
+#include "raw.h"
+
+#define BLOCK_MIN DISK_SECTOR
+#define BLOCK_MAX SZ_64K
+
+/* With `snapshot` the guest can write, but the file is only read. */
+static bool is_written(const struct disk_config *config)
+{
+	return !config->readonly && !config->snapshot;
+}
+
+static int explain(const struct disk_config *config, int err)
+{
+	const char *path = config->path;
+	char target[256];
+
+	if (is_written(config) &&
+	    (err == EACCES || err == EROFS || err == EPERM))
+		pr_fatal("disk %s: is read-only: add \",ro\" to use it as it "
+			 "is, or \",snapshot\" for changes that are thrown "
+			 "away",
+			 path);
+	else if (err == EISDIR)
+		pr_fatal("disk %s: is a directory", path);
+	else if (err == ENOENT &&
+		 file_is_dangling(path, target, sizeof(target)))
+		pr_fatal("disk %s: is a symbolic link to %s, which does not "
+			 "exist",
+			 path, target);
+	else
+		pr_fatal("disk %s: unable to open it: %s", path, strerror(err));
+	return -err;
+}
+
+/* O_NONBLOCK: opening a FIFO would wait for its other end. */
+static int open_file(const struct disk_config *config)
+{
+	int flags = O_CLOEXEC | O_NOCTTY | O_NONBLOCK;
+	int fd = open(config->path,
+		      flags | (is_written(config) ? O_RDWR : O_RDONLY));
+
+	return fd < 0 ? explain(config, errno) : fd;
+}
+
+static int unreadable(const struct disk_config *config, int err)
+{
+	pr_fatal("disk %s: unable to read it: %s", config->path, strerror(err));
+	return -err;
+}
+
+/*
+ * A device that is set to be read-only can be opened for writing, and then all
+ * writes fail.
+ */
+static int look_at_device(const struct disk_config *config, int fd, u64 *size,
+			  unsigned int *block)
+{
+	int readonly;
+
+	if (ioctl(fd, BLKGETSIZE64, size) < 0 ||
+	    ioctl(fd, BLKPBSZGET, block) < 0 ||
+	    ioctl(fd, BLKROGET, &readonly) < 0)
+		return unreadable(config, errno);
+	return readonly && is_written(config) ? explain(config, EROFS) : 0;
+}
+
+/* Ends with size and block size; a file's own is what its file system says. */
+static int look(const struct disk_config *config, int fd, struct disk *disk,
+		bool *is_block)
+{
+	unsigned int block;
+	struct stat st;
+	int ret = 0;
+
+	if (fstat(fd, &st) < 0)
+		return unreadable(config, errno);
+	*is_block = S_ISBLK(st.st_mode);
+	if (S_ISDIR(st.st_mode))
+		return explain(config, EISDIR);
+	if (!*is_block && !S_ISREG(st.st_mode)) {
+		pr_fatal("disk %s: is neither a file nor a block device",
+			 config->path);
+		return -EINVAL;
+	}
+	block = (unsigned int)st.st_blksize;
+	disk->size = (u64)st.st_size;
+	if (*is_block)
+		ret = look_at_device(config, fd, &disk->size, &block);
+	if (ret)
+		return ret;
+	disk->block = MIN(MAX(block, BLOCK_MIN), (unsigned int)BLOCK_MAX);
+	if (!is_power_of_2(disk->block))
+		disk->block = BLOCK_MIN;
+	return 0;
+}
+
+/* Only refuses: see above. */
+static int check_format(const struct disk_config *config, int fd)
+{
+	const struct disk_format *format;
+	int ret = disk_format_read(fd, &format);
+
+	if (ret)
+		return unreadable(config, -ret);
+	if (!format || config->format == DISK_CONFIG_RAW)
+		return 0;
+	pr_fatal("disk %s: " DISK_FORMAT_ADVICE
+		 "; if it is raw all the same, add \",format=raw\"",
+		 config->path, DISK_FORMAT_ARGS(format, config->path));
+	return -EINVAL;
+}
+
+/* The guest sees whole sectors; what is behind the last is left alone. */
+static int check_size(const struct disk_config *config, struct disk *disk)
+{
+	u64 rest = disk->size % DISK_SECTOR;
+
+	if (!disk->size) {
+		pr_fatal("disk %s: is empty: \"truncate -s 8G %s\" makes it a "
+			 "disk of 8 GiB",
+			 config->path, config->path);
+		return -EINVAL;
+	}
+	if (disk->size < DISK_SECTOR) {
+		pr_fatal("disk %s: has %" PRIu64 " bytes, less than one sector",
+			 config->path, disk->size);
+		return -EINVAL;
+	}
+	if (rest)
+		pr_warn("disk %s: has %" PRIu64 " bytes, the last %" PRIu64
+			" of which are no whole sector and not seen by the "
+			"guest",
+			config->path, disk->size, rest);
+	disk->size -= rest;
+	return 0;
+}
+
+/*
+ * Between open and lock the name may become another file's, and a lock on the
+ * old one would exclude nobody. *fd is to be closed after an error, too.
+ */
+static int open_and_lock(const struct disk_config *config, int *fd,
+			 struct disk *disk, bool *is_block)
+{
+	int ret;
+
+	for (;;) {
+		*fd = open_file(config);
+		if (*fd < 0)
+			return *fd;
+		ret = look(config, *fd, disk, is_block);
+		if (!ret)
+			ret = disk_lock(*fd, config->path, is_written(config));
+		if (ret || !file_lost_name(*fd, config->path))
+			return ret;
+		close(*fd);
+	}
+}
+
+/* Ends with a disk that is a medium; `raw` is what is known of it. */
+static int make(const struct disk_config *config, const struct disk *raw,
+		int fd, bool is_block, struct disk **out)
+{
+	struct disk *disk;
+	int ret = raw_create(raw, fd, is_block, &disk);
+
+	if (ret) {
+		pr_fatal("out of memory");
+		return ret;
+	}
+	*out = disk;
+	if (!config->snapshot)
+		return 0;
+	ret = snapshot_create(disk, out);
+	if (!ret)
+		return 0;
+	pr_fatal("disk %s: no place for changes: %s: TMPDIR can name a folder",
+		 config->path, strerror(-ret));
+	disk_close(disk);
+	return ret;
+}
+
+int disk_open(const struct disk_config *config, struct disk **out)
+{
+	struct disk disk = { .path = config->path,
+			     .readonly = !is_written(config) };
+	bool is_block = false;
+	int fd, ret = open_and_lock(config, &fd, &disk, &is_block);
+
+	if (!ret)
+		ret = check_format(config, fd);
+	if (!ret)
+		ret = check_size(config, &disk);
+	if (!ret)
+		return make(config, &disk, fd, is_block, out);
+	if (fd >= 0)
+		close(fd);
+	return ret;
+}

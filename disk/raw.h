@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Internal to disk/: the kinds of media, as disk_open() makes them. */
+#ifndef DISK_RAW_H
+#define DISK_RAW_H
+
+#include "lkvm/disk/disk.h"
+
+/*
+ * raw.c: the content is the file itself. `fd` is the medium's from here on,
+ * also after an error; `disk` is what the medium begins with, its `ops` are
+ * set here. 0 or -ENOMEM.
+ */
+int raw_create(const struct disk *disk, int fd, bool is_block,
+	       struct disk **out);
+
+/*
+ * snapshot.c: a disk that reads like `below`, which is the snapshot's from here
+ * on, and keeps what is written to it in a file that has no name. 0, or -errno:
+ * then `below` is still the caller's.
+ */
+int snapshot_create(struct disk *below, struct disk **out);
+
+/* lock.c: see there. 0, or -errno after a fatal message. */
+int disk_lock(int fd, const char *path, bool write);
+
+#endif
