@@ -15,7 +15,6 @@
 /* DEN0029, "GICv2m Architecture", register summary. */
 #define MSI_TYPER	    0x008
 #define MSI_TYPER_SPI_SHIFT 16
-#define MSI_SETSPI_NS	    0x040
 #define MSI_IIDR	    0xfcc
 
 /* Architecture revision at 19:16; no product or implementer is claimed. */
@@ -61,7 +60,7 @@ static void frame_write(struct mmio_region *region, u64 offset, u64 value,
 	struct irq_line line = v2m->first;
 	u32 spi;
 
-	if (offset != MSI_SETSPI_NS || len < 2)
+	if (offset != GICV2M_SETSPI || len < 2)
 		return;
 	spi = (u32)value - FIRST_SPI_INTID - v2m->first.gsi;
 	if (spi >= v2m->nr_spis)

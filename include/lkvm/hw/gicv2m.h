@@ -10,6 +10,8 @@
 #include "lkvm/vmm/irq.h"
 #include "lkvm/vmm/mmio.h"
 
+#define GICV2M_SETSPI 0x040 /* MSI_SETSPI_NS: the doorbell */
+
 struct gicv2m {
 	struct device dev;
 	struct mmio_region region;
