@@ -25,6 +25,7 @@
 /* virtio 1.4, "Reserved Feature Bits": drivers write up to four words. */
 #define FEATURE_WORDS 2
 
+/* Sizes are what the driver finds before it has set others. */
 void virtio_device_init(struct virtio_device *dev, const struct gmem *mem)
 {
 	pthread_mutex_init(&dev->lock, NULL);
@@ -63,6 +64,7 @@ void virtio_config_changed(struct virtio_device *dev)
 	tell_config(dev);
 }
 
+/* Said once: further reasons come of the first. */
 void virtio_needs_reset(struct virtio_device *dev, const char *why)
 {
 	u32 before = atomic_fetch_or(&dev->status, VIRTIO_S_NEEDS_RESET);
@@ -118,16 +120,19 @@ static void reset(struct virtio_device *dev)
 		pthread_mutex_unlock(&queue->lock);
 		queue->setup = (struct virtq_setup) { .size = dev->queue_size };
 	}
+	if (dev->ops->reset)
+		dev->ops->reset(dev);
 	dev->features = dev->wanted = 0;
 	dev->wants_others = false;
 	atomic_store(&dev->status, 0);
 	dev->transport->reset(dev);
 }
 
+/* Modern drivers only: a legacy one does not accept VERSION_1. */
 static bool features_are_good(const struct virtio_device *dev)
 {
 	return !dev->wants_others && !(dev->wanted & ~dev->offered) &&
-	       dev->wanted & VIRTIO_F_VERSION_1;
+	       dev->wanted & VIRTQ_F_VERSION_1;
 }
 
 /* `running` is looked at with the lock, which a reset takes after it. */
@@ -189,6 +194,12 @@ struct virtq_setup *virtio_setup(struct virtio_device *dev, unsigned int queue)
 	return &dev->queues[queue].setup;
 }
 
+const struct virtq_setup *virtio_queue_setup(const struct virtio_device *dev,
+					     unsigned int queue)
+{
+	return queue < dev->nr_queues ? &dev->queues[queue].setup : NULL;
+}
+
 u32 virtio_queue_max(const struct virtio_device *dev, unsigned int queue)
 {
 	return queue < dev->nr_queues ? dev->queue_size : 0;
@@ -218,6 +229,7 @@ void virtio_queue_enable(struct virtio_device *dev, unsigned int queue)
 	pthread_mutex_unlock(&to->lock);
 }
 
+/* Drivers do so before they give up an initialisation. */
 void virtio_queue_disable(struct virtio_device *dev, unsigned int queue)
 {
 	if (!virtio_queue_is_enabled(dev, queue) || atomic_load(&dev->running))

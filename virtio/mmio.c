@@ -63,6 +63,7 @@ static void raise(struct virtio_mmio *mmio, u32 bit)
 	pthread_mutex_unlock(&mmio->irq_lock);
 }
 
+/* The line falls when the last cause has gone. */
 static void acknowledge(struct virtio_mmio *mmio, u32 bits)
 {
 	pthread_mutex_lock(&mmio->irq_lock);
@@ -72,6 +73,7 @@ static void acknowledge(struct virtio_mmio *mmio, u32 bits)
 	pthread_mutex_unlock(&mmio->irq_lock);
 }
 
+/* Under the lock, so that it agrees with the line. */
 static u32 interrupt_status(struct virtio_mmio *mmio)
 {
 	u32 status;
@@ -99,10 +101,22 @@ static void transport_reset(struct virtio_device *vdev)
 	acknowledge(vdev->transport_data, ~0U);
 }
 
+/* A write of the queue's number to QueueNotify, and of no other. */
+static int notify(struct virtio_device *vdev, unsigned int queue, int fd,
+		  bool on)
+{
+	struct virtio_mmio *mmio = vdev->transport_data;
+	u64 addr = mmio->region.base + REG_QUEUE_NOTIFY, match = queue;
+
+	return (on ? ioeventfd_assign : ioeventfd_deassign)(
+		mmio->irq.vm, addr, sizeof(u32), fd, &match);
+}
+
 static const struct virtio_transport_ops transport_ops = {
 	.queue_interrupt = queue_interrupt,
 	.config_interrupt = config_interrupt,
 	.reset = transport_reset,
+	.notify = notify,
 };
 
 /* ---- Registers ----------------------------------------------------------- */
@@ -152,6 +166,7 @@ static void set_half(u64 *address, bool high, u32 value)
 			: (*address & ~mask) | value;
 }
 
+/* Without effect for a queue that is enabled, or that there is not. */
 static void write_queue_register(struct virtio_mmio *mmio, u64 offset,
 				 u32 value)
 {
@@ -176,6 +191,7 @@ static void write_queue_register(struct virtio_mmio *mmio, u64 offset,
 	}
 }
 
+/* Registers that are read only have no effect. */
 static void write_register(struct virtio_mmio *mmio, u64 offset, u32 value)
 {
 	struct virtio_device *vdev = mmio->vdev;
@@ -229,6 +245,7 @@ static u64 mmio_read(struct mmio_region *region, u64 offset, unsigned int len)
 	return value;
 }
 
+/* A notification may take long, and takes no lock of the device's. */
 static void mmio_write(struct mmio_region *region, u64 offset, u64 value,
 		       unsigned int len)
 {
@@ -272,6 +289,7 @@ static void fdt_node(struct device *dev, struct fdt_writer *fdt)
 	fdt_node_end(fdt);
 }
 
+/* By the machine: all is as after power-on. */
 static void device_reset(struct device *dev)
 {
 	struct virtio_mmio *mmio = container_of(dev, struct virtio_mmio, dev);
@@ -282,6 +300,7 @@ static void device_reset(struct device *dev)
 	pthread_mutex_unlock(&mmio->vdev->lock);
 }
 
+/* Notifications that KVM has taken are not among them. */
 static void stats(struct device *dev, struct json_writer *json)
 {
 	struct virtio_mmio *mmio = container_of(dev, struct virtio_mmio, dev);
@@ -290,6 +309,15 @@ static void stats(struct device *dev, struct json_writer *json)
 	json_u64(json, "interrupts", mmio->interrupts);
 	pthread_mutex_unlock(&mmio->irq_lock);
 	json_u64(json, "notifications", atomic_load(&mmio->kicks));
+	if (mmio->vdev->ops->stats)
+		mmio->vdev->ops->stats(mmio->vdev, json);
+}
+
+/* A model that is part of something else has no `destroy`. */
+static void destroy_model(struct virtio_device *vdev)
+{
+	if (vdev->ops->destroy)
+		vdev->ops->destroy(vdev);
 }
 
 static void destroy(struct device *dev)
@@ -297,6 +325,7 @@ static void destroy(struct device *dev)
 	struct virtio_mmio *mmio = container_of(dev, struct virtio_mmio, dev);
 
 	device_reset(dev);
+	destroy_model(mmio->vdev);
 	pthread_mutex_destroy(&mmio->irq_lock);
 	free(mmio);
 }
@@ -308,17 +337,20 @@ static const struct device_ops device_ops = {
 	.destroy = destroy,
 };
 
+/* The region comes last, when all is there that an access needs. */
 int virtio_mmio_create(const struct virtio_mmio_params *params,
 		       struct mmio_bus *bus, struct virtio_mmio **out)
 {
 	struct virtio_mmio *mmio = calloc(1, sizeof(*mmio));
 	int ret;
 
-	if (!mmio)
+	if (!mmio) {
+		destroy_model(params->vdev);
 		return -ENOMEM;
-	mmio->dev =
-		(struct device) { .name = params->name, .ops = &device_ops };
-	mmio->region = (struct mmio_region) { .name = params->name,
+	}
+	mmio->dev = (struct device) { .name = params->vdev->name,
+				      .ops = &device_ops };
+	mmio->region = (struct mmio_region) { .name = params->vdev->name,
 					      .base = params->base,
 					      .size = VIRTIO_MMIO_SIZE,
 					      .ops = &mmio_ops };

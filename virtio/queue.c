@@ -26,9 +26,10 @@ void virtq_reset(struct virtq *q)
 	q->avail_wrap = q->used_wrap = true;
 }
 
+/* Features are constant from then on, and decide which ring it is. */
 int virtq_enable(struct virtq *q, const struct virtq_setup *setup, u64 features)
 {
-	bool packed = features & VIRTIO_F_RING_PACKED;
+	bool packed = features & VIRTQ_F_RING_PACKED;
 	int ret;
 
 	virtq_reset(q);
@@ -36,8 +37,8 @@ int virtq_enable(struct virtq *q, const struct virtq_setup *setup, u64 features)
 		return -EINVAL;
 	q->size = setup->size;
 	q->ring = packed ? &virtq_packed_ops : &virtq_split_ops;
-	q->indirect = features & VIRTIO_F_INDIRECT_DESC;
-	q->event_idx = features & VIRTIO_F_EVENT_IDX;
+	q->indirect = features & VIRTQ_F_INDIRECT_DESC;
+	q->event_idx = features & VIRTQ_F_EVENT_IDX;
 	ret = q->ring->map(q, setup);
 	q->enabled = !ret;
 	return ret;
@@ -62,6 +63,7 @@ int virtq_pop(struct virtq *q, struct virtq_chain *chain)
 	return ret;
 }
 
+/* Entries are counted for virtq_wants_interrupt(). */
 void virtq_push(struct virtq *q, const struct virtq_chain *chain, u32 len)
 {
 	if (!q->enabled || atomic_load(&q->broken))
@@ -88,6 +90,12 @@ bool virtq_wants_interrupt(struct virtq *q)
 	return wants;
 }
 
+bool virtq_is_polled(const struct virtq *q)
+{
+	return q->enabled && !atomic_load(&q->broken) && q->ring->is_polled(q);
+}
+
+/* A request only: a driver may notify all the same. */
 void virtq_disable_kicks(struct virtq *q)
 {
 	if (q->enabled && !atomic_load(&q->broken))

@@ -114,6 +114,12 @@ static void packed_push(struct virtq *q, const struct virtq_chain *chain,
 	advance(q, &q->used, &q->used_wrap, chain->slots);
 }
 
+static bool packed_is_polled(const struct virtq *q)
+{
+	return virtq_load(q->driver + EVENT_FLAGS, __ATOMIC_RELAXED) ==
+	       EVENT_DISABLE;
+}
+
 /*
  * The event's position relative to this turn: it may be of the one before, and
  * what was pushed may have begun there.
@@ -152,5 +158,6 @@ const struct virtq_ring_ops virtq_packed_ops = {
 	.has_more = packed_has_more,
 	.push = packed_push,
 	.wants_interrupt = packed_wants_interrupt,
+	.is_polled = packed_is_polled,
 	.set_kicks = packed_set_kicks,
 };

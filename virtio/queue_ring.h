@@ -32,6 +32,7 @@ struct virtq_ring_ops {
 	void (*push)(struct virtq *q, const struct virtq_chain *chain, u32 len);
 	/* Whether the driver wants one for the last `pushed` entries, > 0. */
 	bool (*wants_interrupt)(const struct virtq *q);
+	bool (*is_polled)(const struct virtq *q);
 	void (*set_kicks)(struct virtq *q, bool on);
 };
 

@@ -3,7 +3,7 @@
  * The split ring (virtio 1.4, "Split Virtqueues"): a table of descriptors, and
  * two rings of indices, which run freely in 16 bits. The driver writes the
  * available ring, the device the used ring; behind each is an index at which
- * the other side shall be told (VIRTIO_F_EVENT_IDX).
+ * the other side shall be told (VIRTQ_F_EVENT_IDX).
  */
 #include <errno.h>
 #include <string.h>
@@ -109,14 +109,21 @@ static void split_push(struct virtq *q, const struct virtq_chain *chain,
 	virtq_store(q->device + RING_IDX, q->used, __ATOMIC_RELEASE);
 }
 
+/* With an event index the flag has no meaning. */
+static bool split_is_polled(const struct virtq *q)
+{
+	return !q->event_idx &&
+	       virtq_load(q->driver + RING_FLAGS, __ATOMIC_RELAXED) &
+		       AVAIL_F_NO_INTERRUPT;
+}
+
 /* The driver wants one once the used index has passed its event. */
 static bool split_wants_interrupt(const struct virtq *q)
 {
 	u16 event;
 
 	if (!q->event_idx)
-		return !(virtq_load(q->driver + RING_FLAGS, __ATOMIC_RELAXED) &
-			 AVAIL_F_NO_INTERRUPT);
+		return !split_is_polled(q);
 	event = virtq_load(avail_entry(q, q->size), __ATOMIC_RELAXED);
 	return (u16)(q->used - event - 1) < q->pushed;
 }
@@ -137,5 +144,6 @@ const struct virtq_ring_ops virtq_split_ops = {
 	.has_more = split_has_more,
 	.push = split_push,
 	.wants_interrupt = split_wants_interrupt,
+	.is_polled = split_is_polled,
 	.set_kicks = split_set_kicks,
 };

@@ -162,9 +162,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	require(t.ram && !gmem_add(&t.mem, 0, RAM_SIZE, t.ram));
 	memset(t.ram, 0, RAM_SIZE);
 	virtq_init(&t.q, &t.mem, MAX_SIZE);
-	t.features = (kind & 1 ? VIRTIO_F_RING_PACKED : 0) |
-		     (kind & 2 ? VIRTIO_F_INDIRECT_DESC : 0) |
-		     (kind & 4 ? VIRTIO_F_EVENT_IDX : 0);
+	t.features = (kind & 1 ? VIRTQ_F_RING_PACKED : 0) |
+		     (kind & 2 ? VIRTQ_F_INDIRECT_DESC : 0) |
+		     (kind & 4 ? VIRTQ_F_EVENT_IDX : 0);
 	reset(kind >> 3);
 	while (in.size)
 		act(&in);

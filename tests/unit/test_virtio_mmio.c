@@ -72,6 +72,7 @@ static struct {
 	unsigned int starts, stops, kicks[QUEUES];
 	u64 features;
 	int start_error;
+	int notified[QUEUES]; /* queues whose notifications KVM takes */
 } t;
 
 void irq_line_set(const struct irq_line *line, bool high)
@@ -80,6 +81,29 @@ void irq_line_set(const struct irq_line *line, bool high)
 	assert_int_not_equal(t.high, high);
 	t.high = high;
 	t.edges += high;
+}
+
+/* `data` is what QueueNotify has to be written with. */
+int ioeventfd_assign(struct vm *vm, u64 addr, unsigned int len, int fd,
+		     const u64 *data)
+{
+	assert_ptr_equal(vm, t.mmio->irq.vm);
+	assert_int_equal(addr, BASE + QUEUE_NOTIFY);
+	assert_int_equal(len, 4);
+	assert_int_equal(fd, 77);
+	t.notified[*data]++;
+	return 0;
+}
+
+int ioeventfd_deassign(struct vm *vm, u64 addr, unsigned int len, int fd,
+		       const u64 *data)
+{
+	assert_ptr_equal(vm, t.mmio->irq.vm);
+	assert_int_equal(addr, BASE + QUEUE_NOTIFY);
+	assert_int_equal(len, 4);
+	assert_int_equal(fd, 77);
+	t.notified[*data]--;
+	return 0;
 }
 
 static void read_config(struct virtio_device *dev, u32 offset, void *buf,
@@ -141,7 +165,6 @@ static void wr(u64 offset, u32 value)
 static int setup(void **state)
 {
 	struct virtio_mmio_params params = {
-		.name = "disk",
 		.base = BASE,
 		.irq = { .gsi = 7, .trigger = IRQ_LEVEL_HIGH },
 		.vdev = &t.vdev,
@@ -157,7 +180,7 @@ static int setup(void **state)
 	t.vdev.name = "disk";
 	t.vdev.id = 2;
 	t.vdev.config_size = CONFIG;
-	t.vdev.offered = VIRTIO_F_VERSION_1 | FEATURE;
+	t.vdev.offered = VIRTQ_F_VERSION_1 | FEATURE;
 	t.vdev.nr_queues = QUEUES;
 	t.vdev.queue_size = SIZE;
 	virtio_device_init(&t.vdev, &t.mem);
@@ -216,7 +239,7 @@ static void go(void)
 /* As drivers do it. */
 static void bring_up(void)
 {
-	negotiate(VIRTIO_F_VERSION_1 | FEATURE);
+	negotiate(VIRTQ_F_VERSION_1 | FEATURE);
 	set_up_queue(0);
 	set_up_queue(1);
 	go();
@@ -261,20 +284,20 @@ static void features(void **state)
 		wr(OFFERED_SEL, n);
 		assert_int_equal(rd(OFFERED), 0);
 	}
-	negotiate(VIRTIO_F_VERSION_1 | FEATURE);
+	negotiate(VIRTQ_F_VERSION_1 | FEATURE);
 	assert_int_equal(rd(STATUS), ACKNOWLEDGE | DRIVER_BIT | FEATURES_OK);
 	/* Too late. */
-	want(VIRTIO_F_VERSION_1);
+	want(VIRTQ_F_VERSION_1);
 	set_up_queue(0);
 	go();
-	assert_int_equal(t.features, VIRTIO_F_VERSION_1 | FEATURE);
+	assert_int_equal(t.features, VIRTQ_F_VERSION_1 | FEATURE);
 }
 
 /* What was not offered, no version 1, and words that there are not. */
 static void features_that_are_refused(void **state)
 {
-	static const u64 bad[] = { 0, FEATURE, VIRTIO_F_VERSION_1 | 1,
-				   VIRTIO_F_VERSION_1 | 1ULL << 63 };
+	static const u64 bad[] = { 0, FEATURE, VIRTQ_F_VERSION_1 | 1,
+				   VIRTQ_F_VERSION_1 | 1ULL << 63 };
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
@@ -287,17 +310,17 @@ static void features_that_are_refused(void **state)
 	assert_int_equal(t.starts, 0);
 	wr(WANTED_SEL, 2);
 	wr(WANTED, 0);
-	negotiate(VIRTIO_F_VERSION_1);
+	negotiate(VIRTQ_F_VERSION_1);
 	assert_true(rd(STATUS) & FEATURES_OK);
 	wr(STATUS, 0);
 	wr(WANTED_SEL, 3);
 	wr(WANTED, 1);
-	negotiate(VIRTIO_F_VERSION_1);
+	negotiate(VIRTQ_F_VERSION_1);
 	assert_false(rd(STATUS) & FEATURES_OK);
 	/* Written twice, the last counts: Linux does that. */
 	wr(STATUS, 0);
 	want(FEATURE | 1);
-	negotiate(VIRTIO_F_VERSION_1);
+	negotiate(VIRTQ_F_VERSION_1);
 	assert_true(rd(STATUS) & FEATURES_OK);
 }
 
@@ -342,7 +365,7 @@ static void queues(void **state)
 	/* Not before the features are known. */
 	set_up_queue(1);
 	assert_int_equal(rd(QUEUE_READY), 0);
-	negotiate(VIRTIO_F_VERSION_1);
+	negotiate(VIRTQ_F_VERSION_1);
 	set_up_queue(1);
 	assert_int_equal(rd(QUEUE_READY), 1);
 	assert_ptr_equal(queue->q.desc, t.ram + (DESC(1) - RAM));
@@ -369,10 +392,10 @@ static void queues(void **state)
 static void queues_that_cannot_be(void **state)
 {
 	(void)state;
-	negotiate(VIRTIO_F_VERSION_1);
+	negotiate(VIRTQ_F_VERSION_1);
 	set_up_queue(0);
 	wr(STATUS, 0);
-	negotiate(VIRTIO_F_VERSION_1);
+	negotiate(VIRTQ_F_VERSION_1);
 	wr(QUEUE_SEL, 0);
 	/* Nothing is left of the first time. */
 	wr(QUEUE_READY, 1);
@@ -399,7 +422,7 @@ static void queues_that_cannot_be(void **state)
 static void kicks(void **state)
 {
 	(void)state;
-	negotiate(VIRTIO_F_VERSION_1);
+	negotiate(VIRTQ_F_VERSION_1);
 	set_up_queue(1);
 	wr(QUEUE_NOTIFY, 1);
 	assert_int_equal(t.kicks[1], 0);
@@ -446,7 +469,7 @@ static void reset(void **state)
 static void start_fails(void **state)
 {
 	(void)state;
-	negotiate(VIRTIO_F_VERSION_1);
+	negotiate(VIRTQ_F_VERSION_1);
 	set_up_queue(0);
 	t.start_error = -EIO;
 	go();
@@ -562,8 +585,7 @@ static void statistics(void **state)
 static void place_taken(void **state)
 {
 	struct virtio_device other = t.vdev;
-	struct virtio_mmio_params params = { .name = "b",
-					     .base = BASE + 0x100,
+	struct virtio_mmio_params params = { .base = BASE + 0x100,
 					     .vdev = &other };
 	struct virtio_mmio *mmio;
 
@@ -571,6 +593,18 @@ static void place_taken(void **state)
 	virtio_device_init(&other, &t.mem);
 	assert_int_equal(virtio_mmio_create(&params, &t.bus, &mmio), -EEXIST);
 	virtio_device_destroy(&other);
+}
+
+static void kvm_notifies(void **state)
+{
+	const struct virtio_transport_ops *ops = t.vdev.transport;
+
+	(void)state;
+	assert_int_equal(ops->notify(&t.vdev, 1, 77, true), 0);
+	assert_int_equal(t.notified[0], 0);
+	assert_int_equal(t.notified[1], 1);
+	assert_int_equal(ops->notify(&t.vdev, 1, 77, false), 0);
+	assert_int_equal(t.notified[1], 0);
 }
 
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
@@ -591,6 +625,7 @@ int main(void)
 		TEST(configuration),
 		TEST(statistics),
 		TEST(place_taken),
+		TEST(kvm_notifies),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -98,9 +98,9 @@ static int enable(u64 features)
 {
 	struct virtq_setup setup = sound();
 
-	t.packed = features & VIRTIO_F_RING_PACKED;
+	t.packed = features & VIRTQ_F_RING_PACKED;
 	memset(t.ram, 0, RAM_SIZE);
-	return virtq_enable(&t.q, &setup, features | VIRTIO_F_VERSION_1);
+	return virtq_enable(&t.q, &setup, features | VIRTQ_F_VERSION_1);
 }
 
 /* A chain of one buffer at entry 0, for a test to spoil. */
@@ -133,9 +133,9 @@ static int teardown(void **state)
 }
 
 /* In both kinds of rings, with indirect descriptors. */
-#define FOR_BOTH(features)                                              \
-	for (u64 kind = 0, features = VIRTIO_F_INDIRECT_DESC; kind < 2; \
-	     kind++, features |= VIRTIO_F_RING_PACKED)
+#define FOR_BOTH(features)                                             \
+	for (u64 kind = 0, features = VIRTQ_F_INDIRECT_DESC; kind < 2; \
+	     kind++, features |= VIRTQ_F_RING_PACKED)
 
 static void expect_pop(u32 nr_out, u32 nr_in)
 {
@@ -199,7 +199,7 @@ static void sizes(void **state)
 
 		setup.size = cases[i].size;
 		assert_int_equal(enable_at(setup, 0), cases[i].split);
-		assert_int_equal(enable_at(setup, VIRTIO_F_RING_PACKED),
+		assert_int_equal(enable_at(setup, VIRTQ_F_RING_PACKED),
 				 cases[i].packed);
 	}
 }
@@ -228,7 +228,7 @@ static void area(u64 *gpa, const struct virtq_setup *setup, u64 size, u64 align,
 
 static void areas(void **state)
 {
-	const u64 packed = VIRTIO_F_RING_PACKED;
+	const u64 packed = VIRTQ_F_RING_PACKED;
 	struct virtq_setup s;
 
 	(void)state;
@@ -406,7 +406,7 @@ static void tables(void **state)
 static void table_not_negotiated(void)
 {
 	virtq_reset(&t.q);
-	assert_int_equal(enable(t.packed ? VIRTIO_F_RING_PACKED : 0), 0);
+	assert_int_equal(enable(t.packed ? VIRTQ_F_RING_PACKED : 0), 0);
 	table(0, 1);
 }
 
@@ -479,18 +479,18 @@ static void links_in_tables(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
-		assert_int_equal(enable(VIRTIO_F_INDIRECT_DESC), 0);
+		assert_int_equal(enable(VIRTQ_F_INDIRECT_DESC), 0);
 		table(0, 4);
 		*next(entry(2)) = bad[i];
-		expect_broken(VIRTIO_F_INDIRECT_DESC);
+		expect_broken(VIRTQ_F_INDIRECT_DESC);
 	}
 	/* The last one's has to end it. */
-	assert_int_equal(enable(VIRTIO_F_INDIRECT_DESC), 0);
+	assert_int_equal(enable(VIRTQ_F_INDIRECT_DESC), 0);
 	table(0, 4);
 	*flags(entry(3)) |= NEXT;
-	expect_broken(VIRTIO_F_INDIRECT_DESC);
+	expect_broken(VIRTQ_F_INDIRECT_DESC);
 	/* Any order is good, and so is a part. */
-	assert_int_equal(enable(VIRTIO_F_INDIRECT_DESC), 0);
+	assert_int_equal(enable(VIRTQ_F_INDIRECT_DESC), 0);
 	table(0, 4);
 	*next(entry(0)) = 2;
 	*flags(entry(2)) = 0;
@@ -544,7 +544,7 @@ static void index_jumps(void **state)
 /* A packed ring whose first turn is taken is offered once more. */
 static void too_many_in_flight(void **state)
 {
-	const u64 features = VIRTIO_F_RING_PACKED;
+	const u64 features = VIRTQ_F_RING_PACKED;
 
 	(void)state;
 	assert_int_equal(enable(features), 0);

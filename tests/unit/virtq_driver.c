@@ -30,7 +30,7 @@
 #define EVENT_DISABLE 1U
 #define EVENT_DESC    2U
 
-#define TABLE_ENTRIES (VIRTQ_DRIVER_MAX_BUFS + 2)
+#define TABLE_ENTRIES (VIRTQ_DRIVER_MAX_TABLE + 2)
 
 #define RAM_NOISE 0xa5
 
@@ -162,10 +162,10 @@ int virtq_driver_init(struct virtq_driver *d, void *ram, u64 gpa, u32 size,
 		      u64 features)
 {
 	*d = (struct virtq_driver) {
-		.features = features | VIRTIO_F_VERSION_1,
-		.packed = features & VIRTIO_F_RING_PACKED,
-		.event_idx = features & VIRTIO_F_EVENT_IDX,
-		.indirect = features & VIRTIO_F_INDIRECT_DESC,
+		.features = features | VIRTQ_F_VERSION_1,
+		.packed = features & VIRTQ_F_RING_PACKED,
+		.event_idx = features & VIRTQ_F_EVENT_IDX,
+		.indirect = features & VIRTQ_F_INDIRECT_DESC,
 		.size = size,
 		.nr_free = size,
 		.avail_wrap = true,
@@ -326,7 +326,8 @@ static u16 add_packed(struct virtq_driver *d, const struct virtq_buf *bufs,
 
 static bool may_add(const struct virtq_driver *d, u32 nr, u32 nr_direct)
 {
-	if (!nr || nr > d->size || nr > VIRTQ_DRIVER_MAX_BUFS || nr_direct > nr)
+	if (!nr || nr > d->size || nr_direct > nr ||
+	    nr - nr_direct > VIRTQ_DRIVER_MAX_TABLE)
 		return false;
 	if (nr_direct == nr)
 		return true;

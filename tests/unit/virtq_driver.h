@@ -14,7 +14,7 @@
 
 #include "lkvm/virtio/queue.h"
 
-#define VIRTQ_DRIVER_MAX_BUFS 8U /* of a chain */
+#define VIRTQ_DRIVER_MAX_TABLE 8U /* buffers of an indirect one */
 
 /* Bytes of RAM that a queue of `size` entries takes. */
 #define VIRTQ_DRIVER_RAM(size) ((size)*192UL + 512)
@@ -75,7 +75,8 @@ void virtq_driver_destroy(struct virtq_driver *d);
  * the others one that refers to a table. Returns 0, -ENOSPC if the ring is too
  * full, or -EINVAL for what a driver must not do: a chain of none or more than
  * the queue's entries; a table that is not negotiated, or behind direct
- * descriptors in a packed ring.
+ * descriptors in a packed ring; and for one of more than
+ * VIRTQ_DRIVER_MAX_TABLE.
  */
 int virtq_driver_add(struct virtq_driver *d, const struct virtq_buf *bufs,
 		     u32 nr, u32 nr_direct, u32 cookie);
@@ -90,7 +91,7 @@ int virtq_driver_take(struct virtq_driver *d, struct virtq_used *used);
  * Asks for no interrupts; or for one after `n` further ones that are used, as
  * `in_flight` counts them and less than that, or 0: after the next. True if
  * there may be used ones by then for which none need come. Without
- * VIRTIO_F_EVENT_IDX `n` is 0 whatever is given.
+ * VIRTQ_F_EVENT_IDX `n` is 0 whatever is given.
  */
 void virtq_driver_disable_irq(struct virtq_driver *d);
 bool virtq_driver_enable_irq_after(struct virtq_driver *d, u32 n);

@@ -17,7 +17,7 @@
 #include "virtq_driver.h"
 
 #define MAX_SIZE 256U
-#define MAX_BUFS VIRTQ_DRIVER_MAX_BUFS
+#define MAX_BUFS VIRTQ_DRIVER_MAX_TABLE
 
 #define RING_GPA  0x40000000ULL
 #define DATA_GPA  0x80000000ULL
@@ -28,9 +28,9 @@ struct variant {
 	u64 features;
 };
 
-#define PACKED	 VIRTIO_F_RING_PACKED
-#define EVENT	 VIRTIO_F_EVENT_IDX
-#define INDIRECT VIRTIO_F_INDIRECT_DESC
+#define PACKED	 VIRTQ_F_RING_PACKED
+#define EVENT	 VIRTQ_F_EVENT_IDX
+#define INDIRECT VIRTQ_F_INDIRECT_DESC
 
 /* In the order of the chains that it holds. */
 struct fifo {

@@ -15,6 +15,7 @@
 #include "lkvm/util/log.h"
 #include "lkvm/virtio/queue.h"
 
+struct json_writer;
 struct virtio_device;
 
 /* virtio 1.4, "Device Status Field" */
@@ -51,11 +52,21 @@ struct virtio_model_ops {
 	 */
 	void (*stop)(struct virtio_device *dev);
 	/*
+	 * The driver has reset the device, whether it was started or not: what
+	 * can be written of the configuration is as it was at first. NULL:
+	 * nothing can.
+	 */
+	void (*reset)(struct virtio_device *dev);
+	/*
 	 * The driver has notified an enabled queue of a device that runs. On a
 	 * vCPU's thread or the event loop's, with the queue's lock; perhaps
 	 * when there is nothing in the queue.
 	 */
 	void (*kick)(struct virtio_device *dev, unsigned int queue);
+	/* Adds members to the JSON object that is open; any thread. */
+	void (*stats)(struct virtio_device *dev, struct json_writer *json);
+	/* Frees the model, which is reset. NULL: it is part of something. */
+	void (*destroy)(struct virtio_device *dev);
 };
 
 /* The transport's part. Any thread; the device's lock is not needed. */
@@ -66,6 +77,13 @@ struct virtio_transport_ops {
 	void (*config_interrupt)(struct virtio_device *dev);
 	/* The device is reset: what it had of interrupts is gone. */
 	void (*reset)(struct virtio_device *dev);
+	/*
+	 * From now on, or no more, notifications of the queue are written to
+	 * the eventfd `fd`, and do not come as virtio_kick(). 0 or -errno;
+	 * NULL: the transport cannot do that.
+	 */
+	int (*notify)(struct virtio_device *dev, unsigned int queue, int fd,
+		      bool on);
 };
 
 struct virtio_queue {
@@ -88,7 +106,7 @@ struct virtio_device {
 	const char *name; /* for messages; not owned */
 	u32 id;		  /* virtio 1.4, "Device Types" */
 	u32 config_size;  /* bytes */
-	u64 offered;	  /* features, VIRTIO_F_VERSION_1 included */
+	u64 offered;	  /* features, VIRTQ_F_VERSION_1 included */
 	unsigned int nr_queues;
 	u32 queue_size; /* that each offers: a power of two */
 
@@ -148,7 +166,7 @@ u32 virtio_get_status(const struct virtio_device *dev);
 /*
  * The driver writes the status. 0 resets the device: all I/O has ended when it
  * returns. Bits that are set stay so; FEATURES_OK is not set if the driver has
- * accepted what was not offered, or has not accepted VIRTIO_F_VERSION_1.
+ * accepted what was not offered, or has not accepted VIRTQ_F_VERSION_1.
  */
 void virtio_set_status(struct virtio_device *dev, u32 status);
 
@@ -157,6 +175,9 @@ void virtio_set_status(struct virtio_device *dev, u32 status);
  * enabled: NULL for a queue that there is not, or that is enabled.
  */
 struct virtq_setup *virtio_setup(struct virtio_device *dev, unsigned int queue);
+/* What it was set up with, enabled or not; NULL for a queue there is not. */
+const struct virtq_setup *virtio_queue_setup(const struct virtio_device *dev,
+					     unsigned int queue);
 u32 virtio_queue_max(const struct virtio_device *dev, unsigned int queue);
 bool virtio_queue_is_enabled(const struct virtio_device *dev,
 			     unsigned int queue);

@@ -11,10 +11,9 @@
 #define VIRTIO_MMIO_SIZE 0x200
 
 struct virtio_mmio_params {
-	const char *name; /* of the region and the device; not copied */
 	u64 base;
 	struct irq_line irq;
-	/* The model, initialised; it outlives the transport. */
+	/* The model, initialised: the transport's, also after an error. */
 	struct virtio_device *vdev;
 };
 
@@ -36,8 +35,9 @@ struct virtio_mmio {
 };
 
 /*
- * Creates the transport and adds its region to `bus`. Returns 0 or -errno;
- * *out is for the registry, which destroys it.
+ * Creates the transport, which destroys the model in the end, and adds its
+ * region to `bus`. Returns 0 or -errno; *out is for the registry, which
+ * destroys it.
  */
 int virtio_mmio_create(const struct virtio_mmio_params *params,
 		       struct mmio_bus *bus, struct virtio_mmio **out);

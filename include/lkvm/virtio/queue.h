@@ -25,11 +25,11 @@ struct gmem;
 #define VIRTQ_MAX_SIZE 32768U
 
 /* virtio 1.4, "Reserved Feature Bits": those that the ring depends on. */
-#define VIRTIO_F_INDIRECT_DESC BIT(28)
-#define VIRTIO_F_EVENT_IDX     BIT(29)
-#define VIRTIO_F_VERSION_1     BIT(32)
-#define VIRTIO_F_RING_PACKED   BIT(34)
-#define VIRTIO_F_RING_RESET    BIT(40)
+#define VIRTQ_F_INDIRECT_DESC BIT(28)
+#define VIRTQ_F_EVENT_IDX     BIT(29)
+#define VIRTQ_F_VERSION_1     BIT(32)
+#define VIRTQ_F_RING_PACKED   BIT(34)
+#define VIRTQ_F_RING_RESET    BIT(40)
 
 /* What the driver sets before it enables a queue. Guest physical addresses. */
 struct virtq_setup {
@@ -130,6 +130,12 @@ void virtq_push(struct virtq *q, const struct virtq_chain *chain, u32 len);
 
 /* Whether the driver wants an interrupt for what was pushed since last time. */
 bool virtq_wants_interrupt(struct virtq *q);
+
+/*
+ * True if the driver has said that it wants no interrupts at all: it waits for
+ * the used ring by reading it.
+ */
+bool virtq_is_polled(const struct virtq *q);
 
 /*
  * Asks the driver not to notify the device while that is busy with the queue

@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Who serves a queue: the vCPU that notifies it, or a thread of the queue's
+ * own. A driver that waits for the used ring in lock-step, as firmware does, is
+ * served before its notification returns, with one exit and no change of
+ * threads. One that wants interrupts gets a thread, and KVM hands notifications
+ * to that thread without an exit to lkvm.
+ */
+#ifndef LKVM_VIRTIO_RUNNER_H
+#define LKVM_VIRTIO_RUNNER_H
+
+#include "lkvm/virtio/device.h"
+#include "lkvm/vmm/iothread.h"
+
+/*
+ * Takes one chain from the queue, does what it wants and pushes it. Called with
+ * the queue's lock, which may be released meanwhile; by one thread at a time.
+ * Returns 1; 0 if there is nothing to be done now; or -errno, if the device has
+ * to be reset.
+ */
+typedef int virtio_serve_fn(struct virtio_device *dev, unsigned int queue);
+
+/* One for each queue, part of the model. */
+struct virtio_runner {
+	struct virtio_device *dev;
+	unsigned int queue;
+	virtio_serve_fn *serve;
+	/* Of the queue's lock. */
+	bool serving;
+	bool stopping;
+	bool notified; /* KVM notifies the thread */
+	pthread_cond_t idle;
+	struct iothread thread;
+	char name[16];
+};
+
+/* Once in the life of a device, after virtio_device_init(). */
+void virtio_runner_init(struct virtio_runner *runner, struct virtio_device *dev,
+			unsigned int queue, virtio_serve_fn *serve);
+
+/* It is stopped. */
+void virtio_runner_destroy(struct virtio_runner *runner);
+
+/* For the model's `kick`: with the queue's lock. */
+void virtio_runner_kick(struct virtio_runner *runner);
+
+/*
+ * For the model's `stop`: `serve` has returned and is not called again until
+ * the next kick. Without the queue's lock.
+ */
+void virtio_runner_stop(struct virtio_runner *runner);
+
+#endif

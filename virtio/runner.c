@@ -1,0 +1,152 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Queues served by vCPUs and by threads: see include/lkvm/virtio/runner.h.
+ *
+ * `serving` says that some thread takes chains from the queue. It looks for
+ * more before it clears that, with the queue's lock, so a notification that
+ * comes meanwhile need not do anything.
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "lkvm/virtio/runner.h"
+
+/* Chains that are returned before the driver is told at the latest. */
+#define BATCH 16U
+
+void virtio_runner_init(struct virtio_runner *runner, struct virtio_device *dev,
+			unsigned int queue, virtio_serve_fn *serve)
+{
+	memset(runner, 0, sizeof(*runner));
+	runner->dev = dev;
+	runner->queue = queue;
+	runner->serve = serve;
+	pthread_cond_init(&runner->idle, NULL);
+	snprintf(runner->name, sizeof(runner->name), "%.10s/%u", dev->name,
+		 queue % 100);
+}
+
+void virtio_runner_destroy(struct virtio_runner *runner)
+{
+	pthread_cond_destroy(&runner->idle);
+}
+
+/* A driver that has to reset the device gets nothing more from any queue. */
+static bool may_serve(const struct virtio_runner *runner)
+{
+	return !runner->stopping &&
+	       !(virtio_get_status(runner->dev) & VIRTIO_S_NEEDS_RESET);
+}
+
+/* Takes `max` chains at most. True if there may be more. */
+static bool serve_some(struct virtio_runner *runner, u32 max)
+{
+	struct virtio_device *dev = runner->dev;
+	struct virtq *q = &dev->queues[runner->queue].q;
+	u32 n = 0;
+	int ret;
+
+	do {
+		virtq_disable_kicks(q);
+		ret = 1;
+		while (n < max && may_serve(runner)) {
+			ret = runner->serve(dev, runner->queue);
+			if (ret <= 0)
+				break;
+			if (!(++n % BATCH))
+				virtio_queue_done(dev, runner->queue);
+		}
+		virtio_queue_done(dev, runner->queue);
+	} while (!ret && virtq_enable_kicks(q));
+	if (ret < 0)
+		virtio_needs_reset(dev, "its driver has broken a queue");
+	return ret > 0 && may_serve(runner);
+}
+
+/* With the queue's lock. */
+static bool serve_queue(struct virtio_runner *runner, u32 max)
+{
+	bool more;
+
+	runner->serving = true;
+	more = serve_some(runner, max);
+	runner->serving = false;
+	pthread_cond_broadcast(&runner->idle);
+	return more;
+}
+
+/* A driver that never lets the queue get empty may go on for days. */
+static void serve_all(struct virtio_runner *runner)
+{
+	u32 size = runner->dev->queues[runner->queue].q.size;
+
+	while (serve_queue(runner, size))
+		;
+}
+
+/* The thread's part. A guest that never lets the queue get empty has it. */
+static void run(void *opaque)
+{
+	struct virtio_runner *runner = opaque;
+	struct virtio_queue *queue = &runner->dev->queues[runner->queue];
+
+	pthread_mutex_lock(&queue->lock);
+	if (!runner->serving && may_serve(runner))
+		serve_all(runner);
+	pthread_mutex_unlock(&queue->lock);
+}
+
+/* Where KVM cannot notify the thread, vCPUs leave the guest for it. */
+static int start_thread(struct virtio_runner *runner)
+{
+	struct virtio_device *dev = runner->dev;
+	int ret;
+
+	if (runner->thread.started)
+		return 0;
+	ret = iothread_start(&runner->thread, runner->name, run, runner);
+	if (!ret && dev->transport->notify)
+		runner->notified = !dev->transport->notify(
+			dev, runner->queue, runner->thread.fd, true);
+	return ret;
+}
+
+/*
+ * Each queue is looked at when the device is started, when the driver may not
+ * have said yet how it waits: an empty queue gets no thread.
+ *
+ * In lock-step there are few chains. A guest that keeps a vCPU here, by adding
+ * chains with another, gets the thread, so that the vCPU can be interrupted.
+ */
+void virtio_runner_kick(struct virtio_runner *runner)
+{
+	struct virtq *q = &runner->dev->queues[runner->queue].q;
+
+	if (runner->serving || !virtq_enable_kicks(q))
+		return;
+	runner->stopping = false;
+	if (!runner->thread.started && virtq_is_polled(q) &&
+	    !serve_queue(runner, q->size))
+		return;
+	if (start_thread(runner))
+		serve_all(runner);
+	else
+		iothread_kick(&runner->thread);
+}
+
+void virtio_runner_stop(struct virtio_runner *runner)
+{
+	struct virtio_device *dev = runner->dev;
+	struct virtio_queue *queue = &dev->queues[runner->queue];
+
+	pthread_mutex_lock(&queue->lock);
+	runner->stopping = true;
+	while (runner->serving)
+		pthread_cond_wait(&runner->idle, &queue->lock);
+	pthread_mutex_unlock(&queue->lock);
+	if (runner->notified)
+		dev->transport->notify(dev, runner->queue, runner->thread.fd,
+				       false);
+	runner->notified = false;
+	iothread_stop(&runner->thread);
+}
