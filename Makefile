@@ -28,7 +28,8 @@ WARNINGS := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes \
 	-Werror
 LKVM_CPPFLAGS := -Iinclude -I. -D_GNU_SOURCE -DLKVM_VERSION='"$(VERSION)"'
 LKVM_CFLAGS := -std=gnu11 -fPIE -fno-common -fstack-protector-strong $(WARNINGS)
-LKVM_LDFLAGS := -pie -Wl,-z,relro,-z,now
+# Constants begin at a window of their own: see OTHERS.
+LKVM_LDFLAGS := -pie -Wl,-z,relro,-z,now,-z,separate-code
 LKVM_LDLIBS := -lfdt -lz -lpthread
 
 OBJDIR := $(BUILD)/obj
@@ -50,9 +51,10 @@ OBJS := $(SRCS:%.c=$(OBJDIR)/%.o) $(OBJDIR)/arm/selftest/image.o
 # What a plain `lkvm run` does not use is linked in one piece, before zlib and
 # libzstd: the kernel maps a program in windows of 64 KiB, all of which is resident
 # if one page of it is used.
-OTHERS := $(filter $(addprefix $(OBJDIR)/,builtin-flash% builtin-help.o \
+OTHERS := $(filter $(addprefix $(OBJDIR)/,builtin-flash% \
 	builtin-selftest.o arm/selftest/% arm/tables/a% arm/tables/s% \
-	arm/boot/firmware_% hw/fw_cfg/% hw/pl% efi/% virtio/%),$(OBJS))
+	arm/boot/firmware_% arm/machine-virtio.o hw/fw_cfg/% hw/pl% efi/% virtio/% \
+	pci/% disk/% config/disk.o vmm/iothread.o util/iov.o),$(OBJS))
 ifeq ($(SANITIZE),1)
 LKVM := $(BUILD)/lkvm-sanitize
 else
@@ -208,7 +210,8 @@ define fuzz_rule
 $(BUILD)/fuzz/$(1): $(call objects,$(FUZZ_OBJ),tests/fuzz/$(1).c)
 	$$(call say,LINK,$$@)
 	$$(Q)mkdir -p $$(@D)
-	$$(Q)$$(FUZZCC) $$(TEST_CFLAGS) $$(FUZZ_SAN) -o $$@ $$^ $$(TEST_LDLIBS)
+	$$(Q)$$(FUZZCC) $$(TEST_CFLAGS) $$(FUZZ_SAN) -o $$@ $$^ \
+	$(call wraps,tests/fuzz/$(1).c) $$(TEST_LDLIBS)
 endef
 
 # A comment "WRAP: function..." has calls go to __wrap_function.

@@ -71,8 +71,8 @@ static int build(struct machine *machine, struct chardev *serial[])
 }
 
 /*
- * The memory map. Interrupts: UARTs from SPI 0, MSIs from SPI 64; 16 to 63 are
- * reserved for further devices.
+ * The memory map. Interrupts: UARTs from SPI 0, MSIs from SPI 64; 16 to 47
+ * are virtio-mmio's, 48 to 51 PCI's; 52 to 63 are reserved for further devices.
  */
 const struct machine_type machine_kvmtool = {
 	.name = "kvmtool",
@@ -97,6 +97,13 @@ const struct machine_type machine_kvmtool = {
 	.console = "ttyS0",
 	.rtc = { .base = 0x01010000 },
 	.pvtime = { 0x01020000, SZ_64K },
+	.virtio = { 0x03000000, 16 },
+	.pci = {
+		.ecam = { 0x40000000, SZ_1M },
+		.mmio32 = { 0x50000000, 0x30000000 },
+		.io = { 0x00000000, SZ_64K },
+		.spi = 48,
+	},
 	.flash = { { { 0x02000000, SZ_16M }, FLASH_MAX_BANKS } },
 	.flash_block = SZ_64K,
 	/* EDK2 takes the bank of this label for its variables. */

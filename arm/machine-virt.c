@@ -97,10 +97,9 @@ static int build(struct machine *machine, struct chardev *serial[])
 }
 
 /*
- * The memory map. Reserved for what QEMU has there: virtio-mmio at 0x0a000000
- * with SPIs 16 to 47; PCIe with windows at 0x10000000 and 0x3eff0000,
- * configuration at 0x3f000000 and SPIs 3 to 6; a second UART at 0x09040000 with
- * SPI 8; ACPI's generic event device at 0x09080000 with SPI 9.
+ * The memory map. Reserved for what QEMU has there: a second UART at 0x09040000
+ * with SPI 8; ACPI's generic event device at 0x09080000 with SPI 9. PCIe is
+ * where QEMU has it with "highmem=off".
  */
 const struct machine_type machine_virt = {
 	.name = "virt",
@@ -122,6 +121,13 @@ const struct machine_type machine_virt = {
 	.clock = 24000000,
 	.pvtime = { 0x090a0000, SZ_64K },
 	.fw_cfg = 0x09020000,
+	.virtio = { 0x0a000000, 16 },
+	.pci = {
+		.ecam = { 0x3f000000, 16 * SZ_1M },
+		.mmio32 = { 0x10000000, 0x2eff0000 },
+		.io = { 0x3eff0000, SZ_64K },
+		.spi = 3,
+	},
 	.flash = {
 		{ { 0x00000000, 64 * SZ_1M }, 1 },
 		{ { 0x04000000, 64 * SZ_1M }, 1 },

@@ -243,9 +243,12 @@ int machine_create(const struct vm_config *config, struct machine **out)
 	ret = ram_choose_size(machine, nr_vcpus);
 	if (!ret)
 		ret = boot_open(machine);
+	if (!ret && config->disk.count)
+		ret = machine_open_disks(machine);
 	if (!ret)
 		ret = vm_open(&machine->vm, config->kvm_dev);
 	if (ret) {
+		machine_close_disks(machine);
 		boot_destroy(machine);
 		free(machine);
 		return ret;
@@ -272,6 +275,8 @@ static int add_devices(struct machine *machine,
 
 	if (!ret)
 		ret = machine_add_v2m(machine);
+	if (!ret && machine->config->disk.count)
+		ret = machine_add_virtio(machine);
 	if (!ret)
 		return machine_add_flash(machine);
 	pr_fatal("Unable to create the devices: %s", strerror(-ret));
@@ -307,6 +312,7 @@ void machine_destroy(struct machine *machine)
 		return;
 	gic_destroy(machine);
 	vm_destroy(&machine->vm);
+	machine_close_disks(machine);
 	pvtime_destroy(machine);
 	ram_destroy(machine);
 	boot_destroy(machine);

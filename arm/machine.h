@@ -29,6 +29,8 @@ struct flash_window {
 };
 
 #define MACHINE_MAX_FLASH_WINDOWS 2
+#define MACHINE_MAX_VIRTIO	  32 /* slots, as QEMU's machine has */
+#define MACHINE_MAX_DISKS	  31 /* a PCI bus has so many beside the bridge */
 
 /*
  * Everything that makes one machine differ from another. SPIs count from 0
@@ -57,6 +59,14 @@ struct machine_type {
 	u32 clock; /* Hz of the fixed clock of PrimeCells; 0: none */
 	struct addr_range pvtime;
 	u64 fw_cfg; /* 0: none */
+
+	/* Slots of virtio-mmio, one behind the other, as are their SPIs. */
+	struct device_place virtio;
+	/* The PCI host bridge; `io` is where the CPU sees port 0. */
+	struct {
+		struct addr_range ecam, mmio32, io;
+		u32 spi; /* of four */
+	} pci;
 
 	struct flash_window flash[MACHINE_MAX_FLASH_WINDOWS];
 	u32 flash_block;	 /* erase block of a bank, in bytes */
@@ -128,13 +138,19 @@ struct machine {
 
 	enum boot_from boot;
 	struct flash_config flash[FLASH_MAX_BANKS + 1]; /* firmware's, too */
-	unsigned int nr_flash;
+	unsigned int nr_flash, nr_virtio;
 	struct firmware_files *installed; /* what `flash` points to, or NULL */
 
 	/* Of the devices, which the registry owns; NULL: there is none. */
 	struct cfi_flash *first_bank;
 	struct pl061 *gpio;
 	struct fw_cfg *fw_cfg;
+	struct pci_host *pci;
+	struct acpi_pcie acpi_pci; /* what tables say of it */
+
+	/* Open from the start on; NULL once its device has it. */
+	struct disk *disks[MACHINE_MAX_DISKS];
+	struct acpi_device virtio[MACHINE_MAX_VIRTIO]; /* slots in use */
 
 	unsigned long kvm_type; /* of the VM */
 	enum irqchip irqchip;	/* never IRQCHIP_AUTO */
@@ -222,5 +238,13 @@ struct irq_line machine_spi(struct machine *machine, u32 number,
 			    enum irq_trigger trigger);
 int machine_add_v2m(struct machine *machine);
 int machine_add_flash(struct machine *machine);
+
+/*
+ * machine-virtio.c: opens the files of the disks, 0 or -errno after a message;
+ * makes devices of them, 0 or -errno; closes those that are none yet.
+ */
+int machine_open_disks(struct machine *machine);
+int machine_add_virtio(struct machine *machine);
+void machine_close_disks(struct machine *machine);
 
 #endif

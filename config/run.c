@@ -63,6 +63,23 @@ static int parse_mem_option(const char *arg, void *opaque)
 	return ret;
 }
 
+/* kvmtool's names. Old drivers for its legacy devices are not served. */
+static int parse_transport(const char *arg, void *opaque)
+{
+	struct vm_config *config = opaque;
+
+	if (!strcmp(arg, "pci") || !strcmp(arg, "mmio")) {
+		config->virtio = *arg == 'p' ? VIRTIO_TRANSPORT_PCI
+					     : VIRTIO_TRANSPORT_MMIO;
+		return 0;
+	}
+	pr_fatal("--virtio-transport %s: there are pci and mmio%s", arg,
+		 strstr(arg, "-legacy") ? "; legacy devices are not supported, "
+					  "virtio 1.0 or later is wanted"
+					: "");
+	return -EINVAL;
+}
+
 /*
  * The limit of all machines; one with places for fewer banks refuses the rest
  * when it is built.
@@ -79,6 +96,15 @@ static int parse_flash_option(const char *arg, void *opaque)
 	}
 	flash = config_list_add(list);
 	return flash ? flash_config_parse(flash, arg) : -ENOMEM;
+}
+
+/* Repeatable; how many a machine has room for is checked there. */
+static int parse_disk(const char *arg, void *opaque)
+{
+	struct vm_config *config = opaque;
+	struct disk_config *disk = config_list_add(&config->disk);
+
+	return disk ? disk_config_parse(disk, arg) : -ENOMEM;
 }
 
 /*
@@ -114,7 +140,7 @@ static int parse_boot_order(const char *arg, void *opaque)
 
 	if (*arg != '/' || !is_word(arg)) {
 		pr_fatal("--boot-order %s: want the OpenFirmware path of a "
-			 "device, such as /virtio-mmio@a003e00/disk@0,0",
+			 "device, such as /virtio-mmio@a000000/disk@0,0",
 			 arg);
 		return -EINVAL;
 	}
@@ -301,10 +327,17 @@ static const struct option_def boot_options[] = {
 
 /* Devices that are added by options; a machine's own ones have none. */
 static const struct option_def device_options[] = {
+	OPT_CALLBACK('d', "disk", parse_disk, "FILE[,OPT...]",
+		     "Disk kept in FILE, raw content or a block device; "
+		     "repeatable. OPT: ro, snapshot (changes are thrown away), "
+		     "format=raw, serial=TEXT"),
 	OPT_CALLBACK(0, "fw-cfg", parse_fw_cfg,
 		     "name=NAME,file=PATH|string=TEXT",
 		     "virt: add a file to fw_cfg, which the firmware reads; "
 		     "repeatable"),
+	OPT_CALLBACK(0, "virtio-transport", parse_transport, "NAME",
+		     "How the guest reaches its disks: pci (the default) or "
+		     "mmio"),
 	OPT_CALLBACK('n', "network", parse_network, "mode=none",
 		     "No network (the default)"),
 	OPT_CALLBACK(0, "console", parse_console, "serial",
@@ -428,7 +461,10 @@ void vm_config_free(struct vm_config *config)
 		flash_config_free(&config->flash.items[i]);
 	for (unsigned int i = 0; i < config->fw_cfg.count; i++)
 		fw_cfg_config_free(&config->fw_cfg.items[i]);
+	for (unsigned int i = 0; i < config->disk.count; i++)
+		disk_config_free(&config->disk.items[i]);
 	free(config->flash.items);
+	free(config->disk.items);
 	free(config->fw_cfg.items);
 	free(config->boot.order);
 }

@@ -70,6 +70,9 @@ static struct acpi_machine describe(struct machine *machine,
 		.gpio = device_at(&type->gpio),
 		.power_key = PL061_POWER_LINE,
 		.fw_cfg = { .base = type->fw_cfg, .size = FW_CFG_MMIO_SIZE },
+		.virtio = machine->virtio,
+		.nr_virtio = machine->nr_virtio,
+		.pcie = machine->pci ? &machine->acpi_pci : NULL,
 	};
 }
 

@@ -236,6 +236,27 @@ static void names(void **state)
 	bad("--console=hv", "--console hv: only serial");
 }
 
+static void disks(void **state)
+{
+	const struct vm_config *config = &t.config;
+
+	(void)state;
+	good("-d|a.img,ro|--disk|b.img,serial=x");
+	assert_int_equal(config->disk.count, 2);
+	assert_string_equal(config->disk.items[0].path, "a.img");
+	assert_true(config->disk.items[0].readonly);
+	assert_string_equal(config->disk.items[1].serial, "x");
+	assert_int_equal(config->virtio, VIRTIO_TRANSPORT_PCI);
+	good("--virtio-transport=mmio");
+	assert_int_equal(config->virtio, VIRTIO_TRANSPORT_MMIO);
+	good("--virtio-transport|mmio|--virtio-transport|pci");
+	assert_int_equal(config->virtio, VIRTIO_TRANSPORT_PCI);
+	bad("--disk=", "--disk ");
+	bad("-d|a.img,rw", "unknown option \"rw\"");
+	bad("--virtio-transport=usb", "there are pci and mmio");
+	bad("--virtio-transport=mmio-legacy", "legacy devices are not");
+}
+
 static void boot_order(void **state)
 {
 	static const char *const paths[] = { "",     "disk", "a/b",
@@ -336,11 +357,10 @@ static void loglevel(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(defaults), TEST(members),	  TEST(help),
-		TEST(kernel),	TEST(mem),	  TEST(firmware),
-		TEST(names),	TEST(boot_order), TEST(boot_wait),
-		TEST(cpus),	TEST(flashes),	  TEST(fw_cfg_files),
-		TEST(loglevel),
+		TEST(defaults),	    TEST(members),   TEST(help),  TEST(kernel),
+		TEST(mem),	    TEST(firmware),  TEST(names), TEST(disks),
+		TEST(boot_order),   TEST(boot_wait), TEST(cpus),  TEST(flashes),
+		TEST(fw_cfg_files), TEST(loglevel),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -5,6 +5,7 @@
 
 #include <sched.h>
 
+#include "lkvm/config/disk.h"
 #include "lkvm/config/flash.h"
 #include "lkvm/config/fw_cfg.h"
 #include "lkvm/util/util.h"
@@ -29,6 +30,12 @@ enum irqchip {
 
 /* As users call them; NULL for IRQCHIP_AUTO. */
 extern const char *const irqchip_names[NR_IRQCHIPS];
+
+/* How the guest reaches its virtio devices. */
+enum virtio_transport {
+	VIRTIO_TRANSPORT_PCI,
+	VIRTIO_TRANSPORT_MMIO,
+};
 
 /* What the vCPUs are, and where they run. */
 struct cpu_config {
@@ -93,6 +100,8 @@ struct vm_config {
 	struct ram_config ram;
 	struct boot_config boot;
 	struct flash_list flash; /* FLASH_MAX_BANKS at most */
+	enum virtio_transport virtio;
+	struct disk_list disk;
 	struct fw_cfg_list fw_cfg;
 	struct debug_config debug;
 };
