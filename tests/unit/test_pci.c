@@ -57,6 +57,7 @@ void irq_line_set(const struct irq_line *line, bool high)
 {
 	assert_in_range(line->gsi, SPI, SPI + PCI_INTX_LINES - 1);
 	assert_int_equal(line->trigger, IRQ_LEVEL_HIGH);
+	assert_int_equal(pthread_mutex_trylock(&t.host->intx_lock), EBUSY);
 	assert_int_not_equal(t.lines[line->gsi - SPI], high);
 	t.lines[line->gsi - SPI] = high;
 	t.edges++;
@@ -120,6 +121,7 @@ static void thing_config(struct pci_function *fn, u32 offset, u32 len)
 {
 	struct thing *thing = container_of(fn, struct thing, fn);
 
+	assert_int_equal(pthread_mutex_trylock(&t.host->lock), EBUSY);
 	thing->config_offset = offset;
 	thing->config_len = len;
 }
@@ -394,9 +396,12 @@ static void moves(void **state)
 	write_at(CONFIG(1ULL, BAR(4)), (u32)(MMIO32 + WINDOW), 4);
 	assert_int_equal(a->to, PCI_NO_ADDRESS);
 	/* I/O is not memory at the same address, nor the other way round. */
-	write_at(CONFIG(1ULL, BAR(4)), 0x10000, 4);
+	write_at(CONFIG(1ULL, BAR(4)), 0, 4);
 	assert_int_equal(a->bar, 4);
+	assert_int_equal(a->to, PCI_NO_ADDRESS);
 	assert_int_equal(read_at(IO, 1), 0xff);
+	write_at(CONFIG(1ULL, BAR(0)), MMIO32, 4);
+	assert_int_equal(a->to, PCI_NO_ADDRESS);
 }
 
 /* The first that was plugged in has it; no range is lost. */
@@ -568,6 +573,7 @@ static void reset(void **state)
 	command(1, ALL | PCI_COMMAND_INTX_DISABLE);
 	t.host->dev.ops->reset(&t.host->dev);
 	assert_int_equal(a->resets, 1);
+	assert_true(t.lines[1]); /* for as long as the function wants it */
 	assert_int_equal(read_at(CONFIG(1ULL, PCI_COMMAND), 2), 0);
 	assert_int_equal(read_at(CONFIG(1ULL, BAR(4)), 8), UINT64_MAX);
 	assert_int_equal(read_at(CONFIG(1ULL, BAR(4)), 4), 0xc);
