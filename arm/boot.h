@@ -54,4 +54,12 @@ int boot_add_tables(struct machine *machine);
  */
 int machine_write_fdt(struct machine *machine);
 
+/*
+ * order.c: *paths is a list of OpenFirmware paths, a newline between
+ * them, that firmware is to boot from: --boot-order, and then the disks in the
+ * order of their bootindex. NULL if there is none; the caller frees it. 0 or
+ * -ENOMEM.
+ */
+int boot_order(const struct machine *machine, char **paths);
+
 #endif

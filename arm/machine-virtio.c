@@ -129,10 +129,12 @@ static int add_pci(struct machine *machine)
 
 /* ---- Devices ------------------------------------------------------------- */
 
-static int add_device(struct machine *machine, struct virtio_device *vdev)
+static int add_device(struct machine *machine, struct virtio_device *vdev,
+		      u32 *slot)
 {
+	*slot = machine->nr_virtio;
 	if (machine->pci)
-		return virtio_pci_create(vdev, machine->pci);
+		return virtio_pci_create(vdev, machine->pci, slot);
 	return add_slot(machine, vdev);
 }
 
@@ -153,7 +155,7 @@ static int add_disk(struct machine *machine, unsigned int n)
 	snprintf(name, sizeof(name), "disk%u", n);
 	machine->disks[n] = NULL;
 	ret = virtio_blk_create(&params, &vdev);
-	return ret ? ret : add_device(machine, vdev);
+	return ret ? ret : add_device(machine, vdev, &machine->disk_slots[n]);
 }
 
 /* Called only if there is a disk. */

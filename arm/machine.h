@@ -150,6 +150,8 @@ struct machine {
 
 	/* Open from the start on; NULL once its device has it. */
 	struct disk *disks[MACHINE_MAX_DISKS];
+	u32 disk_slots[MACHINE_MAX_DISKS]; /* of the PCI bus, or of virtio-mmio
+					    */
 	struct acpi_device virtio[MACHINE_MAX_VIRTIO]; /* slots in use */
 
 	unsigned long kvm_type; /* of the VM */

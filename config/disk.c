@@ -18,18 +18,24 @@ enum {
 	DISK_FILE,
 	DISK_RO,
 	DISK_SNAPSHOT,
+	DISK_DIRECT,
 	DISK_FORMAT,
 	DISK_SERIAL,
+	DISK_BOOTINDEX,
 };
 
 static const struct key_def keys[] = {
 	[DISK_FILE] = KEY_STRING("FILE", struct disk_config, path, 0),
 	[DISK_RO] = KEY_FLAG("ro", struct disk_config, readonly),
 	[DISK_SNAPSHOT] = KEY_FLAG("snapshot", struct disk_config, snapshot),
+	[DISK_DIRECT] = KEY_FLAG("direct", struct disk_config, direct),
 	[DISK_FORMAT] =
 		KEY_ENUM("format", struct disk_config, format, format_names),
 	[DISK_SERIAL] = KEY_STRING("serial", struct disk_config, serial,
 				   DISK_MAX_SERIAL),
+	[DISK_BOOTINDEX] = KEY_U32("bootindex", struct disk_config, bootindex,
+				   0, DISK_NO_BOOTINDEX - 1,
+				   "a number; the lowest is tried first"),
 };
 
 static const struct key_conflict conflicts[] = {
@@ -49,6 +55,7 @@ static const struct key_table table = {
 int disk_config_parse(struct disk_config *config, const char *arg)
 {
 	memset(config, 0, sizeof(*config));
+	config->bootindex = DISK_NO_BOOTINDEX;
 	return keyvalue_parse(&table, arg, config, &config->strings);
 }
 

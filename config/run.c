@@ -330,7 +330,9 @@ static const struct option_def device_options[] = {
 	OPT_CALLBACK('d', "disk", parse_disk, "FILE[,OPT...]",
 		     "Disk kept in FILE, raw content or a block device; "
 		     "repeatable. OPT: ro, snapshot (changes are thrown away), "
-		     "format=raw, serial=TEXT"),
+		     "direct (past the page cache), format=raw, serial=TEXT, "
+		     "bootindex=N (virt: the order in which firmware tries "
+		     "disks)"),
 	OPT_CALLBACK(0, "fw-cfg", parse_fw_cfg,
 		     "name=NAME,file=PATH|string=TEXT",
 		     "virt: add a file to fw_cfg, which the firmware reads; "

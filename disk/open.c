@@ -178,6 +178,29 @@ static int open_and_lock(const struct disk_config *config, int *fd,
 	}
 }
 
+static int go_direct(const struct disk_config *config, struct disk *disk)
+{
+	int ret = config->direct ? raw_go_direct(disk) : 0;
+
+	if (ret)
+		pr_fatal("disk %s: direct: %s: leave it out for this file "
+			 "system or device",
+			 config->path, strerror(-ret));
+	return ret;
+}
+
+/* Without it *disk stays as it is. */
+static int add_snapshot(const struct disk_config *config, struct disk **disk)
+{
+	int ret = config->snapshot ? snapshot_create(*disk, disk) : 0;
+
+	if (ret)
+		pr_fatal("disk %s: no place for changes: %s: TMPDIR can name a "
+			 "folder",
+			 config->path, strerror(-ret));
+	return ret;
+}
+
 /* Ends with a disk that is a medium; `raw` is what is known of it. */
 static int make(const struct disk_config *config, const struct disk *raw,
 		int fd, bool is_block, struct disk **out)
@@ -189,15 +212,13 @@ static int make(const struct disk_config *config, const struct disk *raw,
 		pr_fatal("out of memory");
 		return ret;
 	}
-	*out = disk;
-	if (!config->snapshot)
-		return 0;
-	ret = snapshot_create(disk, out);
+	ret = go_direct(config, disk);
 	if (!ret)
-		return 0;
-	pr_fatal("disk %s: no place for changes: %s: TMPDIR can name a folder",
-		 config->path, strerror(-ret));
-	disk_close(disk);
+		ret = add_snapshot(config, &disk);
+	if (ret)
+		disk_close(disk);
+	else
+		*out = disk;
 	return ret;
 }
 

@@ -10,6 +10,7 @@
 #include <fcntl.h>
 #include <linux/falloc.h>
 #include <linux/fs.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
@@ -18,9 +19,13 @@
 #include "lkvm/util/iov.h"
 #include "raw.h"
 
+/* What O_DIRECT wants of offsets, lengths and addresses on all common media. */
+#define DIRECT_ALIGN SZ_4K
+
 struct raw {
 	struct disk disk;
 	int fd;
+	int direct; /* the same file, past the page cache; -1: there is none */
 	bool is_block;
 };
 
@@ -29,25 +34,53 @@ static struct raw *from_disk(struct disk *disk)
 	return container_of(disk, struct raw, disk);
 }
 
-/* A short transfer is continued; the end of the file inside of it is an error,
+static bool is_aligned(const struct iovec *iov, u32 count, u64 offset)
+{
+	u64 all = offset;
+
+	for (u32 i = 0; i < count; i++)
+		all |= (uintptr_t)iov[i].iov_base | iov[i].iov_len;
+	return IS_ALIGNED(all, DIRECT_ALIGN);
+}
+
+/*
+ * The page cache serves what O_DIRECT does not take, as requests of firmware
+ * for single sectors; the kernel keeps both views of a file the same.
+ */
+static int choose_fd(const struct raw *raw, const struct iovec *iov, u32 count,
+		     u64 offset)
+{
+	return raw->direct >= 0 && is_aligned(iov, count, offset) ? raw->direct
+								  : raw->fd;
+}
+
+/*
+ * A short transfer is continued; the end of the file inside of it is an error,
  * since the disk is not larger than the file was.
  */
 static int transfer(struct disk *disk, struct iovec *iov, u32 count, u64 offset,
 		    ssize_t (*call)(int, const struct iovec *, int, off_t))
 {
-	int fd = from_disk(disk)->fd;
+	const struct raw *raw = from_disk(disk);
+	int fd = choose_fd(raw, iov, count, offset);
 
 	while (count) {
 		ssize_t n = call(fd, iov, (int)count, (off_t)offset);
 
 		if (n < 0 && errno == EINTR)
 			continue;
+		/* A medium that wants more than that. */
+		if (n < 0 && errno == EINVAL && fd != raw->fd) {
+			fd = raw->fd;
+			continue;
+		}
 		if (n < 0)
 			return -errno;
 		if (!n)
 			return -EIO;
 		offset += (u64)n;
 		iov = iov_cut(iov, &count, (u64)n, UINT64_MAX);
+		fd = choose_fd(raw, iov, count, offset);
 	}
 	return 0;
 }
@@ -133,6 +166,8 @@ static void raw_close(struct disk *disk)
 {
 	struct raw *raw = from_disk(disk);
 
+	if (raw->direct >= 0)
+		close(raw->direct);
 	close(raw->fd);
 	free(raw);
 }
@@ -156,8 +191,26 @@ int raw_create(const struct disk *disk, int fd, bool is_block,
 		close(fd);
 		return -ENOMEM;
 	}
-	*raw = (struct raw) { .disk = *disk, .fd = fd, .is_block = is_block };
+	*raw = (struct raw) {
+		.disk = *disk,
+		.fd = fd,
+		.direct = -1,
+		.is_block = is_block,
+	};
 	raw->disk.ops = &raw_ops;
 	*out = &raw->disk;
 	return 0;
+}
+
+/* Opened again, as the flag belongs to the description: locks stay with `fd`.
+ */
+int raw_go_direct(struct disk *disk)
+{
+	struct raw *raw = from_disk(disk);
+	char path[32];
+
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", raw->fd);
+	raw->direct = open(path, (disk->readonly ? O_RDONLY : O_RDWR) |
+					 O_DIRECT | O_CLOEXEC);
+	return raw->direct < 0 ? -errno : 0;
 }

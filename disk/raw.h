@@ -14,6 +14,12 @@ int raw_create(const struct disk *disk, int fd, bool is_block,
 	       struct disk **out);
 
 /*
+ * raw.c: has the disk of raw_create() read and write past the page cache where
+ * it can. 0 or -errno, as -EINVAL from a file system that has no such thing.
+ */
+int raw_go_direct(struct disk *disk);
+
+/*
  * snapshot.c: a disk that reads like `below`, which is the snapshot's from here
  * on, and keeps what is written to it in a file that has no name. 0, or -errno:
  * then `below` is still the caller's.

@@ -617,7 +617,8 @@ static int fill(struct virtio_pci *pci, const struct pci_host *host)
 }
 
 /* Without a vector at first, like after each reset. */
-int virtio_pci_create(struct virtio_device *vdev, struct pci_host *host)
+int virtio_pci_create(struct virtio_device *vdev, struct pci_host *host,
+		      u32 *slot)
 {
 	struct virtio_pci *pci = calloc(1, sizeof(*pci));
 	int ret;
@@ -644,5 +645,7 @@ int virtio_pci_create(struct virtio_device *vdev, struct pci_host *host)
 		function_destroy(&pci->fn);
 		return ret;
 	}
+	if (slot)
+		*slot = pci->fn.slot;
 	return 0;
 }

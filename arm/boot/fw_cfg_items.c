@@ -11,6 +11,7 @@
  * has decompressed, and files that cannot be read twice, are kept in memory.
  */
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "arm/boot.h"
@@ -148,13 +149,24 @@ static int add_linux(struct machine *machine)
 	return ret ? ret : add_cmdline(machine->fw_cfg, machine->cmdline);
 }
 
-/* -EEXIST: --fw-cfg has a file of that name, which takes precedence. */
-static int add_boot(struct fw_cfg *fw, const struct vm_config *config)
+static int add_boot_order(struct machine *machine)
 {
-	int ret = 0;
+	char *paths;
+	int ret = boot_order(machine, &paths);
 
-	if (config->boot.order)
-		ret = fw_cfg_add_boot_order(fw, config->boot.order);
+	if (!ret && paths)
+		ret = fw_cfg_add_boot_order(machine->fw_cfg, paths);
+	free(paths);
+	return ret;
+}
+
+/* -EEXIST: --fw-cfg has a file of that name, which takes precedence. */
+static int add_boot(struct machine *machine)
+{
+	const struct vm_config *config = machine->config;
+	struct fw_cfg *fw = machine->fw_cfg;
+	int ret = add_boot_order(machine);
+
 	if ((!ret || ret == -EEXIST) && config->boot.has_wait)
 		ret = fw_cfg_add_boot_wait(fw, config->boot.wait);
 	if (ret == -EEXIST)
@@ -181,7 +193,7 @@ int boot_fill_fw_cfg(struct machine *machine)
 					   &config->fw_cfg.items[i]);
 	if (ret || !machine->fw_cfg)
 		return ret;
-	ret = add_boot(machine->fw_cfg, config);
+	ret = add_boot(machine);
 	if (!ret && machine->boot != BOOT_KERNEL)
 		ret = boot_add_tables(machine);
 	return ret;

@@ -559,7 +559,7 @@ static void plug_virtio(void)
 	t.vdev.nr_queues = QUEUES;
 	t.vdev.queue_size = 16;
 	virtio_device_init(&t.vdev, &t.mem);
-	require(!virtio_pci_create(&t.vdev, t.host));
+	require(!virtio_pci_create(&t.vdev, t.host, NULL));
 	fn = t.host->slots[VIRTIO];
 	t.virtio_ops = t.wrapped = *fn->ops;
 	t.wrapped.read = virtio_read;

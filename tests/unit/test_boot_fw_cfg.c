@@ -3,6 +3,7 @@
 /* SOURCES: arm/boot/fw_cfg_items.c arm/boot/boot_file.c arm/boot/image.c */
 /* SOURCES: arm/boot/image_file.c vmm/mmio.c vmm/gmem.c vmm/fdt.c util/file.c */
 /* SOURCES: util/gzip.c util/json.c tests/unit/fw_cfg_rig.c */
+/* SOURCES: arm/boot/order.c */
 /* SOURCES: arm/boot/cmdline.c hw/fw_cfg/?*.c arm/boot/pe.c util/zstd.c */
 /* Kernel, initrd and command line, as firmware finds them in fw_cfg. */
 #include <endian.h>
@@ -534,7 +535,7 @@ static void assert_file(u16 key, const char *name, u32 len)
 	assert_int_equal(item->data.len, len);
 }
 
-static void boot_order(void **state)
+static void order_is_passed(void **state)
 {
 	static const char order[] = "/virtio-mmio@a003e00/disk@0,0\n/b@1";
 
@@ -657,7 +658,7 @@ int main(void)
 		TEST(long_cmdline_of_zboot),
 		TEST(long_cmdline_of_a_program),
 		TEST(one_byte),
-		TEST(boot_order),
+		TEST(order_is_passed),
 		TEST(longest_wait),
 		TEST(wait_of_user),
 		TEST(wait_without_fw_cfg),

@@ -62,6 +62,19 @@ static void file_alone(void **state)
 	assert_int_equal(config.format, DISK_CONFIG_UNKNOWN);
 }
 
+static void bootindex(void **state)
+{
+	(void)state;
+	assert_good("f");
+	assert_int_equal(config.bootindex, DISK_NO_BOOTINDEX);
+	assert_good("f,bootindex=0");
+	assert_int_equal(config.bootindex, 0);
+	assert_good("f,bootindex=4294967294");
+	assert_int_equal(config.bootindex, UINT32_MAX - 1);
+	assert_bad("f,bootindex=4294967295", "the lowest is tried first");
+	assert_bad("f,bootindex=-1", "the lowest is tried first");
+}
+
 static void ro(void **state)
 {
 	(void)state;
@@ -160,8 +173,8 @@ static void long_path(void **state)
 static void no_file(void **state)
 {
 	(void)state;
-	assert_bad("", "want FILE[,OPT...]; there are ro, snapshot, format= "
-		       "and serial=");
+	assert_bad("", "want FILE[,OPT...]; there are ro, snapshot, direct, "
+		       "format=, serial= and bootindex=");
 	assert_bad(",ro", "want FILE[,OPT...]");
 	assert_bad(",", "want FILE[,OPT...]");
 	assert_bad(",serial=x", "want FILE[,OPT...]");
@@ -171,7 +184,7 @@ static void unknown_options(void **state)
 {
 	(void)state;
 	assert_bad("f,rw", "unknown option \"rw\"; there are ro, snapshot, "
-			   "format= and serial=\n");
+			   "direct, format=, serial= and bootindex=\n");
 	assert_bad("f,ro,Serial=x", "unknown option \"Serial\"");
 	assert_bad("f,FILE=x", "unknown option \"FILE\"");
 	assert_bad("f,snap", "--disk f,snap:");
@@ -202,12 +215,12 @@ static void freed_twice(void **state)
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
-		TEST(file_alone),	TEST(ro),
-		TEST(formats),		TEST(serials),
-		TEST(all_in_any_order), TEST(commas),
-		TEST(long_path),	TEST(no_file),
-		TEST(unknown_options),	TEST(empty_items),
-		TEST(freed_twice),
+		TEST(file_alone),  TEST(ro),
+		TEST(bootindex),   TEST(formats),
+		TEST(serials),	   TEST(all_in_any_order),
+		TEST(commas),	   TEST(long_path),
+		TEST(no_file),	   TEST(unknown_options),
+		TEST(empty_items), TEST(freed_twice),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -308,6 +308,18 @@ static void out_of_memory(void **state)
 	assert_int_equal(next_fd(), fd);
 }
 
+/* Neither the file nor its locks are left, nor a disk that was begun. */
+static void no_place_for_changes(void **state)
+{
+	(void)state;
+	make_file(512);
+	setenv("TMPDIR", path_of("missing"), 1);
+	assert_bad("f", SNAPSHOT, ENOENT,
+		   "no place for changes: No such file or directory: TMPDIR");
+	unsetenv("TMPDIR");
+	assert_good(SNAPSHOT, 512);
+}
+
 /* ---- Sizes --------------------------------------------------------------- */
 
 static void empty(void **state)
@@ -497,6 +509,7 @@ int main(void)
 		TEST(mode_bits),
 		TEST(unreadable),
 		TEST(out_of_memory),
+		TEST(no_place_for_changes),
 		TEST(empty),
 		TEST(less_than_a_sector),
 		TEST(parts_of_sectors),

@@ -282,6 +282,7 @@ static void queues_that_are_not(void **state)
 {
 	static const u32 selectors[] = { RIG_QUEUES, VIRTIO_MAX_QUEUES,
 					 0xffff };
+	const struct virtio_pci *pci = rig.vdev->transport_data;
 
 	(void)state;
 	fill_registers();
@@ -298,6 +299,7 @@ static void queues_that_are_not(void **state)
 							 : 0);
 			}
 	}
+	assert_int_equal(pci->vectors[RIG_QUEUES], 0xffff);
 	rig_write(COMMON(Q_SELECT), 1, 2);
 	check_registers();
 	rig_write(COMMON(Q_SELECT), 0, 2);
@@ -465,6 +467,15 @@ static void machine_reset(void **state)
 	rig_bring_up();
 }
 
+static int count(const char *text, char c)
+{
+	int n = 0;
+
+	for (; *text; text++)
+		n += *text == c;
+	return n;
+}
+
 static void statistics(void **state)
 {
 	struct json_writer json = { 0 };
@@ -486,6 +497,8 @@ static void statistics(void **state)
 	assert_non_null(strstr(text, "\"interrupts\": 2"));
 	assert_non_null(strstr(text, "\"notifications\": 3"));
 	assert_non_null(strstr(text, "\"model\": 2"));
+	assert_int_equal(count(text, '{'), 2);
+	assert_int_equal(count(text, '}'), 2);
 	free(text);
 }
 
@@ -497,10 +510,11 @@ static void no_slot(void **state)
 	(void)state;
 	rig_create(&console);
 	for (int i = 2; i < 32; i++)
-		assert_int_equal(
-			virtio_pci_create(rig_model(&console), rig.host), 0);
+		assert_int_equal(virtio_pci_create(rig_model(&console),
+						   rig.host, NULL),
+				 0);
 	assert_int_equal(rig.destroyed, 0);
-	assert_int_equal(virtio_pci_create(rig_model(&console), rig.host),
+	assert_int_equal(virtio_pci_create(rig_model(&console), rig.host, NULL),
 			 -ENOSPC);
 	assert_int_equal(rig.destroyed, 1);
 	rig_destroy();
@@ -513,7 +527,7 @@ static void no_memory(void **state)
 	for (int i = 1; i <= 2; i++) {
 		rig.fail_alloc = i;
 		assert_int_equal(virtio_pci_create(rig_model(&console),
-						   rig.host),
+						   rig.host, NULL),
 				 -ENOMEM);
 		assert_int_equal(rig.destroyed, i);
 		assert_null(rig.host->slots[2]);

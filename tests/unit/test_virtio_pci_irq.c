@@ -288,10 +288,13 @@ static void intx_ends_with_msix(void **state)
 	assert_false(rig.high);
 }
 
-/* Without a controller for messages. */
+/*
+ * Without a controller for messages. The device ID has the bit by which MSI-X
+ * is enabled, where there is a capability.
+ */
 static void no_messages(void **state)
 {
-	const struct rig_params disk = { .id = 2,
+	const struct rig_params disk = { .id = 0x7000,
 					 .config_size = RIG_CONFIG,
 					 .no_msi = true };
 
@@ -309,6 +312,7 @@ static void no_messages(void **state)
 	assert_int_equal(queue_vector(0), NONE);
 	queue_wants(0);
 	assert_true(rig.high);
+	assert_false(pci_msix_enabled(rig.host->slots[1]));
 	assert_int_equal(rig_read(RIG_ISR, 1), 1);
 	rig.host->dev.ops->reset(&rig.host->dev);
 	assert_false(rig.high);

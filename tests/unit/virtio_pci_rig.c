@@ -205,7 +205,7 @@ void rig_create(const struct rig_params *params)
 	mmio_bus_init(&rig.bus);
 	assert_int_equal(pci_host_create(&host, &rig.bus, &rig.host), 0);
 	rig.vdev = rig_model(params);
-	assert_int_equal(virtio_pci_create(rig.vdev, rig.host), 0);
+	assert_int_equal(virtio_pci_create(rig.vdev, rig.host, NULL), 0);
 }
 
 void rig_destroy(void)

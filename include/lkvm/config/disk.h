@@ -9,6 +9,8 @@
  */
 #define DISK_MAX_SERIAL 20 /* bytes */
 
+#define DISK_NO_BOOTINDEX UINT32_MAX
+
 /* What is in the file. */
 enum disk_config_format {
 	DISK_CONFIG_UNKNOWN, /* not named: raw, if it looks like nothing else */
@@ -21,7 +23,9 @@ struct disk_config {
 	const char *serial; /* NULL: none */
 	bool readonly;
 	bool snapshot; /* changes are thrown away; the file is only read */
+	bool direct;   /* past the host's page cache */
 	enum disk_config_format format;
+	u32 bootindex; /* firmware tries lower ones first */
 	char *strings; /* what the pointers point into */
 };
 

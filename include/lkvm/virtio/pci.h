@@ -33,9 +33,11 @@ struct virtio_pci {
 
 /*
  * Creates a function for the model, which is the transport's from here on, also
- * after an error, and plugs it in. Returns 0, -ENOSPC if there is no slot, or
- * -ENOMEM. The bridge destroys it.
+ * after an error, and plugs it in, into *slot, unless that is
+ * NULL. Returns 0, -ENOSPC if there is no
+ * slot, or -ENOMEM. The bridge destroys it.
  */
-int virtio_pci_create(struct virtio_device *vdev, struct pci_host *host);
+int virtio_pci_create(struct virtio_device *vdev, struct pci_host *host,
+		      u32 *slot);
 
 #endif

@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* SOURCES: arm/boot/order.c */
+/* The list of what firmware is to boot from. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <cmocka.h>
+
+#include "arm/boot.h"
+#include "arm/machine.h"
+
+static struct machine machine;
+static struct vm_config config;
+
+static int setup(void **state)
+{
+	static const struct machine_type type = {
+		.virtio = { 0x0a000000, 16 },
+	};
+
+	(void)state;
+	memset(&machine, 0, sizeof(machine));
+	memset(&config, 0, sizeof(config));
+	machine.type = &type;
+	machine.config = &config;
+	return 0;
+}
+
+static void set_disks(struct disk_config *disks, unsigned int count)
+{
+	config.disk = (struct disk_list) { disks, count };
+}
+
+static void assert_order(const char *want)
+{
+	char *paths;
+
+	assert_int_equal(boot_order(&machine, &paths), 0);
+	assert_string_equal(paths, want);
+	free(paths);
+}
+
+/* By number, then by option; those without a number are not in the list. */
+static void disks(void **state)
+{
+	struct disk_config disks[] = {
+		{ .bootindex = 7 },
+		{ .bootindex = DISK_NO_BOOTINDEX },
+		{ .bootindex = 0 },
+		{ .bootindex = 7 },
+	};
+
+	(void)state;
+	set_disks(disks, ARRAY_SIZE(disks));
+	for (u32 i = 0; i < ARRAY_SIZE(disks); i++)
+		machine.disk_slots[i] = i + 1;
+	assert_order("/virtio-mmio@000000000a000600/disk@0,0\n"
+		     "/virtio-mmio@000000000a000200/disk@0,0\n"
+		     "/virtio-mmio@000000000a000800/disk@0,0");
+}
+
+/* Behind the paths that the user has named. */
+static void pci_disks(void **state)
+{
+	struct disk_config disks[] = { { .bootindex = 2 }, { .bootindex = 1 } };
+	char order[] = "/first\n/second";
+
+	(void)state;
+	set_disks(disks, ARRAY_SIZE(disks));
+	config.boot.order = order;
+	machine.pci = (void *)0x10;
+	machine.disk_slots[0] = 1;
+	machine.disk_slots[1] = 0x1f;
+	assert_order("/first\n/second\n/pci@i0cf8/scsi@1f/disk@0,0\n"
+		     "/pci@i0cf8/scsi@1/disk@0,0");
+}
+
+static void nothing(void **state)
+{
+	struct disk_config disk = { .bootindex = DISK_NO_BOOTINDEX };
+	char order[] = "/only", *paths = order;
+
+	(void)state;
+	assert_int_equal(boot_order(&machine, &paths), 0);
+	assert_null(paths);
+	set_disks(&disk, 1);
+	assert_int_equal(boot_order(&machine, &paths), 0);
+	assert_null(paths);
+	config.boot.order = order;
+	assert_order("/only");
+}
+
+#define TEST(f) cmocka_unit_test_setup(f, setup)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(disks),
+		TEST(pci_disks),
+		TEST(nothing),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
