@@ -7,17 +7,6 @@
  */
 #include "function.h"
 
-/* For what is not sent as a message: those look at it by themselves. */
-bool pci_may_master(struct pci_function *fn)
-{
-	bool may;
-
-	pthread_mutex_lock(&fn->host->lock);
-	may = pci_config_get(fn, PCI_COMMAND, 2) & PCI_COMMAND_MASTER;
-	pthread_mutex_unlock(&fn->host->lock);
-	return may;
-}
-
 static bool touches(u32 offset, u32 len, u32 first, u32 n)
 {
 	return range_overlaps(offset, len, first, n);

@@ -157,15 +157,6 @@ static u32 read_register(struct virtio_mmio *mmio, u64 offset)
 	}
 }
 
-/* Half an address. */
-static void set_half(u64 *address, bool high, u32 value)
-{
-	u64 mask = UINT32_MAX;
-
-	*address = high ? (*address & mask) | (u64)value << 32
-			: (*address & ~mask) | value;
-}
-
 /* Without effect for a queue that is enabled, or that there is not. */
 static void write_queue_register(struct virtio_mmio *mmio, u64 offset,
 				 u32 value)
@@ -180,13 +171,13 @@ static void write_queue_register(struct virtio_mmio *mmio, u64 offset,
 		setup->size = value;
 		break;
 	case REG_QUEUE_DESC:
-		set_half(&setup->desc, high, value);
+		virtq_set_half(&setup->desc, high, value);
 		break;
 	case REG_QUEUE_DRIVER:
-		set_half(&setup->driver, high, value);
+		virtq_set_half(&setup->driver, high, value);
 		break;
 	case REG_QUEUE_DEVICE:
-		set_half(&setup->device, high, value);
+		virtq_set_half(&setup->device, high, value);
 		break;
 	}
 }

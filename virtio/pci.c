@@ -268,15 +268,6 @@ static u32 read_common(struct virtio_pci *pci, u64 offset)
 	}
 }
 
-/* Half an address. */
-static void set_half(u64 *address, bool high, u32 value)
-{
-	u64 mask = UINT32_MAX;
-
-	*address = high ? (*address & mask) | (u64)value << 32
-			: (*address & ~mask) | value;
-}
-
 /* What a queue is set up with can be written while it is not enabled. */
 static void write_setup(struct virtio_pci *pci, u64 offset, u32 value)
 {
@@ -290,13 +281,13 @@ static void write_setup(struct virtio_pci *pci, u64 offset, u32 value)
 		setup->size = value;
 		break;
 	case VIRTIO_PCI_COMMON_Q_DESCLO:
-		set_half(&setup->desc, high, value);
+		virtq_set_half(&setup->desc, high, value);
 		break;
 	case VIRTIO_PCI_COMMON_Q_AVAILLO:
-		set_half(&setup->driver, high, value);
+		virtq_set_half(&setup->driver, high, value);
 		break;
 	case VIRTIO_PCI_COMMON_Q_USEDLO:
-		set_half(&setup->device, high, value);
+		virtq_set_half(&setup->device, high, value);
 		break;
 	}
 }

@@ -229,7 +229,4 @@ void pci_msix_notify(struct pci_function *fn, unsigned int n);
 /* Drives INTA, level triggered; nothing while MSI-X is used. Any thread. */
 void pci_set_intx(struct pci_function *fn, bool high);
 
-/* True if the driver has allowed DMA. Any thread. */
-bool pci_may_master(struct pci_function *fn);
-
 #endif

@@ -39,6 +39,15 @@ struct virtq_setup {
 	u64 device; /* used ring, or the device's event suppression */
 };
 
+/* Transports have registers of 32 bits: one half of an address is written. */
+static inline void virtq_set_half(u64 *address, bool high, u32 value)
+{
+	u64 mask = UINT32_MAX;
+
+	*address = high ? (*address & mask) | (u64)value << 32
+			: (*address & ~mask) | value;
+}
+
 /*
  * One chain of buffers. The device provides `iov` with room for `max_iov` of
  * them: a longer chain breaks the queue. The first `nr_out` are to be read by
