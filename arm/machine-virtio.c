@@ -2,48 +2,20 @@
 /*
  * Virtio devices of a machine, in the order of the options: each gets the next
  * slot, with an address and an interrupt that stay the same as long as the
- * options do, so that boot entries of firmware stay valid. Main thread, while
- * the machine is built.
+ * options do, so that boot entries of firmware stay valid. What each kind is
+ * made of is in a file of its own (machine-disk.c). Main thread, while the
+ * machine is built.
  */
 #include <errno.h>
-#include <stdio.h>
 
-#include "lkvm/disk/disk.h"
 #include "lkvm/hw/gicv2m.h"
 #include "lkvm/pci/pci.h"
 #include "lkvm/util/log.h"
-#include "lkvm/virtio/blk.h"
 #include "lkvm/virtio/mmio.h"
 #include "lkvm/virtio/pci.h"
 #include "machine.h"
 
 #define INTID_SPI 32 /* IHI 0069: ACPI counts SPIs from there */
-
-/* Before there is a VM: an option with a typing error is reported at once. */
-int machine_open_disks(struct machine *machine)
-{
-	const struct disk_list *list = &machine->config->disk;
-	int ret = 0;
-
-	if (list->count > MACHINE_MAX_DISKS) {
-		pr_fatal("--disk: there are %u disks, a machine has places for "
-			 "%d",
-			 list->count, MACHINE_MAX_DISKS);
-		return -ENOSPC;
-	}
-	for (unsigned int i = 0; !ret && i < list->count; i++)
-		ret = disk_open(&list->items[i], &machine->disks[i]);
-	return ret;
-}
-
-/* Those of devices are the devices'. */
-void machine_close_disks(struct machine *machine)
-{
-	for (unsigned int i = 0; i < MACHINE_MAX_DISKS; i++) {
-		disk_close(machine->disks[i]);
-		machine->disks[i] = NULL;
-	}
-}
 
 /* The device is the transport's, and that the registry's. */
 static int add_slot(struct machine *machine, struct virtio_device *vdev)
@@ -129,8 +101,8 @@ static int add_pci(struct machine *machine)
 
 /* ---- Devices ------------------------------------------------------------- */
 
-static int add_device(struct machine *machine, struct virtio_device *vdev,
-		      u32 *slot)
+int machine_add_device(struct machine *machine, struct virtio_device *vdev,
+		       u32 *slot)
 {
 	*slot = machine->nr_virtio;
 	if (machine->pci)
@@ -138,36 +110,37 @@ static int add_device(struct machine *machine, struct virtio_device *vdev,
 	return add_slot(machine, vdev);
 }
 
-/* Named by its place among the options, in messages and statistics. */
-static int add_disk(struct machine *machine, unsigned int n)
+/* Before there is a VM: an option with a typing error is reported at once. */
+int machine_open_virtio(struct machine *machine)
 {
-	char name[16];
-	const struct virtio_blk_params params = {
-		.name = name,
-		.disk = machine->disks[n],
-		.serial = machine->config->disk.items[n].serial,
-		.nr_queues = 1,
-		.mem = &machine->vm.mem,
-	};
-	struct virtio_device *vdev;
-	int ret;
+	unsigned int count = vm_config_count_virtio(machine->config);
 
-	snprintf(name, sizeof(name), "disk%u", n);
-	machine->disks[n] = NULL;
-	ret = virtio_blk_create(&params, &vdev);
-	return ret ? ret : add_device(machine, vdev, &machine->disk_slots[n]);
+	if (count > MACHINE_MAX_VIRTIO) {
+		pr_fatal("there are %u virtio devices, a machine has places "
+			 "for %d",
+			 count, MACHINE_MAX_VIRTIO);
+		return -ENOSPC;
+	}
+	return machine_open_disks(machine);
 }
 
-/* Called only if there is a disk. */
+/* Of what has become part of a device nothing is left to be closed. */
+void machine_close_virtio(struct machine *machine)
+{
+	machine_close_disks(machine);
+}
+
+/*
+ * Only if there is a device. Kinds that come later in this list leave the slots
+ * of the earlier ones as they are.
+ */
 int machine_add_virtio(struct machine *machine)
 {
 	int ret = 0;
 
-	if (machine->config->virtio == VIRTIO_TRANSPORT_PCI &&
-	    machine->config->disk.count)
+	if (machine->config->virtio == VIRTIO_TRANSPORT_PCI)
 		ret = add_pci(machine);
-
-	for (unsigned int i = 0; !ret && i < machine->config->disk.count; i++)
-		ret = add_disk(machine, i);
+	if (!ret)
+		ret = machine_add_disks(machine);
 	return ret;
 }

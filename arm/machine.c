@@ -246,12 +246,12 @@ int machine_create(const struct vm_config *config, struct machine **out)
 	ret = ram_choose_size(machine, nr_vcpus);
 	if (!ret)
 		ret = boot_open(machine);
-	if (!ret && config->disk.count)
-		ret = machine_open_disks(machine);
+	if (!ret && vm_config_count_virtio(config))
+		ret = machine_open_virtio(machine);
 	if (!ret)
 		ret = vm_open(&machine->vm, config->kvm_dev);
 	if (ret) {
-		machine_close_disks(machine);
+		machine_close_virtio(machine);
 		boot_destroy(machine);
 		free(machine);
 		return ret;
@@ -278,7 +278,7 @@ static int add_devices(struct machine *machine,
 
 	if (!ret)
 		ret = machine_add_v2m(machine);
-	if (!ret && machine->config->disk.count)
+	if (!ret && vm_config_count_virtio(machine->config))
 		ret = machine_add_virtio(machine);
 	if (!ret)
 		return machine_add_flash(machine);
@@ -315,7 +315,7 @@ void machine_destroy(struct machine *machine)
 		return;
 	gic_destroy(machine);
 	vm_destroy(&machine->vm);
-	machine_close_disks(machine);
+	machine_close_virtio(machine);
 	pvtime_destroy(machine);
 	ram_destroy(machine);
 	boot_destroy(machine);

@@ -29,8 +29,7 @@ struct flash_window {
 };
 
 #define MACHINE_MAX_FLASH_WINDOWS 2
-#define MACHINE_MAX_VIRTIO	  32 /* slots, as QEMU's machine has */
-#define MACHINE_MAX_DISKS	  31 /* a PCI bus has so many beside the bridge */
+#define MACHINE_MAX_VIRTIO	  31 /* a PCI bus has so many beside the bridge */
 
 /*
  * Everything that makes one machine differ from another. SPIs count from 0
@@ -149,9 +148,8 @@ struct machine {
 	struct acpi_pcie acpi_pci; /* what tables say of it */
 
 	/* Open from the start on; NULL once its device has it. */
-	struct disk *disks[MACHINE_MAX_DISKS];
-	u32 disk_slots[MACHINE_MAX_DISKS]; /* of the PCI bus, or of virtio-mmio
-					    */
+	struct disk *disks[MACHINE_MAX_VIRTIO];
+	u32 disk_slots[MACHINE_MAX_VIRTIO]; /* PCI's or virtio-mmio's */
 	struct acpi_device virtio[MACHINE_MAX_VIRTIO]; /* slots in use */
 
 	unsigned long kvm_type; /* of the VM */
@@ -242,11 +240,24 @@ int machine_add_v2m(struct machine *machine);
 int machine_add_flash(struct machine *machine);
 
 /*
- * machine-virtio.c: opens the files of the disks, 0 or -errno after a message;
- * makes devices of them, 0 or -errno; closes those that are none yet.
+ * machine-virtio.c: opens what virtio devices stand before, 0 or -errno after a
+ * message; makes devices of it, 0 or -errno; closes what is part of none yet.
  */
-int machine_open_disks(struct machine *machine);
+int machine_open_virtio(struct machine *machine);
 int machine_add_virtio(struct machine *machine);
+void machine_close_virtio(struct machine *machine);
+
+/*
+ * machine-virtio.c: the next slot of the transport for the model, which is the
+ * machine's from here on, also after an error. 0, with *slot, or -errno.
+ */
+struct virtio_device;
+int machine_add_device(struct machine *machine, struct virtio_device *vdev,
+		       u32 *slot);
+
+/* machine-disk.c: the same three for disks. */
+int machine_open_disks(struct machine *machine);
+int machine_add_disks(struct machine *machine);
 void machine_close_disks(struct machine *machine);
 
 #endif

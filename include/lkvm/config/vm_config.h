@@ -106,6 +106,12 @@ struct vm_config {
 	struct debug_config debug;
 };
 
+/* The virtio devices that the options ask for. */
+static inline unsigned int vm_config_count_virtio(const struct vm_config *config)
+{
+	return config->disk.count;
+}
+
 /* Frees what run_config_parse() has allocated. */
 void vm_config_free(struct vm_config *config);
 

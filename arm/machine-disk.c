@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Disks of a machine, in the order of the options; see machine-virtio.c. */
+#include <stdio.h>
+
+#include "lkvm/disk/disk.h"
+#include "lkvm/virtio/blk.h"
+#include "machine.h"
+
+int machine_open_disks(struct machine *machine)
+{
+	const struct disk_list *list = &machine->config->disk;
+	int ret = 0;
+
+	for (unsigned int i = 0; !ret && i < list->count; i++)
+		ret = disk_open(&list->items[i], &machine->disks[i]);
+	return ret;
+}
+
+/* Those of devices are the devices'. */
+void machine_close_disks(struct machine *machine)
+{
+	for (unsigned int i = 0; i < MACHINE_MAX_VIRTIO; i++) {
+		disk_close(machine->disks[i]);
+		machine->disks[i] = NULL;
+	}
+}
+
+/* Named by its place among the options, in messages and statistics. */
+static int add_disk(struct machine *machine, unsigned int n)
+{
+	char name[16];
+	const struct virtio_blk_params params = {
+		.name = name,
+		.disk = machine->disks[n],
+		.serial = machine->config->disk.items[n].serial,
+		.nr_queues = 1,
+		.mem = &machine->vm.mem,
+	};
+	struct virtio_device *vdev;
+	int ret;
+
+	snprintf(name, sizeof(name), "disk%u", n);
+	machine->disks[n] = NULL;
+	ret = virtio_blk_create(&params, &vdev);
+	return ret ? ret
+		   : machine_add_device(machine, vdev, &machine->disk_slots[n]);
+}
+
+int machine_add_disks(struct machine *machine)
+{
+	int ret = 0;
+
+	for (unsigned int i = 0; !ret && i < machine->config->disk.count; i++)
+		ret = add_disk(machine, i);
+	return ret;
+}
