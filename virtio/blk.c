@@ -110,13 +110,16 @@ static int blk_start(struct virtio_device *vdev)
 	return 0;
 }
 
-/* All requests have ended when it returns. */
+/* All its requests have ended when it returns. */
+static void blk_stop_queue(struct virtio_device *vdev, unsigned int queue)
+{
+	virtio_runner_stop(&from_device(vdev)->queues[queue].runner);
+}
+
 static void blk_stop(struct virtio_device *vdev)
 {
-	struct virtio_blk *blk = from_device(vdev);
-
 	for (unsigned int i = 0; i < vdev->nr_queues; i++)
-		virtio_runner_stop(&blk->queues[i].runner);
+		blk_stop_queue(vdev, i);
 }
 
 static void blk_reset(struct virtio_device *vdev)
@@ -161,6 +164,7 @@ static const struct virtio_model_ops blk_ops = {
 	.write_config = blk_write_config,
 	.start = blk_start,
 	.stop = blk_stop,
+	.stop_queue = blk_stop_queue,
 	.reset = blk_reset,
 	.kick = blk_kick,
 	.stats = blk_stats,
@@ -172,9 +176,9 @@ static u64 features_of(const struct virtio_blk_params *params)
 {
 	u64 features = VIRTQ_F_VERSION_1 | VIRTQ_F_INDIRECT_DESC |
 		       VIRTQ_F_EVENT_IDX | VIRTQ_F_RING_PACKED |
-		       BIT(VIRTIO_BLK_F_SEG_MAX) | BIT(VIRTIO_BLK_F_BLK_SIZE) |
-		       BIT(VIRTIO_BLK_F_TOPOLOGY) | BIT(VIRTIO_BLK_F_FLUSH) |
-		       BIT(VIRTIO_BLK_F_CONFIG_WCE);
+		       VIRTQ_F_RING_RESET | BIT(VIRTIO_BLK_F_SEG_MAX) |
+		       BIT(VIRTIO_BLK_F_BLK_SIZE) | BIT(VIRTIO_BLK_F_TOPOLOGY) |
+		       BIT(VIRTIO_BLK_F_FLUSH) | BIT(VIRTIO_BLK_F_CONFIG_WCE);
 
 	if (params->disk->readonly)
 		features |= BIT(VIRTIO_BLK_F_RO);

@@ -112,9 +112,10 @@ static void identity(void **state)
 	(VIRTQ_F_VERSION_1 | VIRTQ_F_RING_PACKED | VIRTQ_F_EVENT_IDX | \
 	 VIRTQ_F_INDIRECT_DESC)
 
-/* SEG_MAX, BLK_SIZE, FLUSH, TOPOLOGY and CONFIG_WCE. */
-#define ALWAYS \
-	(RING_FEATURES | 1U << 2 | 1U << 6 | 1U << 9 | 1U << 10 | 1U << 11)
+/* RING_RESET, SEG_MAX, BLK_SIZE, FLUSH, TOPOLOGY and CONFIG_WCE. */
+#define ALWAYS                                                                 \
+	(RING_FEATURES | 1ULL << 40 | 1U << 2 | 1U << 6 | 1U << 9 | 1U << 10 | \
+	 1U << 11)
 
 static void features_of_a_disk(void **state)
 {
@@ -554,6 +555,37 @@ static void reset_waits_for_a_vcpu(void **state)
 	check_quiet(r);
 }
 
+/* The other queue's are not touched. */
+static void queue_reset_waits_for_the_thread(void **state)
+{
+	struct blk_rig *r =
+		blk_create(state, &(struct blk_rig_params) { .nr_queues = 2 });
+	struct blk_rq other = { .type = OUT, .out = buffer };
+	struct blk_rq rqs[3];
+
+	blk_start(r, BLK_COMMON | VIRTQ_F_RING_RESET);
+	want_interrupts(r, 0);
+	add_three(r, rqs);
+	virtio_kick(r->vdev, 0);
+	await(&r->disk->begun);
+	r->disk->sleeper = gettid();
+	sem_post(&r->disk->may_end);
+	pthread_mutex_lock(&r->vdev->lock);
+	virtio_queue_reset(r->vdev, 0);
+	pthread_mutex_unlock(&r->vdev->lock);
+	assert_int_equal(atomic_load(&r->disk->inside), 0);
+	assert_int_equal(atomic_load(&r->disk->ended), 1);
+	r->disk->waits = false;
+	r->disk->sleeper = 0;
+	other.out_len = SECTOR;
+	blk_add(r, 1, &other);
+	virtio_kick(r->vdev, 0);
+	blk_kick(r, 1);
+	assert_int_equal(blk_take(r, 1), 1);
+	assert_int_equal(other.status, OK);
+	assert_int_equal(atomic_load(&r->disk->ended), 2);
+}
+
 /* A driver that finds requests of another one's would be surprised. */
 static void works_after_reset(void **state)
 {
@@ -597,6 +629,7 @@ int main(void)
 		BLK_TEST(broken_ring),
 		BLK_TEST(notified_while_busy),
 		BLK_TEST(queues_at_once),
+		BLK_TEST(queue_reset_waits_for_the_thread),
 		BLK_TEST(reset_waits_for_the_thread),
 		BLK_TEST(reset_waits_for_a_vcpu),
 		BLK_TEST(works_after_reset),
