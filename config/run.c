@@ -332,7 +332,7 @@ static const struct option_def device_options[] = {
 		     "repeatable. OPT: ro, snapshot (changes are thrown away), "
 		     "direct (past the page cache), format=raw, serial=TEXT, "
 		     "bootindex=N (virt: the order in which firmware tries "
-		     "disks)"),
+		     "disks), queues=N"),
 	OPT_CALLBACK(0, "fw-cfg", parse_fw_cfg,
 		     "name=NAME,file=PATH|string=TEXT",
 		     "virt: add a file to fw_cfg, which the firmware reads; "
