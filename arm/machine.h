@@ -152,7 +152,8 @@ struct machine {
 	u32 disk_slots[MACHINE_MAX_VIRTIO]; /* PCI's or virtio-mmio's */
 	struct acpi_device virtio[MACHINE_MAX_VIRTIO]; /* slots in use */
 
-	unsigned long kvm_type; /* of the VM */
+	unsigned long kvm_type;	  /* of the VM */
+	struct addr_range mmio64; /* PCI's above 4 GiB; size 0: none */
 	enum irqchip irqchip;	/* never IRQCHIP_AUTO */
 	int gic_fd;
 	int its_fd;
