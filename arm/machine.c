@@ -77,7 +77,9 @@ static int check_fw_cfg(const struct vm_config *config,
 	for (unsigned int i = 0; i < config->disk.count; i++)
 		if (config->disk.items[i].bootindex != DISK_NO_BOOTINDEX)
 			option = "--disk with bootindex=";
-	if (config->fw_cfg.count)
+	if (config->smbios.count)
+		option = "--smbios";
+	else if (config->fw_cfg.count)
 		option = "--fw-cfg";
 	else if (config->boot.order)
 		option = "--boot-order";

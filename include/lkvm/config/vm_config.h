@@ -8,6 +8,7 @@
 #include "lkvm/config/disk.h"
 #include "lkvm/config/flash.h"
 #include "lkvm/config/fw_cfg.h"
+#include "lkvm/config/smbios.h"
 #include "lkvm/util/util.h"
 
 #define BOOT_WAIT_MAX 65 /* seconds: fw_cfg has 16 bits of ms for it */
@@ -103,6 +104,7 @@ struct vm_config {
 	enum virtio_transport virtio;
 	struct disk_list disk;
 	struct fw_cfg_list fw_cfg;
+	struct smbios_list smbios;
 	struct debug_config debug;
 };
 
