@@ -109,7 +109,8 @@ struct vm_config {
 };
 
 /* The virtio devices that the options ask for. */
-static inline unsigned int vm_config_count_virtio(const struct vm_config *config)
+static inline unsigned int
+vm_config_count_virtio(const struct vm_config *config)
 {
 	return config->disk.count;
 }
