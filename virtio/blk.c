@@ -3,8 +3,8 @@
  * A disk (virtio 1.4, "Block Device"): its configuration, its queues, and what
  * drivers may negotiate. Requests are in blk_request.c.
  *
- * A request is done by the thread that takes it from its queue, without the
- * queue's lock, so that a vCPU can notify the queue meanwhile.
+ * A request that a vCPU takes from a queue is done before its notification
+ * returns; a queue's thread begins those that there are, see blk_async.c.
  */
 #include <endian.h>
 #include <errno.h>
@@ -89,9 +89,12 @@ static int serve(struct virtio_device *vdev, unsigned int n)
 	struct virtio_queue *queue = &vdev->queues[n];
 	struct virtq_chain chain = { .iov = blk->queues[n].iov,
 				     .max_iov = BLK_QUEUE_SIZE };
-	int ret = virtq_pop(&queue->q, &chain);
 	s64 len;
+	int ret;
 
+	if (blk_async_open(blk, n))
+		return blk_async_serve(blk, n);
+	ret = virtq_pop(&queue->q, &chain);
 	if (ret <= 0)
 		return ret;
 	pthread_mutex_unlock(&queue->lock);
@@ -113,7 +116,10 @@ static int blk_start(struct virtio_device *vdev)
 /* All its requests have ended when it returns. */
 static void blk_stop_queue(struct virtio_device *vdev, unsigned int queue)
 {
-	virtio_runner_stop(&from_device(vdev)->queues[queue].runner);
+	struct virtio_blk *blk = from_device(vdev);
+
+	virtio_runner_stop(&blk->queues[queue].runner);
+	blk_async_stop(blk, queue);
 }
 
 static void blk_stop(struct virtio_device *vdev)
@@ -190,6 +196,14 @@ static u64 features_of(const struct virtio_blk_params *params)
 	return features;
 }
 
+static void add_runner(struct virtio_blk *blk, unsigned int n)
+{
+	struct virtio_runner *runner = &blk->queues[n].runner;
+
+	virtio_runner_init(runner, &blk->vdev, n, serve);
+	runner->settle = blk_async_settle;
+}
+
 /* The disk is closed by `destroy`, or here if that is never called. */
 int virtio_blk_create(const struct virtio_blk_params *params,
 		      struct virtio_device **out)
@@ -216,8 +230,7 @@ int virtio_blk_create(const struct virtio_blk_params *params,
 	blk->vdev.queue_size = BLK_QUEUE_SIZE;
 	virtio_device_init(&blk->vdev, params->mem);
 	for (unsigned int i = 0; i < params->nr_queues; i++)
-		virtio_runner_init(&blk->queues[i].runner, &blk->vdev, i,
-				   serve);
+		add_runner(blk, i);
 	*out = &blk->vdev;
 	return 0;
 }
