@@ -8,6 +8,7 @@
 #include "lkvm/config/disk.h"
 #include "lkvm/config/flash.h"
 #include "lkvm/config/fw_cfg.h"
+#include "lkvm/config/share.h"
 #include "lkvm/util/util.h"
 
 #define BOOT_WAIT_MAX 65 /* seconds: fw_cfg has 16 bits of ms for it */
@@ -103,13 +104,14 @@ struct vm_config {
 	enum virtio_transport virtio;
 	struct disk_list disk;
 	struct fw_cfg_list fw_cfg;
+	struct share_list share;
 	struct debug_config debug;
 };
 
 /* The virtio devices that the options ask for. */
 static inline unsigned int vm_config_count_virtio(const struct vm_config *config)
 {
-	return config->disk.count;
+	return config->disk.count + config->share.count;
 }
 
 /* Frees what run_config_parse() has allocated. */
