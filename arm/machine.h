@@ -151,7 +151,8 @@ struct machine {
 	struct disk *disks[MACHINE_MAX_VIRTIO];
 	u32 disk_slots[MACHINE_MAX_VIRTIO]; /* PCI's or virtio-mmio's */
 	struct acpi_device virtio[MACHINE_MAX_VIRTIO]; /* slots in use */
-	struct p9_server *shares[MACHINE_MAX_VIRTIO]; /* as `disks` */
+	/* Of shares, as `disks`. */
+	struct p9_server *shares[MACHINE_MAX_VIRTIO];
 
 	unsigned long kvm_type; /* of the VM */
 	enum irqchip irqchip;	/* never IRQCHIP_AUTO */

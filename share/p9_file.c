@@ -110,7 +110,7 @@ static int create_new(const struct p9_server *server, const struct p9_fid *dir,
 	int fd = openat(dir->fd, name,
 			flags | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC |
 				O_NOCTTY | O_NONBLOCK,
-			mode & 07777);
+			mode & 0777);
 
 	if (fd < 0)
 		return -errno;

@@ -55,7 +55,7 @@ int p9_mkdir(struct p9_request *rq)
 
 	if (ret)
 		return ret;
-	if (mkdirat(dir->fd, name, mode & 07777) < 0)
+	if (mkdirat(dir->fd, name, mode & 0777) < 0)
 		return -errno;
 	return finish(rq, dir, name, (mode & 07777) | S_IFDIR, gid);
 }
@@ -74,7 +74,8 @@ int p9_mknod(struct p9_request *rq)
 	if (!(mode & S_IFMT))
 		mode |= S_IFREG;
 	mode &= S_IFMT | 07777;
-	if (mknodat(dir->fd, name, mode, makedev(major, minor)) < 0)
+	if (mknodat(dir->fd, name, mode & (S_IFMT | 0777),
+		    makedev(major, minor)) < 0)
 		return -errno;
 	return finish(rq, dir, name, mode, gid);
 }

@@ -127,13 +127,16 @@ int p9_set_mode(int fd, u32 mode)
 	return chmod(p9_path(fd).text, mode & 07777) < 0 ? -errno : 0;
 }
 
-/* A new owner takes set-user-ID away, so the mode comes second. */
+/*
+ * A new owner takes set-user-ID away, so the mode comes second; and a program
+ * of the guest's user is not to run as us because its owner could not be set.
+ */
 void p9_finish_new(const struct p9_server *server, const struct p9_fid *dir,
 		   int fd, u32 mode, u32 gid)
 {
 	if (server->gives_away &&
 	    fchownat(fd, "", dir->uid, gid, AT_EMPTY_PATH) < 0)
-		return;
+		mode &= ~(u32)(S_ISUID | S_ISGID);
 	p9_set_mode(fd, mode);
 }
 

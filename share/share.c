@@ -54,7 +54,8 @@ static int check_proc(const struct share_config *config, int fd)
 	if (!fstat(fd, &st) && !stat(p9_path(fd).text, &seen) &&
 	    st.st_dev == seen.st_dev && st.st_ino == seen.st_ino)
 		return 0;
-	pr_fatal("--9p %s: a share needs /proc, which is not mounted",
+	pr_fatal("--9p %s: a share needs /proc, which cannot be "
+		 "used here: mount it",
 		 config->path);
 	return -ENOENT;
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* SOURCES: share/p9_*.c util/iov.c tests/unit/p9_rig.c */
+/* WRAP: geteuid fchownat */
 /* Files of a share: opened, created, read and written, locked, attributes. */
 #include <errno.h>
 #include <fcntl.h>
@@ -19,6 +20,32 @@
 #define FILE_RW 2
 
 static u8 big[P9_MAX_MSIZE];
+
+/* As if we were root, and what comes of it when an owner is set. */
+static struct {
+	bool root;
+	int error;
+	unsigned int calls;
+} fake;
+
+uid_t __real_geteuid(void);
+uid_t __wrap_geteuid(void);
+int __real_fchownat(int dir, const char *path, uid_t uid, gid_t gid, int flags);
+int __wrap_fchownat(int dir, const char *path, uid_t uid, gid_t gid, int flags);
+
+uid_t __wrap_geteuid(void)
+{
+	return fake.root ? 0 : __real_geteuid();
+}
+
+int __wrap_fchownat(int dir, const char *path, uid_t uid, gid_t gid, int flags)
+{
+	if (!fake.root)
+		return __real_fchownat(dir, path, uid, gid, flags);
+	fake.calls++;
+	errno = fake.error;
+	return fake.error ? -1 : 0;
+}
 
 static int lopen(u32 fid, u32 flags)
 {
@@ -404,6 +431,29 @@ static void owners(void **state)
 	assert_int_equal(st.st_gid, 10);
 }
 
+/* A program is not root's for want of another owner. */
+static void owners_that_cannot_be_set(void **state)
+{
+	struct stat st;
+
+	(void)state;
+	fake.root = true;
+	fake.calls = 0;
+	p9_rig_reopen(&rig, false, 100);
+	for (u32 i = 0; i < 2; i++) {
+		const char *name = i ? "y" : "n";
+
+		fake.error = i ? 0 : EPERM;
+		assert_int_equal(p9_go(&rig, 0, 1 + i, ""), 0);
+		assert_int_equal(lcreate(1 + i, name, FILE_RW, 06775), 0);
+		assert_int_equal(fstatat(rig.share, name, &st, 0), 0);
+		assert_int_equal(st.st_mode & 0777, 0775);
+		assert_int_equal(!!(st.st_mode & S_ISUID), i);
+	}
+	assert_int_equal(fake.calls, 2);
+	fake.root = false;
+}
+
 static void file_system(void **state)
 {
 	(void)state;
@@ -635,6 +685,7 @@ int main(void)
 		P9_TEST(changes),
 		P9_TEST(changes_of_a_link),
 		P9_TEST(owners),
+		P9_TEST(owners_that_cannot_be_set),
 		P9_TEST(file_system),
 		P9_TEST(xattrs),
 		P9_TEST(xattrs_that_are_wrong),
