@@ -164,8 +164,8 @@ static int change_times(const struct p9_fid *fid, const struct changes *c)
 }
 
 /*
- * A new owner takes set-user-ID away, and a new size sets times, so those come
- * first. The first that fails ends it.
+ * A new owner and a new size take set-user-ID away, and a size sets times, so
+ * those come first. The first that fails ends it.
  */
 static int change(const struct p9_fid *fid, const struct changes *c)
 {
@@ -176,9 +176,9 @@ static int change(const struct p9_fid *fid, const struct changes *c)
 		return -errno;
 	ret = change_owner(fid, c);
 	if (!ret)
-		ret = change_mode(fid, &st, c);
-	if (!ret)
 		ret = change_size(fid, &st, c);
+	if (!ret)
+		ret = change_mode(fid, &st, c);
 	return ret ? ret : change_times(fid, c);
 }
 
