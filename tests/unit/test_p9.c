@@ -297,6 +297,25 @@ static void numbers_of_fids(void **state)
 	assert_int_equal(fids(), 5);
 }
 
+/* Of the same number on three file systems; the root's is as it is. */
+static void paths_of_qids(void **state)
+{
+	const dev_t root = rig.server->root_stat.st_dev;
+	u64 first, second, third, again;
+
+	(void)state;
+	assert_int_equal(p9_qid_path(rig.server, root, UINT64_MAX, &first), 0);
+	assert_true(first == UINT64_MAX);
+	assert_int_equal(p9_qid_path(rig.server, root, 77, &first), 0);
+	assert_int_equal(p9_qid_path(rig.server, root + 5, 77, &second), 0);
+	assert_int_equal(p9_qid_path(rig.server, root + 9, 77, &third), 0);
+	assert_true(first == 77);
+	assert_true(second != first && third != first && second != third);
+	assert_true((second & 0xffffffffffffULL) == 77);
+	assert_int_equal(p9_qid_path(rig.server, root + 5, 77, &again), 0);
+	assert_true(again == second);
+}
+
 static void names_of_a_walk(void **state)
 {
 	u32 len;
@@ -408,6 +427,7 @@ int main(void)
 		P9_TEST(no_room_for_the_reply),
 		P9_TEST(walks),
 		P9_TEST(numbers_of_fids),
+		P9_TEST(paths_of_qids),
 		P9_TEST(names_of_a_walk),
 		P9_TEST(too_many_fids),
 		P9_TEST(descriptors),

@@ -337,6 +337,19 @@ static void moved_out(void **state)
 	assert_true(exists("d/f"));
 }
 
+/* The kernel's path of a file that is gone may be that of another one. */
+static void name_of_a_deleted_file(void **state)
+{
+	(void)state;
+	p9_new_file(&rig, "f", "content");
+	assert_int_equal(p9_go(&rig, 0, 1, "f"), 0);
+	assert_int_equal(unlinkat(rig.share, "f", 0), 0);
+	p9_new_file(&rig, "f (deleted)", "other");
+	assert_int_equal(p9_do(&rig, P9_TRENAME, "dds", 1, 0, "g"), ENOENT);
+	assert_int_equal(p9_do(&rig, P9_TREMOVE, "d", 1), ENOENT);
+	assert_true(exists("f (deleted)"));
+}
+
 /* ---- Read-only ----------------------------------------------------------- */
 
 static void readonly(void **state)
@@ -391,6 +404,7 @@ int main(void)
 		P9_TEST(renames),
 		P9_TEST(renames_by_fid),
 		P9_TEST(moved_out),
+		P9_TEST(name_of_a_deleted_file),
 		P9_TEST(readonly),
 	};
 
