@@ -108,8 +108,10 @@ static void make_host(void)
 	const char *tmp = getenv("TMPDIR");
 	int fd;
 
-	snprintf(host.dir, sizeof(host.dir), "%.40s/lkvm-9p-XXXXXX",
-		 tmp ? tmp : "/tmp");
+	/* In memory where there is such a place. */
+	if (!tmp)
+		tmp = access("/dev/shm", W_OK) ? "/tmp" : "/dev/shm";
+	snprintf(host.dir, sizeof(host.dir), "%.40s/lkvm-9p-XXXXXX", tmp);
 	require(mkdtemp(host.dir) != NULL);
 	atexit(remove_all);
 	fd = open(host.dir, O_RDONLY | O_DIRECTORY);
