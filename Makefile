@@ -45,7 +45,7 @@ LKVM_CPPFLAGS += -isystem $(SYSROOT)/usr/include
 LKVM_LDFLAGS += -L$(SYSROOT)/usr/lib/aarch64-linux-gnu
 endif
 
-ROOMS := control sandbox arm hw virtio pci disk net chardev vmm config efi util
+ROOMS := control sandbox arm hw virtio pci disk net share chardev vmm config efi util
 SRCS := $(wildcard *.c $(ROOMS:%=%/*.c) $(ROOMS:%=%/*/*.c))
 OBJS := $(SRCS:%.c=$(OBJDIR)/%.o) $(OBJDIR)/arm/selftest/image.o
 # What a plain `lkvm run` does not use is linked in one piece, before zlib and
@@ -54,8 +54,9 @@ OBJS := $(SRCS:%.c=$(OBJDIR)/%.o) $(OBJDIR)/arm/selftest/image.o
 OTHERS := $(filter $(addprefix $(OBJDIR)/,builtin-flash% \
 	builtin-selftest.o arm/selftest/% arm/tables/a% arm/tables/s% \
 	arm/boot/firmware_% arm/boot/smbios.o arm/machine-virtio.o \
-	arm/machine-disk.o hw/fw_cfg/% hw/pl% efi/% virtio/% pci/% disk/% \
-	config/disk.o config/smbios.o vmm/iothread.o util/iov.o),$(OBJS))
+	arm/machine-disk.o arm/machine-share.o hw/fw_cfg/% hw/pl% efi/% \
+	virtio/% pci/% disk/% share/% config/disk.o config/share.o \
+	config/smbios.o vmm/iothread.o util/iov.o),$(OBJS))
 ifeq ($(SANITIZE),1)
 LKVM := $(BUILD)/lkvm-sanitize
 else

@@ -152,6 +152,8 @@ struct machine {
 	struct disk *disks[MACHINE_MAX_VIRTIO];
 	u32 disk_slots[MACHINE_MAX_VIRTIO]; /* PCI's or virtio-mmio's */
 	struct acpi_device virtio[MACHINE_MAX_VIRTIO]; /* slots in use */
+	/* Of shares, as `disks`. */
+	struct p9_server *shares[MACHINE_MAX_VIRTIO];
 
 	unsigned long kvm_type;	  /* of the VM */
 	struct addr_range mmio64; /* PCI's above 4 GiB; size 0: none */
@@ -271,5 +273,10 @@ int machine_add_device(struct machine *machine, struct virtio_device *vdev,
 int machine_open_disks(struct machine *machine);
 int machine_add_disks(struct machine *machine);
 void machine_close_disks(struct machine *machine);
+
+/* machine-share.c: and for shares. */
+int machine_open_shares(struct machine *machine);
+int machine_add_shares(struct machine *machine);
+void machine_close_shares(struct machine *machine);
 
 #endif

@@ -107,6 +107,25 @@ static int parse_disk(const char *arg, void *opaque)
 	return disk ? disk_config_parse(disk, arg) : -ENOMEM;
 }
 
+/* Repeatable. A tag that two had would not say which of them is mounted. */
+static int parse_9p(const char *arg, void *opaque)
+{
+	struct share_list *list = &((struct vm_config *)opaque)->share;
+	struct share_config *share = config_list_add(list);
+	int ret = share ? share_config_parse(share, arg) : -ENOMEM;
+
+	if (ret)
+		return ret;
+	for (unsigned int i = 0; i + 1 < list->count; i++) {
+		if (strcmp(list->items[i].tag, share->tag) != 0)
+			continue;
+		pr_fatal("--9p %s: there is a share \"%s\" already, %s", arg,
+			 share->tag, list->items[i].path);
+		return -EINVAL;
+	}
+	return 0;
+}
+
 /*
  * "auto" selects an installed firmware by its descriptor (arm/boot). A file of
  * this name can be written as ./auto.
@@ -346,6 +365,9 @@ static const struct option_def device_options[] = {
 		     "name=NAME,file=PATH|string=TEXT",
 		     "virt: add a file to fw_cfg, which the firmware reads; "
 		     "repeatable"),
+	OPT_CALLBACK(0, "9p", parse_9p, "DIR,TAG[,ro]",
+		     "Let the guest mount the directory DIR by 9p, as TAG; "
+		     "repeatable. ro: it cannot change anything"),
 	OPT_CALLBACK(0, "smbios", parse_smbios, "type=N,KEY=TEXT...",
 		     "virt with firmware: strings that tell the guest of its "
 		     "machine; repeatable. type=1 (system): manufacturer=, "
@@ -353,8 +375,8 @@ static const struct option_def device_options[] = {
 		     "type=3 (enclosure): manufacturer=, version=, serial=, "
 		     "asset=, sku=; type=11 (OEM string): value= or path="),
 	OPT_CALLBACK(0, "virtio-transport", parse_transport, "NAME",
-		     "How the guest reaches its disks: pci (the default) or "
-		     "mmio"),
+		     "How the guest reaches its disks and shares: pci (the "
+		     "default) or mmio"),
 	OPT_CALLBACK('n', "network", parse_network, "mode=none",
 		     "No network (the default)"),
 	OPT_CALLBACK(0, "console", parse_console, "serial",
@@ -482,9 +504,12 @@ void vm_config_free(struct vm_config *config)
 		smbios_config_free(&config->smbios.items[i]);
 	for (unsigned int i = 0; i < config->disk.count; i++)
 		disk_config_free(&config->disk.items[i]);
+	for (unsigned int i = 0; i < config->share.count; i++)
+		share_config_free(&config->share.items[i]);
 	free(config->flash.items);
 	free(config->disk.items);
 	free(config->fw_cfg.items);
+	free(config->share.items);
 	free(config->smbios.items);
 	free(config->boot.order);
 }

@@ -257,6 +257,22 @@ static void disks(void **state)
 	bad("--virtio-transport=mmio-legacy", "legacy devices are not");
 }
 
+static void shares(void **state)
+{
+	const struct vm_config *config = &t.config;
+
+	(void)state;
+	good("--9p|a,x|--9p=b,y,ro|-d|c.img");
+	assert_int_equal(config->share.count, 2);
+	assert_string_equal(config->share.items[0].path, "a");
+	assert_string_equal(config->share.items[1].tag, "y");
+	assert_true(config->share.items[1].readonly);
+	assert_int_equal(vm_config_count_virtio(config), 3);
+	bad("--9p=a", "want DIR,TAG");
+	bad("--9p|a,x|--9p|b,y|--9p|c,x",
+	    "--9p c,x: there is a share \"x\" already, a");
+}
+
 static void boot_order(void **state)
 {
 	static const char *const paths[] = { "",     "disk", "a/b",
@@ -369,11 +385,12 @@ static void loglevel(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(defaults),	    TEST(members), TEST(help),
-		TEST(kernel),	    TEST(mem),	   TEST(firmware),
-		TEST(names),	    TEST(disks),   TEST(boot_order),
-		TEST(boot_wait),    TEST(cpus),	   TEST(flashes),
-		TEST(fw_cfg_files), TEST(smbios),  TEST(loglevel),
+		TEST(defaults),	  TEST(members),      TEST(help),
+		TEST(kernel),	  TEST(mem),	      TEST(firmware),
+		TEST(names),	  TEST(disks),	      TEST(shares),
+		TEST(boot_order), TEST(boot_wait),    TEST(cpus),
+		TEST(flashes),	  TEST(fw_cfg_files), TEST(smbios),
+		TEST(loglevel),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -8,6 +8,7 @@
 #include "lkvm/config/disk.h"
 #include "lkvm/config/flash.h"
 #include "lkvm/config/fw_cfg.h"
+#include "lkvm/config/share.h"
 #include "lkvm/config/smbios.h"
 #include "lkvm/util/util.h"
 
@@ -105,6 +106,7 @@ struct vm_config {
 	struct disk_list disk;
 	struct fw_cfg_list fw_cfg;
 	struct smbios_list smbios;
+	struct share_list share;
 	struct debug_config debug;
 };
 
@@ -112,7 +114,7 @@ struct vm_config {
 static inline unsigned int
 vm_config_count_virtio(const struct vm_config *config)
 {
-	return config->disk.count;
+	return config->disk.count + config->share.count;
 }
 
 /* Frees what run_config_parse() has allocated. */

@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Shares of a machine, in the order of the options; see machine-virtio.c. */
+#include <stdio.h>
+
+#include "lkvm/share/share.h"
+#include "lkvm/virtio/9p.h"
+#include "machine.h"
+
+int machine_open_shares(struct machine *machine)
+{
+	const struct share_list *list = &machine->config->share;
+	u32 each = list->count ? share_descriptors(list->count) : 0;
+	int ret = 0;
+
+	for (unsigned int i = 0; !ret && i < list->count; i++)
+		ret = share_open(&list->items[i], each, &machine->shares[i]);
+	return ret;
+}
+
+/* Those of devices are the devices'. */
+void machine_close_shares(struct machine *machine)
+{
+	for (unsigned int i = 0; i < MACHINE_MAX_VIRTIO; i++) {
+		p9_server_destroy(machine->shares[i]);
+		machine->shares[i] = NULL;
+	}
+}
+
+/* Named by its place among the options, in messages and statistics. */
+static int add_share(struct machine *machine, unsigned int n)
+{
+	char name[16];
+	const struct virtio_9p_params params = {
+		.name = name,
+		.tag = machine->config->share.items[n].tag,
+		.server = machine->shares[n],
+		.mem = &machine->vm.mem,
+	};
+	struct virtio_device *vdev;
+	u32 slot;
+	int ret;
+
+	snprintf(name, sizeof(name), "share%u", n);
+	machine->shares[n] = NULL;
+	ret = virtio_9p_create(&params, &vdev);
+	return ret ? ret : machine_add_device(machine, vdev, &slot);
+}
+
+int machine_add_shares(struct machine *machine)
+{
+	int ret = 0;
+
+	for (unsigned int i = 0; !ret && i < machine->config->share.count; i++)
+		ret = add_share(machine, i);
+	return ret;
+}
