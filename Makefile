@@ -53,9 +53,9 @@ OBJS := $(SRCS:%.c=$(OBJDIR)/%.o) $(OBJDIR)/arm/selftest/image.o
 # if one page of it is used.
 OTHERS := $(filter $(addprefix $(OBJDIR)/,builtin-flash% \
 	builtin-selftest.o arm/selftest/% arm/tables/a% arm/tables/s% \
-	arm/boot/firmware_% arm/machine-virtio.o arm/machine-disk.o hw/fw_cfg/% \
-	hw/pl% efi/% virtio/% pci/% disk/% config/disk.o vmm/iothread.o \
-	util/iov.o),$(OBJS))
+	arm/boot/firmware_% arm/machine-virtio.o arm/machine-disk.o \
+	arm/machine-net.o hw/fw_cfg/% hw/pl% efi/% virtio/% pci/% disk/% net/% \
+	config/disk.o config/network.o vmm/iothread.o util/iov.o),$(OBJS))
 ifeq ($(SANITIZE),1)
 LKVM := $(BUILD)/lkvm-sanitize
 else

@@ -3,8 +3,8 @@
  * Virtio devices of a machine, in the order of the options: each gets the next
  * slot, with an address and an interrupt that stay the same as long as the
  * options do, so that boot entries of firmware stay valid. What each kind is
- * made of is in a file of its own (machine-disk.c). Main thread, while the
- * machine is built.
+ * made of is in a file of its own (machine-disk.c, machine-net.c). Main thread,
+ * while the machine is built.
  */
 #include <errno.h>
 
@@ -114,6 +114,7 @@ int machine_add_device(struct machine *machine, struct virtio_device *vdev,
 int machine_open_virtio(struct machine *machine)
 {
 	unsigned int count = vm_config_count_virtio(machine->config);
+	int ret;
 
 	if (count > MACHINE_MAX_VIRTIO) {
 		pr_fatal("there are %u virtio devices, a machine has places "
@@ -121,13 +122,15 @@ int machine_open_virtio(struct machine *machine)
 			 count, MACHINE_MAX_VIRTIO);
 		return -ENOSPC;
 	}
-	return machine_open_disks(machine);
+	ret = machine_open_disks(machine);
+	return ret ? ret : machine_open_nets(machine);
 }
 
 /* Of what has become part of a device nothing is left to be closed. */
 void machine_close_virtio(struct machine *machine)
 {
 	machine_close_disks(machine);
+	machine_close_nets(machine);
 }
 
 /*
@@ -142,5 +145,7 @@ int machine_add_virtio(struct machine *machine)
 		ret = add_pci(machine);
 	if (!ret)
 		ret = machine_add_disks(machine);
+	if (!ret)
+		ret = machine_add_nets(machine);
 	return ret;
 }

@@ -76,6 +76,9 @@ static int check_fw_cfg(const struct vm_config *config,
 	for (unsigned int i = 0; i < config->disk.count; i++)
 		if (config->disk.items[i].bootindex != DISK_NO_BOOTINDEX)
 			option = "--disk with bootindex=";
+	for (unsigned int i = 0; i < config->network.count; i++)
+		if (config->network.items[i].bootindex != NETWORK_NO_BOOTINDEX)
+			option = "--network with bootindex=";
 	if (config->fw_cfg.count)
 		option = "--fw-cfg";
 	else if (config->boot.order)

@@ -8,6 +8,7 @@
 #include "lkvm/config/disk.h"
 #include "lkvm/config/flash.h"
 #include "lkvm/config/fw_cfg.h"
+#include "lkvm/config/network.h"
 #include "lkvm/util/util.h"
 
 #define BOOT_WAIT_MAX 65 /* seconds: fw_cfg has 16 bits of ms for it */
@@ -102,14 +103,16 @@ struct vm_config {
 	struct flash_list flash; /* FLASH_MAX_BANKS at most */
 	enum virtio_transport virtio;
 	struct disk_list disk;
+	struct network_list network; /* none of mode none */
 	struct fw_cfg_list fw_cfg;
 	struct debug_config debug;
 };
 
 /* The virtio devices that the options ask for. */
-static inline unsigned int vm_config_count_virtio(const struct vm_config *config)
+static inline unsigned int
+vm_config_count_virtio(const struct vm_config *config)
 {
-	return config->disk.count;
+	return config->disk.count + config->network.count;
 }
 
 /* Frees what run_config_parse() has allocated. */
