@@ -6,13 +6,14 @@
 
 # ---- on the machine that tests ---------------------------------------------
 
-# net_initrd FILE: an initramfs of lib/net-init
+# net_initrd FILE TCP: an initramfs of lib/net-init
 net_initrd() {
 	tree=$work/net.tree
 	mkdir -p "$tree/bin" "$tree/dev" "$tree/proc" "$tree/sys" "$tree/lib"
 	cp build/guest/busybox "$tree/bin/busybox"
 	cp tests/boot/lib/net-init "$tree/init"
 	cp tests/boot/lib/net-dhcp "$tree/dhcp"
+	cp "$2" "$tree/bin/tcp"
 	for module in virtio_mmio virtio_pci_legacy_dev virtio_pci_modern_dev virtio_pci \
 		failover net_failover virtio_net af_packet; do
 		path=$(find build/guest/lib/modules -name "$module.ko")
@@ -58,15 +59,14 @@ net_host() {
 }
 
 # net_serve: a server on all addresses of the host, and a script for expect that
-# fetches what the guest serves: fetch NAME URL
+# fetches what the guest serves: fetch NAME ADDRESS PORT
 net_serve() {
-	mkdir -p "$work/www"
-	dd if=/dev/urandom of="$work/www/file" bs=64k count=12 2>/dev/null
-	sum=$(md5sum <"$work/www/file")
+	dd if=/dev/urandom of="$work/file" bs=64k count=12 2>/dev/null
+	sum=$(md5sum <"$work/file")
 	sum=${sum%% *}
-	httpd -p '[::]:8000' -h "$work/www"
+	"$IN/tcp" serve 8000 "$work/file"
 	cat >"$work/fetch" <<-'END'
-		sum=$(wget -q -T 30 -O - "$2" | md5sum)
+		sum=$("$IN/tcp" get "$2" "$3" | md5sum)
 		echo "$1 ${sum%% *}" >>fetched
 	END
 }
