@@ -6,14 +6,26 @@
 #include "lkvm/virtio/net.h"
 #include "machine.h"
 
-int machine_open_nets(struct machine *machine)
+static int open_some(struct machine *machine, bool inherited)
 {
 	const struct network_list *list = &machine->config->network;
 	int ret = 0;
 
 	for (unsigned int i = 0; !ret && i < list->count; i++)
-		ret = net_open(&list->items[i], i, &machine->nets[i]);
+		if ((list->items[i].mode == NETWORK_FD) == inherited)
+			ret = net_open(&list->items[i], i, &machine->nets[i]);
 	return ret;
+}
+
+/*
+ * Programs that the others start do not get descriptors that were opened
+ * before.
+ */
+int machine_open_nets(struct machine *machine)
+{
+	int ret = open_some(machine, true);
+
+	return ret ? ret : open_some(machine, false);
 }
 
 /* Those of devices are the devices'. */

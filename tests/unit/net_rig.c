@@ -156,6 +156,18 @@ void net_arrive(struct net_rig *r, u32 len, u64 seed)
 	net_arrive_with(r, len, seed, &(struct virtio_net_hdr_v1) { 0 });
 }
 
+void net_await_received(struct net_rig *r, u32 n)
+{
+	u32 have = 0;
+
+	while (have < n) {
+		sched_yield();
+		pthread_mutex_lock(&r->net->lock);
+		have = r->net->next_in;
+		pthread_mutex_unlock(&r->net->lock);
+	}
+}
+
 void net_break(struct net_rig *r, int error)
 {
 	pthread_mutex_lock(&r->net->lock);

@@ -89,6 +89,8 @@ void net_set_status(struct net_rig *r, u32 status);
 void net_arrive(struct net_rig *r, u32 len, u64 seed);
 void net_arrive_with(struct net_rig *r, u32 len, u64 seed,
 		     const struct virtio_net_hdr_v1 *header);
+/* Until the device has taken `n` frames from the back end. */
+void net_await_received(struct net_rig *r, u32 n);
 /* The back end's end. */
 void net_break(struct net_rig *r, int error);
 

@@ -289,7 +289,9 @@ static void merged_when_there_are_enough(void **state)
 	n += net_check(r, n, 2500, 2);
 	assert_int_equal(n, 6);
 	assert_int_equal(net_stat(r, "rx_dropped"), 0);
+	pthread_mutex_lock(&r->vdev->queues[0].lock);
 	assert_int_equal(r->vdev->queues[0].q.pending, 0);
+	pthread_mutex_unlock(&r->vdev->queues[0].lock);
 	assert_int_equal(atomic_load(&r->vdev->queues[0].q.stats.chains), 6);
 }
 
@@ -630,8 +632,7 @@ static void reset_with_a_frame_that_waits(void **state)
 	net_start(r, 0);
 	net_arrive(r, 60, 1);
 	virtio_kick(r->vdev, 0);
-	while (r->net->next_in != 1)
-		sched_yield();
+	net_await_received(r, 1);
 	net_set_status(r, 0);
 	assert_int_equal(net_stat(r, "rx_dropped"), 1);
 	net_start(r, 0);

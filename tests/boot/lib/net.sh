@@ -78,12 +78,14 @@ expect_fetched() {
 		bad "$1: the host got $(cat "$work/fetched"), of $(grep served "$work/facts")"
 }
 
-# talk SCRIPT [OPTION]...: a guest that is told what to do by a script of expect
+# talk SCRIPT [OPTION]...: a guest that is told what to do by a script of expect;
+# $launcher is what starts lkvm, if anything
 talk() {
 	script=$1
 	shift
 	: >"$work/fetched"
-	run "$IN/expect" -l "$work/log" "$script" lkvm run --kernel "$IN/Image" \
+	# shellcheck disable=SC2086
+	run "$IN/expect" -l "$work/log" "$script" ${launcher-} lkvm run --kernel "$IN/Image" \
 		--initrd "$IN/net-initrd.img" --mem 160 --cpus 2 --timeout 150 --stats stats \
 		--params "$linux_params $extra_params" "$@"
 	cp "$work/log" "$work/console"
