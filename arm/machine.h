@@ -8,6 +8,7 @@
 #include "lkvm/arm/boot/uki.h"
 #include "lkvm/arm/machine.h"
 #include "lkvm/arm/tables/acpi.h"
+#include "lkvm/arm/tables/smbios.h"
 #include "lkvm/vmm/fdt.h"
 
 /* A range of guest physical addresses. */
@@ -154,8 +155,9 @@ struct machine {
 	u32 net_slots[MACHINE_MAX_VIRTIO];
 	struct acpi_device virtio[MACHINE_MAX_VIRTIO]; /* slots in use */
 
-	unsigned long kvm_type; /* of the VM */
-	enum irqchip irqchip;	/* never IRQCHIP_AUTO */
+	unsigned long kvm_type;	  /* of the VM */
+	struct addr_range mmio64; /* PCI's above 4 GiB; size 0: none */
+	enum irqchip irqchip;	  /* never IRQCHIP_AUTO */
 	int gic_fd;
 	int its_fd;
 	struct gic_power_on gic_power_on;
@@ -164,6 +166,16 @@ struct machine {
 	struct boot_file kernel, initrd_file, firmware;
 	struct uki uki; /* what is in the kernel's file, if it is one */
 	bool again; /* it is set up after a reset: all has been said before */
+
+	/* What --smbios has named, read. */
+	struct {
+		struct {
+			char **items;
+			unsigned int count;
+		} oem;
+		struct efi_guid uuid;
+		bool has_uuid;
+	} smbios;
 
 	/* What the boot loader found out. */
 	u64 entry;

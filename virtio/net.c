@@ -45,13 +45,22 @@ static void net_read_config(struct virtio_device *vdev, u32 offset, void *buf,
 
 /* ---- The device ---------------------------------------------------------- */
 
-/* Frames that have come before are of the guest before, or of nobody. */
+/* Threads come with the first notifications. */
 static int net_start(struct virtio_device *vdev)
 {
 	struct virtio_net *vn = from_device(vdev);
-	int ret = vn->net->ops->set_offloads(vn->net, vdev->features);
 
-	return ret ? ret : net_rx_start(vn);
+	return vn->net->ops->set_offloads(vn->net, vdev->features);
+}
+
+static void net_stop_queue(struct virtio_device *vdev, unsigned int queue)
+{
+	struct virtio_net *vn = from_device(vdev);
+
+	if (queue == NET_RX)
+		net_rx_stop(vn);
+	else
+		virtio_runner_stop(&vn->tx);
 }
 
 /* The next driver may have no offloads: those of firmware have not. */
@@ -59,8 +68,8 @@ static void net_stop(struct virtio_device *vdev)
 {
 	struct virtio_net *vn = from_device(vdev);
 
-	net_rx_stop(vn);
-	virtio_runner_stop(&vn->tx);
+	net_stop_queue(vdev, NET_RX);
+	net_stop_queue(vdev, NET_TX);
 	vn->net->ops->set_offloads(vn->net, 0);
 }
 
@@ -103,6 +112,7 @@ static const struct virtio_model_ops net_ops = {
 	.read_config = net_read_config,
 	.start = net_start,
 	.stop = net_stop,
+	.stop_queue = net_stop_queue,
 	.kick = net_kick,
 	.stats = net_stats,
 	.destroy = net_destroy,
@@ -112,8 +122,8 @@ static u64 features_of(const struct virtio_net_params *params)
 {
 	u64 features = VIRTQ_F_VERSION_1 | VIRTQ_F_INDIRECT_DESC |
 		       VIRTQ_F_EVENT_IDX | VIRTQ_F_RING_PACKED |
-		       BIT(VIRTIO_NET_F_MAC) | BIT(VIRTIO_NET_F_STATUS) |
-		       BIT(VIRTIO_NET_F_MRG_RXBUF);
+		       VIRTQ_F_RING_RESET | BIT(VIRTIO_NET_F_MAC) |
+		       BIT(VIRTIO_NET_F_STATUS) | BIT(VIRTIO_NET_F_MRG_RXBUF);
 
 	if (params->mtu)
 		features |= BIT(VIRTIO_NET_F_MTU);

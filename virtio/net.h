@@ -25,7 +25,7 @@ struct net_counters {
 struct net_rx {
 	struct iothread thread;
 	atomic_bool stopping; /* any thread's */
-	bool notified;	      /* KVM notifies the thread; `start`, `stop` */
+	bool notified;	      /* KVM notifies the thread; of the queue's lock */
 	bool waiting;	      /* for buffers, with `frame` */
 	struct net_frame frame;
 	struct virtq_chain chains[NET_QUEUE_SIZE]; /* of one frame */
@@ -53,12 +53,11 @@ static inline void net_count(_Atomic(u64) *counter, u64 n)
 }
 
 /*
- * net_rx.c: starts the thread; 0 or -errno. Ends it: no buffer is touched any
- * more. A kick comes with the queue's lock, for a device that is started.
+ * net_rx.c: a kick, with the queue's lock, starts the thread. The other ends
+ * it: no buffer is touched any more until the next kick.
  */
-int net_rx_start(struct virtio_net *vn);
-void net_rx_stop(struct virtio_net *vn);
 void net_rx_kick(struct virtio_net *vn);
+void net_rx_stop(struct virtio_net *vn);
 
 /* net_tx.c: a virtio_serve_fn. */
 int net_tx_serve(struct virtio_device *vdev, unsigned int queue);

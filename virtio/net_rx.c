@@ -206,24 +206,28 @@ static void run(void *opaque)
 	iothread_watch(&vn->rx.thread, wants ? vn->net->fd : -1);
 }
 
-/* There are no buffers before DRIVER_OK, after which there is a kick. */
-int net_rx_start(struct virtio_net *vn)
+/* Where KVM cannot notify the thread, vCPUs leave the guest for it. */
+static int start_thread(struct virtio_net *vn)
 {
 	struct virtio_device *vdev = &vn->vdev;
 	struct net_rx *rx = &vn->rx;
-	int ret;
+	int ret = iothread_start(&rx->thread, rx->name, run, vn);
 
-	atomic_store(&rx->stopping, false);
-	ret = iothread_start(&rx->thread, rx->name, run, vn);
 	if (!ret && vdev->transport->notify)
 		rx->notified = !vdev->transport->notify(vdev, NET_RX,
 							rx->thread.fd, true);
 	return ret;
 }
 
+/* The first comes when the device is started: frames are waited for then. */
 void net_rx_kick(struct virtio_net *vn)
 {
-	iothread_kick(&vn->rx.thread);
+	atomic_store(&vn->rx.stopping, false);
+	if (!vn->rx.thread.started && start_thread(vn))
+		virtio_needs_reset(&vn->vdev, "there is no thread for its "
+					      "frames");
+	else
+		iothread_kick(&vn->rx.thread);
 }
 
 /* A kick that is under way has the lock. What is kept was for that driver. */

@@ -111,7 +111,7 @@ static void configuration(void **state)
 
 #define RING_FEATURES                                                  \
 	(VIRTQ_F_VERSION_1 | VIRTQ_F_RING_PACKED | VIRTQ_F_EVENT_IDX | \
-	 VIRTQ_F_INDIRECT_DESC)
+	 VIRTQ_F_INDIRECT_DESC | VIRTQ_F_RING_RESET)
 
 /* MAC, MRG_RXBUF and STATUS. */
 #define ALWAYS (RING_FEATURES | 1U << 5 | 1U << 15 | 1U << 16)
@@ -567,6 +567,35 @@ static void no_thread(void **state)
 	net_await(r, 1);
 }
 
+/* Each queue alone: the other goes on. */
+static void queues_that_are_reset(void **state)
+{
+	struct net_rig *r = net_create(state, 0, 0);
+
+	for (u32 i = 0; i < 20; i++) {
+		net_start(r, VIRTQ_F_RING_RESET);
+		net_post_one(r, MTU);
+		net_kick(r, 0);
+		net_arrive(r, 60, i);
+		net_await(r, 1);
+		net_arrive(r, 61, i);
+		net_await_received(r, 2 * i + 2);
+		pthread_mutex_lock(&r->vdev->lock);
+		virtio_queue_reset(r->vdev, 0);
+		pthread_mutex_unlock(&r->vdev->lock);
+		assert_int_equal(net_stat(r, "rx_dropped"), i + 1);
+		net_check(r, 0, 60, i);
+		net_send(r, &plain, 60, i, (const u32[]) { 0 });
+		net_kick(r, 1);
+		await_sent(r, 1);
+		net_check_ram(r);
+		pthread_mutex_lock(&r->vdev->lock);
+		virtio_queue_reset(r->vdev, 1);
+		pthread_mutex_unlock(&r->vdev->lock);
+		assert_false(virtio_queue_is_enabled(r->vdev, 1));
+	}
+}
+
 /* The link goes down, once and for all; the device goes on. */
 static void back_end_ends(void **state)
 {
@@ -669,6 +698,7 @@ int main(void)
 		NET_TEST_OF(offloads, "", 0),
 		NET_TEST_OF(no_thread, "", 0),
 		NET_TEST_OF(back_end_ends, "", 0),
+		NET_TEST(queues_that_are_reset),
 		NET_TEST(reset_often),
 		NET_TEST(reset_with_a_frame_that_waits),
 	};

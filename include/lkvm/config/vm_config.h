@@ -9,6 +9,7 @@
 #include "lkvm/config/flash.h"
 #include "lkvm/config/fw_cfg.h"
 #include "lkvm/config/network.h"
+#include "lkvm/config/smbios.h"
 #include "lkvm/util/util.h"
 
 #define BOOT_WAIT_MAX 65 /* seconds: fw_cfg has 16 bits of ms for it */
@@ -105,6 +106,7 @@ struct vm_config {
 	struct disk_list disk;
 	struct network_list network; /* none of mode none */
 	struct fw_cfg_list fw_cfg;
+	struct smbios_list smbios;
 	struct debug_config debug;
 };
 
