@@ -185,7 +185,8 @@ static bool serve_some(struct virtio_net *vn)
 	u32 n = 0;
 
 	pthread_mutex_lock(&queue->lock);
-	virtq_disable_kicks(&queue->q);
+	if (may_serve(vn))
+		virtq_disable_kicks(&queue->q);
 	while (n < TURN && may_serve(vn) && serve_frame(vn))
 		if (!(++n % BATCH))
 			virtio_queue_done(&vn->vdev, NET_RX);
