@@ -3,8 +3,8 @@
  * Virtio devices of a machine, in the order of the options: each gets the next
  * slot, with an address and an interrupt that stay the same as long as the
  * options do, so that boot entries of firmware stay valid. What each kind is
- * made of is in a file of its own (machine-disk.c, machine-share.c). Main
- * thread, while the machine is built.
+ * made of is in a file of its own (machine-disk.c, machine-net.c,
+ * machine-share.c). Main thread, while the machine is built.
  */
 #include <errno.h>
 
@@ -127,6 +127,8 @@ int machine_open_virtio(struct machine *machine)
 	}
 	ret = machine_open_disks(machine);
 	if (!ret)
+		ret = machine_open_nets(machine);
+	if (!ret)
 		ret = machine_open_shares(machine);
 	return ret;
 }
@@ -135,6 +137,7 @@ int machine_open_virtio(struct machine *machine)
 void machine_close_virtio(struct machine *machine)
 {
 	machine_close_disks(machine);
+	machine_close_nets(machine);
 	machine_close_shares(machine);
 }
 
@@ -150,6 +153,8 @@ int machine_add_virtio(struct machine *machine)
 		ret = add_pci(machine);
 	if (!ret)
 		ret = machine_add_disks(machine);
+	if (!ret)
+		ret = machine_add_nets(machine);
 	if (!ret)
 		ret = machine_add_shares(machine);
 	return ret;

@@ -77,6 +77,9 @@ static int check_fw_cfg(const struct vm_config *config,
 	for (unsigned int i = 0; i < config->disk.count; i++)
 		if (config->disk.items[i].bootindex != DISK_NO_BOOTINDEX)
 			option = "--disk with bootindex=";
+	for (unsigned int i = 0; i < config->network.count; i++)
+		if (config->network.items[i].bootindex != NETWORK_NO_BOOTINDEX)
+			option = "--network with bootindex=";
 	if (config->smbios.count)
 		option = "--smbios";
 	else if (config->fw_cfg.count)

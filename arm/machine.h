@@ -150,7 +150,9 @@ struct machine {
 
 	/* Open from the start on; NULL once its device has it. */
 	struct disk *disks[MACHINE_MAX_VIRTIO];
+	struct net *nets[MACHINE_MAX_VIRTIO];
 	u32 disk_slots[MACHINE_MAX_VIRTIO]; /* PCI's or virtio-mmio's */
+	u32 net_slots[MACHINE_MAX_VIRTIO];
 	struct acpi_device virtio[MACHINE_MAX_VIRTIO]; /* slots in use */
 	/* Of shares, as `disks`. */
 	struct p9_server *shares[MACHINE_MAX_VIRTIO];
@@ -274,6 +276,10 @@ int machine_open_disks(struct machine *machine);
 int machine_add_disks(struct machine *machine);
 void machine_close_disks(struct machine *machine);
 
+/* machine-net.c: and for networks. */
+int machine_open_nets(struct machine *machine);
+int machine_add_nets(struct machine *machine);
+void machine_close_nets(struct machine *machine);
 /* machine-share.c: and for shares. */
 int machine_open_shares(struct machine *machine);
 int machine_add_shares(struct machine *machine);

@@ -241,17 +241,24 @@ static int parse_sve_max_vl(const char *arg, void *opaque)
 	return -EINVAL;
 }
 
-/*
- * There is no network device yet. Programs that drive kvmtool pass mode=none.
- */
+/* Repeatable. mode=none, which programs that drive kvmtool pass, adds none. */
 static int parse_network(const char *arg, void *opaque)
 {
-	(void)opaque;
-	if (!strcmp(arg, "mode=none") || !strcmp(arg, "none"))
-		return 0;
-	pr_fatal("--network %s: networks are not supported, only mode=none",
-		 arg);
-	return -EINVAL;
+	struct network_list *list = &((struct vm_config *)opaque)->network;
+	struct network_config config, *to;
+	int ret = network_config_parse(&config, arg);
+
+	if (ret || config.mode == NETWORK_NONE) {
+		network_config_free(&config);
+		return ret;
+	}
+	to = config_list_add(list);
+	if (!to) {
+		network_config_free(&config);
+		return -ENOMEM;
+	}
+	*to = config;
+	return 0;
 }
 
 /* kvmtool's other consoles need virtio. */
@@ -375,10 +382,14 @@ static const struct option_def device_options[] = {
 		     "type=3 (enclosure): manufacturer=, version=, serial=, "
 		     "asset=, sku=; type=11 (OEM string): value= or path="),
 	OPT_CALLBACK(0, "virtio-transport", parse_transport, "NAME",
-		     "How the guest reaches its disks and shares: pci (the "
+		     "How the guest reaches its virtio devices: pci (the "
 		     "default) or mmio"),
-	OPT_CALLBACK('n', "network", parse_network, "mode=none",
-		     "No network (the default)"),
+	OPT_CALLBACK('n', "network", parse_network, "mode=MODE[,OPT...]",
+		     "Network interface; repeatable. MODE: user (by passt, "
+		     "without privileges), tap, fd or none (the default). OPT: "
+		     "guest_mac=MAC, mtu=N, bootindex=N; user: "
+		     "hostfwd=tcp|udp:[ADDR]:PORT-:PORT; tap: tapif=NAME, "
+		     "script=FILE, downscript=FILE; fd: fd=N"),
 	OPT_CALLBACK(0, "console", parse_console, "serial",
 		     "Console on the first serial port (the default)"),
 	OPT_END(),
@@ -504,10 +515,13 @@ void vm_config_free(struct vm_config *config)
 		smbios_config_free(&config->smbios.items[i]);
 	for (unsigned int i = 0; i < config->disk.count; i++)
 		disk_config_free(&config->disk.items[i]);
+	for (unsigned int i = 0; i < config->network.count; i++)
+		network_config_free(&config->network.items[i]);
 	for (unsigned int i = 0; i < config->share.count; i++)
 		share_config_free(&config->share.items[i]);
 	free(config->flash.items);
 	free(config->disk.items);
+	free(config->network.items);
 	free(config->fw_cfg.items);
 	free(config->share.items);
 	free(config->smbios.items);

@@ -63,6 +63,16 @@ int virtq_pop(struct virtq *q, struct virtq_chain *chain)
 	return ret;
 }
 
+/* What the driver has changed meanwhile is seen when it is popped again. */
+void virtq_unpop(struct virtq *q, const struct virtq_chain *chain)
+{
+	if (!q->enabled || atomic_load(&q->broken))
+		return;
+	q->ring->unpop(q, chain->slots);
+	q->pending -= chain->slots;
+	atomic_fetch_sub_explicit(&q->stats.chains, 1, memory_order_relaxed);
+}
+
 /* Entries are counted for virtq_wants_interrupt(). */
 void virtq_push(struct virtq *q, const struct virtq_chain *chain, u32 len)
 {

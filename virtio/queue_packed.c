@@ -97,6 +97,16 @@ static int packed_pop(struct virtq *q, struct virtq_chain *chain)
 	return 1;
 }
 
+/* advance() backwards. */
+static void packed_unpop(struct virtq *q, u16 slots)
+{
+	if (slots > q->avail) {
+		q->avail_wrap = !q->avail_wrap;
+		q->avail = (u16)(q->avail + q->size);
+	}
+	q->avail = (u16)(q->avail - slots);
+}
+
 /* The flags are what makes it used, so they are written last. */
 static void packed_push(struct virtq *q, const struct virtq_chain *chain,
 			u32 len)
@@ -155,6 +165,7 @@ static void packed_set_kicks(struct virtq *q, bool on)
 const struct virtq_ring_ops virtq_packed_ops = {
 	.map = packed_map,
 	.pop = packed_pop,
+	.unpop = packed_unpop,
 	.has_more = packed_has_more,
 	.push = packed_push,
 	.wants_interrupt = packed_wants_interrupt,

@@ -28,6 +28,8 @@ struct virtq_ring_ops {
 	int (*map)(struct virtq *q, const struct virtq_setup *setup);
 	/* 1, 0 if there is none, or -EINVAL; a chain that is taken counts. */
 	int (*pop)(struct virtq *q, struct virtq_chain *chain);
+	/* The last `slots` entries that were popped are the next again. */
+	void (*unpop)(struct virtq *q, u16 slots);
 	bool (*has_more)(const struct virtq *q);
 	void (*push)(struct virtq *q, const struct virtq_chain *chain, u32 len);
 	/* Whether the driver wants one for the last `pushed` entries, > 0. */

@@ -98,6 +98,11 @@ static int split_pop(struct virtq *q, struct virtq_chain *chain)
 	return 1;
 }
 
+static void split_unpop(struct virtq *q, u16 slots)
+{
+	q->avail = (u16)(q->avail - slots);
+}
+
 /* The entry is complete before the driver sees the index. */
 static void split_push(struct virtq *q, const struct virtq_chain *chain,
 		       u32 len)
@@ -141,6 +146,7 @@ static void split_set_kicks(struct virtq *q, bool on)
 const struct virtq_ring_ops virtq_split_ops = {
 	.map = split_map,
 	.pop = split_pop,
+	.unpop = split_unpop,
 	.has_more = split_has_more,
 	.push = split_push,
 	.wants_interrupt = split_wants_interrupt,

@@ -4,6 +4,7 @@
  * the thread works make it work once more.
  */
 #include <errno.h>
+#include <poll.h>
 #include <stdint.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
@@ -11,20 +12,45 @@
 #include "lkvm/vmm/iothread.h"
 #include "lkvm/vmm/thread.h"
 
-/* `ending` comes with a kick, so the thread need not poll. */
+/* True when there is something to do. */
+static bool wait_for_both(const struct iothread *thread)
+{
+	struct pollfd pollers[] = {
+		{ .fd = thread->fd, .events = POLLIN },
+		{ .fd = thread->watched, .events = POLLIN },
+	};
+	uint64_t kicks;
+
+	if (poll(pollers, ARRAY_SIZE(pollers), -1) <= 0)
+		return false;
+	/* It does not wait: this thread alone reads kicks. */
+	return !(pollers[0].revents & POLLIN) ||
+	       read(thread->fd, &kicks, sizeof(kicks)) > 0;
+}
+
+static bool wait_for_kick(const struct iothread *thread)
+{
+	uint64_t kicks;
+
+	return read(thread->fd, &kicks, sizeof(kicks)) > 0;
+}
+
+/* `ending` comes with a kick, so the thread need not look for it. */
 static void *iothread_run(void *arg)
 {
 	struct iothread *thread = arg;
-	uint64_t kicks;
 
-	while (!atomic_load(&thread->ending))
-		if (read(thread->fd, &kicks, sizeof(kicks)) > 0 &&
-		    !atomic_load(&thread->ending))
+	while (!atomic_load(&thread->ending)) {
+		bool work = thread->watched < 0 ? wait_for_kick(thread)
+						: wait_for_both(thread);
+
+		if (work && !atomic_load(&thread->ending))
 			thread->serve(thread->opaque);
+	}
 	return NULL;
 }
 
-/* A blocking descriptor: the thread waits in read(2). */
+/* A blocking descriptor: without another one the thread waits in read(2). */
 int iothread_start(struct iothread *thread, const char *name,
 		   void (*serve)(void *opaque), void *opaque)
 {
@@ -32,6 +58,7 @@ int iothread_start(struct iothread *thread, const char *name,
 
 	thread->serve = serve;
 	thread->opaque = opaque;
+	thread->watched = -1;
 	atomic_store(&thread->ending, false);
 	thread->fd = eventfd(0, EFD_CLOEXEC);
 	if (thread->fd < 0)
@@ -44,6 +71,11 @@ int iothread_start(struct iothread *thread, const char *name,
 	pthread_setname_np(thread->thread, name);
 	thread->started = true;
 	return 0;
+}
+
+void iothread_watch(struct iothread *thread, int fd)
+{
+	thread->watched = fd;
 }
 
 /* Waits only if 2^64 - 2 kicks have not been read. */

@@ -14,27 +14,33 @@
 #include "arm/machine.h"
 #include "lkvm/virtio/mmio.h"
 
+/* One that has a number. */
+struct bootable {
+	u32 index;
+	u32 slot;
+	const char *pci, *child; /* nodes, but for the former's address */
+};
+
 /*
  * As QEMU names devices for EDK2 (OvmfPkg/Library/QemuBootOrderLib): the unit
  * address of a PCI bridge is not looked at, the class of the function is.
  */
-static int append_path(const struct machine *machine, unsigned int disk,
-		       char **paths)
+static int append_path(const struct machine *machine,
+		       const struct bootable *device, char **paths)
 {
-	u32 slot = machine->disk_slots[disk];
 	const char *before = *paths ? *paths : "", *line = *paths ? "\n" : "";
 	char *more;
 	int ret;
 
 	if (machine->pci)
-		ret = asprintf(&more, "%s%s/pci@i0cf8/scsi@%x/disk@0,0", before,
-			       line, slot);
+		ret = asprintf(&more, "%s%s/pci@i0cf8/%s@%x/%s", before, line,
+			       device->pci, device->slot, device->child);
 	else
-		ret = asprintf(&more,
-			       "%s%s/virtio-mmio@%016" PRIx64 "/disk@0,0",
+		ret = asprintf(&more, "%s%s/virtio-mmio@%016" PRIx64 "/%s",
 			       before, line,
 			       machine->type->virtio.base +
-				       (u64)slot * VIRTIO_MMIO_SIZE);
+				       (u64)device->slot * VIRTIO_MMIO_SIZE,
+			       device->child);
 	if (ret < 0)
 		return -ENOMEM;
 	free(*paths);
@@ -42,28 +48,53 @@ static int append_path(const struct machine *machine, unsigned int disk,
 	return 0;
 }
 
-/* The disk that comes after `last`, or -1: of equal ones the first option. */
-static int next_disk(const struct disk_list *list, s64 last, int last_disk)
+/* In its place, behind those with the same number. */
+static void insert(struct bootable *list, unsigned int *count,
+		   const struct bootable *device)
 {
-	int best = -1;
+	unsigned int at = *count;
 
-	for (int i = 0; i < (int)list->count; i++) {
-		u32 index = list->items[i].bootindex;
-
-		if (index == DISK_NO_BOOTINDEX || index < last ||
-		    (index == last && i <= last_disk))
-			continue;
-		if (best < 0 || index < list->items[best].bootindex)
-			best = i;
+	while (at && list[at - 1].index > device->index) {
+		list[at] = list[at - 1];
+		at--;
 	}
-	return best;
+	list[at] = *device;
+	++*count;
+}
+
+/* Disks, then networks, each kind in the order of the options. */
+static unsigned int sort(const struct machine *machine,
+			 struct bootable list[MACHINE_MAX_VIRTIO])
+{
+	const struct disk_list *disks = &machine->config->disk;
+	const struct network_list *nets = &machine->config->network;
+	unsigned int count = 0;
+
+	for (unsigned int i = 0; i < disks->count; i++) {
+		const struct bootable disk = { disks->items[i].bootindex,
+					       machine->disk_slots[i], "scsi",
+					       "disk@0,0" };
+
+		if (disk.index != DISK_NO_BOOTINDEX)
+			insert(list, &count, &disk);
+	}
+	for (unsigned int i = 0; i < nets->count; i++) {
+		const struct bootable net = { nets->items[i].bootindex,
+					      machine->net_slots[i], "ethernet",
+					      "ethernet-phy@0" };
+
+		if (net.index != NETWORK_NO_BOOTINDEX)
+			insert(list, &count, &net);
+	}
+	return count;
 }
 
 int boot_order(const struct machine *machine, char **paths)
 {
 	const struct vm_config *config = machine->config;
-	s64 last = -1;
-	int disk = -1, ret = 0;
+	struct bootable list[MACHINE_MAX_VIRTIO];
+	unsigned int count = sort(machine, list);
+	int ret = 0;
 
 	*paths = NULL;
 	if (config->boot.order) {
@@ -71,10 +102,8 @@ int boot_order(const struct machine *machine, char **paths)
 		if (!*paths)
 			return -ENOMEM;
 	}
-	while (!ret && (disk = next_disk(&config->disk, last, disk)) >= 0) {
-		last = config->disk.items[disk].bootindex;
-		ret = append_path(machine, (unsigned int)disk, paths);
-	}
+	for (unsigned int i = 0; !ret && i < count; i++)
+		ret = append_path(machine, &list[i], paths);
 	if (ret) {
 		free(*paths);
 		*paths = NULL;

@@ -78,6 +78,32 @@ static void pci_disks(void **state)
 		     "/pci@i0cf8/scsi@1/disk@0,0");
 }
 
+/* Behind disks of the same number. */
+static void nets(void **state)
+{
+	struct disk_config disks[] = { { .bootindex = 2 } };
+	struct network_config list[] = {
+		{ .bootindex = 2 },
+		{ .bootindex = NETWORK_NO_BOOTINDEX },
+		{ .bootindex = 1 },
+	};
+
+	(void)state;
+	set_disks(disks, ARRAY_SIZE(disks));
+	config.network = (struct network_list) { list, ARRAY_SIZE(list) };
+	machine.disk_slots[0] = 1;
+	for (u32 i = 0; i < ARRAY_SIZE(list); i++)
+		machine.net_slots[i] = i + 2;
+	assert_order("/virtio-mmio@000000000a000800/ethernet-phy@0\n"
+		     "/virtio-mmio@000000000a000200/disk@0,0\n"
+		     "/virtio-mmio@000000000a000400/ethernet-phy@0");
+	machine.pci = (void *)0x10;
+	machine.net_slots[2] = 0x1e;
+	assert_order("/pci@i0cf8/ethernet@1e/ethernet-phy@0\n"
+		     "/pci@i0cf8/scsi@1/disk@0,0\n"
+		     "/pci@i0cf8/ethernet@2/ethernet-phy@0");
+}
+
 static void nothing(void **state)
 {
 	struct disk_config disk = { .bootindex = DISK_NO_BOOTINDEX };
@@ -100,6 +126,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(disks),
 		TEST(pci_disks),
+		TEST(nets),
 		TEST(nothing),
 	};
 

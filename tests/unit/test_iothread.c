@@ -382,6 +382,87 @@ static void no_thread(void **state)
 	await(&served.ended);
 }
 
+/* ---- Another descriptor -------------------------------------------------- */
+
+static int pipes[2];
+
+/* Takes one byte, and goes on watching as long as there is not an 'e'. */
+static void serve_pipe(void *opaque)
+{
+	char byte = 0;
+
+	(void)opaque;
+	if (read(pipes[0], &byte, 1) < 0)
+		byte = 0;
+	iothread_watch(&thread, byte == 'e' ? -1 : pipes[0]);
+	atomic_fetch_add(&served.calls, 1);
+	sem_post(&served.ended);
+}
+
+static void start_with_pipe(void)
+{
+	assert_int_equal(pipe2(pipes, O_NONBLOCK | O_CLOEXEC), 0);
+	assert_int_equal(iothread_start(&thread, "test-io", serve_pipe, NULL),
+			 0);
+}
+
+static void close_pipe(void)
+{
+	iothread_stop(&thread);
+	close(pipes[0]);
+	close(pipes[1]);
+}
+
+/* It is not looked at before `serve` says so. */
+static void watched(void **state)
+{
+	(void)state;
+	start_with_pipe();
+	assert_int_equal(write(pipes[1], "ab", 2), 2);
+	iothread_kick(&thread);
+	await(&served.ended);
+	await(&served.ended);
+	assert_int_equal(calls(), 2);
+	assert_int_equal(write(pipes[1], "c", 1), 1);
+	await(&served.ended);
+	iothread_kick(&thread);
+	await(&served.ended);
+	assert_int_equal(calls(), 4);
+	/* Both at once are one call or two. */
+	assert_int_equal(write(pipes[1], "d", 1), 1);
+	iothread_kick(&thread);
+	await(&served.ended);
+	close_pipe();
+}
+
+static void not_watched_any_more(void **state)
+{
+	(void)state;
+	start_with_pipe();
+	iothread_kick(&thread);
+	await(&served.ended);
+	assert_int_equal(write(pipes[1], "ex", 2), 2);
+	await(&served.ended);
+	assert_int_equal(calls(), 2);
+	iothread_kick(&thread);
+	await(&served.ended);
+	assert_int_equal(calls(), 3);
+	close_pipe();
+}
+
+/* Its end is an event as well. */
+static void watched_until_the_end(void **state)
+{
+	(void)state;
+	start_with_pipe();
+	iothread_kick(&thread);
+	await(&served.ended);
+	close(pipes[1]);
+	await(&served.ended);
+	pipes[1] = dup(pipes[0]);
+	close_pipe();
+}
+
 static void *nothing(void *arg)
 {
 	return arg;
@@ -413,7 +494,8 @@ int main(void)
 		TEST(stop_without_start),     TEST(start_again),
 		TEST(name_and_signals),	      TEST(flags_of_the_eventfd),
 		TEST(no_descriptor),	      TEST(no_thread),
-		TEST(thread_create_alone),
+		TEST(thread_create_alone),    TEST(watched),
+		TEST(not_watched_any_more),   TEST(watched_until_the_end),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

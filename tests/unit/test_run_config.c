@@ -231,9 +231,24 @@ static void names(void **state)
 			 IRQCHIP_GICV3_ITS);
 	bad("--irqchip=auto", "--irqchip auto: there are gicv2, gicv2m, gicv3 "
 			      "and gicv3-its");
-	bad("--network=mode=user", "--network mode=user: ");
+	bad("--network=mode=bridge", "--network mode=bridge: ");
 	good("-n|mode=none|--network|none|--console|serial|--force-pci");
 	bad("--console=hv", "--console hv: only serial");
+}
+
+/* mode=none adds none, whatever else there is. */
+static void networks(void **state)
+{
+	const struct vm_config *config = &t.config;
+
+	(void)state;
+	good("-n|mode=user,hostfwd=tcp::1-:2|-n|mode=none|--network|tap");
+	assert_int_equal(config->network.count, 2);
+	assert_int_equal(config->network.items[0].mode, NETWORK_USER);
+	assert_int_equal(config->network.items[0].forwards.count, 1);
+	assert_int_equal(config->network.items[1].mode, NETWORK_TAP);
+	assert_int_equal(vm_config_count_virtio(config), 2);
+	bad("-n|mode=user|-n|mode=user,tapif=x", "--network mode=user,tapif=x");
 }
 
 static void disks(void **state)
@@ -385,12 +400,12 @@ static void loglevel(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(defaults),	  TEST(members),      TEST(help),
-		TEST(kernel),	  TEST(mem),	      TEST(firmware),
-		TEST(names),	  TEST(disks),	      TEST(shares),
-		TEST(boot_order), TEST(boot_wait),    TEST(cpus),
-		TEST(flashes),	  TEST(fw_cfg_files), TEST(smbios),
-		TEST(loglevel),
+		TEST(defaults), TEST(members),	  TEST(help),
+		TEST(kernel),	TEST(mem),	  TEST(firmware),
+		TEST(names),	TEST(disks),	  TEST(networks),
+		TEST(shares),	TEST(boot_order), TEST(boot_wait),
+		TEST(cpus),	TEST(flashes),	  TEST(fw_cfg_files),
+		TEST(smbios),	TEST(loglevel),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

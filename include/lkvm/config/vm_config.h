@@ -8,6 +8,7 @@
 #include "lkvm/config/disk.h"
 #include "lkvm/config/flash.h"
 #include "lkvm/config/fw_cfg.h"
+#include "lkvm/config/network.h"
 #include "lkvm/config/share.h"
 #include "lkvm/config/smbios.h"
 #include "lkvm/util/util.h"
@@ -104,6 +105,7 @@ struct vm_config {
 	struct flash_list flash; /* FLASH_MAX_BANKS at most */
 	enum virtio_transport virtio;
 	struct disk_list disk;
+	struct network_list network; /* none of mode none */
 	struct fw_cfg_list fw_cfg;
 	struct smbios_list smbios;
 	struct share_list share;
@@ -114,7 +116,7 @@ struct vm_config {
 static inline unsigned int
 vm_config_count_virtio(const struct vm_config *config)
 {
-	return config->disk.count + config->share.count;
+	return config->disk.count + config->network.count + config->share.count;
 }
 
 /* Frees what run_config_parse() has allocated. */

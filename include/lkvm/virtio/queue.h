@@ -131,6 +131,12 @@ int virtq_enable(struct virtq *q, const struct virtq_setup *setup,
 int virtq_pop(struct virtq *q, struct virtq_chain *chain);
 
 /*
+ * Takes that back: the chain that was popped last, and has not been pushed, is
+ * the next one again. Several go back in the reverse order.
+ */
+void virtq_unpop(struct virtq *q, const struct virtq_chain *chain);
+
+/*
  * Returns a chain to the driver, `len` bytes of it written, in any order.
  * virtq_wants_interrupt() has to be asked afterwards: once for several is
  * enough, and the driver sees them by then.

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * A thread that waits for an eventfd and then calls a function: for a queue of
- * a device, whose notifications KVM can turn into writes of that eventfd.
+ * a device, whose notifications KVM can turn into writes of that eventfd. It
+ * can wait for what is behind the device as well.
  */
 #ifndef LKVM_VMM_IOTHREAD_H
 #define LKVM_VMM_IOTHREAD_H
@@ -20,6 +21,7 @@ struct iothread {
 	void (*serve)(void *opaque);
 	void *opaque;
 	pthread_t thread;
+	int watched; /* -1: none; the thread's own */
 };
 
 /*
@@ -28,6 +30,12 @@ struct iothread {
  */
 int iothread_start(struct iothread *thread, const char *name,
 		   void (*serve)(void *opaque), void *opaque);
+
+/*
+ * Within `serve`: it is called as well once `fd` is readable, or has an error,
+ * until this is called with another one or -1, which is how it begins.
+ */
+void iothread_watch(struct iothread *thread, int fd);
 
 /* Any thread. */
 void iothread_kick(struct iothread *thread);

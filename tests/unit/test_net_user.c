@@ -1,0 +1,536 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* SOURCES: net/user.c net/run.c util/iov.c tests/unit/flash_fixture.c */
+/* WRAP: poll */
+/*
+ * A network by passt: frames on the stream, whatever that is cut into; how the
+ * program is started, with a script in its place; and how it ends.
+ */
+#include <endian.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "flash_fixture.h"
+#include "lkvm/net/net.h"
+#include "net/net.h"
+
+#define PATIENCE 60
+
+static struct net *net;
+static int peer;
+static unsigned int polls; /* for room */
+static bool no_room;	   /* these time out at once */
+static char folder[64];
+static char *old_path;
+
+int __real_poll(struct pollfd *fds, nfds_t n, int timeout);
+int __wrap_poll(struct pollfd *fds, nfds_t n, int timeout);
+
+int __wrap_poll(struct pollfd *fds, nfds_t n, int timeout)
+{
+	assert_true(timeout >= 0 && timeout <= 100);
+	polls++;
+	return no_room ? 0 : __real_poll(fds, n, timeout);
+}
+
+static int setup(void **state)
+{
+	int fds[2];
+
+	(void)state;
+	alarm(PATIENCE);
+	forget_messages();
+	polls = 0;
+	no_room = false;
+	assert_int_equal(
+		socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds), 0);
+	peer = fds[1];
+	return user_create(fds[0], 4, &net);
+}
+
+static int teardown(void **state)
+{
+	(void)state;
+	net->ops->close(net);
+	if (peer >= 0)
+		close(peer);
+	alarm(0);
+	return 0;
+}
+
+static void fill(u8 *buf, size_t len, u32 seed)
+{
+	for (size_t i = 0; i < len; i++) {
+		seed = seed * 1664525 + 1013904223;
+		buf[i] = (u8)(seed >> 24);
+	}
+}
+
+/* ---- From passt ---------------------------------------------------------- */
+
+static void put(const void *data, size_t len)
+{
+	assert_int_equal(write(peer, data, len), len);
+}
+
+static void put_frame(u32 len, u32 seed)
+{
+	u8 *all = malloc(len + 4UL);
+	u32 length = htobe32(len);
+
+	memcpy(all, &length, 4);
+	fill(all + 4, len, seed);
+	put(all, len + 4UL);
+	free(all);
+}
+
+static void expect_frame(u32 len, u32 seed)
+{
+	static const struct virtio_net_hdr_v1 zero;
+	struct net_frame frame;
+	u8 *want = malloc(len);
+
+	memset(&frame, 0xa5, sizeof(frame));
+	assert_int_equal(net->ops->receive(net, &frame), 1);
+	fill(want, len, seed);
+	assert_int_equal(frame.len, len);
+	assert_memory_equal(frame.data, want, len);
+	assert_memory_equal(&frame.header, &zero, sizeof(zero));
+	free(want);
+}
+
+static void expect_none(void)
+{
+	struct net_frame frame;
+
+	assert_int_equal(net->ops->receive(net, &frame), 0);
+}
+
+static void frames(void **state)
+{
+	(void)state;
+	expect_none();
+	for (u32 i = 0; i < 40; i++)
+		put_frame(14 + i * 7, i);
+	for (u32 i = 0; i < 40; i++)
+		expect_frame(14 + i * 7, i);
+	expect_none();
+	for (u32 i = 0; i < 20; i++) {
+		put_frame(NET_FRAME_MAX, i);
+		expect_frame(NET_FRAME_MAX, i);
+		put_frame(1514, i);
+		put_frame(NET_FRAME_MAX - i, i);
+		expect_frame(1514, i);
+		expect_frame(NET_FRAME_MAX - i, i);
+	}
+	expect_none();
+}
+
+/* One byte at a time, and up to each byte of the next length. */
+static void in_parts(void **state)
+{
+	u8 all[2 * 104];
+	u32 length = htobe32(100);
+
+	(void)state;
+	for (u32 i = 0; i < 2; i++) {
+		memcpy(all + i * 104, &length, 4);
+		fill(all + i * 104 + 4, 100, i);
+	}
+	for (u32 i = 0; i < 104; i++) {
+		expect_none();
+		put(all + i, 1);
+	}
+	expect_frame(100, 0);
+	for (u32 cut = 104; cut < 208; cut++) {
+		put(all, cut);
+		expect_frame(100, 0);
+		expect_none();
+		put(all + cut, sizeof(all) - cut);
+		expect_frame(100, 1);
+		expect_none();
+	}
+}
+
+/* The end of the network, with one message; passt sees it, too. */
+static void bad_length(u32 len)
+{
+	struct net_frame frame;
+	u32 length = htobe32(len);
+	char byte;
+
+	put_frame(60, 1);
+	put(&length, 4);
+	expect_frame(60, 1);
+	assert_int_equal(net->ops->receive(net, &frame), -EPROTO);
+	assert_said("network 4: passt sends what is no frame; the guest's link "
+		    "is down");
+	assert_int_equal(read(peer, &byte, 1), 0);
+}
+
+static void too_short(void **state)
+{
+	(void)state;
+	bad_length(NET_FRAME_MIN - 1);
+}
+
+static void empty(void **state)
+{
+	(void)state;
+	bad_length(0);
+}
+
+static void too_long(void **state)
+{
+	(void)state;
+	bad_length(NET_FRAME_MAX + 1);
+}
+
+static void longest_number(void **state)
+{
+	(void)state;
+	bad_length(UINT32_MAX);
+}
+
+static void passt_ends(void **state)
+{
+	struct net_frame frame;
+	struct virtio_net_hdr_v1 header = { 0 };
+	u8 data[60] = { 0 };
+	struct iovec iov = { data, sizeof(data) };
+
+	(void)state;
+	put_frame(60, 1);
+	put("\0\0\0", 3);
+	close(peer);
+	peer = -1;
+	expect_frame(60, 1);
+	assert_int_equal(net->ops->receive(net, &frame), -EPIPE);
+	assert_said("network 4: passt has ended; the guest's link is down");
+	/* Without a signal. */
+	assert_int_equal(net->ops->send(net, &header, &iov, 1, 60), -EPIPE);
+}
+
+/* ---- To passt ------------------------------------------------------------ */
+
+static int send_frame(u32 len, u32 seed, u32 parts)
+{
+	struct virtio_net_hdr_v1 header = { .flags = 0xff };
+	struct iovec iov[NET_MAX_IOV];
+	u8 *data = malloc(len);
+	u32 each = len / parts, done = 0;
+	int ret;
+
+	fill(data, len, seed);
+	for (u32 i = 0; i < parts; i++) {
+		iov[i].iov_base = data + done;
+		iov[i].iov_len = i + 1 == parts ? len - done : each;
+		done += (u32)iov[i].iov_len;
+	}
+	ret = net->ops->send(net, &header, iov, parts, len);
+	free(data);
+	return ret;
+}
+
+static void get(void *data, size_t len)
+{
+	u8 *at = data;
+
+	while (len) {
+		ssize_t n = read(peer, at, len);
+
+		assert_true(n > 0);
+		at += n;
+		len -= (size_t)n;
+	}
+}
+
+static void get_frame(u32 len, u32 seed)
+{
+	u8 *want = malloc(len), *got = malloc(len);
+	u32 length;
+
+	get(&length, 4);
+	assert_int_equal(be32toh(length), len);
+	get(got, len);
+	fill(want, len, seed);
+	assert_memory_equal(got, want, len);
+	free(want);
+	free(got);
+}
+
+static void sent(void **state)
+{
+	(void)state;
+	for (u32 i = 0; i < 100; i++) {
+		assert_int_equal(send_frame(14 + i * 15, i, 1 + i % 14), 0);
+		get_frame(14 + i * 15, i);
+	}
+	assert_int_equal(send_frame(NET_FRAME_MAX, 1, NET_MAX_IOV), 0);
+	get_frame(NET_FRAME_MAX, 1);
+	assert_int_equal(polls, 0);
+}
+
+static void small_socket(void)
+{
+	const int size = 4608;
+
+	assert_int_equal(setsockopt(net->fd, SOL_SOCKET, SO_SNDBUF, &size,
+				    sizeof(size)),
+			 0);
+}
+
+/* Frames that are longer than what fits into the socket at once. */
+static void *reader(void *arg)
+{
+	(void)arg;
+	for (u32 i = 0; i < 50; i++)
+		get_frame(NET_FRAME_MAX - i, i);
+	return NULL;
+}
+
+static void sent_in_parts(void **state)
+{
+	pthread_t thread;
+
+	(void)state;
+	small_socket();
+	assert_int_equal(pthread_create(&thread, NULL, reader, NULL), 0);
+	for (u32 i = 0; i < 50; i++)
+		assert_int_equal(send_frame(NET_FRAME_MAX - i, i, 3), 0);
+	pthread_join(thread, NULL);
+	assert_true(polls > 0);
+}
+
+/*
+ * A passt that stands still: frames are lost as a whole, and what it gets when
+ * it goes on is in step. It is waited for once.
+ */
+static void passt_stands_still(void **state)
+{
+	u32 kept = 0, late = 0;
+
+	(void)state;
+	small_socket();
+	no_room = true;
+	while (!late) {
+		int ret = send_frame(3000, kept, 2);
+
+		assert_true(ret == 0 || ret == -EAGAIN);
+		if (ret)
+			late++;
+		else
+			kept++;
+	}
+	assert_true(kept > 0 && kept < 100);
+	assert_int_equal(send_frame(100, 1, 1), -EAGAIN);
+	no_room = false;
+	for (u32 i = 0; i < kept; i++) {
+		/* The rest of the last one comes before the next. */
+		if (i + 1 == kept)
+			assert_int_equal(send_frame(200, 77, 1), 0);
+		get_frame(3000, i);
+	}
+	get_frame(200, 77);
+	assert_int_equal(send_frame(60, 5, 1), 0);
+	get_frame(60, 5);
+}
+
+/* ---- The program --------------------------------------------------------- */
+
+/* In the place of passt: says how it was started, and returns each frame. */
+static void make_passt(const char *text)
+{
+	char path[128];
+	FILE *f;
+
+	snprintf(path, sizeof(path), "%s/passt", folder);
+	f = fopen(path, "w");
+	assert_non_null(f);
+	fprintf(f, "#!/bin/sh\ncd %s\n%s\n", folder, text);
+	fclose(f);
+	assert_int_equal(chmod(path, 0755), 0);
+}
+
+static int start_setup(void **state)
+{
+	char path[1024];
+
+	setup(state);
+	strcpy(folder, "/tmp/lkvm-passt.XXXXXX");
+	assert_non_null(mkdtemp(folder));
+	old_path = strdup(getenv("PATH"));
+	snprintf(path, sizeof(path), "%s:%s", folder, old_path);
+	return setenv("PATH", path, 1);
+}
+
+static int start_teardown(void **state)
+{
+	char command[128];
+
+	setenv("PATH", old_path, 1);
+	free(old_path);
+	snprintf(command, sizeof(command), "rm -rf %s", folder);
+	assert_int_equal(system(command), 0);
+	return teardown(state);
+}
+
+static void expect_file(const char *name, const char *want)
+{
+	char path[128], got[512] = "";
+	FILE *f = NULL;
+
+	snprintf(path, sizeof(path), "%s/%s", folder, name);
+	while (!f) {
+		f = fopen(path, "r");
+		sched_yield();
+	}
+	assert_true(fread(got, 1, sizeof(got) - 1, f) > 0);
+	fclose(f);
+	assert_string_equal(got, want);
+}
+
+#define ECHO                  \
+	"echo \"$@\" >args\n" \
+	"(cat <&3 >&3; echo ended >.end; mv .end end) >/dev/null 2>&1 &\n"
+
+static void check_start(const struct network_config *config, const char *args)
+{
+	make_passt(ECHO);
+	net->ops->close(net);
+	assert_int_equal(user_open(config, 1, &net), 0);
+	assert_string_equal(messages, "");
+	expect_file("args", args);
+	assert_int_equal(net->offloads, 0);
+	assert_int_equal(fcntl(net->fd, F_GETFD), FD_CLOEXEC);
+}
+
+static void start(void **state)
+{
+	const struct network_config config = { .mode = NETWORK_USER };
+	struct net_frame frame;
+
+	(void)state;
+	check_start(&config, "--quiet --fd 3 --mtu 1500 -u none\n");
+	assert_int_equal(send_frame(1000, 3, 2), 0);
+	while (!net->ops->receive(net, &frame))
+		sched_yield();
+	assert_int_equal(frame.len, 1000);
+	/* It ends with the connection, of which nobody else has our end. */
+	net->ops->close(net);
+	expect_file("end", "ended\n");
+	setup(NULL);
+}
+
+static void start_with_options(void **state)
+{
+	struct network_forward forwards[] = {
+		{ false, "127.0.0.1", 2222, 22 },
+		{ false, "::1", 80, 8080 },
+		{ true, "0.0.0.0", 53, 5353 },
+	};
+	const struct network_config config = {
+		.mode = NETWORK_USER,
+		.mtu = 65520,
+		.forwards = { forwards, 3 },
+	};
+
+	(void)state;
+	check_start(&config, "--quiet --fd 3 --mtu 65520 -t 127.0.0.1/2222:22 "
+			     "-t ::1/80:8080 -u 0.0.0.0/53:5353\n");
+}
+
+/* What the program has said last is the reason. */
+static void passt_fails(void **state)
+{
+	const struct network_config config = { .mode = NETWORK_USER };
+	struct net *other;
+
+	(void)state;
+	make_passt("echo first; echo 'port is in use' >&2; exit 3");
+	assert_int_equal(user_open(&config, 2, &other), -EIO);
+	assert_said("network 2: passt has failed, status 3: port is in use");
+	assert_int_equal(nr_fatal, 1);
+	forget_messages();
+	make_passt("exit 1");
+	assert_int_equal(user_open(&config, 2, &other), -EIO);
+	assert_said("status 1: without a message");
+	forget_messages();
+	make_passt("kill -KILL $$");
+	assert_int_equal(user_open(&config, 2, &other), -EIO);
+	assert_said("status 137: ");
+	forget_messages();
+	/* More than is kept. */
+	make_passt("yes | head -c 200000 2>/dev/null; exit 1");
+	assert_int_equal(user_open(&config, 2, &other), -EIO);
+	assert_said("status 1: y");
+}
+
+static void no_passt(void **state)
+{
+	const struct network_config config = { .mode = NETWORK_USER };
+	struct net *other;
+
+	(void)state;
+	setenv("PATH", folder, 1);
+	assert_int_equal(user_open(&config, 0, &other), -ENOENT);
+	assert_said("install the package passt");
+	assert_int_equal(nr_fatal, 1);
+}
+
+/* What lkvm has changed for itself is as it was for the program. */
+static void signals(void **state)
+{
+	const char *const argv[] = { "passt", NULL };
+	unsigned long long blocked, ignored;
+	char output[RUN_OUTPUT];
+	sigset_t some;
+
+	(void)state;
+	make_passt("echo $(sed -n 's/Sig[BI][lg][kn]:.//p' /proc/self/status)");
+	signal(SIGPIPE, SIG_IGN);
+	sigemptyset(&some);
+	sigaddset(&some, SIGUSR1);
+	sigprocmask(SIG_BLOCK, &some, NULL);
+	assert_int_equal(run_program(argv, -1, output), 0);
+	sigprocmask(SIG_UNBLOCK, &some, NULL);
+	signal(SIGPIPE, SIG_DFL);
+	assert_int_equal(sscanf(output, "%llx %llx", &blocked, &ignored), 2);
+	assert_int_equal(blocked, 0);
+	assert_int_equal(ignored >> (SIGPIPE - 1) & 1, 0);
+}
+
+#define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+#define START_TEST(f) \
+	cmocka_unit_test_setup_teardown(f, start_setup, start_teardown)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(frames),
+		TEST(in_parts),
+		TEST(too_short),
+		TEST(empty),
+		TEST(too_long),
+		TEST(longest_number),
+		TEST(passt_ends),
+		TEST(sent),
+		TEST(sent_in_parts),
+		TEST(passt_stands_still),
+		START_TEST(start),
+		START_TEST(start_with_options),
+		START_TEST(passt_fails),
+		START_TEST(no_passt),
+		START_TEST(signals),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,250 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Frames for the guest (virtio 1.4, "Network Device", "Processing of Incoming
+ * Packets"), by a thread that waits for the back end. A frame that the guest
+ * has no buffers for is kept, and no more are taken from the back end until the
+ * driver has added some. Then it is the host's to drop frames, or to have their
+ * senders wait.
+ *
+ * Without VIRTIO_NET_F_MRG_RXBUF a frame has to fit into one chain; one that
+ * does not is dropped, and the chain is for the next.
+ */
+#include <endian.h>
+#include <errno.h>
+#include <string.h>
+
+#include "lkvm/util/iov.h"
+#include "net.h"
+
+/* Frames after which the driver is told at the latest. */
+#define BATCH 16U
+
+/* Until the thread lets others have the queue's lock. */
+#define TURN 64U
+
+static struct virtq *queue_of(struct virtio_net *vn)
+{
+	return &vn->vdev.queues[NET_RX].q;
+}
+
+/* ---- One frame ----------------------------------------------------------- */
+
+/*
+ * A driver adds chains meanwhile: it is asked to notify for the next one before
+ * this says that there is none. All that were taken for the frame still are, so
+ * that one that is already there is not what it notifies for.
+ */
+static int pop(struct virtio_net *vn, struct virtq_chain *chain)
+{
+	struct virtq *q = queue_of(vn);
+	int ret;
+
+	do {
+		chain->iov = vn->rx.iov;
+		chain->max_iov = NET_QUEUE_SIZE;
+		ret = virtq_pop(q, chain);
+	} while (!ret && virtq_enable_kicks(q));
+	/* "at least the size of the struct virtio_net_hdr" */
+	return ret > 0 && chain->in_len < NET_HEADER ? -EINVAL : ret;
+}
+
+static void give_back(struct virtio_net *vn, u32 n)
+{
+	while (n--)
+		virtq_unpop(queue_of(vn), &vn->rx.chains[n]);
+}
+
+/*
+ * The next part of header and frame, the first `done` bytes of which are
+ * written, goes to a chain. Returns how long it is.
+ */
+static u32 put(struct virtio_net *vn, const struct virtq_chain *chain, u64 done)
+{
+	const struct net_frame *frame = &vn->rx.frame;
+	const struct iovec *iov = chain->iov + chain->nr_out;
+	size_t n = 0;
+
+	if (!done)
+		n = iov_write(iov, chain->nr_in, 0, &frame->header, NET_HEADER);
+	else
+		done -= NET_HEADER;
+	n += iov_write(iov, chain->nr_in, n, frame->data + done,
+		       frame->len - done);
+	return (u32)n;
+}
+
+/*
+ * Writes all of the frame into chains that are not pushed yet. Returns their
+ * number, 0 if there are too few now, -EMSGSIZE if the guest has no room for
+ * such a frame, or -EINVAL if it has broken the queue.
+ */
+static int fill(struct virtio_net *vn, struct iovec *count, u32 *nr_count)
+{
+	bool merge = vn->vdev.features & BIT(VIRTIO_NET_F_MRG_RXBUF);
+	u64 need = NET_HEADER + vn->rx.frame.len, done = 0;
+	struct virtq *q = queue_of(vn);
+	u32 n = 0;
+
+	while (done < need) {
+		struct virtq_chain *chain = &vn->rx.chains[n];
+		int ret = pop(vn, chain);
+
+		if (ret <= 0) {
+			/* All that the driver has may be taken. */
+			if (!ret && n && q->pending >= q->size)
+				ret = -EMSGSIZE;
+			give_back(vn, n);
+			return ret;
+		}
+		if ((!merge && chain->in_len < need) ||
+		    n + 1 == NET_QUEUE_SIZE) {
+			give_back(vn, n + 1);
+			return -EMSGSIZE;
+		}
+		if (!n)
+			*nr_count = iov_slice(
+				count, chain->iov + chain->nr_out, chain->nr_in,
+				offsetof(struct virtio_net_hdr_v1, num_buffers),
+				sizeof(u16));
+		vn->rx.written[n] = put(vn, chain, done);
+		done += vn->rx.written[n++];
+	}
+	return (int)n;
+}
+
+/* Its number of chains is in the header, which is in the first of them. */
+static int deliver(struct virtio_net *vn)
+{
+	struct iovec count[sizeof(u16)];
+	u32 nr_count = 0;
+	int n = fill(vn, count, &nr_count);
+	u16 chains = htole16((u16)n);
+
+	if (n <= 0)
+		return n;
+	iov_write(count, nr_count, 0, &chains, sizeof(chains));
+	for (int i = 0; i < n; i++)
+		virtq_push(queue_of(vn), &vn->rx.chains[i], vn->rx.written[i]);
+	net_count(&vn->received.frames, 1);
+	net_count(&vn->received.bytes, vn->rx.frame.len);
+	return n;
+}
+
+/* ---- The thread ---------------------------------------------------------- */
+
+static bool may_serve(struct virtio_net *vn)
+{
+	return !atomic_load(&vn->rx.stopping) &&
+	       !(virtio_get_status(&vn->vdev) & VIRTIO_S_NEEDS_RESET);
+}
+
+/* The next one, unless there is one that waits for buffers. */
+static int receive(struct virtio_net *vn)
+{
+	int ret;
+
+	if (vn->rx.waiting)
+		return 1;
+	if (!atomic_load(&vn->link))
+		return 0;
+	ret = vn->net->ops->receive(vn->net, &vn->rx.frame);
+	/* "MUST set flags to zero": the kernel says what it has checked. */
+	if (ret > 0 && !(vn->vdev.features & BIT(VIRTIO_NET_F_GUEST_CSUM)))
+		memset(&vn->rx.frame.header, 0, NET_HEADER);
+	if (ret >= 0)
+		return ret;
+	atomic_store(&vn->link, false);
+	virtio_config_changed(&vn->vdev);
+	return 0;
+}
+
+/* True if a frame is done with: delivered or dropped. */
+static bool serve_frame(struct virtio_net *vn)
+{
+	const struct net_frame *frame = &vn->rx.frame;
+	int ret = receive(vn);
+
+	if (!ret)
+		return false;
+	if (frame->len < NET_FRAME_MIN || frame->len > NET_FRAME_MAX)
+		ret = -EMSGSIZE;
+	else
+		ret = deliver(vn);
+	vn->rx.waiting = !ret;
+	if (ret == -EMSGSIZE)
+		net_count(&vn->received.dropped, 1);
+	else if (ret < 0)
+		virtio_needs_reset(&vn->vdev, "its driver has broken a queue");
+	return ret > 0 || ret == -EMSGSIZE;
+}
+
+/* True if there may be more: then it is the turn of others first. */
+static bool serve_some(struct virtio_net *vn)
+{
+	struct virtio_queue *queue = &vn->vdev.queues[NET_RX];
+	u32 n = 0;
+
+	pthread_mutex_lock(&queue->lock);
+	if (may_serve(vn))
+		virtq_disable_kicks(&queue->q);
+	while (n < TURN && may_serve(vn) && serve_frame(vn))
+		if (!(++n % BATCH))
+			virtio_queue_done(&vn->vdev, NET_RX);
+	virtio_queue_done(&vn->vdev, NET_RX);
+	pthread_mutex_unlock(&queue->lock);
+	return n == TURN;
+}
+
+/* A driver that has broken the queue, or has no buffers, is not woken for. */
+static void run(void *opaque)
+{
+	struct virtio_net *vn = opaque;
+	bool wants;
+
+	while (serve_some(vn))
+		;
+	wants = may_serve(vn) && !vn->rx.waiting && atomic_load(&vn->link);
+	iothread_watch(&vn->rx.thread, wants ? vn->net->fd : -1);
+}
+
+/* Where KVM cannot notify the thread, vCPUs leave the guest for it. */
+static int start_thread(struct virtio_net *vn)
+{
+	struct virtio_device *vdev = &vn->vdev;
+	struct net_rx *rx = &vn->rx;
+	int ret = iothread_start(&rx->thread, rx->name, run, vn);
+
+	if (!ret && vdev->transport->notify)
+		rx->notified = !vdev->transport->notify(vdev, NET_RX,
+							rx->thread.fd, true);
+	return ret;
+}
+
+/* The first comes when the device is started: frames are waited for then. */
+void net_rx_kick(struct virtio_net *vn)
+{
+	atomic_store(&vn->rx.stopping, false);
+	if (!vn->rx.thread.started && start_thread(vn))
+		virtio_needs_reset(&vn->vdev, "there is no thread for its "
+					      "frames");
+	else
+		iothread_kick(&vn->rx.thread);
+}
+
+/* A kick that is under way has the lock. What is kept was for that driver. */
+void net_rx_stop(struct virtio_net *vn)
+{
+	struct virtio_device *vdev = &vn->vdev;
+	struct net_rx *rx = &vn->rx;
+
+	pthread_mutex_lock(&vdev->queues[NET_RX].lock);
+	atomic_store(&rx->stopping, true);
+	pthread_mutex_unlock(&vdev->queues[NET_RX].lock);
+	if (rx->notified)
+		vdev->transport->notify(vdev, NET_RX, rx->thread.fd, false);
+	rx->notified = false;
+	iothread_stop(&rx->thread);
+	if (rx->waiting)
+		net_count(&vn->received.dropped, 1);
+	rx->waiting = false;
+}
