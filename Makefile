@@ -53,7 +53,8 @@ OBJS := $(SRCS:%.c=$(OBJDIR)/%.o) $(OBJDIR)/arm/selftest/image.o
 # if one page of it is used.
 OTHERS := $(filter $(addprefix $(OBJDIR)/,builtin-flash% \
 	builtin-selftest.o arm/selftest/% arm/tables/a% arm/tables/s% \
-	arm/boot/firmware_% arm/machine-virtio.o arm/machine-disk.o hw/fw_cfg/% \
+	arm/boot/firmware_% arm/machine-virtio.o arm/machine-disk.o arm/machine-rng.o \
+	hw/fw_cfg/% \
 	hw/pl% efi/% virtio/% pci/% disk/% config/disk.o vmm/iothread.o \
 	util/iov.o),$(OBJS))
 ifeq ($(SANITIZE),1)

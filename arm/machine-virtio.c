@@ -142,5 +142,7 @@ int machine_add_virtio(struct machine *machine)
 		ret = add_pci(machine);
 	if (!ret)
 		ret = machine_add_disks(machine);
+	if (!ret)
+		ret = machine_add_rng(machine);
 	return ret;
 }

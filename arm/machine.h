@@ -260,4 +260,7 @@ int machine_open_disks(struct machine *machine);
 int machine_add_disks(struct machine *machine);
 void machine_close_disks(struct machine *machine);
 
+/* machine-rng.c: adds one if the options want it. 0 or -errno. */
+int machine_add_rng(struct machine *machine);
+
 #endif

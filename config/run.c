@@ -337,9 +337,11 @@ static const struct option_def device_options[] = {
 		     "name=NAME,file=PATH|string=TEXT",
 		     "virt: add a file to fw_cfg, which the firmware reads; "
 		     "repeatable"),
+	OPT_FLAG(0, "rng", struct vm_config, rng,
+		 "Source of random bytes, /dev/hwrng of Linux"),
 	OPT_CALLBACK(0, "virtio-transport", parse_transport, "NAME",
-		     "How the guest reaches its disks: pci (the default) or "
-		     "mmio"),
+		     "How the guest reaches its virtio devices: pci (the "
+		     "default) or mmio"),
 	OPT_CALLBACK('n', "network", parse_network, "mode=none",
 		     "No network (the default)"),
 	OPT_CALLBACK(0, "console", parse_console, "serial",

@@ -257,6 +257,16 @@ static void disks(void **state)
 	bad("--virtio-transport=mmio-legacy", "legacy devices are not");
 }
 
+static void virtio_devices(void **state)
+{
+	(void)state;
+	assert_int_equal(vm_config_count_virtio(good("")), 0);
+	assert_true(good("--rng")->rng);
+	assert_int_equal(vm_config_count_virtio(good("--rng|-d|a|-d|b")), 3);
+	assert_false(good("--rng|--no-rng")->rng);
+	bad("--rng=/dev/urandom", "--rng");
+}
+
 static void boot_order(void **state)
 {
 	static const char *const paths[] = { "",     "disk", "a/b",
@@ -357,10 +367,11 @@ static void loglevel(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(defaults),	    TEST(members),   TEST(help),  TEST(kernel),
-		TEST(mem),	    TEST(firmware),  TEST(names), TEST(disks),
-		TEST(boot_order),   TEST(boot_wait), TEST(cpus),  TEST(flashes),
-		TEST(fw_cfg_files), TEST(loglevel),
+		TEST(defaults),	  TEST(members),      TEST(help),
+		TEST(kernel),	  TEST(mem),	      TEST(firmware),
+		TEST(names),	  TEST(disks),	      TEST(virtio_devices),
+		TEST(boot_order), TEST(boot_wait),    TEST(cpus),
+		TEST(flashes),	  TEST(fw_cfg_files), TEST(loglevel),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -102,6 +102,7 @@ struct vm_config {
 	struct flash_list flash; /* FLASH_MAX_BANKS at most */
 	enum virtio_transport virtio;
 	struct disk_list disk;
+	bool rng; /* the guest has a source of random bytes */
 	struct fw_cfg_list fw_cfg;
 	struct debug_config debug;
 };
@@ -109,7 +110,7 @@ struct vm_config {
 /* The virtio devices that the options ask for. */
 static inline unsigned int vm_config_count_virtio(const struct vm_config *config)
 {
-	return config->disk.count;
+	return config->disk.count + config->rng;
 }
 
 /* Frees what run_config_parse() has allocated. */
