@@ -55,7 +55,7 @@ OTHERS := $(filter $(addprefix $(OBJDIR)/,builtin-flash% \
 	builtin-selftest.o arm/selftest/% arm/tables/a% arm/tables/s% \
 	arm/boot/firmware_% arm/machine-virtio.o arm/machine-disk.o arm/machine-rng.o \
 	hw/fw_cfg/% \
-	hw/pl% efi/% virtio/% pci/% disk/% config/disk.o vmm/iothread.o \
+	hw/pl% efi/% virtio/% pci/% disk/% config/disk.o config/port.o vmm/iothread.o \
 	util/iov.o),$(OBJS))
 ifeq ($(SANITIZE),1)
 LKVM := $(BUILD)/lkvm-sanitize

@@ -114,6 +114,7 @@ int machine_add_device(struct machine *machine, struct virtio_device *vdev,
 int machine_open_virtio(struct machine *machine)
 {
 	unsigned int count = vm_config_count_virtio(machine->config);
+	int ret;
 
 	if (count > MACHINE_MAX_VIRTIO) {
 		pr_fatal("there are %u virtio devices, a machine has places "
@@ -121,13 +122,15 @@ int machine_open_virtio(struct machine *machine)
 			 count, MACHINE_MAX_VIRTIO);
 		return -ENOSPC;
 	}
-	return machine_open_disks(machine);
+	ret = machine_open_disks(machine);
+	return ret ? ret : machine_open_ports(machine);
 }
 
 /* Of what has become part of a device nothing is left to be closed. */
 void machine_close_virtio(struct machine *machine)
 {
 	machine_close_disks(machine);
+	machine_close_ports(machine);
 }
 
 /*
@@ -144,5 +147,7 @@ int machine_add_virtio(struct machine *machine)
 		ret = machine_add_disks(machine);
 	if (!ret)
 		ret = machine_add_rng(machine);
+	if (!ret)
+		ret = machine_add_console(machine);
 	return ret;
 }

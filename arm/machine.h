@@ -8,6 +8,8 @@
 #include "lkvm/arm/boot/uki.h"
 #include "lkvm/arm/machine.h"
 #include "lkvm/arm/tables/acpi.h"
+#include "lkvm/chardev/chardev.h"
+#include "lkvm/config/vm_config.h"
 #include "lkvm/vmm/fdt.h"
 
 /* A range of guest physical addresses. */
@@ -152,6 +154,13 @@ struct machine {
 	u32 disk_slots[MACHINE_MAX_VIRTIO]; /* PCI's or virtio-mmio's */
 	struct acpi_device virtio[MACHINE_MAX_VIRTIO]; /* slots in use */
 
+	/* Of the virtio console; see machine-console.c. */
+	struct virtio_device *console; /* the registry's; NULL: there is none */
+	struct chardev *terminal;      /* NULL: it is the serial port's */
+	struct chardev serial_out;
+	u16 console_cols, console_rows;
+	int port_fds[PORT_MAX]; /* one more than open descriptors, or 0 */
+
 	unsigned long kvm_type; /* of the VM */
 	enum irqchip irqchip;	/* never IRQCHIP_AUTO */
 	int gic_fd;
@@ -259,6 +268,17 @@ int machine_add_device(struct machine *machine, struct virtio_device *vdev,
 int machine_open_disks(struct machine *machine);
 int machine_add_disks(struct machine *machine);
 void machine_close_disks(struct machine *machine);
+
+/*
+ * machine-console.c: the same three for ports of the virtio console, and that.
+ * With --console virtio, machine_take_terminal() before all devices: it returns
+ * the backend of the first serial port.
+ */
+int machine_open_ports(struct machine *machine);
+int machine_add_console(struct machine *machine);
+void machine_close_ports(struct machine *machine);
+struct chardev *machine_take_terminal(struct machine *machine,
+				      struct chardev *terminal);
 
 /* machine-rng.c: adds one if the options want it. 0 or -errno. */
 int machine_add_rng(struct machine *machine);

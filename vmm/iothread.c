@@ -4,6 +4,7 @@
  * the thread works make it work once more.
  */
 #include <errno.h>
+#include <signal.h>
 #include <stdint.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
@@ -11,7 +12,10 @@
 #include "lkvm/vmm/iothread.h"
 #include "lkvm/vmm/thread.h"
 
-/* `ending` comes with a kick, so the thread need not poll. */
+/*
+ * `ending` comes with a kick, so the thread need not poll. A read that is
+ * interrupted begins again.
+ */
 static void *iothread_run(void *arg)
 {
 	struct iothread *thread = arg;
@@ -53,6 +57,22 @@ void iothread_kick(struct iothread *thread)
 
 	while (write(thread->fd, &one, sizeof(one)) < 0 && errno == EINTR)
 		;
+}
+
+void iothread_let_interrupt(void)
+{
+	sigset_t set;
+
+	sigemptyset(&set);
+	sigaddset(&set, THREAD_INTERRUPT);
+	pthread_sigmask(SIG_UNBLOCK, &set, NULL);
+}
+
+/* The handler is that of the kicks of vCPUs, which does nothing here. */
+void iothread_interrupt(struct iothread *thread)
+{
+	if (thread->started)
+		pthread_kill(thread->thread, THREAD_INTERRUPT);
 }
 
 /* `serve` may be under way: it is waited for. */

@@ -8,6 +8,7 @@
 #include "lkvm/config/disk.h"
 #include "lkvm/config/flash.h"
 #include "lkvm/config/fw_cfg.h"
+#include "lkvm/config/port.h"
 #include "lkvm/util/util.h"
 
 #define BOOT_WAIT_MAX 65 /* seconds: fw_cfg has 16 bits of ms for it */
@@ -35,6 +36,12 @@ extern const char *const irqchip_names[NR_IRQCHIPS];
 enum virtio_transport {
 	VIRTIO_TRANSPORT_PCI,
 	VIRTIO_TRANSPORT_MMIO,
+};
+
+/* Where the terminal leads. */
+enum console {
+	CONSOLE_SERIAL, /* the first serial port */
+	CONSOLE_VIRTIO, /* hvc0 */
 };
 
 /* What the vCPUs are, and where they run. */
@@ -102,15 +109,24 @@ struct vm_config {
 	struct flash_list flash; /* FLASH_MAX_BANKS at most */
 	enum virtio_transport virtio;
 	struct disk_list disk;
-	bool rng; /* the guest has a source of random bytes */
+	enum console console;
+	struct port_list ports; /* PORT_MAX at most */
+	bool rng;		/* the guest has a source of random bytes */
 	struct fw_cfg_list fw_cfg;
 	struct debug_config debug;
 };
 
-/* The virtio devices that the options ask for. */
-static inline unsigned int vm_config_count_virtio(const struct vm_config *config)
+/* Whether there is a virtio console: the terminal's, or of ports alone. */
+static inline bool vm_config_has_console(const struct vm_config *config)
 {
-	return config->disk.count + config->rng;
+	return config->console == CONSOLE_VIRTIO || config->ports.count;
+}
+
+/* The virtio devices that the options ask for. */
+static inline unsigned int
+vm_config_count_virtio(const struct vm_config *config)
+{
+	return config->disk.count + config->rng + vm_config_has_console(config);
 }
 
 /* Frees what run_config_parse() has allocated. */

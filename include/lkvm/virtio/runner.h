@@ -25,6 +25,12 @@ struct virtio_runner {
 	struct virtio_device *dev;
 	unsigned int queue;
 	virtio_serve_fn *serve;
+	/*
+	 * Set after virtio_runner_init(): the driver waits in lock-step
+	 * whatever it says of interrupts. `serve` may wait for somebody outside
+	 * then, in a system call that is interrupted when the run ends.
+	 */
+	bool lock_step;
 	/* Of the queue's lock. */
 	bool serving;
 	bool stopping;
