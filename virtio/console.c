@@ -120,7 +120,7 @@ static void deliver(struct console_port *port)
 	struct virtio_device *vdev = &port->con->vdev;
 	struct virtq *q = &input_of(port)->q;
 
-	if (!port->running || virtio_get_status(vdev) & VIRTIO_S_NEEDS_RESET)
+	if (virtio_get_status(vdev) & VIRTIO_S_NEEDS_RESET)
 		return;
 	virtq_disable_kicks(q);
 	if (!port->open || !port->nr_line)
@@ -136,7 +136,7 @@ static void update(struct console_port *port)
 	size_t room = 0;
 
 	deliver(port);
-	if (port->running && port->open)
+	if (port->open)
 		room = CONSOLE_LINE - port->nr_line;
 	if (!port->chr || room == port->accepted)
 		return;
@@ -166,16 +166,6 @@ void console_set_open(struct console_port *port, bool open)
 {
 	pthread_mutex_lock(&input_of(port)->lock);
 	port->open = open;
-	update(port);
-	pthread_mutex_unlock(&input_of(port)->lock);
-}
-
-/* A console that is the only port is open as soon as there is a driver. */
-static void set_running(struct console_port *port, bool running)
-{
-	pthread_mutex_lock(&input_of(port)->lock);
-	port->running = running;
-	port->open = running && !port->n && !is_multiport(port->con);
 	update(port);
 	pthread_mutex_unlock(&input_of(port)->lock);
 }
@@ -223,12 +213,13 @@ void virtio_console_resize(struct virtio_device *vdev, u16 cols, u16 rows)
 
 /* ---- The device ---------------------------------------------------------- */
 
+/* A console that is the only port needs no message to be open. */
 static int console_start(struct virtio_device *vdev)
 {
 	struct virtio_console *con = console_of(vdev);
 
-	for (unsigned int i = 0; i < con->nr_ports; i++)
-		set_running(&con->ports[i], true);
+	if (!is_multiport(con))
+		console_set_open(&con->ports[0], true);
 	return 0;
 }
 
@@ -239,7 +230,7 @@ static void console_stop(struct virtio_device *vdev)
 
 	virtio_runner_stop(&con->control);
 	for (unsigned int i = 0; i < con->nr_ports; i++)
-		set_running(&con->ports[i], false);
+		console_set_open(&con->ports[i], false);
 	console_forget_due(con);
 	for (unsigned int i = 0; i < con->nr_ports; i++)
 		virtio_runner_stop(&con->ports[i].output);

@@ -62,8 +62,7 @@ struct console_port {
 	u32 due;    /* bits: messages for which there was no buffer so far */
 	bool ready; /* the driver has it */
 	/* Of the lock of the port's input queue. */
-	bool running; /* the device is started */
-	bool open;    /* the guest wants input */
+	bool open; /* the guest wants input */
 	struct iovec in[CONSOLE_QUEUE_SIZE];
 	u8 line[CONSOLE_LINE];
 	u32 nr_line;
