@@ -154,6 +154,8 @@ struct machine {
 	u32 disk_slots[MACHINE_MAX_VIRTIO]; /* PCI's or virtio-mmio's */
 	struct acpi_device virtio[MACHINE_MAX_VIRTIO]; /* slots in use */
 
+	unsigned long kvm_type; /* of the VM */
+
 	/* Of the virtio console; see machine-console.c. */
 	struct virtio_device *console; /* the registry's; NULL: there is none */
 	struct chardev *terminal;      /* NULL: it is the serial port's */
@@ -161,8 +163,7 @@ struct machine {
 	u16 console_cols, console_rows;
 	int port_fds[PORT_MAX]; /* one more than open descriptors, or 0 */
 
-	unsigned long kvm_type; /* of the VM */
-	enum irqchip irqchip;	/* never IRQCHIP_AUTO */
+	enum irqchip irqchip; /* never IRQCHIP_AUTO */
 	int gic_fd;
 	int its_fd;
 	struct gic_power_on gic_power_on;

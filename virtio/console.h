@@ -94,8 +94,17 @@ static inline bool is_multiport(const struct virtio_console *con)
 	return con->vdev.features & BIT(VIRTIO_CONSOLE_F_MULTIPORT);
 }
 
-/* console.c: the guest wants a port's input, or no more. Without a lock. */
+/* console_data.c: takes a chain of output from a port's queue. */
+int console_serve_output(struct virtio_device *vdev, unsigned int queue);
+
+/* The guest may have given buffers for input. With the input queue's lock. */
+void console_update(struct console_port *port);
+
+/* The guest wants a port's input, or no more. Without a lock. */
 void console_set_open(struct console_port *port, bool open);
+
+/* For struct chardev: the backend of a port, its front, sends. */
+void console_receive(struct chardev *chr, const u8 *buf, size_t len);
 
 /* console_control.c: takes a message of the driver's from its queue. */
 int console_serve_control(struct virtio_device *vdev, unsigned int queue);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* SOURCES: virtio/console.c virtio/console_control.c virtio/runner.c */
+/* SOURCES: virtio/console.c virtio/console_control.c */
+/* SOURCES: virtio/console_data.c virtio/runner.c */
 /* SOURCES: virtio/device.c virtio/queue.c virtio/queue_split.c */
 /* SOURCES: virtio/queue_packed.c virtio/queue_chain.c vmm/iothread.c */
 /* SOURCES: vmm/thread.c vmm/gmem.c util/iov.c util/json.c util/log.c */
@@ -179,6 +180,11 @@ static void late_buffers(void **state)
 	con_send(c, 1, PORT_READY, 0);
 	con_give(c, CTL_IN, 2);
 	expect_nothing(c);
+	/* Nor is the next driver told what this one has asked for. */
+	con_start(c, MULTIPORT | F_SIZE, 0);
+	con_send(c, BAD_ID, DEVICE_READY, 1);
+	con_start(c, MULTIPORT | F_SIZE, 5);
+	expect_nothing(c);
 }
 
 /* A message is cut to what there is room for. */
@@ -288,6 +294,7 @@ static void broken_control(void **state)
 	struct gmem empty = { .nr_regions = 0 };
 
 	con_start(c, MULTIPORT, 5);
+	con_send(c, 1, PORT_OPEN, 1);
 	c->r->vdev->queues[CTL_IN].q.mem = &empty;
 	con_send(c, 0, DEVICE_READY, 1);
 	c->r->vdev->queues[CTL_IN].q.mem = &c->r->mem;
@@ -296,6 +303,9 @@ static void broken_control(void **state)
 	vio_add_one(c->r, con_in(1) + 1, 0, 4, false);
 	vio_kick(c->r, con_in(1) + 1);
 	assert_int_equal(c->backends[1].written, 0);
+	con_give(c, con_in(1), 1);
+	c->backends[1].chr.receive(&c->backends[1].chr, (const u8 *)"in", 2);
+	assert_null(con_read(c, 1));
 	con_start(c, MULTIPORT, 5);
 	con_send(c, 0, DEVICE_READY, 1);
 	con_expect(c, 0, PORT_ADD, 1, NULL, 0);
