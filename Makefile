@@ -53,10 +53,10 @@ OBJS := $(SRCS:%.c=$(OBJDIR)/%.o) $(OBJDIR)/arm/selftest/image.o
 # if one page of it is used.
 OTHERS := $(filter $(addprefix $(OBJDIR)/,builtin-flash% \
 	builtin-selftest.o arm/selftest/% arm/tables/a% arm/tables/s% \
-	arm/boot/firmware_% arm/machine-virtio.o arm/machine-disk.o arm/machine-rng.o \
-	hw/fw_cfg/% \
-	hw/pl% efi/% virtio/% pci/% disk/% config/disk.o config/port.o vmm/iothread.o \
-	util/iov.o),$(OBJS))
+	arm/boot/firmware_% arm/boot/smbios.o arm/machine-virtio.o \
+	arm/machine-disk.o arm/machine-rng.o arm/machine-console.o hw/fw_cfg/% \
+	hw/pl% efi/% virtio/% pci/% disk/% config/disk.o config/port.o \
+	config/smbios.o vmm/iothread.o util/iov.o),$(OBJS))
 ifeq ($(SANITIZE),1)
 LKVM := $(BUILD)/lkvm-sanitize
 else
@@ -73,8 +73,8 @@ all: $(LKVM)
 
 # Says which package is missing instead of letting the compiler fail, and finds
 # out whether a static program can be linked: it starts in half the time, needs
-# less memory and runs in any container. STATIC=0 is for distributions. libzstd is
-# optional; ZSTD=0 leaves it out though it is there.
+# less memory and runs in any container. STATIC=0 is for distributions. libzstd and
+# liburing are optional; ZSTD=0 and URING=0 leave them out though they are there.
 DEPS := $(BUILD)/.deps-$(notdir $(firstword $(CC))).mk
 NO_DEPS := clean distclean help demo check check-deps check-lint deps guests
 ifneq ($(filter-out $(NO_DEPS),$(or $(MAKECMDGOALS),all)),)
@@ -92,11 +92,15 @@ $(DEPS): Makefile $(wildcard $(BUILD)/.fetch/sysroot) | $(BUILD)
 	set -- $$lib; $(PROBE) $$2 2>/dev/null || { \
 	echo "No $$1 for arm64: install $$3 for arm64, or run 'make deps'," \
 	"which unpacks it under $(BUILD)" >&2; exit 1; }; done
-	$(Q)set -- zstd.h; zstd=; if $(PROBE) -lzstd 2>/dev/null; then \
-	echo 'ZSTD ?= 1' >$@.new; zstd=-lzstd; else echo 'ZSTD ?= 0' >$@.new; \
+	$(Q)libs=; : >$@.new; set -- liburing.h; if $(PROBE) -luring 2>/dev/null; then \
+	echo 'URING ?= 1' >>$@.new; libs=-luring; else echo 'URING ?= 0' >>$@.new; \
+	echo "No liburing.h for arm64: the disks of this lkvm will use threads in" \
+	"place of io_uring; liburing-dev for arm64, or 'make deps', brings it" >&2; fi; \
+	set -- zstd.h; if $(PROBE) -lzstd 2>/dev/null; then \
+	echo 'ZSTD ?= 1' >>$@.new; libs="$$libs -lzstd"; else echo 'ZSTD ?= 0' >>$@.new; \
 	echo "No zstd.h for arm64: this lkvm will not read kernels compressed" \
 	"with zstd; libzstd-dev for arm64, or 'make deps', brings it" >&2; fi; \
-	set -- zlib.h; if $(PROBE) -static-pie -lfdt -lz $$zstd 2>/dev/null; \
+	set -- zlib.h; if $(PROBE) -static-pie -lfdt -lz $$libs 2>/dev/null; \
 	then echo 'STATIC ?= 1'; else echo 'STATIC ?= 0'; fi >>$@.new; \
 	mv $@.new $@
 
@@ -105,8 +109,13 @@ LKVM_CPPFLAGS += -DHAVE_ZSTD
 LKVM_LDLIBS += -lzstd
 endif
 
-# Its content depends on what was found.
-$(OBJDIR)/util/zstd.o: $(DEPS)
+ifeq ($(URING),1)
+LKVM_CPPFLAGS += -DHAVE_URING
+LKVM_LDLIBS += -luring
+endif
+
+# Their content depends on what was found.
+$(OBJDIR)/util/zstd.o $(OBJDIR)/disk/uring.o: $(DEPS)
 
 $(BUILD):
 	$(Q)mkdir -p $@
@@ -168,9 +177,9 @@ HOSTCC ?= gcc
 FUZZCC ?= clang
 TEST_CFLAGS := -std=gnu11 -g -O1 -fno-common -fno-omit-frame-pointer \
 	$(WARNINGS) -Iinclude -I. -D_GNU_SOURCE -DLKVM_VERSION='"$(VERSION)"' \
-	-DHAVE_ZSTD
+	-DHAVE_ZSTD -DHAVE_URING
 SAN := -fsanitize=address,undefined -fno-sanitize-recover=all
-TEST_LDLIBS := -lfdt -lz -lzstd -lpthread
+TEST_LDLIBS := -lfdt -lz -lzstd -luring -lpthread
 
 UNIT_SRCS := $(wildcard tests/unit/test_*.c)
 UNIT_BINS := $(UNIT_SRCS:tests/unit/%.c=$(BUILD)/unit/%)
@@ -379,4 +388,4 @@ help:
 	@echo "  bench       counts and ratios, with QEMU beside it"
 	@echo "  install     PREFIX=$(PREFIX), DESTDIR"
 	@echo "  clean       what was built; distclean: what was fetched, too"
-	@echo "Variables: CROSS_COMPILE CC CFLAGS LDFLAGS STATIC=0 ZSTD=0 SANITIZE=1 V=1 BUILD"
+	@echo "Variables: CROSS_COMPILE CC CFLAGS LDFLAGS STATIC=0 ZSTD=0 URING=0 SANITIZE=1 V=1 BUILD"

@@ -45,6 +45,16 @@ void boot_check_cmdline(const struct machine *machine);
  */
 int boot_fill_fw_cfg(struct machine *machine);
 
+/*
+ * smbios.c: reads the files of --smbios; frees what was read; builds tables,
+ * which the caller frees. 0, or -errno after a message.
+ */
+struct smbios_tables;
+int boot_open_smbios(struct machine *machine);
+void boot_close_smbios(struct machine *machine);
+int boot_build_smbios(const struct machine *machine,
+		      struct smbios_tables *tables);
+
 /* tables.c: ACPI and SMBIOS tables. 0, or -errno after a message. */
 int boot_add_tables(struct machine *machine);
 

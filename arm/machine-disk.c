@@ -25,15 +25,32 @@ void machine_close_disks(struct machine *machine)
 	}
 }
 
+_Static_assert(DISK_MAX_QUEUES <= VIRTIO_MAX_QUEUES, "queues of a transport");
+
+/*
+ * With PCI each vCPU has a queue, and an interrupt for it, of its own; with
+ * MMIO all queues of a device share one.
+ */
+static unsigned int choose_queues(const struct machine *machine,
+				  const struct disk_config *config)
+{
+	if (config->queues)
+		return config->queues;
+	if (!machine->pci)
+		return 1;
+	return MIN(machine->vm.nr_vcpus, (unsigned int)DISK_MAX_QUEUES);
+}
+
 /* Named by its place among the options, in messages and statistics. */
 static int add_disk(struct machine *machine, unsigned int n)
 {
+	const struct disk_config *config = &machine->config->disk.items[n];
 	char name[16];
 	const struct virtio_blk_params params = {
 		.name = name,
 		.disk = machine->disks[n],
-		.serial = machine->config->disk.items[n].serial,
-		.nr_queues = 1,
+		.serial = config->serial,
+		.nr_queues = choose_queues(machine, config),
 		.mem = &machine->vm.mem,
 	};
 	struct virtio_device *vdev;

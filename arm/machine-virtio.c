@@ -78,6 +78,8 @@ static int add_pci(struct machine *machine)
 		.nr_buses = (unsigned int)(type->pci.ecam.size / SZ_1M),
 		.mmio32 = type->pci.mmio32.base,
 		.mmio32_size = type->pci.mmio32.size,
+		.mmio64 = machine->mmio64.base,
+		.mmio64_size = machine->mmio64.size,
 		.io = type->pci.io.base,
 		.io_size = type->pci.io.size,
 		.intx = machine_spi(machine, type->pci.spi, IRQ_LEVEL_HIGH),
@@ -93,6 +95,7 @@ static int add_pci(struct machine *machine)
 		.ecam = params.ecam,
 		.nr_buses = params.nr_buses,
 		.mmio32 = acpi_range(&type->pci.mmio32),
+		.mmio64 = acpi_range(&machine->mmio64),
 		.ports = acpi_range(&type->pci.io),
 		.intid = params.intx.gsi + INTID_SPI,
 	};

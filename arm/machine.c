@@ -27,6 +27,7 @@
 /* api.rst, KVM_CREATE_VM: without the capability the limit is 40 bits. */
 #define IPA_BITS_DEFAULT 40
 #define IPA_BITS_MIN	 32U
+#define PCI_WINDOW_BITS	 40U
 
 /* Firmware that is installed was made for QEMU's machine. */
 static const struct machine_type *choose_type(const struct vm_config *config)
@@ -76,7 +77,9 @@ static int check_fw_cfg(const struct vm_config *config,
 	for (unsigned int i = 0; i < config->disk.count; i++)
 		if (config->disk.items[i].bootindex != DISK_NO_BOOTINDEX)
 			option = "--disk with bootindex=";
-	if (config->fw_cfg.count)
+	if (config->smbios.count)
+		option = "--smbios";
+	else if (config->fw_cfg.count)
 		option = "--fw-cfg";
 	else if (config->boot.order)
 		option = "--boot-order";
@@ -118,6 +121,25 @@ void machine_press_power(struct machine *machine)
 }
 
 /*
+ * PCI's window above 4 GiB is where QEMU has it, since U-Boot maps as device
+ * memory what it knows there: it takes the largest window for base addresses.
+ * A host with fewer address bits, RAM in that place or a 32-bit guest: only the
+ * one below 4 GiB is left.
+ */
+static unsigned int add_window(struct machine *machine, unsigned int needed,
+			       unsigned int limit)
+{
+	const struct vm_config *config = machine->config;
+
+	if (config->virtio != VIRTIO_TRANSPORT_PCI || config->cpu.aarch32 ||
+	    !vm_config_count_virtio(config) || limit < PCI_WINDOW_BITS ||
+	    needed >= PCI_WINDOW_BITS)
+		return needed;
+	machine->mmio64.base = machine->mmio64.size = BIT(PCI_WINDOW_BITS - 1);
+	return PCI_WINDOW_BITS;
+}
+
+/*
  * As few address bits as the guest needs: page tables get shallower. A CPU
  * with a small physical address range cannot offer more than it has.
  */
@@ -135,6 +157,7 @@ static int choose_vm_type(struct machine *machine, unsigned long *type)
 			 top, needed, limit);
 		return -E2BIG;
 	}
+	needed = add_window(machine, needed, limit);
 	*type = offered > 0 ? KVM_VM_TYPE_ARM_IPA_SIZE(needed) : 0;
 	return 0;
 }

@@ -8,6 +8,7 @@
 #include "lkvm/arm/boot/uki.h"
 #include "lkvm/arm/machine.h"
 #include "lkvm/arm/tables/acpi.h"
+#include "lkvm/arm/tables/smbios.h"
 #include "lkvm/chardev/chardev.h"
 #include "lkvm/config/vm_config.h"
 #include "lkvm/vmm/fdt.h"
@@ -154,7 +155,8 @@ struct machine {
 	u32 disk_slots[MACHINE_MAX_VIRTIO]; /* PCI's or virtio-mmio's */
 	struct acpi_device virtio[MACHINE_MAX_VIRTIO]; /* slots in use */
 
-	unsigned long kvm_type; /* of the VM */
+	unsigned long kvm_type;	  /* of the VM */
+	struct addr_range mmio64; /* PCI's above 4 GiB; size 0: none */
 
 	/* Of the virtio console; see machine-console.c. */
 	struct virtio_device *console; /* the registry's; NULL: there is none */
@@ -172,6 +174,16 @@ struct machine {
 	struct boot_file kernel, initrd_file, firmware;
 	struct uki uki; /* what is in the kernel's file, if it is one */
 	bool again; /* it is set up after a reset: all has been said before */
+
+	/* What --smbios has named, read. */
+	struct {
+		struct {
+			char **items;
+			unsigned int count;
+		} oem;
+		struct efi_guid uuid;
+		bool has_uuid;
+	} smbios;
 
 	/* What the boot loader found out. */
 	u64 entry;

@@ -22,6 +22,7 @@ enum {
 	DISK_FORMAT,
 	DISK_SERIAL,
 	DISK_BOOTINDEX,
+	DISK_QUEUES,
 };
 
 static const struct key_def keys[] = {
@@ -36,6 +37,8 @@ static const struct key_def keys[] = {
 	[DISK_BOOTINDEX] = KEY_U32("bootindex", struct disk_config, bootindex,
 				   0, DISK_NO_BOOTINDEX - 1,
 				   "a number; the lowest is tried first"),
+	[DISK_QUEUES] = KEY_U32("queues", struct disk_config, queues, 1,
+				DISK_MAX_QUEUES, "1 to 64"),
 };
 
 static const struct key_conflict conflicts[] = {

@@ -129,6 +129,15 @@ static int parse_fw_cfg(const char *arg, void *opaque)
 	return file ? fw_cfg_config_parse(file, arg) : -ENOMEM;
 }
 
+/* Repeatable: the last text of a kind counts, OEM strings add up. */
+static int parse_smbios(const char *arg, void *opaque)
+{
+	struct vm_config *config = opaque;
+	struct smbios_config *item = config_list_add(&config->smbios);
+
+	return item ? smbios_config_parse(item, arg) : -ENOMEM;
+}
+
 /*
  * Appends to the paths given so far, with a newline between. EDK2 drops the
  * whole list for one path that it cannot parse.
@@ -354,13 +363,19 @@ static const struct option_def device_options[] = {
 		     "repeatable. OPT: ro, snapshot (changes are thrown away), "
 		     "direct (past the page cache), format=raw, serial=TEXT, "
 		     "bootindex=N (virt: the order in which firmware tries "
-		     "disks)"),
+		     "disks), queues=N"),
 	OPT_CALLBACK(0, "fw-cfg", parse_fw_cfg,
 		     "name=NAME,file=PATH|string=TEXT",
 		     "virt: add a file to fw_cfg, which the firmware reads; "
 		     "repeatable"),
 	OPT_FLAG(0, "rng", struct vm_config, rng,
 		 "Source of random bytes, /dev/hwrng of Linux"),
+	OPT_CALLBACK(0, "smbios", parse_smbios, "type=N,KEY=TEXT...",
+		     "virt with firmware: strings that tell the guest of its "
+		     "machine; repeatable. type=1 (system): manufacturer=, "
+		     "product=, version=, serial=, uuid=, sku=, family=; "
+		     "type=3 (enclosure): manufacturer=, version=, serial=, "
+		     "asset=, sku=; type=11 (OEM string): value= or path="),
 	OPT_CALLBACK(0, "virtio-transport", parse_transport, "NAME",
 		     "How the guest reaches its virtio devices: pci (the "
 		     "default) or mmio"),
@@ -493,6 +508,8 @@ void vm_config_free(struct vm_config *config)
 		flash_config_free(&config->flash.items[i]);
 	for (unsigned int i = 0; i < config->fw_cfg.count; i++)
 		fw_cfg_config_free(&config->fw_cfg.items[i]);
+	for (unsigned int i = 0; i < config->smbios.count; i++)
+		smbios_config_free(&config->smbios.items[i]);
 	for (unsigned int i = 0; i < config->disk.count; i++)
 		disk_config_free(&config->disk.items[i]);
 	for (unsigned int i = 0; i < config->ports.count; i++)
@@ -501,5 +518,6 @@ void vm_config_free(struct vm_config *config)
 	free(config->disk.items);
 	free(config->ports.items);
 	free(config->fw_cfg.items);
+	free(config->smbios.items);
 	free(config->boot.order);
 }

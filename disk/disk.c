@@ -7,10 +7,10 @@
 #include <inttypes.h>
 #include <string.h>
 
-#include "lkvm/disk/disk.h"
+#include "raw.h"
 
 /* A full file system fails each write: the log has the first of a kind. */
-static int done(struct disk *disk, const char *what, u64 offset, int ret)
+int disk_ended(struct disk *disk, const char *what, u64 offset, int ret)
 {
 	if (ret && atomic_exchange(&disk->told, (u32)-ret) != (u32)-ret)
 		pr_guest(&disk->errors,
@@ -21,7 +21,7 @@ static int done(struct disk *disk, const char *what, u64 offset, int ret)
 }
 
 /* Once for all media: neither overflow nor half a sector gets to them. */
-static int check(const struct disk *disk, u64 offset, u64 len, bool write)
+int disk_check(const struct disk *disk, u64 offset, u64 len, bool write)
 {
 	if (write && disk->readonly)
 		return -EROFS;
@@ -35,23 +35,23 @@ static int check(const struct disk *disk, u64 offset, u64 len, bool write)
 int disk_read(struct disk *disk, struct iovec *iov, u32 count, u64 offset,
 	      u64 len)
 {
-	int ret = check(disk, offset, len, false);
+	int ret = disk_check(disk, offset, len, false);
 
 	if (ret || !len)
 		return ret;
-	return done(disk, "read", offset,
-		    disk->ops->read(disk, iov, count, offset));
+	return disk_ended(disk, "read", offset,
+			  disk->ops->read(disk, iov, count, offset));
 }
 
 int disk_write(struct disk *disk, struct iovec *iov, u32 count, u64 offset,
 	       u64 len)
 {
-	int ret = check(disk, offset, len, true);
+	int ret = disk_check(disk, offset, len, true);
 
 	if (ret || !len)
 		return ret;
-	return done(disk, "write", offset,
-		    disk->ops->write(disk, iov, count, offset));
+	return disk_ended(disk, "write", offset,
+			  disk->ops->write(disk, iov, count, offset));
 }
 
 /* Firmware flushes read-only disks, too. */
@@ -59,27 +59,27 @@ int disk_flush(struct disk *disk)
 {
 	if (disk->readonly)
 		return 0;
-	return done(disk, "flush", 0, disk->ops->flush(disk));
+	return disk_ended(disk, "flush", 0, disk->ops->flush(disk));
 }
 
 int disk_discard(struct disk *disk, u64 offset, u64 len)
 {
-	int ret = check(disk, offset, len, true);
+	int ret = disk_check(disk, offset, len, true);
 
 	if (ret || !len)
 		return ret;
-	return done(disk, "discard", offset,
-		    disk->ops->discard(disk, offset, len));
+	return disk_ended(disk, "discard", offset,
+			  disk->ops->discard(disk, offset, len));
 }
 
 int disk_write_zeroes(struct disk *disk, u64 offset, u64 len, bool unmap)
 {
-	int ret = check(disk, offset, len, true);
+	int ret = disk_check(disk, offset, len, true);
 
 	if (ret || !len)
 		return ret;
-	return done(disk, "write zeroes", offset,
-		    disk->ops->write_zeroes(disk, offset, len, unmap));
+	return disk_ended(disk, "write zeroes", offset,
+			  disk->ops->write_zeroes(disk, offset, len, unmap));
 }
 
 /* For whoever has not got as far as opening one. */

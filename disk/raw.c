@@ -162,6 +162,12 @@ static int raw_write_zeroes(struct disk *disk, u64 offset, u64 len, bool unmap)
 				    : ret;
 }
 
+static int raw_target(struct disk *disk, const struct iovec *iov, u32 count,
+		      u64 offset)
+{
+	return choose_fd(from_disk(disk), iov, count, offset);
+}
+
 static void raw_close(struct disk *disk)
 {
 	struct raw *raw = from_disk(disk);
@@ -178,6 +184,7 @@ static const struct disk_ops raw_ops = {
 	.flush = raw_flush,
 	.discard = raw_discard,
 	.write_zeroes = raw_write_zeroes,
+	.target = raw_target,
 	.close = raw_close,
 };
 

@@ -5,6 +5,12 @@
 
 #include "lkvm/disk/disk.h"
 
+/* disk.c: 0 if the range is one of the disk's that may be written or read. */
+int disk_check(const struct disk *disk, u64 offset, u64 len, bool write);
+
+/* disk.c: logs an error, the first of its kind. Returns `ret`. */
+int disk_ended(struct disk *disk, const char *what, u64 offset, int ret);
+
 /*
  * raw.c: the content is the file itself. `fd` is the medium's from here on,
  * also after an error; `disk` is what the medium begins with, its `ops` are

@@ -25,6 +25,14 @@ u32 pci_function_read(struct pci_function *fn, u32 offset, u32 len)
 	return pci_config_get(fn, offset, len);
 }
 
+/* PCI, section 6.2.2: without it no cycles but interrupts by INTx. */
+static void update_master(struct pci_function *fn)
+{
+	if (fn->ops && fn->ops->set_master)
+		fn->ops->set_master(fn, pci_config_get(fn, PCI_COMMAND, 2) &
+						PCI_COMMAND_MASTER);
+}
+
 /*
  * Registers are changed first, then what follows from them, in one go for a
  * write that touches several.
@@ -46,6 +54,8 @@ void pci_function_write(struct pci_function *fn, u32 offset, u32 len, u32 value)
 		pci_intx_update(fn);
 	if (fn->msix.nr && (command || msix))
 		pci_msix_update(fn);
+	if (command)
+		update_master(fn);
 	if (fn->ops && fn->ops->config_written)
 		fn->ops->config_written(fn, offset, len);
 }
@@ -58,4 +68,5 @@ void pci_function_reset(struct pci_function *fn)
 	pci_decode_update(fn);
 	pci_intx_update(fn);
 	pci_msix_reset(fn);
+	update_master(fn);
 }

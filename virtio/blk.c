@@ -3,8 +3,8 @@
  * A disk (virtio 1.4, "Block Device"): its configuration, its queues, and what
  * drivers may negotiate. Requests are in blk_request.c.
  *
- * A request is done by the thread that takes it from its queue, without the
- * queue's lock, so that a vCPU can notify the queue meanwhile.
+ * A request that a vCPU takes from a queue is done before its notification
+ * returns; a queue's thread begins those that there are, see blk_async.c.
  */
 #include <endian.h>
 #include <errno.h>
@@ -89,9 +89,12 @@ static int serve(struct virtio_device *vdev, unsigned int n)
 	struct virtio_queue *queue = &vdev->queues[n];
 	struct virtq_chain chain = { .iov = blk->queues[n].iov,
 				     .max_iov = BLK_QUEUE_SIZE };
-	int ret = virtq_pop(&queue->q, &chain);
 	s64 len;
+	int ret;
 
+	if (blk_async_open(blk, n))
+		return blk_async_serve(blk, n);
+	ret = virtq_pop(&queue->q, &chain);
 	if (ret <= 0)
 		return ret;
 	pthread_mutex_unlock(&queue->lock);
@@ -110,13 +113,19 @@ static int blk_start(struct virtio_device *vdev)
 	return 0;
 }
 
-/* All requests have ended when it returns. */
-static void blk_stop(struct virtio_device *vdev)
+/* All its requests have ended when it returns. */
+static void blk_stop_queue(struct virtio_device *vdev, unsigned int queue)
 {
 	struct virtio_blk *blk = from_device(vdev);
 
+	virtio_runner_stop(&blk->queues[queue].runner);
+	blk_async_stop(blk, queue);
+}
+
+static void blk_stop(struct virtio_device *vdev)
+{
 	for (unsigned int i = 0; i < vdev->nr_queues; i++)
-		virtio_runner_stop(&blk->queues[i].runner);
+		blk_stop_queue(vdev, i);
 }
 
 static void blk_reset(struct virtio_device *vdev)
@@ -161,6 +170,7 @@ static const struct virtio_model_ops blk_ops = {
 	.write_config = blk_write_config,
 	.start = blk_start,
 	.stop = blk_stop,
+	.stop_queue = blk_stop_queue,
 	.reset = blk_reset,
 	.kick = blk_kick,
 	.stats = blk_stats,
@@ -172,9 +182,9 @@ static u64 features_of(const struct virtio_blk_params *params)
 {
 	u64 features = VIRTQ_F_VERSION_1 | VIRTQ_F_INDIRECT_DESC |
 		       VIRTQ_F_EVENT_IDX | VIRTQ_F_RING_PACKED |
-		       BIT(VIRTIO_BLK_F_SEG_MAX) | BIT(VIRTIO_BLK_F_BLK_SIZE) |
-		       BIT(VIRTIO_BLK_F_TOPOLOGY) | BIT(VIRTIO_BLK_F_FLUSH) |
-		       BIT(VIRTIO_BLK_F_CONFIG_WCE);
+		       VIRTQ_F_RING_RESET | BIT(VIRTIO_BLK_F_SEG_MAX) |
+		       BIT(VIRTIO_BLK_F_BLK_SIZE) | BIT(VIRTIO_BLK_F_TOPOLOGY) |
+		       BIT(VIRTIO_BLK_F_FLUSH) | BIT(VIRTIO_BLK_F_CONFIG_WCE);
 
 	if (params->disk->readonly)
 		features |= BIT(VIRTIO_BLK_F_RO);
@@ -184,6 +194,14 @@ static u64 features_of(const struct virtio_blk_params *params)
 	if (params->nr_queues > 1)
 		features |= BIT(VIRTIO_BLK_F_MQ);
 	return features;
+}
+
+static void add_runner(struct virtio_blk *blk, unsigned int n)
+{
+	struct virtio_runner *runner = &blk->queues[n].runner;
+
+	virtio_runner_init(runner, &blk->vdev, n, serve);
+	runner->settle = blk_async_settle;
 }
 
 /* The disk is closed by `destroy`, or here if that is never called. */
@@ -212,8 +230,7 @@ int virtio_blk_create(const struct virtio_blk_params *params,
 	blk->vdev.queue_size = BLK_QUEUE_SIZE;
 	virtio_device_init(&blk->vdev, params->mem);
 	for (unsigned int i = 0; i < params->nr_queues; i++)
-		virtio_runner_init(&blk->queues[i].runner, &blk->vdev, i,
-				   serve);
+		add_runner(blk, i);
 	*out = &blk->vdev;
 	return 0;
 }

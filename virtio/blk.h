@@ -5,6 +5,7 @@
 
 #include <linux/virtio_blk.h>
 
+#include "lkvm/disk/queue.h"
 #include "lkvm/virtio/blk.h"
 #include "lkvm/virtio/runner.h"
 
@@ -23,9 +24,23 @@
 
 #define BLK_SECTOR 512U /* whatever the disk's blocks are */
 
+/* A request that the disk has begun. */
+struct blk_slot {
+	struct disk_request rq; /* first: see from_request() */
+	struct virtq_chain chain;
+	u8 *status;
+	bool flushes; /* a write that is to be durable is flushed after it */
+	struct blk_slot *next; /* of those that are not in use */
+	struct iovec iov[BLK_QUEUE_SIZE];
+};
+
 struct blk_queue {
 	struct virtio_runner runner;
 	struct iovec iov[BLK_QUEUE_SIZE]; /* of who serves the queue */
+	/* Of the queue's thread, or who has stopped it. NULL: not begun. */
+	struct disk_queue *async;
+	bool refused; /* there is none */
+	struct blk_slot *slots, *unused;
 };
 
 struct virtio_blk {
@@ -46,5 +61,30 @@ struct virtio_blk {
  * room for a header or a status. The chain's iov is changed.
  */
 s64 blk_request(struct virtio_blk *blk, struct virtq_chain *chain);
+
+/*
+ * blk_request.c: fills in slot->rq and what the end needs if the chain, which
+ * is the slot's, wants a transfer or a flush, and returns 1. Another request is
+ * done, with its result in slot->rq.ret, and 0 returned; or -EINVAL as above.
+ */
+int blk_begin(struct virtio_blk *blk, struct blk_slot *slot);
+
+/* blk_request.c: sets the status. Returns how many bytes were written. */
+u32 blk_end(struct virtio_blk *blk, const struct blk_slot *slot);
+
+/*
+ * blk_async.c: whether requests of the queue can be begun, which only its
+ * thread does. With the queue's lock.
+ */
+bool blk_async_open(struct virtio_blk *blk, unsigned int n);
+
+/* blk_async.c: as virtio_serve_fn, if blk_async_open() is true. */
+int blk_async_serve(struct virtio_blk *blk, unsigned int n);
+
+/* blk_async.c: as virtio_settle_fn. */
+bool blk_async_settle(struct virtio_device *vdev, unsigned int n);
+
+/* blk_async.c: ends what was begun, once the queue's thread has ended. */
+void blk_async_stop(struct virtio_blk *blk, unsigned int n);
 
 #endif

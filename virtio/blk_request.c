@@ -34,10 +34,15 @@ static u64 offset_of(u64 sector)
 }
 
 /* Data goes straight into the guest's memory. */
-static int read_data(struct virtio_blk *blk, struct request *rq)
+static void count_read(struct virtio_blk *blk, const struct request *rq)
 {
 	count(&blk->reads, 1);
 	count(&blk->bytes_read, rq->in_len);
+}
+
+static int read_data(struct virtio_blk *blk, struct request *rq)
+{
+	count_read(blk, rq);
 	return disk_read(blk->disk, rq->in, rq->nr_in,
 			 offset_of(rq->header.sector), rq->in_len);
 }
@@ -46,20 +51,28 @@ static int read_data(struct virtio_blk *blk, struct request *rq)
  * A driver that cannot flush, or has switched the cache off, takes what has
  * ended for durable.
  */
+static bool is_cached(const struct virtio_blk *blk)
+{
+	return blk->vdev.features & BIT(VIRTIO_BLK_F_FLUSH) &&
+	       atomic_load(&blk->writeback);
+}
+
 static int end_write(struct virtio_blk *blk)
 {
-	bool cached = blk->vdev.features & BIT(VIRTIO_BLK_F_FLUSH) &&
-		      atomic_load(&blk->writeback);
+	return is_cached(blk) ? 0 : disk_flush(blk->disk);
+}
 
-	return cached ? 0 : disk_flush(blk->disk);
+static void count_write(struct virtio_blk *blk, const struct request *rq)
+{
+	count(&blk->writes, 1);
+	count(&blk->bytes_written, rq->out_len);
 }
 
 static int write_data(struct virtio_blk *blk, struct request *rq)
 {
 	int ret;
 
-	count(&blk->writes, 1);
-	count(&blk->bytes_written, rq->out_len);
+	count_write(blk, rq);
 	ret = disk_write(blk->disk, rq->out, rq->nr_out,
 			 offset_of(rq->header.sector), rq->out_len);
 	return ret ? ret : end_write(blk);
@@ -161,25 +174,82 @@ static void take_apart(const struct virtq_chain *chain, struct request *rq)
 	rq->out = iov_cut(chain->iov, &rq->nr_out, sizeof(header), rq->out_len);
 }
 
-/*
- * The status is at the end of what is written, so all of it counts as written.
+/* The status is at the end of what is written, so all of it counts as written.
  */
-s64 blk_request(struct virtio_blk *blk, struct virtq_chain *chain)
+static void end(struct virtio_blk *blk, u8 *status, int ret)
 {
-	struct request rq;
-	u8 *status;
-	int ret;
-
-	if (chain->out_len < sizeof(rq.header) || !chain->in_len)
-		return -EINVAL;
-	status = status_of(chain);
-	take_apart(chain, &rq);
-	ret = execute(blk, &rq);
 	if (ret)
 		count(&blk->errors, 1);
 	if (ret == -EOPNOTSUPP)
 		*status = VIRTIO_BLK_S_UNSUPP;
 	else
 		*status = ret ? VIRTIO_BLK_S_IOERR : VIRTIO_BLK_S_OK;
+}
+
+static bool is_request(const struct virtq_chain *chain)
+{
+	return chain->out_len >= sizeof(struct virtio_blk_outhdr) &&
+	       chain->in_len;
+}
+
+s64 blk_request(struct virtio_blk *blk, struct virtq_chain *chain)
+{
+	struct request rq;
+	u8 *status;
+
+	if (!is_request(chain))
+		return -EINVAL;
+	status = status_of(chain);
+	take_apart(chain, &rq);
+	end(blk, status, execute(blk, &rq));
 	return (s64)chain->in_len;
+}
+
+/* ---- Requests that are under way while others are ------------------------ */
+
+static void set_range(struct disk_request *to, enum disk_op op,
+		      const struct request *rq)
+{
+	bool write = op == DISK_WRITE;
+
+	to->op = op;
+	to->iov = write ? rq->out : rq->in;
+	to->count = write ? rq->nr_out : rq->nr_in;
+	to->len = write ? rq->out_len : rq->in_len;
+	to->offset = offset_of(rq->header.sector);
+}
+
+int blk_begin(struct virtio_blk *blk, struct blk_slot *slot)
+{
+	struct request rq;
+
+	if (!is_request(&slot->chain))
+		return -EINVAL;
+	slot->status = status_of(&slot->chain);
+	slot->flushes = false;
+	take_apart(&slot->chain, &rq);
+	switch (rq.header.type) {
+	case VIRTIO_BLK_T_IN:
+		count_read(blk, &rq);
+		set_range(&slot->rq, DISK_READ, &rq);
+		return 1;
+	case VIRTIO_BLK_T_OUT:
+		count_write(blk, &rq);
+		slot->flushes = !is_cached(blk);
+		set_range(&slot->rq, DISK_WRITE, &rq);
+		return 1;
+	case VIRTIO_BLK_T_FLUSH:
+		count(&blk->flushes, 1);
+		slot->rq.op = DISK_FLUSH;
+		return 1;
+	default:
+		slot->rq.ret = execute(blk, &rq);
+		return 0;
+	}
+}
+
+u32 blk_end(struct virtio_blk *blk, const struct blk_slot *slot)
+{
+	end(blk, slot->status, slot->rq.ret);
+	return (u32)MIN(slot->chain.in_len, UINT32_MAX);
 }

@@ -58,27 +58,50 @@ void virtio_console_resize(struct virtio_device *vdev, u16 cols, u16 rows)
 
 /* ---- The device ---------------------------------------------------------- */
 
-/* A console that is the only port needs no message to be open. */
+/* The queues are looked at next. */
 static int console_start(struct virtio_device *vdev)
 {
 	struct virtio_console *con = console_of(vdev);
 
-	if (!is_multiport(con))
-		console_set_open(&con->ports[0], true);
+	console_run_control(con, true);
+	for (unsigned int i = 0; i < con->nr_ports; i++)
+		console_set_running(&con->ports[i], true);
 	return 0;
 }
 
-/* Input first: what is under way to the queues ends with their locks. */
+/* What the driver has asked for stays: the device may be started again. */
 static void console_stop(struct virtio_device *vdev)
 {
 	struct virtio_console *con = console_of(vdev);
 
 	virtio_runner_stop(&con->control);
+	console_run_control(con, false);
+	for (unsigned int i = 0; i < con->nr_ports; i++)
+		console_set_running(&con->ports[i], false);
+	for (unsigned int i = 0; i < con->nr_ports; i++)
+		virtio_runner_stop(&con->ports[i].output);
+}
+
+/* What is done with queues of input is done with their locks. */
+static void console_stop_queue(struct virtio_device *vdev, unsigned int queue)
+{
+	struct virtio_console *con = console_of(vdev);
+	unsigned int n = port_of_queue(queue);
+
+	if (queue == CONTROL_OUT)
+		virtio_runner_stop(&con->control);
+	else if (queue == output_queue(n))
+		virtio_runner_stop(&con->ports[n].output);
+}
+
+/* The next driver opens what it wants. */
+static void console_reset(struct virtio_device *vdev)
+{
+	struct virtio_console *con = console_of(vdev);
+
 	for (unsigned int i = 0; i < con->nr_ports; i++)
 		console_set_open(&con->ports[i], false);
 	console_forget_due(con);
-	for (unsigned int i = 0; i < con->nr_ports; i++)
-		virtio_runner_stop(&con->ports[i].output);
 }
 
 /* With the queue's lock. */
@@ -146,6 +169,8 @@ static const struct virtio_model_ops console_ops = {
 	.write_config = console_write_config,
 	.start = console_start,
 	.stop = console_stop,
+	.stop_queue = console_stop_queue,
+	.reset = console_reset,
 	.kick = console_kick,
 	.stats = console_stats,
 	.destroy = console_destroy,

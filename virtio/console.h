@@ -62,7 +62,8 @@ struct console_port {
 	u32 due;    /* bits: messages for which there was no buffer so far */
 	bool ready; /* the driver has it */
 	/* Of the lock of the port's input queue. */
-	bool open; /* the guest wants input */
+	bool running; /* the device is started */
+	bool open;    /* the guest wants input */
 	struct iovec in[CONSOLE_QUEUE_SIZE];
 	u8 line[CONSOLE_LINE];
 	u32 nr_line;
@@ -77,6 +78,7 @@ struct virtio_console {
 	struct iovec control_in[CONSOLE_QUEUE_SIZE];
 	struct iovec control_out[CONSOLE_QUEUE_SIZE];
 	struct ratelimit messages;
+	bool running; /* the device is started; of the lock of CONTROL_IN */
 	_Atomic(u32) size;    /* columns, and rows << 16 */
 	_Atomic(u64) ignored; /* control messages that mean nothing */
 	unsigned int nr_ports;
@@ -100,6 +102,9 @@ int console_serve_output(struct virtio_device *vdev, unsigned int queue);
 /* The guest may have given buffers for input. With the input queue's lock. */
 void console_update(struct console_port *port);
 
+/* The device is started, or stopped. Without a lock. */
+void console_set_running(struct console_port *port, bool running);
+
 /* The guest wants a port's input, or no more. Without a lock. */
 void console_set_open(struct console_port *port, bool open);
 
@@ -114,6 +119,9 @@ void console_send_due(struct virtio_console *con);
 
 /* The console's size is another one. Without a lock. */
 void console_tell_size(struct virtio_console *con);
+
+/* The device is started, or stopped. Without a lock. */
+void console_run_control(struct virtio_console *con, bool running);
 
 /* The device is reset, all messages are forgotten. Without a lock. */
 void console_forget_due(struct virtio_console *con);

@@ -114,7 +114,8 @@ void console_send_due(struct virtio_console *con)
 {
 	int ret = 1;
 
-	if (virtio_get_status(&con->vdev) & VIRTIO_S_NEEDS_RESET)
+	if (!con->running ||
+	    virtio_get_status(&con->vdev) & VIRTIO_S_NEEDS_RESET)
 		return;
 	for (unsigned int i = 0; ret > 0 && i < con->nr_ports; i++)
 		ret = send_port(&con->ports[i]);
@@ -226,6 +227,13 @@ void console_tell_size(struct virtio_console *con)
 		port->due |= BIT(DUE_RESIZE);
 		console_send_due(con);
 	}
+	pthread_mutex_unlock(&con->vdev.queues[CONTROL_IN].lock);
+}
+
+void console_run_control(struct virtio_console *con, bool running)
+{
+	pthread_mutex_lock(&con->vdev.queues[CONTROL_IN].lock);
+	con->running = running;
 	pthread_mutex_unlock(&con->vdev.queues[CONTROL_IN].lock);
 }
 

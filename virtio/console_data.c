@@ -112,7 +112,7 @@ static void deliver(struct console_port *port)
 	struct virtio_device *vdev = &port->con->vdev;
 	struct virtq *q = &input_of(port)->q;
 
-	if (virtio_get_status(vdev) & VIRTIO_S_NEEDS_RESET)
+	if (!port->running || virtio_get_status(vdev) & VIRTIO_S_NEEDS_RESET)
 		return;
 	virtq_disable_kicks(q);
 	if (!port->open || !port->nr_line)
@@ -128,7 +128,7 @@ void console_update(struct console_port *port)
 	size_t room = 0;
 
 	deliver(port);
-	if (port->open)
+	if (port->running && port->open)
 		room = CONSOLE_LINE - port->nr_line;
 	if (!port->chr || room == port->accepted)
 		return;
@@ -158,6 +158,17 @@ void console_set_open(struct console_port *port, bool open)
 {
 	pthread_mutex_lock(&input_of(port)->lock);
 	port->open = open;
+	console_update(port);
+	pthread_mutex_unlock(&input_of(port)->lock);
+}
+
+/* A console that is the only port needs no message to be open. */
+void console_set_running(struct console_port *port, bool running)
+{
+	pthread_mutex_lock(&input_of(port)->lock);
+	port->running = running;
+	if (running && !port->n && !is_multiport(port->con))
+		port->open = true;
 	console_update(port);
 	pthread_mutex_unlock(&input_of(port)->lock);
 }

@@ -144,18 +144,23 @@ void virtio_kick(struct virtio_device *dev, unsigned int queue)
 		return;
 	to = &dev->queues[queue];
 	pthread_mutex_lock(&to->lock);
-	if (atomic_load(&dev->running) && to->q.enabled &&
+	if (atomic_load(&dev->running) && to->q.enabled && !to->stopping &&
 	    !(atomic_load(&dev->status) & VIRTIO_S_NEEDS_RESET))
 		dev->ops->kick(dev, queue);
 	pthread_mutex_unlock(&to->lock);
 }
 
-/* Drivers may notify a queue before the device runs: that was without effect.
+/*
+ * Drivers may notify a queue before the device runs, or while it may not access
+ * memory: that was without effect.
  */
 static void start(struct virtio_device *dev)
 {
-	int ret = dev->ops->start(dev);
+	int ret;
 
+	if (dev->no_master)
+		return;
+	ret = dev->ops->start(dev);
 	if (ret) {
 		virtio_needs_reset(dev, strerror(-ret));
 		return;
@@ -182,6 +187,21 @@ void virtio_set_status(struct virtio_device *dev, u32 status)
 		dev->features = dev->wanted;
 	atomic_fetch_or(&dev->status, set);
 	if (set & VIRTIO_S_DRIVER_OK)
+		start(dev);
+}
+
+/* Linux takes it from a function whose driver it has not stopped (kexec). */
+void virtio_set_master(struct virtio_device *dev, bool on)
+{
+	u32 status = atomic_load(&dev->status);
+
+	if (dev->no_master == !on)
+		return;
+	dev->no_master = !on;
+	if (!on && atomic_exchange(&dev->running, false))
+		dev->ops->stop(dev);
+	else if (on && status & VIRTIO_S_DRIVER_OK &&
+		 !(status & VIRTIO_S_NEEDS_RESET))
 		start(dev);
 }
 
@@ -212,13 +232,20 @@ bool virtio_queue_is_enabled(const struct virtio_device *dev,
 }
 
 /* Once the device runs its queues are what they were when it was started. */
-void virtio_queue_enable(struct virtio_device *dev, unsigned int queue)
+static bool may_enable(const struct virtio_device *dev)
 {
 	u32 status = atomic_load(&dev->status);
+
+	return status & VIRTIO_S_FEATURES_OK &&
+	       (!(status & VIRTIO_S_DRIVER_OK) ||
+		dev->features & VIRTQ_F_RING_RESET);
+}
+
+void virtio_queue_enable(struct virtio_device *dev, unsigned int queue)
+{
 	struct virtio_queue *to;
 
-	if (!virtio_setup(dev, queue) || !(status & VIRTIO_S_FEATURES_OK) ||
-	    status & VIRTIO_S_DRIVER_OK)
+	if (!virtio_setup(dev, queue) || !may_enable(dev))
 		return;
 	to = &dev->queues[queue];
 	pthread_mutex_lock(&to->lock);
@@ -229,14 +256,43 @@ void virtio_queue_enable(struct virtio_device *dev, unsigned int queue)
 	pthread_mutex_unlock(&to->lock);
 }
 
-/* Drivers do so before they give up an initialisation. */
+/* The model waits for its threads, which need the queue's lock meanwhile. */
+static void stop_queue(struct virtio_device *dev, unsigned int queue)
+{
+	struct virtio_queue *to = &dev->queues[queue];
+
+	pthread_mutex_lock(&to->lock);
+	to->stopping = true;
+	pthread_mutex_unlock(&to->lock);
+	dev->ops->stop_queue(dev, queue);
+}
+
+/* Drivers do so before they give up an initialisation, and at their end. */
 void virtio_queue_disable(struct virtio_device *dev, unsigned int queue)
 {
-	if (!virtio_queue_is_enabled(dev, queue) || atomic_load(&dev->running))
+	struct virtio_queue *to;
+
+	if (!virtio_queue_is_enabled(dev, queue))
 		return;
-	pthread_mutex_lock(&dev->queues[queue].lock);
-	virtq_reset(&dev->queues[queue].q);
-	pthread_mutex_unlock(&dev->queues[queue].lock);
+	if (atomic_load(&dev->running)) {
+		if (!dev->ops->stop_queue)
+			return;
+		stop_queue(dev, queue);
+	}
+	to = &dev->queues[queue];
+	pthread_mutex_lock(&to->lock);
+	virtq_reset(&to->q);
+	to->stopping = false;
+	pthread_mutex_unlock(&to->lock);
+}
+
+void virtio_queue_reset(struct virtio_device *dev, unsigned int queue)
+{
+	if (queue >= dev->nr_queues || !(dev->features & VIRTQ_F_RING_RESET))
+		return;
+	virtio_queue_disable(dev, queue);
+	dev->queues[queue].setup =
+		(struct virtq_setup) { .size = dev->queue_size };
 }
 
 /* ---- Configuration ------------------------------------------------------- */

@@ -40,6 +40,7 @@
 #define REG_QUEUE_DEVICE      0x0a0
 #define REG_SHM_LEN	      0x0b0
 #define REG_SHM_BASE	      0x0b8
+#define REG_QUEUE_RESET	      0x0c0
 #define REG_CONFIG_GENERATION 0x0fc
 #define REG_CONFIG	      0x100
 
@@ -205,6 +206,10 @@ static void write_register(struct virtio_mmio *mmio, u64 offset, u32 value)
 			virtio_queue_enable(vdev, mmio->queue_sel);
 		else
 			virtio_queue_disable(vdev, mmio->queue_sel);
+		break;
+	case REG_QUEUE_RESET:
+		if (value & 1)
+			virtio_queue_reset(vdev, mmio->queue_sel);
 		break;
 	case REG_INTERRUPT_ACK:
 		acknowledge(mmio, value);

@@ -44,8 +44,8 @@
 #define AT_NOTIFY      0x3000
 #define PAGE	       0x1000
 
-#define COMMON_SIZE \
-	VIRTIO_PCI_COMMON_Q_NDATA /* what comes behind is optional */
+/* What comes behind the reset of a queue belongs to other features. */
+#define COMMON_SIZE	  60
 #define NOTIFY_MULTIPLIER 4U
 
 #define ISR_QUEUE  1
@@ -292,6 +292,16 @@ static void write_setup(struct virtio_pci *pci, u64 offset, u32 value)
 	}
 }
 
+/* Reading 0 then says that it has ended. The vector is as it was at first. */
+static void reset_queue(struct virtio_pci *pci)
+{
+	if (pci->queue_sel >= pci->vdev->nr_queues ||
+	    !(pci->vdev->features & VIRTQ_F_RING_RESET))
+		return;
+	virtio_queue_reset(pci->vdev, pci->queue_sel);
+	set_vector(pci, &pci->vectors[pci->queue_sel], VIRTIO_MSI_NO_VECTOR);
+}
+
 /* A vector may be changed at any time, all else before the queue is enabled. */
 static void write_queue(struct virtio_pci *pci, u64 offset, u32 value)
 {
@@ -303,6 +313,9 @@ static void write_queue(struct virtio_pci *pci, u64 offset, u32 value)
 		/* "The driver MUST NOT write a 0". */
 		if (value == 1)
 			virtio_queue_enable(pci->vdev, pci->queue_sel);
+	} else if (offset == VIRTIO_PCI_COMMON_Q_RESET) {
+		if (value == 1)
+			reset_queue(pci);
 	} else {
 		write_setup(pci, offset, value);
 	}
@@ -350,7 +363,8 @@ static unsigned int common_width(u64 offset)
 	if (offset >= COMMON_SIZE)
 		return 0;
 	if (offset < VIRTIO_PCI_COMMON_MSIX ||
-	    offset >= VIRTIO_PCI_COMMON_Q_DESCLO)
+	    (offset >= VIRTIO_PCI_COMMON_Q_DESCLO &&
+	     offset < VIRTIO_PCI_COMMON_Q_NDATA))
 		return IS_ALIGNED(offset, 4) ? 4 : 0;
 	return IS_ALIGNED(offset, 2) ? 2 : 0;
 }
@@ -486,6 +500,16 @@ static void destroy_model(struct virtio_device *vdev)
 		vdev->ops->destroy(vdev);
 }
 
+/* The bridge's lock is held, and no other that is taken here. */
+static void set_master(struct pci_function *fn, bool on)
+{
+	struct virtio_pci *pci = from_function(fn);
+
+	pthread_mutex_lock(&pci->vdev->lock);
+	virtio_set_master(pci->vdev, on);
+	pthread_mutex_unlock(&pci->vdev->lock);
+}
+
 /* The model goes first: its threads use the function's interrupts. */
 static void function_destroy(struct pci_function *fn)
 {
@@ -503,6 +527,7 @@ static const struct pci_function_ops function_ops = {
 	.read = range_read,
 	.write = range_write,
 	.moved = moved,
+	.set_master = set_master,
 	.config_read = config_read,
 	.config_written = config_written,
 	.reset = function_reset,
@@ -627,6 +652,7 @@ int virtio_pci_create(struct virtio_device *vdev, struct pci_host *host,
 	pthread_mutex_init(&pci->notify_lock, NULL);
 	vdev->transport = &transport_ops;
 	vdev->transport_data = pci;
+	virtio_set_master(vdev, false);
 	pci->fn.host = host;
 	ret = fill(pci, host);
 	if (!ret)

@@ -123,6 +123,13 @@ static void rng_stop(struct virtio_device *vdev)
 	virtio_runner_stop(&from_device(vdev)->runner);
 }
 
+/* The only one. */
+static void rng_stop_queue(struct virtio_device *vdev, unsigned int queue)
+{
+	(void)queue;
+	rng_stop(vdev);
+}
+
 /* With the queue's lock. */
 static void rng_kick(struct virtio_device *vdev, unsigned int queue)
 {
@@ -152,6 +159,7 @@ static const struct virtio_model_ops rng_ops = {
 	.read_config = rng_read_config,
 	.start = rng_start,
 	.stop = rng_stop,
+	.stop_queue = rng_stop_queue,
 	.kick = rng_kick,
 	.stats = rng_stats,
 	.destroy = rng_destroy,

@@ -42,11 +42,19 @@ static bool may_serve(const struct virtio_runner *runner)
 	       !(virtio_get_status(runner->dev) & VIRTIO_S_NEEDS_RESET);
 }
 
+/* What a thread has begun: a vCPU begins nothing that it does not end. */
+static bool settle(struct virtio_runner *runner)
+{
+	return runner->settle && runner->thread.started &&
+	       runner->settle(runner->dev, runner->queue);
+}
+
 /* Takes `max` chains at most. True if there may be more. */
 static bool serve_some(struct virtio_runner *runner, u32 max)
 {
 	struct virtio_device *dev = runner->dev;
 	struct virtq *q = &dev->queues[runner->queue].q;
+	bool ended;
 	u32 n = 0;
 	int ret;
 
@@ -60,8 +68,9 @@ static bool serve_some(struct virtio_runner *runner, u32 max)
 			if (!(++n % BATCH))
 				virtio_queue_done(dev, runner->queue);
 		}
+		ended = settle(runner);
 		virtio_queue_done(dev, runner->queue);
-	} while (!ret && virtq_enable_kicks(q));
+	} while (!ret && (ended || virtq_enable_kicks(q)));
 	if (ret < 0)
 		virtio_needs_reset(dev, "its driver has broken a queue");
 	return ret > 0 && may_serve(runner);

@@ -353,6 +353,8 @@ void boot_destroy(struct machine *machine)
 	boot_file_close(&machine->initrd_file);
 	boot_file_close(&machine->firmware);
 	uki_free(&machine->uki);
+	if (machine->smbios.oem.count)
+		boot_close_smbios(machine);
 	free(machine->cmdline);
 	machine->cmdline = NULL;
 	free(machine->installed);

@@ -90,5 +90,7 @@ int boot_open(struct machine *machine)
 
 	if (!ret)
 		ret = open_images(machine);
+	if (!ret && machine->config->smbios.count)
+		ret = boot_open_smbios(machine);
 	return ret ? ret : check_others(machine);
 }

@@ -106,13 +106,8 @@ static int add_acpi(struct machine *machine)
 
 static int add_smbios(struct machine *machine)
 {
-	const struct smbios_machine description = {
-		.nr_cpus = machine->vm.nr_vcpus,
-		.ram = { { machine->ram.base, machine->ram.size } },
-		.nr_ram = 1,
-	};
 	struct smbios_tables tables;
-	int ret = smbios_build(&description, &tables);
+	int ret = boot_build_smbios(machine, &tables);
 
 	if (ret)
 		return ret;

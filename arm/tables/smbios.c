@@ -11,10 +11,13 @@
 #define ANCHOR_CHECKSUM 5
 #define TABLES_MAX	SZ_64K
 
+#define MANUFACTURER "lkvm"
+
 /* Structures, section 7. */
 #define SYSTEM_INFORMATION 1
 #define SYSTEM_ENCLOSURE   3
 #define PROCESSOR	   4
+#define OEM_STRINGS	   11
 #define MEMORY_ARRAY	   16
 #define MEMORY_DEVICE	   17
 #define MAPPED_ADDRESS	   19
@@ -24,7 +27,6 @@
 #define STRUCTURE_LENGTH 1 /* section 6.1.2: where that is in a header */
 #define NO_HANDLE	 0xffff
 #define NOT_PROVIDED	 0xfffe /* 7.17: no error information */
-#define MAX_STRINGS	 4
 
 #define WAKE_UP_POWER_SWITCH 6	  /* 7.2.2 */
 #define ENCLOSURE_OTHER	     1	  /* 7.4.1 */
@@ -54,7 +56,7 @@ struct writer {
 	const struct smbios_machine *machine;
 	struct blob *out;
 	size_t start;
-	const char *strings[MAX_STRINGS];
+	const char *strings[SMBIOS_MAX_TEXTS];
 	u8 nr_strings;
 };
 
@@ -77,9 +79,7 @@ static void add_string(struct writer *w, const char *value)
 {
 	u8 number = 0;
 
-	if (*value && w->nr_strings == MAX_STRINGS)
-		blob_fail(w->out, -E2BIG);
-	else if (*value) {
+	if (*value) {
 		w->strings[w->nr_strings++] = value;
 		number = w->nr_strings;
 	}
@@ -105,14 +105,19 @@ static const char *or_default(const char *value, const char *other)
 	return value ? value : other;
 }
 
-static const char *manufacturer(const struct writer *w)
+static void add_optional(struct writer *w, const char *value)
 {
-	return or_default(w->machine->manufacturer, "lkvm");
+	add_string(w, or_default(value, ""));
 }
 
-static const char *version(const struct writer *w)
+static void add_manufacturer(struct writer *w, const struct smbios_texts *texts)
 {
-	return or_default(w->machine->version, LKVM_VERSION);
+	add_string(w, or_default(texts->manufacturer, MANUFACTURER));
+}
+
+static void add_version(struct writer *w, const struct smbios_texts *texts)
+{
+	add_string(w, or_default(texts->version, LKVM_VERSION));
 }
 
 /* 7.2.1: the UUID has a GUID's order of bytes; 0 stands for none. */
@@ -120,32 +125,52 @@ static void add_system(struct writer *w)
 {
 	static const struct efi_guid none;
 	const struct efi_guid *uuid = w->machine->uuid;
+	const struct smbios_texts *texts = &w->machine->system;
 
 	begin(w, SYSTEM_INFORMATION, 0);
-	add_string(w, manufacturer(w));
-	add_string(w, or_default(w->machine->product, "KVM Virtual Machine"));
-	add_string(w, version(w));
-	add_string(w, or_default(w->machine->serial, ""));
+	add_manufacturer(w, texts);
+	add_string(w, or_default(texts->product, "KVM Virtual Machine"));
+	add_version(w, texts);
+	add_optional(w, texts->serial);
 	blob_add(w->out, uuid ? uuid->bytes : none.bytes, sizeof(none.bytes));
 	blob_add_u8(w->out, WAKE_UP_POWER_SWITCH);
-	add_none(w, 2); /* SKU, family */
+	add_optional(w, texts->sku);
+	add_optional(w, texts->family);
 	end(w);
 }
 
 static void add_enclosure(struct writer *w)
 {
+	const struct smbios_texts *texts = &w->machine->enclosure;
+
 	begin(w, SYSTEM_ENCLOSURE, 0);
-	add_string(w, manufacturer(w));
+	add_manufacturer(w, texts);
 	blob_add_u8(w->out, ENCLOSURE_OTHER);
-	add_string(w, version(w));
-	add_none(w, 2);			 /* serial number, asset tag */
+	add_version(w, texts);
+	add_optional(w, texts->serial);
+	add_optional(w, texts->asset);
 	blob_add_u8(w->out, STATE_SAFE); /* when it was booted */
 	blob_add_u8(w->out, STATE_SAFE); /* of the power supply */
 	blob_add_u8(w->out, STATE_SAFE); /* of the temperature */
 	blob_add_u8(w->out, SECURITY_UNKNOWN);
 	blob_add_u32(w->out, 0); /* OEM's */
 	blob_add_u32(w->out, 0); /* height, cords, elements and their size */
-	add_none(w, 1);		 /* SKU */
+	add_optional(w, texts->sku);
+	end(w);
+}
+
+/* 7.12: what cloud-init, systemd's credentials and others agree on. */
+static void add_oem_strings(struct writer *w)
+{
+	unsigned int n = w->machine->nr_oem;
+
+	if (!n)
+		return;
+	begin(w, OEM_STRINGS, 0);
+	blob_add_u8(w->out, (u8)n);
+	for (unsigned int i = 0; i < n; i++)
+		w->strings[i] = w->machine->oem[i];
+	w->nr_strings = (u8)n;
 	end(w);
 }
 
@@ -159,9 +184,9 @@ static void add_processor(struct writer *w)
 	add_string(w, "CPU 0");
 	blob_add_u8(w->out, PROCESSOR_CENTRAL);
 	blob_add_u8(w->out, FAMILY_SEE_2);
-	add_string(w, manufacturer(w));
+	add_string(w, MANUFACTURER);
 	blob_add_u64(w->out, w->machine->midr); /* 7.5.3 */
-	add_string(w, version(w));
+	add_string(w, LKVM_VERSION);
 	blob_add_u8(w->out, 0);	 /* voltage, */
 	blob_add_u16(w->out, 0); /* external clock, */
 	blob_add_u16(w->out, 0); /* maximum and */
@@ -225,7 +250,7 @@ static void add_memory_device(struct writer *w)
 	blob_add_u8(w->out, TYPE_RAM);
 	blob_add_u16(w->out, DETAIL_OTHER);
 	blob_add_u16(w->out, 0); /* speed: unknown */
-	add_string(w, manufacturer(w));
+	add_string(w, MANUFACTURER);
 	add_none(w, 3);		/* serial number, asset tag, part number */
 	blob_add_u8(w->out, 0); /* rank: unknown */
 	blob_add_u32(w->out, fits ? 0 : (u32)mib);
@@ -263,6 +288,7 @@ static void add_structures(struct writer *w)
 	add_system(w);
 	add_enclosure(w);
 	add_processor(w);
+	add_oem_strings(w);
 	add_memory_array(w);
 	add_memory_device(w);
 	for (unsigned int i = 0; i < w->machine->nr_ram; i++)
@@ -306,6 +332,44 @@ static int check_string(const char *name, const char *value)
 	return 0;
 }
 
+static int check_texts(const struct smbios_texts *texts)
+{
+	const struct {
+		const char *name, *value;
+	} all[] = {
+		{ "manufacturer", texts->manufacturer },
+		{ "product", texts->product },
+		{ "version", texts->version },
+		{ "serial number", texts->serial },
+		{ "SKU", texts->sku },
+		{ "family", texts->family },
+		{ "asset tag", texts->asset },
+	};
+	int ret = 0;
+
+	for (size_t i = 0; !ret && i < ARRAY_SIZE(all); i++)
+		ret = check_string(all[i].name, all[i].value);
+	return ret;
+}
+
+static int check_oem(const struct smbios_machine *machine)
+{
+	size_t total = 0;
+
+	if (machine->nr_oem > SMBIOS_MAX_TEXTS) {
+		pr_fatal("SMBIOS: %u OEM strings, there can be %u",
+			 machine->nr_oem, SMBIOS_MAX_TEXTS);
+		return -E2BIG;
+	}
+	for (unsigned int i = 0; i < machine->nr_oem; i++)
+		total += strlen(machine->oem[i]);
+	if (total <= SMBIOS_MAX_OEM)
+		return 0;
+	pr_fatal("SMBIOS: %zu bytes of OEM strings, there can be %zu", total,
+		 (size_t)SMBIOS_MAX_OEM);
+	return -E2BIG;
+}
+
 static int check_ram(const struct smbios_machine *machine)
 {
 	u64 total = 0;
@@ -335,14 +399,12 @@ static int check_ram(const struct smbios_machine *machine)
 
 static int check(const struct smbios_machine *machine)
 {
-	int ret = check_string("manufacturer", machine->manufacturer);
+	int ret = check_texts(&machine->system);
 
 	if (!ret)
-		ret = check_string("product", machine->product);
+		ret = check_texts(&machine->enclosure);
 	if (!ret)
-		ret = check_string("version", machine->version);
-	if (!ret)
-		ret = check_string("serial number", machine->serial);
+		ret = check_oem(machine);
 	if (ret)
 		return ret;
 	if (!machine->nr_cpus || machine->nr_cpus > SMBIOS_MAX_CPUS) {

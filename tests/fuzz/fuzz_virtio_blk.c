@@ -1,16 +1,18 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* SOURCES: tests/fuzz/blk_model.c */
-/* SOURCES: virtio/mmio.c virtio/blk.c virtio/blk_request.c virtio/runner.c */
+/* SOURCES: virtio/mmio.c virtio/blk.c virtio/blk_request.c */
+/* SOURCES: virtio/blk_async.c virtio/runner.c */
+/* SOURCES: disk/queue.c disk/pool.c disk/uring.c */
 /* SOURCES: virtio/device.c virtio/queue.c virtio/queue_split.c */
 /* SOURCES: virtio/queue_packed.c virtio/queue_chain.c disk/disk.c */
 /* SOURCES: vmm/gmem.c vmm/mmio.c vmm/fdt.c util/iov.c util/json.c */
 /* SOURCES: util/log.c util/output.c */
-/* WRAP: blk_request */
+/* WRAP: blk_request blk_begin disk_queue_open */
 /*
  * A disk behind the MMIO transport, its registers and the guest's RAM driven by
  * fuzz input, with threads that run when the input says so. Each request is
- * compared with a model (blk_model.c), and a device that is reset, or has to
- * be, leaves RAM alone.
+ * compared with a model (blk_model.c), unless several are under way at a time,
+ * and a device that is reset, or has to be, leaves RAM alone.
  */
 #include <errno.h>
 #include <stdint.h>
@@ -21,6 +23,7 @@
 #include "lkvm/virtio/mmio.h"
 #include "lkvm/vmm/gmem.h"
 #include "lkvm/vmm/iothread.h"
+#include "lkvm/vmm/thread.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -165,13 +168,28 @@ int ioeventfd_deassign(struct vm *vm, u64 addr, unsigned int len, int fd,
 	return 0;
 }
 
+/* Both bits, which have no meaning together otherwise. */
+static bool is_async(void)
+{
+	return t.kind & NO_THREADS && t.kind & NO_NOTIFY;
+}
+
+/* The disk has none: what a queue's thread begins ends with the submission. */
+int thread_create(pthread_t *thread, void *(*function)(void *), void *arg)
+{
+	(void)thread;
+	(void)function;
+	(void)arg;
+	return -EAGAIN;
+}
+
 /* By the name's end, which is the queue's number. */
 int iothread_start(struct iothread *io, const char *name,
 		   void (*serve)(void *opaque), void *opaque)
 {
 	u32 n = (u32)(name[strlen(name) - 1] - '0');
 
-	if (t.kind & NO_THREADS)
+	if (t.kind & NO_THREADS && !is_async())
 		return -EAGAIN;
 	require(n < QUEUES && !t.threads[n].io);
 	*io = (struct iothread) { .fd = FD + (int)n,
@@ -244,6 +262,30 @@ s64 __wrap_blk_request(struct virtio_blk *blk, struct virtq_chain *chain)
 	if (++t.requests == ENOUGH)
 		virtio_needs_reset(t.vdev, "of the fuzzer");
 	return ret;
+}
+
+int __real_blk_begin(struct virtio_blk *blk, struct blk_slot *slot);
+int __wrap_blk_begin(struct virtio_blk *blk, struct blk_slot *slot);
+
+int __wrap_blk_begin(struct virtio_blk *blk, struct blk_slot *slot)
+{
+	require(runs());
+	if (++t.requests == ENOUGH)
+		virtio_needs_reset(t.vdev, "of the fuzzer");
+	return __real_blk_begin(blk, slot);
+}
+
+int __real_disk_queue_open(struct disk *disk, u32 depth, int fd,
+			   struct disk_queue **out);
+int __wrap_disk_queue_open(struct disk *disk, u32 depth, int fd,
+			   struct disk_queue **out);
+
+int __wrap_disk_queue_open(struct disk *disk, u32 depth, int fd,
+			   struct disk_queue **out)
+{
+	if (!is_async())
+		return -ENOSYS;
+	return __real_disk_queue_open(disk, depth, fd, out);
 }
 
 /* ---- The driver ---------------------------------------------------------- */

@@ -100,11 +100,18 @@ static int dump_smbioses(const char *dir)
 		{ 0x33, 0x22, 0x11, 0x00, 0x55, 0x44, 0x77, 0x66, 0x88, 0x99,
 		  0xaa, 0xbb, 0xcc, 0xdd, 0xee, 0xff }
 	};
+	static const char *const oem[] = { "io.systemd.credential:a=b",
+					   "second" };
 	static const struct smbios_machine large = {
-		.manufacturer = "maker",
-		.product = "machine",
-		.version = "7",
-		.serial = "4711",
+		.system = { .manufacturer = "maker",
+			    .product = "machine",
+			    .version = "7",
+			    .serial = "4711",
+			    .sku = "K1",
+			    .family = "old one" },
+		.enclosure = { .asset = "tag 3", .serial = "4712" },
+		.oem = oem,
+		.nr_oem = ARRAY_SIZE(oem),
 		.uuid = &uuid,
 		.nr_cpus = SMBIOS_MAX_CPUS,
 		.midr = 0x410fd0c0,

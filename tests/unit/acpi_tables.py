@@ -274,7 +274,9 @@ SMBIOS = {
 		"Maximum Capacity: 256 MB", "Size: 256 MB", "Range Size: 256 MB"],
 	"large": ["Manufacturer: maker", "Product Name: machine", "Version: 7",
 		"Serial Number: 4711", "UUID: 00112233-4455-6677-8899-aabbccddeeff",
-		"Core Count: 512", "Core Enabled: 512", "Thread Count: 512", "Multi-Core",
+		"SKU Number: K1", "Family: old one", "Asset Tag: tag 3",
+		"Serial Number: 4712", "String 1: io.systemd.credential:a=b",
+		"String 2: second", "Core Count: 512", "Core Enabled: 512", "Thread Count: 512", "Multi-Core",
 		"Maximum Capacity: 7 GB", "Size: 7 GB", "Range Size: 3 GB", "Range Size: 4 GB",
 		"Ending Address: 0x00000400FFFFFFFFk"],
 }

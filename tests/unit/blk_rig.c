@@ -37,10 +37,14 @@ static struct mem_disk *from_disk(struct disk *disk)
 
 static int called(struct mem_disk *mem, char what)
 {
-	size_t n = strlen(mem->calls);
+	size_t n;
 
+	/* Several threads of the disk. */
+	pthread_mutex_lock(&mem->lock);
+	n = strlen(mem->calls);
 	if (n + 1 < sizeof(mem->calls))
 		mem->calls[n] = what;
+	pthread_mutex_unlock(&mem->lock);
 	return mem->failing && strchr(mem->failing, what) ? mem->error : 0;
 }
 
@@ -156,6 +160,7 @@ struct mem_disk *mem_disk_create(u64 sectors, u32 block, bool readonly)
 		.readonly = readonly,
 	};
 	mem->error = -EIO;
+	pthread_mutex_init(&mem->lock, NULL);
 	sem_init(&mem->begun, 0, 0);
 	sem_init(&mem->may_end, 0, 0);
 	if (sectors <= BLK_SECTORS) {

@@ -42,6 +42,7 @@ struct mem_range {
 struct mem_disk {
 	struct disk disk;
 	u8 *data;
+	pthread_mutex_t lock; /* of `calls` */
 	/* What was called: 'r', 'w', 'f', 'd' or 'z' for each. */
 	char calls[64];
 	struct mem_range ranges[32]; /* of discards and writes of zeroes */

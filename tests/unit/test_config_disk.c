@@ -75,6 +75,19 @@ static void bootindex(void **state)
 	assert_bad("f,bootindex=-1", "the lowest is tried first");
 }
 
+static void queues(void **state)
+{
+	(void)state;
+	assert_good("f");
+	assert_int_equal(config.queues, 0);
+	assert_good("f,queues=1");
+	assert_int_equal(config.queues, 1);
+	assert_good("f,queues=64");
+	assert_int_equal(config.queues, 64);
+	assert_bad("f,queues=0", "1 to 64");
+	assert_bad("f,queues=65", "1 to 64");
+}
+
 static void ro(void **state)
 {
 	(void)state;
@@ -174,7 +187,7 @@ static void no_file(void **state)
 {
 	(void)state;
 	assert_bad("", "want FILE[,OPT...]; there are ro, snapshot, direct, "
-		       "format=, serial= and bootindex=");
+		       "format=, serial=, bootindex= and queues=");
 	assert_bad(",ro", "want FILE[,OPT...]");
 	assert_bad(",", "want FILE[,OPT...]");
 	assert_bad(",serial=x", "want FILE[,OPT...]");
@@ -183,8 +196,9 @@ static void no_file(void **state)
 static void unknown_options(void **state)
 {
 	(void)state;
-	assert_bad("f,rw", "unknown option \"rw\"; there are ro, snapshot, "
-			   "direct, format=, serial= and bootindex=\n");
+	assert_bad("f,rw",
+		   "unknown option \"rw\"; there are ro, snapshot, "
+		   "direct, format=, serial=, bootindex= and queues=\n");
 	assert_bad("f,ro,Serial=x", "unknown option \"Serial\"");
 	assert_bad("f,FILE=x", "unknown option \"FILE\"");
 	assert_bad("f,snap", "--disk f,snap:");
@@ -215,12 +229,13 @@ static void freed_twice(void **state)
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
-		TEST(file_alone),  TEST(ro),
-		TEST(bootindex),   TEST(formats),
-		TEST(serials),	   TEST(all_in_any_order),
-		TEST(commas),	   TEST(long_path),
-		TEST(no_file),	   TEST(unknown_options),
-		TEST(empty_items), TEST(freed_twice),
+		TEST(file_alone),	TEST(ro),
+		TEST(bootindex),	TEST(queues),
+		TEST(formats),		TEST(serials),
+		TEST(all_in_any_order), TEST(commas),
+		TEST(long_path),	TEST(no_file),
+		TEST(unknown_options),	TEST(empty_items),
+		TEST(freed_twice),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -358,6 +358,18 @@ static void flashes(void **state)
 	bad("-Fa|-Fb,rw", "--flash b,rw: unknown option \"rw\"");
 }
 
+static void smbios(void **state)
+{
+	const struct vm_config *config = &t.config;
+
+	(void)state;
+	good("--smbios=type=1,serial=a|--smbios|type=11,value=b");
+	assert_int_equal(config->smbios.count, 2);
+	assert_string_equal(config->smbios.items[0].serial, "a");
+	assert_string_equal(config->smbios.items[1].value, "b");
+	bad("--smbios=type=4", "--smbios type=4: type= has to be");
+}
+
 static void fw_cfg_files(void **state)
 {
 	const struct vm_config *config = &t.config;
@@ -395,7 +407,7 @@ int main(void)
 		TEST(names),	TEST(disks),	  TEST(virtio_devices),
 		TEST(consoles), TEST(boot_order), TEST(boot_wait),
 		TEST(cpus),	TEST(flashes),	  TEST(fw_cfg_files),
-		TEST(loglevel),
+		TEST(smbios),	TEST(loglevel),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

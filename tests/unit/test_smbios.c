@@ -174,6 +174,16 @@ static void default_strings(void **state)
 	assert_int_equal(s[24], 6);
 }
 
+static void refuse(struct world *w, int err)
+{
+	messages = 0;
+	assert_int_equal(smbios_build(&w->machine, &w->tables), err);
+	assert_int_equal(messages, 1);
+	assert_null(w->tables.tables.data);
+	assert_null(w->tables.anchor.data);
+	setup((void *[]) { NULL });
+}
+
 static void own_strings(void **state)
 {
 	static const struct efi_guid uuid = { {
@@ -197,23 +207,93 @@ static void own_strings(void **state)
 	struct world *w = *state;
 	const u8 *s;
 
-	w->machine.manufacturer = "";
-	w->machine.product = "P";
-	w->machine.version = "a version";
-	w->machine.serial = "0123456789012345678901234567890123456789"
-			    "012345678901234567890123";
+	w->machine.system.sku = "a SKU";
+	w->machine.system.family = "family";
+	w->machine.system.manufacturer = "";
+	w->machine.system.product = "P";
+	w->machine.system.version = "a version";
+	w->machine.system.serial = "0123456789012345678901234567890123456789"
+				   "012345678901234567890123";
 	w->machine.uuid = &uuid;
 	build(w);
 	s = structure(w, 1, 27, 0);
 	assert_int_equal(s[4], 0);
 	assert_string_equal(string(s, 5), "P");
 	assert_string_equal(string(s, 6), "a version");
-	assert_string_equal(string(s, 7), w->machine.serial);
+	assert_string_equal(string(s, 7), w->machine.system.serial);
 	assert_memory_equal(s + 8, uuid.bytes, 16);
+	assert_string_equal(string(s, 25), "a SKU");
+	assert_string_equal(string(s, 26), "family");
+	/* They are the system's alone. */
 	s = structure(w, 3, 22, 0);
-	assert_int_equal(s[4], 0);
-	assert_string_equal(string(s, 6), "a version");
+	assert_string_equal(string(s, 4), "lkvm");
+	assert_string_equal(string(s, 6), LKVM_VERSION);
 	assert_string_equal(string(structure(w, 4, 48, 0), 4), "CPU 0");
+}
+
+static void own_enclosure(void **state)
+{
+	struct world *w = *state;
+	const u8 *s;
+
+	w->machine.enclosure = (struct smbios_texts) {
+		.manufacturer = "maker",
+		.version = "v",
+		.serial = "s",
+		.sku = "k",
+		.asset = "tag",
+	};
+	build(w);
+	s = structure(w, 3, 22, 0);
+	assert_string_equal(string(s, 4), "maker");
+	assert_string_equal(string(s, 6), "v");
+	assert_string_equal(string(s, 7), "s");
+	assert_string_equal(string(s, 8), "tag");
+	assert_string_equal(string(s, 21), "k");
+	assert_string_equal(string(structure(w, 1, 27, 0), 4), "lkvm");
+}
+
+/* A byte has their number, so there are 255 at most. */
+static void oem_strings(void **state)
+{
+	static const char *texts[256];
+	struct world *w = *state;
+	const u8 *s;
+
+	w->machine.oem = texts;
+	w->machine.nr_oem = 2;
+	texts[0] = "first\nline";
+	texts[1] = "caf\xc3\xa9";
+	build(w);
+	s = structure(w, 11, 5, 0);
+	assert_int_equal(s[4], 2);
+	assert_string_equal((const char *)s + 5, texts[0]);
+	assert_string_equal((const char *)s + 5 + strlen(texts[0]) + 1,
+			    texts[1]);
+	for (unsigned int i = 0; i < 256; i++)
+		texts[i] = "x";
+	w->machine.nr_oem = 255;
+	build(w);
+	assert_int_equal(structure(w, 11, 5, 0)[4], 255);
+	w->machine.nr_oem = 256;
+	smbios_tables_free(&w->tables);
+	refuse(w, -E2BIG);
+}
+
+static void long_oem_strings(void **state)
+{
+	static char text[SMBIOS_MAX_OEM + 1];
+	const char *texts[] = { text, "" };
+	struct world *w = *state;
+
+	memset(text, 'x', SMBIOS_MAX_OEM);
+	w->machine.oem = texts;
+	w->machine.nr_oem = 1;
+	build(w);
+	texts[1] = "x";
+	w->machine.nr_oem = 2;
+	smbios_tables_free(&w->tables);
+	refuse(w, -E2BIG);
 }
 
 static void expect_counts(struct world *w, unsigned int cpus, u8 small)
@@ -331,16 +411,6 @@ static void several_ranges(void **state)
 	assert_int_equal(efi_le32(s + 8), 0x6fffff);
 }
 
-static void refuse(struct world *w, int err)
-{
-	messages = 0;
-	assert_int_equal(smbios_build(&w->machine, &w->tables), err);
-	assert_int_equal(messages, 1);
-	assert_null(w->tables.tables.data);
-	assert_null(w->tables.anchor.data);
-	setup((void *[]) { NULL });
-}
-
 static void bad_machines(void **state)
 {
 	struct world *w = *state;
@@ -389,18 +459,30 @@ static void good_limits(void **state)
 
 static void bad_strings(void **state)
 {
-	static const char long_one[] =
-		"0123456789012345678901234567890123456789"
-		"0123456789012345678901234";
+	static char long_one[SMBIOS_MAX_STRING + 2];
 	struct world *w = *state;
 
-	w->machine.manufacturer = long_one;
+	memset(long_one, 'x', SMBIOS_MAX_STRING);
+	w->machine.system.manufacturer = long_one;
+	build(w);
+	smbios_tables_free(&w->tables);
+	long_one[SMBIOS_MAX_STRING] = 'x';
+
+	w->machine.system.manufacturer = long_one;
 	refuse(w, -EINVAL);
-	w->machine.product = "new\nline";
+	w->machine.system.product = "new\nline";
 	refuse(w, -EINVAL);
-	w->machine.version = "caf\xc3\xa9";
+	w->machine.system.version = "caf\xc3\xa9";
 	refuse(w, -EINVAL);
-	w->machine.serial = "\x7f";
+	w->machine.system.serial = "\x7f";
+	refuse(w, -EINVAL);
+	w->machine.system.sku = "\t";
+	refuse(w, -EINVAL);
+	w->machine.system.family = "\t";
+	refuse(w, -EINVAL);
+	w->machine.enclosure.asset = "\t";
+	refuse(w, -EINVAL);
+	w->machine.enclosure.serial = "\t";
 	refuse(w, -EINVAL);
 }
 
@@ -426,12 +508,13 @@ static void out_of_memory(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		SMBIOS_TEST(anchor),	      SMBIOS_TEST(all_structures),
-		SMBIOS_TEST(default_strings), SMBIOS_TEST(own_strings),
-		SMBIOS_TEST(processor),	      SMBIOS_TEST(memory),
-		SMBIOS_TEST(several_ranges),  SMBIOS_TEST(bad_machines),
-		SMBIOS_TEST(good_limits),     SMBIOS_TEST(bad_strings),
-		SMBIOS_TEST(out_of_memory),
+		SMBIOS_TEST(anchor),	       SMBIOS_TEST(all_structures),
+		SMBIOS_TEST(default_strings),  SMBIOS_TEST(own_strings),
+		SMBIOS_TEST(own_enclosure),    SMBIOS_TEST(oem_strings),
+		SMBIOS_TEST(long_oem_strings), SMBIOS_TEST(processor),
+		SMBIOS_TEST(memory),	       SMBIOS_TEST(several_ranges),
+		SMBIOS_TEST(bad_machines),     SMBIOS_TEST(good_limits),
+		SMBIOS_TEST(bad_strings),      SMBIOS_TEST(out_of_memory),
 	};
 
 	return cmocka_run_group_tests_name("smbios", tests, NULL, NULL);

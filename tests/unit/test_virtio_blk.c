@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* SOURCES: virtio/blk.c virtio/blk_request.c virtio/runner.c */
+/* SOURCES: virtio/blk.c virtio/blk_request.c virtio/blk_async.c */
+/* SOURCES: virtio/runner.c disk/queue.c disk/pool.c disk/uring.c */
 /* SOURCES: virtio/device.c virtio/queue.c virtio/queue_split.c */
 /* SOURCES: virtio/queue_packed.c virtio/queue_chain.c disk/disk.c */
 /* SOURCES: vmm/iothread.c vmm/thread.c vmm/gmem.c util/iov.c util/json.c */
@@ -112,9 +113,10 @@ static void identity(void **state)
 	(VIRTQ_F_VERSION_1 | VIRTQ_F_RING_PACKED | VIRTQ_F_EVENT_IDX | \
 	 VIRTQ_F_INDIRECT_DESC)
 
-/* SEG_MAX, BLK_SIZE, FLUSH, TOPOLOGY and CONFIG_WCE. */
-#define ALWAYS \
-	(RING_FEATURES | 1U << 2 | 1U << 6 | 1U << 9 | 1U << 10 | 1U << 11)
+/* RING_RESET, SEG_MAX, BLK_SIZE, FLUSH, TOPOLOGY and CONFIG_WCE. */
+#define ALWAYS                                                                 \
+	(RING_FEATURES | 1ULL << 40 | 1U << 2 | 1U << 6 | 1U << 9 | 1U << 10 | \
+	 1U << 11)
 
 static void features_of_a_disk(void **state)
 {
@@ -490,28 +492,35 @@ static void *kick_queue(void *arg)
 }
 
 /*
- * One request is at the disk, the next are in the queue. The disk goes on once
- * this thread sleeps, which it does in the reset.
+ * `n` requests are at the disk, the next are in the queue. The disk goes on
+ * once this thread sleeps, which it does in the reset.
  */
-static void reset_now(struct blk_rig *r)
+static void let_end(struct blk_rig *r, unsigned int n)
 {
-	await(&r->disk->begun);
+	for (unsigned int i = 0; i < n; i++)
+		await(&r->disk->begun);
 	r->disk->sleeper = gettid();
-	sem_post(&r->disk->may_end);
+	for (unsigned int i = 0; i < n; i++)
+		sem_post(&r->disk->may_end);
+}
+
+static void reset_now(struct blk_rig *r, unsigned int n)
+{
+	let_end(r, n);
 	blk_set_status(r, 0);
 	assert_int_equal(atomic_load(&r->disk->inside), 0);
-	assert_int_equal(atomic_load(&r->disk->ended), 1);
+	assert_int_equal(atomic_load(&r->disk->ended), n);
 }
 
 /* All RAM is other people's by now. */
-static void check_quiet(struct blk_rig *r)
+static void check_quiet(struct blk_rig *r, unsigned int ended)
 {
 	memset(r->data, 0x11, BLK_DATA);
 	memset(r->shadow, 0x11, BLK_DATA);
 	virtio_kick(r->vdev, 0);
 	virtio_kick(r->vdev, 0);
 	blk_check_ram(r);
-	assert_int_equal(atomic_load(&r->disk->ended), 1);
+	assert_int_equal(atomic_load(&r->disk->ended), ended);
 	assert_int_equal(virtio_get_status(r->vdev), 0);
 }
 
@@ -535,8 +544,8 @@ static void reset_waits_for_the_thread(void **state)
 	want_interrupts(r, 0);
 	add_three(r, rqs);
 	virtio_kick(r->vdev, 0);
-	reset_now(r);
-	check_quiet(r);
+	reset_now(r, 3);
+	check_quiet(r, 3);
 }
 
 static void reset_waits_for_a_vcpu(void **state)
@@ -548,10 +557,39 @@ static void reset_waits_for_a_vcpu(void **state)
 	blk_start(r, BLK_COMMON);
 	add_three(r, rqs);
 	assert_int_equal(pthread_create(&vcpu, NULL, kick_queue, r), 0);
-	reset_now(r);
-	check_quiet(r);
+	reset_now(r, 1);
+	check_quiet(r, 1);
 	assert_int_equal(pthread_join(vcpu, NULL), 0);
-	check_quiet(r);
+	check_quiet(r, 1);
+}
+
+/* The other queue's are not touched. */
+static void queue_reset_waits_for_the_thread(void **state)
+{
+	struct blk_rig *r =
+		blk_create(state, &(struct blk_rig_params) { .nr_queues = 2 });
+	struct blk_rq other = { .type = OUT, .out = buffer };
+	struct blk_rq rqs[3];
+
+	blk_start(r, BLK_COMMON | VIRTQ_F_RING_RESET);
+	want_interrupts(r, 0);
+	add_three(r, rqs);
+	virtio_kick(r->vdev, 0);
+	let_end(r, 3);
+	pthread_mutex_lock(&r->vdev->lock);
+	virtio_queue_reset(r->vdev, 0);
+	pthread_mutex_unlock(&r->vdev->lock);
+	assert_int_equal(atomic_load(&r->disk->inside), 0);
+	assert_int_equal(atomic_load(&r->disk->ended), 3);
+	r->disk->waits = false;
+	r->disk->sleeper = 0;
+	other.out_len = SECTOR;
+	blk_add(r, 1, &other);
+	virtio_kick(r->vdev, 0);
+	blk_kick(r, 1);
+	assert_int_equal(blk_take(r, 1), 1);
+	assert_int_equal(other.status, OK);
+	assert_int_equal(atomic_load(&r->disk->ended), 4);
 }
 
 /* A driver that finds requests of another one's would be surprised. */
@@ -597,6 +635,7 @@ int main(void)
 		BLK_TEST(broken_ring),
 		BLK_TEST(notified_while_busy),
 		BLK_TEST(queues_at_once),
+		BLK_TEST(queue_reset_waits_for_the_thread),
 		BLK_TEST(reset_waits_for_the_thread),
 		BLK_TEST(reset_waits_for_a_vcpu),
 		BLK_TEST(works_after_reset),

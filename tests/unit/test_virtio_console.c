@@ -406,6 +406,60 @@ static void reset_many_times(void **state)
 	assert_int_equal(vio_stat(c->r, "bytes_in"), 100);
 }
 
+static void set_master(struct con_rig *c, bool on)
+{
+	pthread_mutex_lock(&c->r->vdev->lock);
+	virtio_set_master(c->r->vdev, on);
+	pthread_mutex_unlock(&c->r->vdev->lock);
+}
+
+/* The device may not access memory for a while, and goes on after that. */
+static void without_bus_mastering(void **state)
+{
+	static const u8 size[] = { 3, 0, 2, 0 };
+	struct con_rig *c = con_create(state, 2, 3, 80, 25);
+
+	con_start(c, MULTIPORT | F_SIZE, 20);
+	con_open_all(c);
+	con_type(c, 1, "a");
+	set_master(c, false);
+	assert_int_equal(c->backends[1].accept, 0);
+	memset(c->r->data, 0x11, VIO_DATA);
+	c->backends[1].chr.receive(&c->backends[1].chr, (const u8 *)"b", 1);
+	virtio_console_resize(c->r->vdev, 2, 3);
+	con_give(c, con_in(1), 2);
+	assert_null(con_read(c, 1));
+	assert_true(is_filled(c->r->data, VIO_DATA, 0x11));
+	set_master(c, true);
+	assert_string_equal(con_read(c, 1), "ab");
+	con_expect(c, 0, VIRTIO_CONSOLE_RESIZE, 1, size, 4);
+	assert_int_equal(c->backends[1].accept, LINE);
+	con_write(c, 1, "out");
+	assert_string_equal(con_output(c, 1), "out");
+}
+
+/* A driver at its end disables its queues one by one. */
+static void disabled_queues(void **state)
+{
+	struct con_rig *c = con_create(state, 2, 3, 0, 0);
+
+	con_start(c, MULTIPORT, 20);
+	con_open_all(c);
+	for (u32 i = 0; i < 6; i++) {
+		con_give(c, con_in(1), i == 0);
+		pthread_mutex_lock(&c->r->vdev->lock);
+		virtio_queue_disable(c->r->vdev, i);
+		assert_false(virtio_queue_is_enabled(c->r->vdev, i));
+		pthread_mutex_unlock(&c->r->vdev->lock);
+		virtio_kick(c->r->vdev, i);
+	}
+	memset(c->r->data, 0x11, VIO_DATA);
+	con_type(c, 0, "a");
+	con_type(c, 1, "a");
+	assert_true(is_filled(c->r->data, VIO_DATA, 0x11));
+	assert_false(vio_needs_reset(c->r));
+}
+
 static void *kick_output(void *arg)
 {
 	struct con_rig *c = arg;
@@ -464,6 +518,8 @@ int main(void)
 		CON_TEST(absent_queues),
 		CON_TEST(broken_input),
 		CON_TEST(reset_many_times),
+		CON_TEST(without_bus_mastering),
+		CON_TEST(disabled_queues),
 		CON_TEST(reset_waits_for_output),
 	};
 

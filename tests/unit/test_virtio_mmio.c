@@ -49,6 +49,7 @@
 #define QUEUE_DESC   0x80
 #define QUEUE_DRIVER 0x90
 #define QUEUE_DEVICE 0xa0
+#define QUEUE_RESET  0xc0
 #define GENERATION   0xfc
 #define CONFIG_SPACE 0x100
 
@@ -62,6 +63,7 @@
 static struct {
 	struct mmio_bus bus;
 	struct gmem mem;
+	struct virtio_model_ops ops;
 	struct virtio_device vdev;
 	struct virtio_mmio *mmio;
 	u8 *ram;
@@ -69,7 +71,7 @@ static struct {
 	bool high;
 	unsigned int edges;
 	/* What the model saw. */
-	unsigned int starts, stops, kicks[QUEUES];
+	unsigned int starts, stops, queue_stops, kicks[QUEUES];
 	u64 features;
 	int start_error;
 	int notified[QUEUES]; /* queues whose notifications KVM takes */
@@ -144,6 +146,12 @@ static void kick(struct virtio_device *dev, unsigned int queue)
 	t.kicks[queue]++;
 }
 
+static void stop_queue(struct virtio_device *dev, unsigned int queue)
+{
+	assert_true(dev->queues[queue].q.enabled);
+	t.queue_stops++;
+}
+
 static const struct virtio_model_ops model = {
 	.read_config = read_config,
 	.write_config = write_config,
@@ -176,7 +184,8 @@ static int setup(void **state)
 	memset(t.ram, 0, RAM_SIZE);
 	assert_int_equal(gmem_add(&t.mem, RAM, RAM_SIZE, t.ram), 0);
 	mmio_bus_init(&t.bus);
-	t.vdev.ops = &model;
+	t.ops = model;
+	t.vdev.ops = &t.ops;
 	t.vdev.name = "disk";
 	t.vdev.id = 2;
 	t.vdev.config_size = CONFIG;
@@ -382,11 +391,40 @@ static void queues(void **state)
 	wr(QUEUE_READY, 1);
 	assert_int_equal(rd(QUEUE_READY), 1);
 	go();
+	/* This model cannot stop a queue alone. */
 	wr(QUEUE_READY, 0);
+	wr(QUEUE_RESET, 1);
 	assert_int_equal(rd(QUEUE_READY), 1);
 	/* Nor is one enabled while the device runs. */
 	set_up_queue(0);
 	assert_int_equal(rd(QUEUE_READY), 0);
+}
+
+/* "Virtqueue Reset": set up anew, while the device runs. */
+static void queue_reset(void **state)
+{
+	(void)state;
+	t.ops.stop_queue = stop_queue;
+	t.vdev.offered |= VIRTQ_F_RING_RESET;
+	negotiate(VIRTQ_F_VERSION_1 | VIRTQ_F_RING_RESET);
+	set_up_queue(1);
+	go();
+	wr(QUEUE_RESET, 0);
+	assert_int_equal(rd(QUEUE_READY), 1);
+	wr(QUEUE_RESET, 1);
+	assert_int_equal(rd(QUEUE_RESET), 0);
+	assert_int_equal(rd(QUEUE_READY), 0);
+	assert_int_equal(t.queue_stops, 1);
+	assert_int_equal(t.vdev.queues[1].setup.desc, 0);
+	set_up_queue(1);
+	assert_int_equal(rd(QUEUE_READY), 1);
+	/* Taken back without a reset it stays where it is. */
+	wr(QUEUE_READY, 0);
+	assert_int_equal(rd(QUEUE_READY), 0);
+	assert_int_equal(t.queue_stops, 2);
+	assert_int_equal(t.vdev.queues[1].setup.desc, DESC(1));
+	wr(QUEUE_READY, 1);
+	assert_int_equal(rd(QUEUE_READY), 1);
 }
 
 static void queues_that_cannot_be(void **state)
@@ -617,6 +655,7 @@ int main(void)
 		TEST(features_that_are_refused),
 		TEST(status),
 		TEST(queues),
+		TEST(queue_reset),
 		TEST(queues_that_cannot_be),
 		TEST(kicks),
 		TEST(reset),

@@ -19,7 +19,7 @@
 #include "virtio_pci_rig.h"
 
 #define COMMON(reg) VIRTIO_PCI_COMMON_##reg
-#define COMMON_SIZE 56U
+#define COMMON_SIZE 60U
 
 static const unsigned int widths[] = { 1, 2, 4, 8 };
 
@@ -158,14 +158,14 @@ static void no_configuration(void **state)
 
 /* ---- The registers of the common configuration --------------------------- */
 
-/* All of them, in the state in which all are different from 0. */
+/* All of them; but the last two, which are 0, in a state that shows them. */
 static const struct {
 	u32 offset;
 	unsigned int width;
 	u32 value;
 } registers[] = {
 	{ COMMON(DFSELECT), 4, 1 },
-	{ COMMON(DF), 4, 1 },
+	{ COMMON(DF), 4, 0x101 },
 	{ COMMON(GFSELECT), 4, 1 },
 	{ COMMON(GF), 4, 1 },
 	{ COMMON(MSIX), 2, 2 },
@@ -183,6 +183,8 @@ static const struct {
 	{ COMMON(Q_AVAILHI), 4, RIG_DRIVER(1) >> 32 },
 	{ COMMON(Q_USEDLO), 4, (u32)RIG_USED(1) },
 	{ COMMON(Q_USEDHI), 4, RIG_USED(1) >> 32 },
+	{ COMMON(Q_NDATA), 2, 0 },
+	{ COMMON(Q_RESET), 2, 0 },
 };
 
 static void fill_registers(void)
@@ -238,6 +240,7 @@ static void not_writable(void **state)
 		COMMON(Q_SIZE),	   COMMON(Q_ENABLE), COMMON(Q_NOFF),
 		COMMON(Q_DESCLO),  COMMON(Q_DESCHI), COMMON(Q_AVAILLO),
 		COMMON(Q_AVAILHI), COMMON(Q_USEDLO), COMMON(Q_USEDHI),
+		COMMON(Q_NDATA),   COMMON(Q_RESET),
 	};
 
 	(void)state;
@@ -259,7 +262,7 @@ static void features(void **state)
 	(void)state;
 	assert_int_equal(rig_read(COMMON(DF), 4), RIG_FEATURE);
 	rig_write(COMMON(DFSELECT), 1, 4);
-	assert_int_equal(rig_read(COMMON(DF), 4), 1);
+	assert_int_equal(rig_read(COMMON(DF), 4), 0x101);
 	rig_negotiate(RIG_FEATURES);
 	rig_write(COMMON(GFSELECT), 0, 4);
 	assert_int_equal(rig_read(COMMON(GF), 4), RIG_FEATURE);

@@ -183,8 +183,10 @@ static void masked(void **state)
 	rig_set(PCI_COMMAND, PCI_COMMAND_MEMORY, 2);
 	queue_wants(1);
 	assert_int_equal(rig.messages, 3);
+	/* And what the model wanted while it was stopped. */
+	assert_int_equal(pending(), 6);
 	rig_set(PCI_COMMAND, RIG_DECODE, 2);
-	expect_message(4, 2);
+	expect_message(5, 2);
 }
 
 /* More pending bits than are read at once. */

@@ -266,7 +266,7 @@ static void by_config_space(void **state)
 	rig_set(PCI_COMMAND, 0, 2);
 	assert_int_equal(get(COMMON(NUMQ), 2), RIG_QUEUES);
 	put(COMMON(DFSELECT), 1, 4);
-	assert_int_equal(get(COMMON(DF), 4), 1);
+	assert_int_equal(get(COMMON(DF), 4), 0x101);
 	put(COMMON(STATUS), VIRTIO_S_ACKNOWLEDGE, 1);
 	assert_int_equal(get(COMMON(STATUS), 1), VIRTIO_S_ACKNOWLEDGE);
 	put(COMMON(Q_SELECT), 1, 2);

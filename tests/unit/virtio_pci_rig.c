@@ -127,6 +127,18 @@ static void stop(struct virtio_device *dev)
 	dev->transport->queue_interrupt(dev, 0);
 }
 
+/* The same for one queue, whose lock the model's threads may need. */
+static void stop_queue(struct virtio_device *dev, unsigned int queue)
+{
+	require_locked(&dev->lock);
+	assert_int_equal(pthread_mutex_trylock(&dev->queues[queue].lock), 0);
+	pthread_mutex_unlock(&dev->queues[queue].lock);
+	assert_true(dev->queues[queue].q.enabled);
+	rig.queue_stops[queue]++;
+	/* Nobody starts it again meanwhile. */
+	virtio_kick(dev, queue);
+}
+
 static void reset(struct virtio_device *dev)
 {
 	require_locked(&dev->lock);
@@ -158,6 +170,7 @@ static const struct virtio_model_ops model = {
 	.write_config = write_config,
 	.start = start,
 	.stop = stop,
+	.stop_queue = stop_queue,
 	.reset = reset,
 	.kick = kick,
 	.stats = stats,
@@ -172,7 +185,7 @@ struct virtio_device *rig_model(const struct rig_params *params)
 	vdev->name = "disk";
 	vdev->id = params->id;
 	vdev->config_size = params->config_size;
-	vdev->offered = RIG_FEATURES;
+	vdev->offered = RIG_FEATURES | VIRTQ_F_RING_RESET;
 	vdev->nr_queues = params->nr_queues ?: RIG_QUEUES;
 	vdev->queue_size = RIG_SIZE;
 	virtio_device_init(vdev, &rig.mem);

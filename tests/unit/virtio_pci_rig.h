@@ -75,6 +75,7 @@ struct virtio_pci_rig {
 	u32 data;
 	/* What the model saw. */
 	unsigned int starts, stops, resets, destroyed, kicks[RIG_QUEUES];
+	unsigned int queue_stops[RIG_QUEUES];
 	u64 features;
 	/* What KVM has been told; 0: nothing. */
 	u64 notified[RIG_QUEUES];

@@ -10,6 +10,7 @@
 #define DISK_MAX_SERIAL 20 /* bytes */
 
 #define DISK_NO_BOOTINDEX UINT32_MAX
+#define DISK_MAX_QUEUES	  64 /* each with a thread of its own */
 
 /* What is in the file. */
 enum disk_config_format {
@@ -26,6 +27,7 @@ struct disk_config {
 	bool direct;   /* past the host's page cache */
 	enum disk_config_format format;
 	u32 bootindex; /* firmware tries lower ones first */
+	u32 queues;    /* 1 to DISK_MAX_QUEUES; 0: chosen by the machine */
 	char *strings; /* what the pointers point into */
 };
 

@@ -9,6 +9,7 @@
 #include "lkvm/config/flash.h"
 #include "lkvm/config/fw_cfg.h"
 #include "lkvm/config/port.h"
+#include "lkvm/config/smbios.h"
 #include "lkvm/util/util.h"
 
 #define BOOT_WAIT_MAX 65 /* seconds: fw_cfg has 16 bits of ms for it */
@@ -113,6 +114,7 @@ struct vm_config {
 	struct port_list ports; /* PORT_MAX at most */
 	bool rng;		/* the guest has a source of random bytes */
 	struct fw_cfg_list fw_cfg;
+	struct smbios_list smbios;
 	struct debug_config debug;
 };
 

@@ -35,6 +35,13 @@ struct disk_ops {
 	int (*discard)(struct disk *disk, u64 offset, u64 len);
 	/* It reads as zero; `unmap`: its place may be given back. */
 	int (*write_zeroes)(struct disk *disk, u64 offset, u64 len, bool unmap);
+	/*
+	 * The descriptor on which the kernel can do a transfer by itself, at
+	 * the same offset, or a flush (without buffers). NULL: there is more to
+	 * it than that.
+	 */
+	int (*target)(struct disk *disk, const struct iovec *iov, u32 count,
+		      u64 offset);
 	void (*close)(struct disk *disk);
 };
 

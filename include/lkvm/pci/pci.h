@@ -45,6 +45,12 @@ struct pci_function_ops {
 	void (*moved)(struct pci_function *fn, unsigned int bar, u64 from,
 		      u64 to);
 	/*
+	 * The driver lets the function access memory, or no more: then all
+	 * accesses have ended when it returns. The function may not at first.
+	 * With the bridge's lock.
+	 */
+	void (*set_master)(struct pci_function *fn, bool on);
+	/*
 	 * The driver is about to read, or has written, `len` bytes of
 	 * configuration space at `offset`. With the bridge's lock.
 	 */

@@ -52,6 +52,12 @@ struct virtio_model_ops {
 	 */
 	void (*stop)(struct virtio_device *dev);
 	/*
+	 * The same for one queue of a device that runs, which the next `kick`
+	 * starts again. NULL: only all of them can be stopped, and the device
+	 * must not offer VIRTQ_F_RING_RESET.
+	 */
+	void (*stop_queue)(struct virtio_device *dev, unsigned int queue);
+	/*
 	 * The driver has reset the device, whether it was started or not: what
 	 * can be written of the configuration is as it was at first. NULL:
 	 * nothing can.
@@ -94,6 +100,7 @@ struct virtio_queue {
 	 */
 	pthread_mutex_t lock;
 	struct virtq q;
+	bool stopping;		  /* notifications are without effect */
 	struct virtq_setup setup; /* of the device's lock */
 };
 
@@ -120,6 +127,7 @@ struct virtio_device {
 	_Atomic(u32) status; /* NEEDS_RESET may be set without the lock */
 	_Atomic(u32) generation;
 	atomic_bool running;
+	bool no_master;	   /* see virtio_set_master() */
 	u64 wanted;	   /* features that the driver has written so far */
 	bool wants_others; /* beyond those 64 */
 	struct ratelimit messages;
@@ -171,6 +179,13 @@ u32 virtio_get_status(const struct virtio_device *dev);
 void virtio_set_status(struct virtio_device *dev, u32 status);
 
 /*
+ * Whether the device may access memory, which it may at first: a bus may have a
+ * switch for that. Without it a device that runs stops, and all I/O has ended
+ * when the call returns; with it again it goes on with what is in its queues.
+ */
+void virtio_set_master(struct virtio_device *dev, bool on);
+
+/*
  * What the driver sets up for `queue`, to be written to while it is not
  * enabled: NULL for a queue that there is not, or that is enabled.
  */
@@ -182,11 +197,23 @@ u32 virtio_queue_max(const struct virtio_device *dev, unsigned int queue);
 bool virtio_queue_is_enabled(const struct virtio_device *dev,
 			     unsigned int queue);
 
-/* If it cannot be enabled as it is set up, it stays as it is. */
+/*
+ * If it cannot be enabled as it is set up, it stays as it is; so it does once
+ * the device runs, unless VIRTQ_F_RING_RESET was negotiated.
+ */
 void virtio_queue_enable(struct virtio_device *dev, unsigned int queue);
 
-/* Takes that back, unless the device runs: then only a reset does. */
+/*
+ * Takes that back: the queue's I/O has ended when it returns. In a device that
+ * runs, nothing happens if its model cannot stop a queue alone.
+ */
 void virtio_queue_disable(struct virtio_device *dev, unsigned int queue);
+
+/*
+ * The driver resets a queue (virtio 1.4, "Virtqueue Reset"): it is disabled,
+ * and set up as at first. Nothing, unless VIRTQ_F_RING_RESET was negotiated.
+ */
+void virtio_queue_reset(struct virtio_device *dev, unsigned int queue);
 
 /* The driver has notified a queue, if there is one. Without any lock. */
 void virtio_kick(struct virtio_device *dev, unsigned int queue);

@@ -20,11 +20,20 @@
  */
 typedef int virtio_serve_fn(struct virtio_device *dev, unsigned int queue);
 
+/*
+ * For a model whose `serve` only begins what a chain wants, on the queue's
+ * thread: goes on with that, pushes what has ended, and says whether there was
+ * any. If not, the thread has to be woken (iothread_kick(), or its `fd`) when
+ * something ends. Called with the queue's lock, which may be released.
+ */
+typedef bool virtio_settle_fn(struct virtio_device *dev, unsigned int queue);
+
 /* One for each queue, part of the model. */
 struct virtio_runner {
 	struct virtio_device *dev;
 	unsigned int queue;
 	virtio_serve_fn *serve;
+	virtio_settle_fn *settle; /* NULL, or set by the model at its start */
 	/*
 	 * Set after virtio_runner_init(): the driver waits in lock-step
 	 * whatever it says of interrupts. `serve` may wait for somebody outside

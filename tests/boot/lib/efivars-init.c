@@ -289,6 +289,21 @@ static void print_fact(const char *name, const char *path)
 	printf("fact %s %s\n", name, n < 0 ? "none" : text);
 }
 
+/* OEM strings of these tests, wherever they are in the SMBIOS tables. */
+static void print_oem(void)
+{
+	ssize_t n = read_file("/sys/firmware/dmi/tables/DMI", value,
+			      sizeof(value) - 1);
+	const char *end, *at = (const char *)value;
+
+	if (n <= 0)
+		return;
+	value[n] = 0;
+	for (end = at + n; at < end; at += strlen(at) + 1)
+		if (!strncmp(at, "lkvm.test:", 10))
+			printf("fact oem %s\n", at);
+}
+
 static void print_facts(void)
 {
 	static const struct {
@@ -304,10 +319,14 @@ static void print_facts(void)
 		{ "sys_vendor", "/sys/class/dmi/id/sys_vendor" },
 		{ "product_name", "/sys/class/dmi/id/product_name" },
 		{ "bios_vendor", "/sys/class/dmi/id/bios_vendor" },
+		{ "product_serial", "/sys/class/dmi/id/product_serial" },
+		{ "product_uuid", "/sys/class/dmi/id/product_uuid" },
+		{ "chassis_tag", "/sys/class/dmi/id/chassis_asset_tag" },
 	};
 
 	for (size_t i = 0; i < sizeof(facts) / sizeof(facts[0]); i++)
 		print_fact(facts[i].name, facts[i].path);
+	print_oem();
 	printf("fact acpi %s\n", access(TABLES, F_OK) ? "none" : "there");
 	puts("fact end");
 }

@@ -7,15 +7,16 @@
 #ifndef LKVM_ARM_TABLES_SMBIOS_H
 #define LKVM_ARM_TABLES_SMBIOS_H
 
+#include "lkvm/config/smbios.h"
 #include "lkvm/efi/guid.h"
 #include "lkvm/util/blob.h"
 
 #define SMBIOS_FILE_ANCHOR "etc/smbios/smbios-anchor"
 #define SMBIOS_FILE_TABLES "etc/smbios/smbios-tables"
 
-#define SMBIOS_MAX_CPUS	  512
-#define SMBIOS_MAX_RAM	  8
-#define SMBIOS_MAX_STRING 64 /* bytes */
+#define SMBIOS_MAX_CPUS	 512
+#define SMBIOS_MAX_RAM	 8
+#define SMBIOS_MAX_TEXTS 255 /* of a structure */
 
 /* Guest physical addresses, whole KiB. */
 struct smbios_range {
@@ -24,15 +25,26 @@ struct smbios_range {
 };
 
 /*
- * Strings are printable ASCII; NULL stands for the default that is named, ""
- * for none.
+ * Printable ASCII, at most SMBIOS_MAX_STRING bytes; NULL stands for the default
+ * that is named, "" for none.
  */
+struct smbios_texts {
+	const char *manufacturer; /* "lkvm" */
+	const char *product;	  /* "KVM Virtual Machine" */
+	const char *version;	  /* lkvm's own */
+	const char *serial;	  /* none, as of all that follow */
+	const char *sku;
+	const char *family;
+	const char *asset;
+};
+
+/* An enclosure has no product and no family, a system no asset tag. */
 struct smbios_machine {
-	const char *manufacturer;    /* "lkvm" */
-	const char *product;	     /* "KVM Virtual Machine" */
-	const char *version;	     /* lkvm's own */
-	const char *serial;	     /* none */
+	struct smbios_texts system, enclosure;
 	const struct efi_guid *uuid; /* NULL: the machine has none */
+	/* OEM strings: of any bytes, none is empty; SMBIOS_MAX_OEM in all. */
+	const char *const *oem;
+	unsigned int nr_oem; /* SMBIOS_MAX_TEXTS at most */
 	unsigned int nr_cpus;
 	u32 midr; /* MIDR_EL1 of the CPUs, or 0 */
 	struct smbios_range ram[SMBIOS_MAX_RAM];

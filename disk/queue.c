@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * What all queues of requests have in common: a request is checked here before
+ * it is begun, and its failure is logged here when it has ended.
+ */
+#include <errno.h>
+
+#include "lkvm/util/iov.h"
+#include "queue.h"
+#include "raw.h"
+
+/* The media do not know of partial requests, so the buffers are cut. */
+int disk_request_do(struct disk *disk, struct disk_request *rq, u64 done)
+{
+	u32 count = rq->count;
+	struct iovec *iov;
+
+	if (rq->op == DISK_FLUSH)
+		return disk->ops->flush(disk);
+	iov = iov_cut(rq->iov, &count, done, UINT64_MAX);
+	if (rq->op == DISK_READ)
+		return disk->ops->read(disk, iov, count, rq->offset + done);
+	return disk->ops->write(disk, iov, count, rq->offset + done);
+}
+
+int disk_queue_open(struct disk *disk, u32 depth, int fd,
+		    struct disk_queue **out)
+{
+	int ret = disk->ops->target ? uring_create(depth, fd, out) : -ENOSYS;
+
+	if (ret)
+		ret = pool_create(out);
+	if (ret)
+		return ret;
+	(*out)->disk = disk;
+	(*out)->fd = fd;
+	return 0;
+}
+
+void disk_queue_close(struct disk_queue *queue)
+{
+	if (queue)
+		queue->ops->close(queue);
+}
+
+/* True if there is nothing to be done: `ret` says why. */
+static bool is_ended(const struct disk *disk, struct disk_request *rq)
+{
+	if (rq->op == DISK_FLUSH) {
+		rq->ret = 0;
+		return disk->readonly;
+	}
+	rq->ret = disk_check(disk, rq->offset, rq->len, rq->op == DISK_WRITE);
+	return rq->ret || !rq->len;
+}
+
+void disk_queue_add(struct disk_queue *queue, struct disk_request *rq)
+{
+	if (is_ended(queue->disk, rq))
+		request_append(&queue->ended, rq);
+	else
+		queue->ops->add(queue, rq);
+}
+
+void disk_queue_submit(struct disk_queue *queue)
+{
+	queue->ops->submit(queue);
+}
+
+struct disk_request *disk_queue_next(struct disk_queue *queue, bool wait)
+{
+	static const char *const names[] = {
+		[DISK_READ] = "read",
+		[DISK_WRITE] = "write",
+		[DISK_FLUSH] = "flush",
+	};
+	struct disk_request *rq = request_take(&queue->ended);
+
+	if (rq)
+		return rq;
+	rq = queue->ops->next(queue, wait);
+	if (rq)
+		rq->ret = disk_ended(queue->disk, names[rq->op],
+				     rq->op == DISK_FLUSH ? 0 : rq->offset,
+				     rq->ret);
+	return rq;
+}
+
+bool disk_queue_wake(struct disk_queue *queue, bool on)
+{
+	return queue->ops->wake(queue, on) || (on && queue->ended.first);
+}

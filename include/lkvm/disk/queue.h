@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Requests of a disk that are under way at the same time. They belong to one
+ * thread, which adds them, hands them over together, and takes back those that
+ * have ended. It may wait for something else meanwhile: an eventfd says that
+ * there is something to be taken.
+ *
+ * A disk whose content is in one file uses io_uring, opened here, or threads
+ * where there is none: a kernel without it, or one that does not allow it.
+ */
+#ifndef LKVM_DISK_QUEUE_H
+#define LKVM_DISK_QUEUE_H
+
+#include "lkvm/disk/disk.h"
+
+enum disk_op {
+	DISK_READ,
+	DISK_WRITE,
+	DISK_FLUSH, /* without a range */
+};
+
+/* The caller's; from disk_queue_add() until it is taken back only to be read.
+ */
+struct disk_request {
+	enum disk_op op;
+	struct iovec *iov; /* may be changed */
+	u32 count;	   /* of `iov` */
+	u64 offset, len;   /* bytes, as of disk_read() */
+	int ret;	   /* once it has ended: as disk_read() and its kin */
+	struct disk_request *next; /* private to disk/ */
+};
+
+struct disk_queue;
+
+/*
+ * A queue for up to `depth` requests at a time, 1 to 4096, of a disk that
+ * outlives it. `fd` is an eventfd, which stays the caller's. Returns 0, or
+ * -errno: then the calls of disk.h still do.
+ */
+int disk_queue_open(struct disk *disk, u32 depth, int fd,
+		    struct disk_queue **out);
+
+/* Nothing is under way. NULL is fine. */
+void disk_queue_close(struct disk_queue *queue);
+
+/* To be begun with the next disk_queue_submit(), in any order with others. */
+void disk_queue_add(struct disk_queue *queue, struct disk_request *rq);
+
+/* Begins what was added; some of it may have ended when it returns. */
+void disk_queue_submit(struct disk_queue *queue);
+
+/*
+ * A request that has ended, or NULL. With `wait` NULL means that nothing is
+ * under way any more.
+ */
+struct disk_request *disk_queue_next(struct disk_queue *queue, bool wait);
+
+/*
+ * Whether the end of a request is written to the eventfd; at first it is not.
+ * If it is from now on, returns true if one has ended before that.
+ */
+bool disk_queue_wake(struct disk_queue *queue, bool on);
+
+#endif
