@@ -122,9 +122,20 @@ static int write_stats(struct run *run)
 	return ret;
 }
 
+/* A terminal's window, for a console that can tell the guest of it. */
+static void set_console_size(struct run *run)
+{
+	u16 cols, rows;
+
+	if (run->config.console == CONSOLE_VIRTIO &&
+	    terminal_size(&run->term, &cols, &rows))
+		machine_set_console_size(run->machine, cols, rows);
+}
+
 /*
- * SIGUSR1: statistics; SIGPWR: power key; all others end the run. In the event
- * loop, where any function may be called.
+ * SIGUSR1: statistics; SIGPWR: power key; SIGWINCH: the terminal's window has
+ * another size; all others end the run. In the event loop, where any function
+ * may be called.
  */
 static void handle_signal(struct evloop_source *source, u32 events)
 {
@@ -140,6 +151,10 @@ static void handle_signal(struct evloop_source *source, u32 events)
 	}
 	if (info.ssi_signo == SIGPWR) {
 		machine_press_power(run->machine);
+		return;
+	}
+	if (info.ssi_signo == SIGWINCH) {
+		set_console_size(run);
 		return;
 	}
 	vm_request_exit(run->vm, VM_EXIT_KILLED);
@@ -160,6 +175,7 @@ static void block_signals(sigset_t *set)
 	sigemptyset(set);
 	sigaddset(set, SIGUSR1);
 	sigaddset(set, SIGPWR);
+	sigaddset(set, SIGWINCH);
 	for (size_t i = 0; i < ARRAY_SIZE(ends); i++)
 		if (!sigaction(ends[i], NULL, &old) &&
 		    old.sa_handler != SIG_IGN)
@@ -281,11 +297,15 @@ static int with_terminal(struct run *run)
 	/* Without a terminal there is no user to press a key. */
 	if (!run->term.is_tty)
 		run->config.boot.has_wait = true;
+	set_console_size(run);
 	if (!machine_build(run->machine, serial) && !open_stats(run)) {
 		if (machine_has_power_key(run->machine))
 			run->term.power = press_power;
-		if (!add_sources(run) && !terminal_start(&run->term))
+		if (!add_sources(run) && !terminal_start(&run->term)) {
+			/* It may have changed when no signal told so. */
+			set_console_size(run);
 			status = run_guest(run);
+		}
 	}
 	terminal_stop(&run->term);
 	if (run->stats > STDERR_FILENO)

@@ -129,6 +129,8 @@ int machine_open_virtio(struct machine *machine)
 	if (!ret)
 		ret = machine_open_nets(machine);
 	if (!ret)
+		ret = machine_open_ports(machine);
+	if (!ret)
 		ret = machine_open_shares(machine);
 	return ret;
 }
@@ -139,6 +141,7 @@ void machine_close_virtio(struct machine *machine)
 	machine_close_disks(machine);
 	machine_close_nets(machine);
 	machine_close_shares(machine);
+	machine_close_ports(machine);
 }
 
 /*
@@ -155,6 +158,10 @@ int machine_add_virtio(struct machine *machine)
 		ret = machine_add_disks(machine);
 	if (!ret)
 		ret = machine_add_nets(machine);
+	if (!ret)
+		ret = machine_add_rng(machine);
+	if (!ret)
+		ret = machine_add_console(machine);
 	if (!ret)
 		ret = machine_add_shares(machine);
 	return ret;

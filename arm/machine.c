@@ -316,8 +316,11 @@ static int add_devices(struct machine *machine,
 int machine_build(struct machine *machine,
 		  struct chardev *serial[MACHINE_MAX_SERIAL])
 {
-	int ret = add_devices(machine, serial);
+	int ret;
 
+	if (machine->config->console == CONSOLE_VIRTIO)
+		serial[0] = machine_take_terminal(machine, serial[0]);
+	ret = add_devices(machine, serial);
 	if (!ret)
 		ret = boot_prepare(machine);
 	return ret ? ret : boot_fill_fw_cfg(machine);

@@ -9,6 +9,8 @@
 #include "lkvm/arm/machine.h"
 #include "lkvm/arm/tables/acpi.h"
 #include "lkvm/arm/tables/smbios.h"
+#include "lkvm/chardev/chardev.h"
+#include "lkvm/config/vm_config.h"
 #include "lkvm/vmm/fdt.h"
 
 /* A range of guest physical addresses. */
@@ -159,7 +161,15 @@ struct machine {
 
 	unsigned long kvm_type;	  /* of the VM */
 	struct addr_range mmio64; /* PCI's above 4 GiB; size 0: none */
-	enum irqchip irqchip;	  /* never IRQCHIP_AUTO */
+
+	/* Of the virtio console; see machine-console.c. */
+	struct virtio_device *console; /* the registry's; NULL: there is none */
+	struct chardev *terminal;      /* NULL: it is the serial port's */
+	struct chardev serial_out;
+	u16 console_cols, console_rows;
+	int port_fds[PORT_MAX]; /* one more than open descriptors, or 0 */
+
+	enum irqchip irqchip; /* never IRQCHIP_AUTO */
 	int gic_fd;
 	int its_fd;
 	struct gic_power_on gic_power_on;
@@ -280,7 +290,22 @@ void machine_close_disks(struct machine *machine);
 int machine_open_nets(struct machine *machine);
 int machine_add_nets(struct machine *machine);
 void machine_close_nets(struct machine *machine);
-/* machine-share.c: and for shares. */
+
+/*
+ * machine-console.c: the same three for ports of the virtio console, and that.
+ * With --console virtio, machine_take_terminal() before all devices: it returns
+ * the backend of the first serial port.
+ */
+int machine_open_ports(struct machine *machine);
+int machine_add_console(struct machine *machine);
+void machine_close_ports(struct machine *machine);
+struct chardev *machine_take_terminal(struct machine *machine,
+				      struct chardev *terminal);
+
+/* machine-rng.c: adds one if the options want it. 0 or -errno. */
+int machine_add_rng(struct machine *machine);
+
+/* machine-share.c: the same three for shares. */
 int machine_open_shares(struct machine *machine);
 int machine_add_shares(struct machine *machine);
 void machine_close_shares(struct machine *machine);

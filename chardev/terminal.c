@@ -23,6 +23,7 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
+#include <sys/ioctl.h>
 #include <termios.h>
 #include <unistd.h>
 
@@ -144,8 +145,9 @@ static void write_failed(struct terminal *term, int err)
 	if (err == EPIPE || err == EBADF ||
 	    atomic_exchange(&term->write_failed, true))
 		return;
-	pr_warn("Unable to write the guest's output, some of it is lost: %s",
-		strerror(err));
+	pr_warn("%s%sUnable to write the guest's output, some of it is lost: "
+		"%s",
+		term->name ?: "", term->name ? ": " : "", strerror(err));
 }
 
 /*
@@ -425,20 +427,16 @@ static int watch(struct terminal *term)
 	return ret;
 }
 
-int terminal_init(struct terminal *term, struct evloop *loop, int in_fd,
-		  int out_fd, const atomic_bool *stopping,
-		  void (*quit)(struct terminal *term))
+/* What both kinds have in common. */
+static int init(struct terminal *term, struct evloop *loop, int in_fd,
+		int out_fd, const atomic_bool *stopping)
 {
 	int ret = 0;
 
-	memset(term, 0, sizeof(*term));
-	term->chr.ops = &term_ops;
 	term->loop = loop;
 	term->stopping = stopping;
-	term->quit = quit;
 	term->in_fd = in_fd;
 	term->out_fd = out_fd;
-	term->is_tty = isatty(in_fd);
 	term->input.fd = in_fd;
 	term->input.handle = handle_input;
 	term->again.handle = handle_again;
@@ -446,14 +444,37 @@ int terminal_init(struct terminal *term, struct evloop *loop, int in_fd,
 	term->again.fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	if (term->again.fd < 0)
 		ret = -errno;
-	if (!ret)
-		ret = watch(term);
+	return ret ? ret : watch(term);
+}
+
+int terminal_init(struct terminal *term, struct evloop *loop, int in_fd,
+		  int out_fd, const atomic_bool *stopping,
+		  void (*quit)(struct terminal *term))
+{
+	int ret;
+
+	memset(term, 0, sizeof(*term));
+	term->chr.ops = &term_ops;
+	term->quit = quit;
+	term->is_tty = isatty(in_fd);
+	ret = init(term, loop, in_fd, out_fd, stopping);
 	if (ret) {
 		pr_fatal("Unable to use stdin for the console: %s",
 			 strerror(-ret));
 		terminal_destroy(term);
 	}
 	return ret;
+}
+
+bool terminal_size(const struct terminal *term, u16 *cols, u16 *rows)
+{
+	struct winsize size;
+
+	if (!term->is_tty || ioctl(term->in_fd, TIOCGWINSZ, &size) < 0)
+		return false;
+	*cols = size.ws_col;
+	*rows = size.ws_row;
+	return size.ws_col && size.ws_row;
 }
 
 int terminal_start(struct terminal *term)
@@ -489,4 +510,45 @@ void terminal_destroy(struct terminal *term)
 		close(term->again.fd);
 	}
 	pthread_mutex_destroy(&term->lock);
+}
+
+/* ---- Streams ------------------------------------------------------------- */
+
+static void stream_destroy(struct chardev *chr)
+{
+	struct terminal *term = from_chardev(chr);
+	int fd = term->out_fd;
+
+	terminal_destroy(term);
+	free(term);
+	close(fd);
+}
+
+static const struct chardev_ops stream_ops = {
+	.write = term_write,
+	.accept = term_accept,
+	.unread = term_unread,
+	.destroy = stream_destroy,
+};
+
+/* One descriptor in both directions: no bytes of it are lkvm's own. */
+int stream_create(const char *name, int fd, bool has_input, struct evloop *loop,
+		  const atomic_bool *stopping, struct chardev **out)
+{
+	struct terminal *term = calloc(1, sizeof(*term));
+	int ret;
+
+	if (!term) {
+		close(fd);
+		return -ENOMEM;
+	}
+	term->chr.ops = &stream_ops;
+	term->name = name;
+	ret = init(term, loop, has_input ? fd : -1, fd, stopping);
+	if (ret) {
+		stream_destroy(&term->chr);
+		return ret;
+	}
+	*out = &term->chr;
+	return 0;
 }

@@ -261,14 +261,36 @@ static int parse_network(const char *arg, void *opaque)
 	return 0;
 }
 
-/* kvmtool's other consoles need virtio. */
-static int parse_console(const char *arg, void *opaque)
+/* kvmtool's third one, hv, is of another architecture. */
+static const char *const console_names[] = {
+	[CONSOLE_SERIAL] = "serial",
+	[CONSOLE_VIRTIO] = "virtio",
+};
+
+/* Names are unique: the guest makes files of them. */
+static int parse_port(const char *arg, void *opaque)
 {
-	(void)opaque;
-	if (!strcmp(arg, "serial"))
-		return 0;
-	pr_fatal("--console %s: only serial is supported", arg);
-	return -EINVAL;
+	struct port_list *list = &((struct vm_config *)opaque)->ports;
+	struct port_config *port;
+	int ret;
+
+	if (list->count == PORT_MAX) {
+		pr_fatal("--virtio-port %s: there are %d ports already, no "
+			 "more fit",
+			 arg, PORT_MAX);
+		return -EINVAL;
+	}
+	port = config_list_add(list);
+	ret = port ? port_config_parse(port, arg) : -ENOMEM;
+	for (unsigned int i = 0; !ret && i + 1 < list->count; i++) {
+		if (strcmp(list->items[i].name, port->name))
+			continue;
+		pr_fatal("--virtio-port %s: there is a port of this name "
+			 "already",
+			 arg);
+		ret = -EINVAL;
+	}
+	return ret;
 }
 
 /* Options that kvmtool still accepts without any effect. */
@@ -375,6 +397,8 @@ static const struct option_def device_options[] = {
 	OPT_CALLBACK(0, "9p", parse_9p, "DIR,TAG[,ro]",
 		     "Let the guest mount the directory DIR by 9p, as TAG; "
 		     "repeatable. ro: it cannot change anything"),
+	OPT_FLAG(0, "rng", struct vm_config, rng,
+		 "Source of random bytes, /dev/hwrng of Linux"),
 	OPT_CALLBACK(0, "smbios", parse_smbios, "type=N,KEY=TEXT...",
 		     "virt with firmware: strings that tell the guest of its "
 		     "machine; repeatable. type=1 (system): manufacturer=, "
@@ -390,8 +414,14 @@ static const struct option_def device_options[] = {
 		     "guest_mac=MAC, mtu=N, bootindex=N; user: "
 		     "hostfwd=tcp|udp:[ADDR]:PORT-:PORT; tap: tapif=NAME, "
 		     "script=FILE, downscript=FILE; fd: fd=N"),
-	OPT_CALLBACK(0, "console", parse_console, "serial",
-		     "Console on the first serial port (the default)"),
+	OPT_ENUM(0, "console", struct vm_config, console, console_names, "NAME",
+		 "Where the terminal leads: serial, the first serial port (the "
+		 "default), or virtio, /dev/hvc0 of Linux"),
+	OPT_CALLBACK(
+		0, "virtio-port", parse_port, "NAME,file=PATH|fd=N",
+		"Port /dev/virtio-ports/NAME of the guest: its output goes "
+		"to a file, or both directions to an open descriptor; "
+		"repeatable"),
 	OPT_END(),
 };
 
@@ -517,11 +547,14 @@ void vm_config_free(struct vm_config *config)
 		disk_config_free(&config->disk.items[i]);
 	for (unsigned int i = 0; i < config->network.count; i++)
 		network_config_free(&config->network.items[i]);
+	for (unsigned int i = 0; i < config->ports.count; i++)
+		port_config_free(&config->ports.items[i]);
 	for (unsigned int i = 0; i < config->share.count; i++)
 		share_config_free(&config->share.items[i]);
 	free(config->flash.items);
 	free(config->disk.items);
 	free(config->network.items);
+	free(config->ports.items);
 	free(config->fw_cfg.items);
 	free(config->share.items);
 	free(config->smbios.items);

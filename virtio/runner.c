@@ -8,11 +8,15 @@
  */
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 
 #include "lkvm/virtio/runner.h"
 
 /* Chains that are returned before the driver is told at the latest. */
 #define BATCH 16U
+
+#define NS_PER_SECOND 1000000000L
+#define INTERRUPT_NS  10000000L
 
 void virtio_runner_init(struct virtio_runner *runner, struct virtio_device *dev,
 			unsigned int queue, virtio_serve_fn *serve)
@@ -99,6 +103,8 @@ static void run(void *opaque)
 	struct virtio_runner *runner = opaque;
 	struct virtio_queue *queue = &runner->dev->queues[runner->queue];
 
+	if (runner->lock_step)
+		iothread_let_interrupt();
 	pthread_mutex_lock(&queue->lock);
 	if (!runner->serving && may_serve(runner))
 		serve_all(runner);
@@ -134,13 +140,31 @@ void virtio_runner_kick(struct virtio_runner *runner)
 	if (runner->serving || !virtq_enable_kicks(q))
 		return;
 	runner->stopping = false;
-	if (!runner->thread.started && virtq_is_polled(q) &&
+	if (!runner->thread.started &&
+	    (runner->lock_step || virtq_is_polled(q)) &&
 	    !serve_queue(runner, q->size))
 		return;
 	if (start_thread(runner))
 		serve_all(runner);
 	else
 		iothread_kick(&runner->thread);
+}
+
+/*
+ * The system call that is to be interrupted may be about to begin: so this is
+ * done again and again. vCPUs are kicked by who ends the run.
+ */
+static void wait_interrupting(struct virtio_runner *runner,
+			      pthread_mutex_t *lock)
+{
+	struct timespec until;
+
+	iothread_interrupt(&runner->thread);
+	clock_gettime(CLOCK_MONOTONIC, &until);
+	until.tv_nsec += INTERRUPT_NS;
+	until.tv_sec += until.tv_nsec / NS_PER_SECOND;
+	until.tv_nsec %= NS_PER_SECOND;
+	pthread_cond_clockwait(&runner->idle, lock, CLOCK_MONOTONIC, &until);
 }
 
 void virtio_runner_stop(struct virtio_runner *runner)
@@ -151,7 +175,10 @@ void virtio_runner_stop(struct virtio_runner *runner)
 	pthread_mutex_lock(&queue->lock);
 	runner->stopping = true;
 	while (runner->serving)
-		pthread_cond_wait(&runner->idle, &queue->lock);
+		if (runner->lock_step)
+			wait_interrupting(runner, &queue->lock);
+		else
+			pthread_cond_wait(&runner->idle, &queue->lock);
 	pthread_mutex_unlock(&queue->lock);
 	if (runner->notified)
 		dev->transport->notify(dev, runner->queue, runner->thread.fd,

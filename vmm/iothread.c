@@ -5,6 +5,7 @@
  */
 #include <errno.h>
 #include <poll.h>
+#include <signal.h>
 #include <stdint.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
@@ -35,7 +36,10 @@ static bool wait_for_kick(const struct iothread *thread)
 	return read(thread->fd, &kicks, sizeof(kicks)) > 0;
 }
 
-/* `ending` comes with a kick, so the thread need not look for it. */
+/*
+ * `ending` comes with a kick, so the thread need not look for it. A wait that
+ * is interrupted begins again.
+ */
 static void *iothread_run(void *arg)
 {
 	struct iothread *thread = arg;
@@ -85,6 +89,22 @@ void iothread_kick(struct iothread *thread)
 
 	while (write(thread->fd, &one, sizeof(one)) < 0 && errno == EINTR)
 		;
+}
+
+void iothread_let_interrupt(void)
+{
+	sigset_t set;
+
+	sigemptyset(&set);
+	sigaddset(&set, THREAD_INTERRUPT);
+	pthread_sigmask(SIG_UNBLOCK, &set, NULL);
+}
+
+/* The handler is that of the kicks of vCPUs, which does nothing here. */
+void iothread_interrupt(struct iothread *thread)
+{
+	if (thread->started)
+		pthread_kill(thread->thread, THREAD_INTERRUPT);
 }
 
 /* `serve` may be under way: it is waited for. */

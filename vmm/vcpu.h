@@ -3,14 +3,15 @@
 #ifndef VMM_VCPU_H
 #define VMM_VCPU_H
 
-#include <signal.h>
 #include <stdbool.h>
+
+#include "lkvm/vmm/thread.h"
 
 struct vcpu;
 struct vm;
 
 /* What a kick sends to a vCPU's thread. */
-#define VCPU_KICK_SIGNAL (SIGRTMIN)
+#define VCPU_KICK_SIGNAL THREAD_INTERRUPT
 
 /* vm.c: whether a reset that the guest requests starts it again. */
 bool vm_can_reset(const struct vm *vm);

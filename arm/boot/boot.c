@@ -306,7 +306,9 @@ static int build_cmdline(struct machine *machine)
 		return 0;
 	if (defaults)
 		snprintf(console, sizeof(console), "console=%s",
-			 machine->type->console);
+			 config->console == CONSOLE_VIRTIO
+				 ? "hvc0"
+				 : machine->type->console);
 	if (!join(&machine->cmdline, console, machine->uki.cmdline ?: "",
 		  config->boot.params ?: ""))
 		return 0;

@@ -215,6 +215,15 @@ void iothread_stop(struct iothread *io)
 	io->started = false;
 }
 
+void iothread_let_interrupt(void)
+{
+}
+
+void iothread_interrupt(struct iothread *io)
+{
+	(void)io;
+}
+
 static void run_threads(void)
 {
 	for (u32 i = 0; i < QUEUES; i++) {

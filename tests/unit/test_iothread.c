@@ -98,6 +98,9 @@ static struct {
 	atomic_uint calls;
 	atomic_bool inside;
 	pid_t sleeper; /* it goes on once that thread sleeps, or 0 */
+	int pipe;      /* it reads from there, if that is not 0 */
+	pid_t tid;
+	int error; /* of read() */
 	void *opaque;
 	char name[16];
 	sigset_t mask;
@@ -111,9 +114,19 @@ static int lowest_free_fd(void)
 	return fd;
 }
 
+/* Nobody writes there. */
+static int read_pipe(void)
+{
+	char c;
+
+	iothread_let_interrupt();
+	return __real_read(served.pipe, &c, 1) < 0 ? errno : 0;
+}
+
 static void serve(void *opaque)
 {
 	atomic_store(&served.inside, true);
+	served.tid = gettid();
 	served.opaque = opaque;
 	pthread_getname_np(pthread_self(), served.name, sizeof(served.name));
 	pthread_sigmask(SIG_SETMASK, NULL, &served.mask);
@@ -123,6 +136,8 @@ static void serve(void *opaque)
 		;
 	if (served.sleeper)
 		await_sleep(served.sleeper);
+	if (served.pipe)
+		served.error = read_pipe();
 	atomic_store(&served.inside, false);
 	sem_post(&served.ended);
 }
@@ -340,6 +355,40 @@ static void name_and_signals(void **state)
 	assert_int_equal(fake.stack, SZ_1M);
 }
 
+static void handle(int sig)
+{
+	(void)sig;
+}
+
+/* It need not be in read() yet when it is interrupted. */
+static void interrupts(void **state)
+{
+	const struct sigaction action = { .sa_handler = handle };
+	int fds[2];
+
+	(void)state;
+	sigaction(THREAD_INTERRUPT, &action, NULL);
+	assert_int_equal(pipe(fds), 0);
+	iothread_interrupt(&thread);
+	start();
+	served.pipe = fds[0];
+	iothread_kick(&thread);
+	await(&served.begun);
+	do {
+		iothread_interrupt(&thread);
+	} while (sem_trywait(&served.ended));
+	assert_int_equal(served.error, EINTR);
+	/* What waits for kicks goes on to do so. */
+	served.pipe = 0;
+	await_sleep(served.tid);
+	iothread_interrupt(&thread);
+	await_sleep(served.tid);
+	iothread_kick(&thread);
+	await(&served.ended);
+	close(fds[0]);
+	close(fds[1]);
+}
+
 /* Programs that lkvm starts do not get it; the thread waits in read(). */
 static void flags_of_the_eventfd(void **state)
 {
@@ -487,15 +536,25 @@ static void thread_create_alone(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(serves_after_each_kick), TEST(served_by_the_descriptor),
-		TEST(kicks_while_it_works),   TEST(interrupted_reads),
-		TEST(interrupted_writes),     TEST(stop_waits),
-		TEST(nothing_after_stop),     TEST(stop_while_idle),
-		TEST(stop_without_start),     TEST(start_again),
-		TEST(name_and_signals),	      TEST(flags_of_the_eventfd),
-		TEST(no_descriptor),	      TEST(no_thread),
-		TEST(thread_create_alone),    TEST(watched),
-		TEST(not_watched_any_more),   TEST(watched_until_the_end),
+		TEST(serves_after_each_kick),
+		TEST(served_by_the_descriptor),
+		TEST(kicks_while_it_works),
+		TEST(interrupted_reads),
+		TEST(interrupted_writes),
+		TEST(stop_waits),
+		TEST(nothing_after_stop),
+		TEST(stop_while_idle),
+		TEST(stop_without_start),
+		TEST(start_again),
+		TEST(name_and_signals),
+		TEST(interrupts),
+		TEST(flags_of_the_eventfd),
+		TEST(no_descriptor),
+		TEST(no_thread),
+		TEST(thread_create_alone),
+		TEST(watched),
+		TEST(not_watched_any_more),
+		TEST(watched_until_the_end),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -233,7 +233,7 @@ static void names(void **state)
 			      "and gicv3-its");
 	bad("--network=mode=bridge", "--network mode=bridge: ");
 	good("-n|mode=none|--network|none|--console|serial|--force-pci");
-	bad("--console=hv", "--console hv: only serial");
+	bad("--console=hv", "--console hv: there are serial and virtio");
 }
 
 /* mode=none adds none, whatever else there is. */
@@ -286,6 +286,39 @@ static void shares(void **state)
 	bad("--9p=a", "want DIR,TAG");
 	bad("--9p|a,x|--9p|b,y|--9p|c,x",
 	    "--9p c,x: there is a share \"x\" already, a");
+}
+
+static void virtio_devices(void **state)
+{
+	(void)state;
+	assert_int_equal(vm_config_count_virtio(good("")), 0);
+	assert_true(good("--rng")->rng);
+	assert_int_equal(vm_config_count_virtio(good("--rng|-d|a|-d|b")), 3);
+	assert_false(good("--rng|--no-rng")->rng);
+	bad("--rng=/dev/urandom", "--rng");
+}
+
+static void consoles(void **state)
+{
+	const struct vm_config *config = &t.config;
+
+	(void)state;
+	assert_int_equal(good("")->console, CONSOLE_SERIAL);
+	assert_false(vm_config_has_console(config));
+	assert_int_equal(good("--console=virtio")->console, CONSOLE_VIRTIO);
+	assert_int_equal(vm_config_count_virtio(config), 1);
+	assert_int_equal(good("--console=virtio|--console|serial")->console,
+			 CONSOLE_SERIAL);
+	good("--virtio-port=a,file=f|--virtio-port|b,file=g");
+	assert_int_equal(config->ports.count, 2);
+	assert_string_equal(config->ports.items[0].name, "a");
+	assert_string_equal(config->ports.items[1].file, "g");
+	assert_int_equal(vm_config_count_virtio(config), 1);
+	good("--console=virtio|--virtio-port=a,file=f|--rng");
+	assert_int_equal(vm_config_count_virtio(config), 2);
+	bad("--virtio-port=a,file=f|--virtio-port|a,file=g",
+	    "--virtio-port a,file=g: there is a port of this name already");
+	bad("--virtio-port=", "want NAME,file=PATH|fd=N");
 }
 
 static void boot_order(void **state)
@@ -400,12 +433,25 @@ static void loglevel(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(defaults), TEST(members),	  TEST(help),
-		TEST(kernel),	TEST(mem),	  TEST(firmware),
-		TEST(names),	TEST(disks),	  TEST(networks),
-		TEST(shares),	TEST(boot_order), TEST(boot_wait),
-		TEST(cpus),	TEST(flashes),	  TEST(fw_cfg_files),
-		TEST(smbios),	TEST(loglevel),
+		TEST(defaults),
+		TEST(members),
+		TEST(help),
+		TEST(kernel),
+		TEST(mem),
+		TEST(firmware),
+		TEST(names),
+		TEST(disks),
+		TEST(networks),
+		TEST(shares),
+		TEST(virtio_devices),
+		TEST(consoles),
+		TEST(boot_order),
+		TEST(boot_wait),
+		TEST(cpus),
+		TEST(flashes),
+		TEST(fw_cfg_files),
+		TEST(smbios),
+		TEST(loglevel),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

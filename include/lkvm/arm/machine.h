@@ -35,6 +35,12 @@ int machine_create(const struct vm_config *config, struct machine **out);
 int machine_build(struct machine *machine,
 		  struct chardev *serial[MACHINE_MAX_SERIAL]);
 
+/*
+ * With --console virtio: the size of the terminal, before machine_build() and
+ * whenever it changes. One that has none at first never has. Main thread.
+ */
+void machine_set_console_size(struct machine *machine, u16 cols, u16 rows);
+
 /* The VM inside, for vm_run() and vm_request_exit(). */
 struct vm *machine_vm(struct machine *machine);
 

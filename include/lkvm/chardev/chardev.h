@@ -29,6 +29,11 @@ struct chardev_ops {
 	 * backend; they come first at the next `receive`.
 	 */
 	void (*unread)(struct chardev *chr, const u8 *buf, size_t len);
+	/*
+	 * The front is done with it, and the event loop does not run. NULL: it
+	 * belongs to somebody else.
+	 */
+	void (*destroy)(struct chardev *chr);
 };
 
 /* The front fills in `receive` and `front` when it takes the backend. */

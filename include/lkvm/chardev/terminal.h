@@ -24,6 +24,7 @@ struct terminal {
 	void (*quit)(struct terminal *term); /* Ctrl-a x */
 	/* Ctrl-a p, if not NULL; set by the owner after terminal_init(). */
 	void (*power)(struct terminal *term);
+	const char *name; /* of a stream, for messages; not owned */
 	int in_fd, out_fd;
 	bool is_tty;
 	bool owns_tty;	   /* the process's terminal: settings are ours */
@@ -57,10 +58,25 @@ int terminal_init(struct terminal *term, struct evloop *loop, int in_fd,
  */
 int terminal_start(struct terminal *term);
 
+/*
+ * The columns and rows of a terminal. False if stdin is none, or it has no size
+ * of its own, as a serial line.
+ */
+bool terminal_size(const struct terminal *term, u16 *cols, u16 *rows);
+
 /* Restores a terminal's settings. */
 void terminal_stop(struct terminal *term);
 
 /* The same, and stops using both descriptors. */
 void terminal_destroy(struct terminal *term);
+
+/*
+ * A backend with the descriptor `fd`, which is written to and, if `has_input`,
+ * read: a file, a pipe, a socket. No byte of it has a meaning for lkvm. Both
+ * end with its `destroy`; `fd` is closed after an error as well. `name` is for
+ * messages and not copied. Returns 0 or -errno.
+ */
+int stream_create(const char *name, int fd, bool has_input, struct evloop *loop,
+		  const atomic_bool *stopping, struct chardev **out);
 
 #endif

@@ -9,6 +9,7 @@
 #include "lkvm/config/flash.h"
 #include "lkvm/config/fw_cfg.h"
 #include "lkvm/config/network.h"
+#include "lkvm/config/port.h"
 #include "lkvm/config/share.h"
 #include "lkvm/config/smbios.h"
 #include "lkvm/util/util.h"
@@ -38,6 +39,12 @@ extern const char *const irqchip_names[NR_IRQCHIPS];
 enum virtio_transport {
 	VIRTIO_TRANSPORT_PCI,
 	VIRTIO_TRANSPORT_MMIO,
+};
+
+/* Where the terminal leads. */
+enum console {
+	CONSOLE_SERIAL, /* the first serial port */
+	CONSOLE_VIRTIO, /* hvc0 */
 };
 
 /* What the vCPUs are, and where they run. */
@@ -106,17 +113,28 @@ struct vm_config {
 	enum virtio_transport virtio;
 	struct disk_list disk;
 	struct network_list network; /* none of mode none */
+	enum console console;
+	struct port_list ports; /* PORT_MAX at most */
+	bool rng;		/* the guest has a source of random bytes */
 	struct fw_cfg_list fw_cfg;
 	struct smbios_list smbios;
 	struct share_list share;
 	struct debug_config debug;
 };
 
+/* Whether there is a virtio console: the terminal's, or of ports alone. */
+static inline bool vm_config_has_console(const struct vm_config *config)
+{
+	return config->console == CONSOLE_VIRTIO || config->ports.count;
+}
+
 /* The virtio devices that the options ask for. */
 static inline unsigned int
 vm_config_count_virtio(const struct vm_config *config)
 {
-	return config->disk.count + config->network.count + config->share.count;
+	return config->disk.count + config->network.count +
+	       config->share.count + config->rng +
+	       vm_config_has_console(config);
 }
 
 /* Frees what run_config_parse() has allocated. */

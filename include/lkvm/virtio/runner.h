@@ -34,6 +34,12 @@ struct virtio_runner {
 	unsigned int queue;
 	virtio_serve_fn *serve;
 	virtio_settle_fn *settle; /* NULL, or set by the model at its start */
+	/*
+	 * Set after virtio_runner_init(): the driver waits in lock-step
+	 * whatever it says of interrupts. `serve` may wait for somebody outside
+	 * then, in a system call that is interrupted when the run ends.
+	 */
+	bool lock_step;
 	/* Of the queue's lock. */
 	bool serving;
 	bool stopping;

@@ -41,6 +41,19 @@ void iothread_watch(struct iothread *thread, int fd);
 void iothread_kick(struct iothread *thread);
 
 /*
+ * From within `serve`: from now on system calls that block there can be ended
+ * by iothread_interrupt().
+ */
+void iothread_let_interrupt(void);
+
+/*
+ * Has a system call that `serve` is in end with EINTR, if it has allowed that.
+ * Any thread, but not at the time of iothread_stop(); harmless if there is no
+ * thread.
+ */
+void iothread_interrupt(struct iothread *thread);
+
+/*
  * Ends the thread: `serve` has returned, and is not called again. With no lock
  * that `serve` takes; harmless if there is no thread.
  */

@@ -4,6 +4,10 @@
 #define LKVM_VMM_THREAD_H
 
 #include <pthread.h>
+#include <signal.h>
+
+/* The kick of vCPUs (vmm/vcpu.h), for threads that let it in. */
+#define THREAD_INTERRUPT (SIGRTMIN)
 
 /*
  * Creates a thread that takes no signals but those of faults, with a stack of
