@@ -233,8 +233,10 @@ int main(int argc, char *argv[])
 	if (argc < 2 || disk_config_parse(&config, argv[1]))
 		return 2;
 	record = argc > 2 ? fopen(argv[2], "w") : NULL;
-	if (disk_open(&config, &disk))
+	if (disk_open(&config, &disk)) {
+		disk_config_free(&config);
 		return 1;
+	}
 	printf("%llu\n", (unsigned long long)disk->size);
 	fflush(stdout);
 	while (fgets(line, sizeof(line), stdin)) {
