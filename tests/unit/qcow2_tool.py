@@ -245,7 +245,7 @@ class Image:
 
 def random_requests(rng):
 	"""What is read is what was written, by both programs; the tables are right."""
-	for options, extras in some(rng, IMAGES, 10):
+	for options, extras in some(rng, IMAGES, 7):
 		try:
 			image = Image(rng, "i", options, extras.split())
 			for again in range(rng.choice([1, 1, 2])):
@@ -366,7 +366,7 @@ def stops(rng):
 		("cluster_size=512,refcount_bits=64", "data"),
 		("", "compressed data"), ("compat=0.10,cluster_size=512", "data"),
 		("extended_l2=on,cluster_size=16K", "backing data snapshot")]
-	for options, extras in some(rng, kinds, 3):
+	for options, extras in some(rng, kinds, 2):
 		image = Image(rng, "i", options, extras.split())
 		shutil.copy("i", "before")
 		before = bytes(image.model)
