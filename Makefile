@@ -235,6 +235,7 @@ comma := ,
 $(foreach t,$(UNIT_BINS),$(eval $(call unit_rule,$(notdir $(t)))))
 $(eval $(call unit_rule,chip_driver))
 $(eval $(call unit_rule,flash_tool))
+$(eval $(call unit_rule,qcow2_tool))
 $(eval $(call unit_rule,acpi_dump))
 $(foreach t,$(FUZZ_BINS),$(eval $(call fuzz_rule,$(notdir $(t)))))
 
@@ -244,10 +245,11 @@ UNIT_TESTS := $(UNIT_BINS) \
 	"python3 tests/unit/cfi_model.py --self-test" \
 	"python3 tests/unit/cfi_model.py $(BUILD)/unit/chip_driver" \
 	"python3 tests/unit/flash_tool.py $(BUILD)/unit/flash_tool" \
+	"python3 tests/unit/qcow2_tool.py $(BUILD)/unit/qcow2_tool" \
 	"python3 tests/unit/acpi_tables.py $(BUILD)/unit/acpi_dump" \
 	"python3 tests/unit/powercuts_test.py"
 UNIT_DRIVERS := $(BUILD)/unit/chip_driver $(BUILD)/unit/flash_tool \
-	$(BUILD)/unit/acpi_dump
+	$(BUILD)/unit/acpi_dump $(BUILD)/unit/qcow2_tool
 KVM_TEST := $(BUILD)/tests/test_kvm
 A64_TEST := $(BUILD)/tests/test_a64
 RECORD := $(BUILD)/tests/lkvm-record

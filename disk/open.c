@@ -11,6 +11,7 @@
 #include <fcntl.h>
 #include <inttypes.h>
 #include <linux/fs.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
@@ -115,7 +116,7 @@ static int look(const struct disk_config *config, int fd, struct disk *disk,
 	return 0;
 }
 
-/* Only refuses: see above. */
+/* Only refuses: see above. What a qcow2 image is, qcow2_create() finds out. */
 static int check_format(const struct disk_config *config, int fd)
 {
 	const struct disk_format *format;
@@ -123,11 +124,17 @@ static int check_format(const struct disk_config *config, int fd)
 
 	if (ret)
 		return unreadable(config, -ret);
-	if (!format || config->format == DISK_CONFIG_RAW)
+	if (!format || config->format)
 		return 0;
-	pr_fatal("disk %s: " DISK_FORMAT_ADVICE
-		 "; if it is raw all the same, add \",format=raw\"",
-		 config->path, DISK_FORMAT_ARGS(format, config->path));
+	if (format->id == DISK_FORMAT_QCOW2)
+		pr_fatal("disk %s: is in qcow2 format, or looks so: add "
+			 "\",format=qcow2\" to use it as that, or "
+			 "\",format=raw\" if it is raw",
+			 config->path);
+	else
+		pr_fatal("disk %s: " DISK_FORMAT_ADVICE
+			 "; if it is raw all the same, add \",format=raw\"",
+			 config->path, DISK_FORMAT_ARGS(format, config->path));
 	return -EINVAL;
 }
 
@@ -201,6 +208,94 @@ static int add_snapshot(const struct disk_config *config, struct disk **disk)
 	return ret;
 }
 
+/* ---- The medium ---------------------------------------------------------- */
+
+static int open_medium(const struct disk_config *config, struct disk **out);
+
+/* The option decides which file, never the image. */
+static int check_backing(const struct disk_config *config,
+			 const struct qcow2_backing *backing)
+{
+	if (!config->backing == !*backing->name)
+		return 0;
+	if (config->backing)
+		pr_fatal("disk %s: is not based on another file: leave out "
+			 "backing=",
+			 config->path);
+	else
+		pr_fatal("disk %s: is based on another file, called \"%s\" in "
+			 "its header: add \",backing=FILE\" if you trust it, "
+			 "or make one file of both with \"qemu-img convert -O "
+			 "qcow2\"",
+			 config->path, backing->name);
+	return -EINVAL;
+}
+
+/*
+ * Its format is what the option says, else what the image says, whose header
+ * no guest has written. A chain ends here: it has no backing= of its own.
+ */
+static int add_backing(const struct disk_config *config, struct disk *disk,
+		       const struct qcow2_backing *backing)
+{
+	struct disk_config below = {
+		.path = config->backing,
+		.readonly = true,
+		.direct = config->direct,
+		.format = config->backing_format ? config->backing_format
+						 : backing->format,
+	};
+	struct disk *medium;
+	int ret = check_backing(config, backing);
+
+	if (ret || !config->backing)
+		return ret;
+	if (!below.format) {
+		pr_fatal("disk %s: does not say in which format its backing "
+			 "file is: add \",backing_format=raw\" or "
+			 "\",backing_format=qcow2\"",
+			 config->path);
+		return -EINVAL;
+	}
+	ret = open_medium(&below, &medium);
+	if (!ret)
+		qcow2_set_backing(disk, medium);
+	return ret;
+}
+
+/* The name may hold anything but its end. */
+static void make_printable(char *name)
+{
+	for (; *name; name++)
+		if (*name < ' ' || *name > '~')
+			*name = '?';
+}
+
+/* Ends with the disk in the image, which takes the place of its file. */
+static int add_qcow2(const struct disk_config *config, struct disk **disk)
+{
+	const struct disk like = { .path = config->path,
+				   .block = (*disk)->block,
+				   .readonly = (*disk)->readonly };
+	struct qcow2_backing *backing = malloc(sizeof(*backing));
+	struct disk *file = *disk;
+	int ret;
+
+	*disk = NULL;
+	if (!backing) {
+		disk_close(file);
+		pr_fatal("out of memory");
+		return -ENOMEM;
+	}
+	ret = qcow2_create(&like, file, disk, backing);
+	if (!ret) {
+		make_printable(backing->name);
+		ret = add_backing(config, *disk, backing);
+	}
+	free(backing);
+	return ret;
+}
+
 /* Ends with a disk that is a medium; `raw` is what is known of it. */
 static int make(const struct disk_config *config, const struct disk *raw,
 		int fd, bool is_block, struct disk **out)
@@ -213,8 +308,8 @@ static int make(const struct disk_config *config, const struct disk *raw,
 		return ret;
 	}
 	ret = go_direct(config, disk);
-	if (!ret)
-		ret = add_snapshot(config, &disk);
+	if (!ret && config->format == DISK_CONFIG_QCOW2)
+		ret = add_qcow2(config, &disk);
 	if (ret)
 		disk_close(disk);
 	else
@@ -222,7 +317,8 @@ static int make(const struct disk_config *config, const struct disk *raw,
 	return ret;
 }
 
-int disk_open(const struct disk_config *config, struct disk **out)
+/* Without a snapshot. */
+static int open_medium(const struct disk_config *config, struct disk **out)
 {
 	struct disk disk = { .path = config->path,
 			     .readonly = !is_written(config) };
@@ -231,11 +327,26 @@ int disk_open(const struct disk_config *config, struct disk **out)
 
 	if (!ret)
 		ret = check_format(config, fd);
-	if (!ret)
+	if (!ret && config->format != DISK_CONFIG_QCOW2)
 		ret = check_size(config, &disk);
 	if (!ret)
 		return make(config, &disk, fd, is_block, out);
 	if (fd >= 0)
 		close(fd);
+	return ret;
+}
+
+int disk_open(const struct disk_config *config, struct disk **out)
+{
+	struct disk *disk;
+	int ret = open_medium(config, &disk);
+
+	if (ret)
+		return ret;
+	ret = add_snapshot(config, &disk);
+	if (ret)
+		disk_close(disk);
+	else
+		*out = disk;
 	return ret;
 }

@@ -16,44 +16,10 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-#include <zlib.h>
 
 #include "lkvm/disk/qcow2_read.h"
 #include "lkvm/util/file.h"
-
-#define MIN_CLUSTER_BITS 9
-#define MAX_CLUSTER_BITS 21 /* QEMU's limit */
-
-/* Of both kinds of entries; the other bits of them are flags or reserved. */
-#define OFFSET_MASK    0x00fffffffffffe00ULL
-#define ENTRY_ZERO     BIT(0) /* since version 3 */
-#define ENTRY_COMPRESS BIT(62)
-
-#define SECTOR 512
-
-#define V2_HEADER_SIZE 72
-#define V3_HEADER_SIZE 104
-
-/* docs/interop/qcow2, "Header"; big-endian. Header extensions are not read. */
-struct header {
-	u32 magic;
-	u32 version;
-	u64 backing_file_offset;
-	u32 backing_file_size;
-	u32 cluster_bits;
-	u64 size;
-	u32 crypt_method;
-	u32 l1_size;
-	u64 l1_table_offset;
-	u64 refcounts[2];
-	u64 snapshots_offset;
-	/* Version 3. */
-	u64 incompatible_features;
-	u64 compatible_features;
-	u64 autoclear_features;
-	u32 refcount_order;
-	u32 header_length;
-} __attribute__((packed));
+#include "qcow2_format.h"
 
 /*
  * One table of level 2 and one decompressed cluster are kept: content is mostly
@@ -61,7 +27,7 @@ struct header {
  */
 struct qcow2_reader {
 	int fd;		    /* the caller's */
-	bool has_zero_flag; /* version 3: ENTRY_ZERO has its meaning */
+	bool has_zero_flag; /* version 3: QCOW2_ZERO has its meaning */
 	unsigned int cluster_bits;
 	u64 size;      /* bytes of content */
 	u64 l1_offset; /* of the table of level 1 in the file */
@@ -127,67 +93,51 @@ static const char *feature_problem(u64 features)
 
 /*
  * NULL, or why an image of this header is not read. What later code relies on
- * is checked here: shifts by cluster_bits, sums with l1_table_offset, and that
- * each cluster of the content has an entry in level 1.
+ * is checked here: shifts by cluster_bits, sums with the offset of level 1, and
+ * that each cluster of the content has an entry there.
  */
-static const char *header_problem(const struct header *h)
+static const char *header_problem(const struct qcow2_header *h)
 {
-	unsigned int bits = be32toh(h->cluster_bits);
-	u64 size = be64toh(h->size);
-	u64 l1_offset = be64toh(h->l1_table_offset);
-	u32 version = be32toh(h->version);
-	u64 reach;
-
-	if (version < 2 || version > 3)
+	if (h->version < 2 || h->version > 3)
 		return "the qcow2 image is of an unknown version" CONVERT;
-	if (version == 3 && h->incompatible_features)
-		return feature_problem(be64toh(h->incompatible_features));
-	if (h->backing_file_offset)
+	if (h->incompatible)
+		return feature_problem(h->incompatible);
+	if (h->backing_offset)
 		return "the qcow2 image needs its backing file, which is not "
 		       "read" CONVERT;
 	if (h->crypt_method)
 		return "the qcow2 image is encrypted" CONVERT;
-	if (bits < MIN_CLUSTER_BITS || bits > MAX_CLUSTER_BITS ||
-	    size > INT64_MAX || l1_offset > INT64_MAX - (u64)UINT32_MAX * 8 ||
-	    (version == 3 && be32toh(h->header_length) < V3_HEADER_SIZE))
+	if (!qcow2_header_sane(h))
 		return "the qcow2 image has an invalid header";
-	reach = (u64)be32toh(h->l1_size) << l2_bits(bits);
-	if (reach < (size + BIT(bits) - 1) >> bits)
+	if (h->l1_size < qcow2_l1_needed(h, l2_bits(h->cluster_bits)))
 		return "the qcow2 image has too few L1 entries for its size";
 	return NULL;
 }
 
-/* -ENODATA if the file ends within the header. */
-static int read_header(int fd, struct header *h)
-{
-	int ret = pread_full(fd, h, V2_HEADER_SIZE, 0);
-
-	if (!ret && be32toh(h->version) >= 3)
-		ret = pread_full(fd, h, sizeof(*h), 0);
-	return ret;
-}
-
 int qcow2_open(int fd, struct qcow2_reader **out, const char **problem)
 {
-	struct header h = { 0 };
+	struct qcow2_header h;
 	struct qcow2_reader *r;
-	int ret = read_header(fd, &h);
+	int ret = qcow2_header_read(fd, &h);
 
-	_Static_assert(sizeof(h) == V3_HEADER_SIZE, "as in the file");
-	if (ret && ret != -ENODATA)
+	if (ret && ret != -ENODATA && ret != -EINVAL)
 		return ret;
-	*problem = ret ? "the qcow2 image ends within its header"
-		       : header_problem(&h);
+	if (ret)
+		*problem = ret == -ENODATA
+				   ? "the qcow2 image ends within its header"
+				   : "the qcow2 image has an invalid header";
+	else
+		*problem = header_problem(&h);
 	if (*problem)
 		return -ENOTSUP;
 	r = calloc(1, sizeof(*r));
 	if (!r)
 		return -ENOMEM;
 	r->fd = fd;
-	r->has_zero_flag = be32toh(h.version) >= 3;
-	r->cluster_bits = be32toh(h.cluster_bits);
-	r->size = be64toh(h.size);
-	r->l1_offset = be64toh(h.l1_table_offset);
+	r->has_zero_flag = h.version >= 3;
+	r->cluster_bits = h.cluster_bits;
+	r->size = h.size;
+	r->l1_offset = h.l1_offset;
 	r->l1_index = UINT64_MAX;
 	*out = r;
 	return 0;
@@ -230,7 +180,7 @@ static int load_l2(struct qcow2_reader *r, u64 l1_index)
 	ret = read_at(r, &entry, sizeof(entry), r->l1_offset + l1_index * 8);
 	if (ret)
 		return ret;
-	at = be64toh(entry) & OFFSET_MASK;
+	at = be64toh(entry) & QCOW2_OFFSET_MASK;
 	if (!IS_ALIGNED(at, cluster_size(r)))
 		return -EBADMSG;
 	if (at && !r->l2)
@@ -250,15 +200,15 @@ static int decode_entry(const struct qcow2_reader *r, u64 entry,
 			struct extent *e)
 {
 	*e = (struct extent) { .entry = entry, .len = cluster_size(r) };
-	if (entry & ENTRY_COMPRESS) {
+	if (entry & QCOW2_COMPRESSED) {
 		e->kind = EXTENT_COMPRESSED;
 		return 0;
 	}
-	e->at = entry & OFFSET_MASK;
+	e->at = entry & QCOW2_OFFSET_MASK;
 	if (!IS_ALIGNED(e->at, cluster_size(r)) ||
-	    (entry & ENTRY_ZERO && !r->has_zero_flag))
+	    (entry & QCOW2_ZERO && !r->has_zero_flag))
 		return -EBADMSG;
-	e->kind = e->at && !(entry & ENTRY_ZERO) ? EXTENT_DATA : EXTENT_ZERO;
+	e->kind = e->at && !(entry & QCOW2_ZERO) ? EXTENT_DATA : EXTENT_ZERO;
 	return 0;
 }
 
@@ -323,26 +273,6 @@ static int read_some(int fd, u8 *buf, size_t len, u64 at, size_t *got)
 	return 0;
 }
 
-/* Raw deflate; what follows its end in the last sector does not count. */
-static int inflate_cluster(struct qcow2_reader *r, size_t len)
-{
-	z_stream z = { .next_in = r->compressed,
-		       .avail_in = (unsigned int)len,
-		       .next_out = r->cluster,
-		       .avail_out = (unsigned int)cluster_size(r) };
-	int ret;
-
-	if (inflateInit2(&z, -MAX_WBITS) != Z_OK)
-		return -ENOMEM;
-	ret = inflate(&z, Z_FINISH);
-	inflateEnd(&z);
-	if (ret == Z_MEM_ERROR)
-		return -ENOMEM;
-	return (ret == Z_STREAM_END || ret == Z_BUF_ERROR) && !z.avail_out
-		       ? 0
-		       : -EBADMSG;
-}
-
 /* Only images that have compressed clusters need the memory. */
 static int alloc_buffers(struct qcow2_reader *r)
 {
@@ -354,16 +284,11 @@ static int alloc_buffers(struct qcow2_reader *r)
 	return r->cluster && r->compressed ? 0 : -ENOMEM;
 }
 
-/*
- * Has the cluster of this entry in r->cluster. The entry: offset in the file,
- * then how many sectors there are besides the one with the first byte.
- */
+/* Has the cluster of this entry in r->cluster. */
 static int decompress(struct qcow2_reader *r, u64 entry)
 {
-	unsigned int offset_bits = 62 - (r->cluster_bits - 8);
-	u64 at = entry & (BIT(offset_bits) - 1);
-	u64 sectors = (entry & (ENTRY_COMPRESS - 1)) >> offset_bits;
-	size_t len = (sectors + 1) * SECTOR - at % SECTOR;
+	size_t len;
+	u64 at = qcow2_compressed_at(r->cluster_bits, entry, &len);
 	int ret = alloc_buffers(r);
 
 	/* Never 0 for one that was decompressed: it has the flag. */
@@ -372,7 +297,8 @@ static int decompress(struct qcow2_reader *r, u64 entry)
 	r->cluster_entry = 0;
 	ret = read_some(r->fd, r->compressed, len, at, &len);
 	if (!ret)
-		ret = inflate_cluster(r, len);
+		ret = qcow2_inflate(r->compressed, len, r->cluster,
+				    cluster_size(r));
 	if (!ret)
 		r->cluster_entry = entry;
 	return ret;

@@ -209,6 +209,27 @@ int raw_create(const struct disk *disk, int fd, bool is_block,
 	return 0;
 }
 
+/* What is new reads as zero. The size of a device is what it is. */
+int raw_resize(struct disk *disk, u64 size)
+{
+	struct raw *raw = from_disk(disk);
+	int ret;
+
+	if (raw->is_block)
+		return -ENOSPC;
+	if (size > INT64_MAX)
+		return -EFBIG;
+	do
+		ret = ftruncate(raw->fd, (off_t)size);
+	while (ret < 0 && errno == EINTR);
+	return ret < 0 ? -errno : 0;
+}
+
+int raw_fd(struct disk *disk)
+{
+	return from_disk(disk)->fd;
+}
+
 /* Opened again, as the flag belongs to the description: locks stay with `fd`.
  */
 int raw_go_direct(struct disk *disk)

@@ -76,22 +76,12 @@ static int part(struct disk *disk, const struct iovec *iov, u32 count, u64 skip,
 	return ret;
 }
 
-/* It is that of a request, which has been checked. */
-static u64 length_of(const struct iovec *iov, u32 count)
-{
-	u64 len = 0;
-
-	for (u32 i = 0; i < count; i++)
-		len += iov[i].iov_len;
-	return len;
-}
-
 /* Run by run: a request may lie in both places. */
 static int snapshot_read(struct disk *disk, struct iovec *iov, u32 count,
 			 u64 offset)
 {
 	struct snapshot *snap = from_disk(disk);
-	u64 start = offset, end = offset + length_of(iov, count);
+	u64 start = offset, end = offset + iov_length(iov, count);
 	int ret = 0;
 
 	pthread_mutex_lock(&snap->lock);
@@ -147,7 +137,7 @@ static int snapshot_write(struct disk *disk, struct iovec *iov, u32 count,
 			  u64 offset)
 {
 	struct snapshot *snap = from_disk(disk);
-	u64 len = length_of(iov, count);
+	u64 len = iov_length(iov, count);
 	int ret;
 
 	pthread_mutex_lock(&snap->lock);

@@ -21,7 +21,8 @@ static size_t walk(const struct iovec *iov, u32 count, u64 offset, size_t len,
 			continue;
 		}
 		n = MIN(iov[i].iov_len - (size_t)offset, len - done);
-		copy((u8 *)iov[i].iov_base + offset, n, buf + done);
+		copy((u8 *)iov[i].iov_base + offset, n,
+		     buf ? buf + done : NULL);
 		done += n;
 		offset = 0;
 	}
@@ -51,6 +52,26 @@ size_t iov_write(const struct iovec *iov, u32 count, u64 offset,
 		 const void *buf, size_t len)
 {
 	return walk(iov, count, offset, len, copy_in, (u8 *)(uintptr_t)buf);
+}
+
+static void fill_zero(u8 *part, size_t n, u8 *buf)
+{
+	(void)buf;
+	memset(part, 0, n);
+}
+
+void iov_zero(const struct iovec *iov, u32 count, u64 offset, u64 len)
+{
+	walk(iov, count, offset, (size_t)len, fill_zero, NULL);
+}
+
+u64 iov_length(const struct iovec *iov, u32 count)
+{
+	u64 len = 0;
+
+	for (u32 i = 0; i < count; i++)
+		len += iov[i].iov_len;
+	return len;
 }
 
 /* The source stays as it is, to be used for the next part. */

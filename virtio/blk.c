@@ -39,11 +39,12 @@ static bool shows_cache(const struct virtio_blk *blk)
 	       (blk->vdev.features & both) != BIT(VIRTIO_BLK_F_CONFIG_WCE);
 }
 
-/* Ranges to be discarded had better be whole blocks of the host's. */
+/* Ranges to be discarded had better be whole blocks or clusters. */
 static void fill_config(const struct virtio_blk *blk,
 			struct virtio_blk_config *config)
 {
 	u32 block = blk->disk->block;
+	u32 unit = MAX(block, blk->disk->cluster);
 
 	*config = (struct virtio_blk_config) {
 		.capacity = htole64(blk->disk->size / BLK_SECTOR),
@@ -55,7 +56,7 @@ static void fill_config(const struct virtio_blk *blk,
 		.num_queues = htole16((u16)blk->vdev.nr_queues),
 		.max_discard_sectors = htole32(BLK_MAX_RANGE_SECTORS),
 		.max_discard_seg = htole32(BLK_MAX_RANGES),
-		.discard_sector_alignment = htole32(block / BLK_SECTOR),
+		.discard_sector_alignment = htole32(unit / BLK_SECTOR),
 		.max_write_zeroes_sectors = htole32(BLK_MAX_RANGE_SECTORS),
 		.max_write_zeroes_seg = htole32(BLK_MAX_RANGES),
 		.write_zeroes_may_unmap = 1,

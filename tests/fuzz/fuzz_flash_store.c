@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* clang-format off */
-/* SOURCES: disk/format.c disk/decode.c disk/qcow2_read.c */
+/* SOURCES: disk/format.c disk/decode.c disk/qcow2_*.c */
 /* SOURCES: hw/flash/store.c hw/flash/open.c hw/flash/file.c */
 /* SOURCES: hw/flash/template.c config/flash.c util/file.c util/gzip.c */
 /* SOURCES: config/keyvalue.c util/names.c util/parse.c */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* SOURCES: disk/qcow2_read.c disk/format.c util/file.c */
+/* SOURCES: disk/qcow2_*.c disk/format.c util/file.c */
 /*
  * An image of anybody's making: what is read of it in one piece is what is
  * read of it in many, and errors are those that the header names.

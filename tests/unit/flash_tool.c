@@ -2,7 +2,7 @@
 /* JUDGE: tests/unit/flash_tool.py */
 /* clang-format off */
 /* SOURCES: builtin-flash-common.c builtin-flash-content.c */
-/* SOURCES: disk/format.c disk/decode.c disk/qcow2_read.c util/gzip.c */
+/* SOURCES: disk/format.c disk/decode.c disk/qcow2_*.c util/gzip.c */
 /* SOURCES: builtin-flash.c builtin-flash-create.c builtin-flash-info.c */
 /* SOURCES: builtin-flash-vars.c builtin-flash-diff.c */
 /* SOURCES: efi/vars.c efi/ftw.c efi/guid.c efi/text.c */

@@ -15,7 +15,10 @@ void make_qcow2(const char *path, const u8 *data, u64 size);
 void qcow2_set(const char *path, u64 offset, u64 value);
 
 #define QCOW2_BACKING_FILE 8
-#define QCOW2_FEATURES	   72
-#define QCOW2_L2	   0x2000 /* the only table */
+#define QCOW2_REFCOUNTS	   48 /* an offset; there are none */
+/* The lower half is the number of snapshots. */
+#define QCOW2_REFCOUNT_CLUSTERS 56
+#define QCOW2_FEATURES		72
+#define QCOW2_L2		0x2000 /* the only table */
 
 #endif

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* SOURCES: disk/format.c disk/decode.c disk/qcow2_read.c */
+/* SOURCES: disk/format.c disk/decode.c disk/qcow2_*.c */
 /* SOURCES: arm/boot/fw_cfg_items.c arm/boot/boot_file.c arm/boot/image.c */
 /* SOURCES: arm/boot/image_file.c vmm/mmio.c vmm/gmem.c vmm/fdt.c util/file.c */
 /* SOURCES: util/gzip.c util/json.c tests/unit/fw_cfg_rig.c */

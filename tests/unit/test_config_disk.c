@@ -103,7 +103,7 @@ static void ro(void **state)
 /* The value without a name cannot be asked for. */
 static void formats(void **state)
 {
-	static const char *const unknown[] = { "f,format=qcow2", "f,format=Raw",
+	static const char *const unknown[] = { "f,format=qcow", "f,format=Raw",
 					       "f,format=ra", "f,format=raw ",
 					       "f,format=unknown" };
 
@@ -112,11 +112,33 @@ static void formats(void **state)
 	assert_int_equal(config.format, DISK_CONFIG_RAW);
 	assert_false(config.readonly);
 	for (size_t i = 0; i < ARRAY_SIZE(unknown); i++) {
-		assert_bad(unknown[i], ": there are raw\n");
+		assert_bad(unknown[i], ": there are raw and qcow2\n");
 		assert_said(unknown[i] + 2);
 	}
+	assert_good("f,format=qcow2");
+	assert_int_equal(config.format, DISK_CONFIG_QCOW2);
+	assert_null(config.backing);
 	assert_bad("f,format", "\"format\" takes a value");
 	assert_bad("f,format=", "\"format\" takes a value");
+}
+
+/* Only an image of that format can be based on another file. */
+static void backing(void **state)
+{
+	(void)state;
+	assert_good("f,format=qcow2,backing=b,,c");
+	assert_string_equal(config.backing, "b,c");
+	assert_int_equal(config.backing_format, DISK_CONFIG_UNKNOWN);
+	assert_good("f,backing_format=raw,backing=b,format=qcow2");
+	assert_int_equal(config.backing_format, DISK_CONFIG_RAW);
+	assert_good("f,backing_format=qcow2,backing=b,format=qcow2");
+	assert_int_equal(config.backing_format, DISK_CONFIG_QCOW2);
+	assert_bad("f,backing=b", "goes with format=qcow2\n");
+	assert_bad("f,backing=b,format=raw", "goes with format=qcow2\n");
+	assert_bad("f,format=qcow2,backing_format=raw", "goes with backing=\n");
+	assert_bad("f,format=qcow2,backing=b,backing_format=vmdk",
+		   ": there are raw and qcow2\n");
+	assert_bad("f,format=qcow2,backing=", "\"backing\" takes a value");
 }
 
 /* In bytes, whatever they mean. */
@@ -187,7 +209,8 @@ static void no_file(void **state)
 {
 	(void)state;
 	assert_bad("", "want FILE[,OPT...]; there are ro, snapshot, direct, "
-		       "format=, serial=, bootindex= and queues=");
+		       "format=, backing=, backing_format=, serial=, "
+		       "bootindex= and queues=");
 	assert_bad(",ro", "want FILE[,OPT...]");
 	assert_bad(",", "want FILE[,OPT...]");
 	assert_bad(",serial=x", "want FILE[,OPT...]");
@@ -196,9 +219,9 @@ static void no_file(void **state)
 static void unknown_options(void **state)
 {
 	(void)state;
-	assert_bad("f,rw",
-		   "unknown option \"rw\"; there are ro, snapshot, "
-		   "direct, format=, serial=, bootindex= and queues=\n");
+	assert_bad("f,rw", "unknown option \"rw\"; there are ro, snapshot, "
+			   "direct, format=, backing=, backing_format=, "
+			   "serial=, bootindex= and queues=\n");
 	assert_bad("f,ro,Serial=x", "unknown option \"Serial\"");
 	assert_bad("f,FILE=x", "unknown option \"FILE\"");
 	assert_bad("f,snap", "--disk f,snap:");
@@ -235,7 +258,7 @@ int main(void)
 		TEST(all_in_any_order), TEST(commas),
 		TEST(long_path),	TEST(no_file),
 		TEST(unknown_options),	TEST(empty_items),
-		TEST(freed_twice),
+		TEST(freed_twice),	TEST(backing),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

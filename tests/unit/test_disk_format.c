@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* SOURCES: disk/format.c disk/qcow2_read.c util/file.c */
+/* SOURCES: disk/format.c disk/qcow2_*.c util/file.c */
 /*
  * Formats of files, told by what other programs write: qemu-img and the usual
  * compressors, where they are installed. qemu-img also says what qcow2 images

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* SOURCES: disk/open.c disk/lock.c disk/raw.c disk/disk.c disk/format.c */
+/* SOURCES: disk/qcow2/?*.c disk/qcow2_format.c util/zstd.c */
 /* SOURCES: util/iov.c util/file.c tests/unit/flash_fixture.c disk/snapshot.c */
+/* SOURCES: tests/unit/qcow2_fixture.c */
 /* WRAP: open fstat ioctl pread malloc */
 /* What can be opened as a disk, and what the user is told of the rest. */
 #include <errno.h>
@@ -15,6 +17,7 @@
 
 #include "flash_fixture.h"
 #include "lkvm/disk/disk.h"
+#include "qcow2_fixture.h"
 
 #define NOBODY 65534 /* a user, and a group */
 
@@ -22,6 +25,7 @@
 #define RO	 1
 #define SNAPSHOT 4
 #define RAW	 2 /* format=raw */
+#define QCOW2	 8 /* format=qcow2 */
 
 /* errno values with which calls fail, or 0; and what they say. */
 static struct {
@@ -124,7 +128,9 @@ static int open_path(const char *path, int how)
 		.path = path,
 		.readonly = how & RO,
 		.snapshot = how & SNAPSHOT,
-		.format = how & RAW ? DISK_CONFIG_RAW : DISK_CONFIG_UNKNOWN,
+		.format = how & RAW	? DISK_CONFIG_RAW
+			  : how & QCOW2 ? DISK_CONFIG_QCOW2
+					: DISK_CONFIG_UNKNOWN,
 	};
 	close_disk();
 	forget_messages();
@@ -463,24 +469,90 @@ static void write_magic(const char *magic, size_t len)
 static void other_format(void **state)
 {
 	static const char qcow2[] = "QFI\xfb\0\0\0\3";
+	static const char qcow2_text[] =
+		"is in qcow2 format, or looks so: add \",format=qcow2\" to use "
+		"it as that, or \",format=raw\" if it is raw\n";
 	char text[2000];
 
 	(void)state;
 	make_file(1024);
 	write_magic(qcow2, 8);
-	snprintf(text, sizeof(text),
-		 "is in qcow2 format, not raw; \"qemu-img convert -f qcow2 "
-		 "-O raw %s %s.raw\" converts it; if it is raw all the same, "
-		 "add \",format=raw\"\n",
-		 PATH, PATH);
-	assert_bad("f", RW, EINVAL, text);
-	assert_bad("f", RO, EINVAL, text);
+	assert_bad("f", RW, EINVAL, qcow2_text);
+	assert_bad("f", RO, EINVAL, qcow2_text);
 	assert_good(RW | RAW, 1024);
 	assert_string_equal(messages, "");
 	assert_good(RO | RAW, 1024);
 	make_file(1024);
 	write_magic("\xfd\x37zXZ", 6);
-	assert_bad("f", RW, EINVAL, "is in xz format, not raw; ");
+	snprintf(text, sizeof(text),
+		 "is in xz format, not raw; \"xz -dc %s >%s.raw\" converts it; "
+		 "if it is raw all the same, add \",format=raw\"\n",
+		 PATH, PATH);
+	assert_bad("f", RW, EINVAL, text);
+}
+
+/* Six clusters, all of them used; the only one with content is the disk's. */
+static void make_image(void)
+{
+	static const u8 content[DISK_SECTOR] = "content";
+
+	make_qcow2(PATH, content, sizeof(content));
+	assert_int_equal(truncate(PATH, 0x6000), 0);
+	qcow2_set(PATH, QCOW2_REFCOUNTS, 0x4000);
+	qcow2_set(PATH, QCOW2_REFCOUNT_CLUSTERS, 1ULL << 32);
+	qcow2_set(PATH, 0x4000, 0x5000);
+	qcow2_set(PATH, 0x5000, 0x0001000100010001);
+	qcow2_set(PATH, 0x5008, 0x0001000100000000);
+}
+
+/* The option decides, not the content; tests/unit/qcow2_tool.py has the rest.
+ */
+static void qcow2(void **state)
+{
+	(void)state;
+	make_file(1024);
+	assert_bad("f", RW | QCOW2, EINVAL, "is not in qcow2 format\n");
+	assert_bad("f", SNAPSHOT | QCOW2, EINVAL, "is not in qcow2 format\n");
+	make_file(0);
+	assert_bad("f", RW | QCOW2, EINVAL, "the file ends within it");
+	make_image();
+	assert_bad("f", RW, EINVAL, "is in qcow2 format, or looks so");
+	assert_good(RO | QCOW2, 512);
+	assert_int_equal(disk->cluster, SZ_4K);
+	fake.no_memory = true;
+	close_disk();
+	assert_refusal(open_named("f", RO | QCOW2), ENOMEM, "out of memory");
+	fake.no_memory = false;
+	qcow2_set(PATH, QCOW2_FEATURES, 1);
+	assert_bad("f", RO | QCOW2, EINVAL, "-r all");
+}
+
+/* It becomes larger where a file does, and no device does. */
+static void qcow2_on_a_device(void **state)
+{
+	u8 sector[DISK_SECTOR];
+	struct iovec iov = { sector, sizeof(sector) };
+
+	(void)state;
+	make_image();
+	fake.blkdev = file_bytes();
+	assert_good(QCOW2, 512);
+	assert_int_equal(disk_read(disk, &iov, 1, 0, sizeof(sector)), 0);
+	assert_string_equal((char *)sector, "content");
+	iov = (struct iovec) { sector, sizeof(sector) };
+	assert_int_equal(disk_write(disk, &iov, 1, 0, sizeof(sector)), 0);
+	assert_int_equal(disk_flush(disk), 0);
+	/* As if an internal snapshot had it, too: it has to be copied. */
+	qcow2_set(PATH, QCOW2_L2, 0x3000);
+	assert_good(QCOW2, 512);
+	iov = (struct iovec) { sector, sizeof(sector) };
+	assert_int_equal(disk_write(disk, &iov, 1, 0, sizeof(sector)), -ENOSPC);
+	fake.blkdev = 0;
+	assert_good(QCOW2, 512);
+	iov = (struct iovec) { sector, sizeof(sector) };
+	assert_int_equal(disk_write(disk, &iov, 1, 0, sizeof(sector)), 0);
+	close_disk();
+	assert_int_equal(file_bytes(), 0x7000);
 }
 
 /* The format is a device's, too. */
@@ -520,6 +592,8 @@ int main(void)
 		TEST(readonly_device),
 		TEST(other_format),
 		TEST(other_format_on_a_device),
+		TEST(qcow2),
+		TEST(qcow2_on_a_device),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* SOURCES: disk/raw.c disk/disk.c disk/open.c disk/lock.c disk/format.c */
+/* SOURCES: disk/qcow2/?*.c disk/qcow2_format.c util/zstd.c */
 /* SOURCES: util/iov.c util/file.c tests/unit/flash_fixture.c disk/snapshot.c */
 /* SOURCES: tests/unit/disk_rig.c */
 /* WRAP: preadv pwritev fdatasync fallocate ioctl fstat pwrite */

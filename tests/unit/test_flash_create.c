@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* SOURCES: builtin-flash-create.c builtin-flash-common.c */
 /* SOURCES: builtin-flash-content.c disk/format.c disk/decode.c */
-/* SOURCES: disk/qcow2_read.c */
+/* SOURCES: disk/qcow2_*.c */
 /* SOURCES: efi/vars.c efi/guid.c efi/text.c efi/value.c efi/devpath.c */
 /* SOURCES: efi/cert.c efi/x509.c util/file.c util/gzip.c util/json.c */
 /* SOURCES: util/options.c util/parse.c util/names.c */

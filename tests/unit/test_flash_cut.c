@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* SOURCES: vmm/worker.c vmm/thread.c */
-/* SOURCES: disk/format.c disk/decode.c disk/qcow2_read.c */
+/* SOURCES: disk/format.c disk/decode.c disk/qcow2_*.c */
 /* SOURCES: hw/flash/operation.c hw/cfi_flash_stats.c */
 /* SOURCES: hw/cfi_flash.c hw/cfi_chip.c hw/flash/store.c hw/flash/open.c */
 /* SOURCES: hw/flash/file.c hw/flash/template.c hw/flash/fault.c util/file.c */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* SOURCES: disk/format.c disk/decode.c disk/qcow2_read.c */
+/* SOURCES: disk/format.c disk/decode.c disk/qcow2_*.c */
 /* SOURCES: hw/flash/store.c hw/flash/open.c hw/flash/file.c */
 /* SOURCES: hw/flash/template.c util/file.c util/gzip.c */
 /* SOURCES: tests/unit/flash_fixture.c */

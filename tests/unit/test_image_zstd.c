@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* SOURCES: disk/format.c disk/decode.c disk/qcow2_read.c */
+/* SOURCES: disk/format.c disk/decode.c disk/qcow2_*.c */
 /* SOURCES: arm/boot/boot_file.c arm/boot/image.c arm/boot/image_file.c */
 /* SOURCES: arm/boot/pe.c util/zstd.c util/file.c util/gzip.c */
 /* SOURCES: tests/unit/image_fixture.c */

@@ -133,6 +133,20 @@ static void check_write(struct list *l, u64 offset, size_t len, u64 first)
 	assert_same(l);
 }
 
+static void check_zero(struct list *l, u64 offset, u64 len)
+{
+	size_t want = part_of(l, offset, len);
+
+	assert_int_equal(iov_length(l->iov, l->count), l->len);
+	iov_zero(l->iov, l->count, offset, len);
+	if (want)
+		memset(l->flat + offset, 0, want);
+	assert_same(l);
+	for (u64 i = offset; i < offset + want; i++)
+		l->flat[i] = byte_at(i);
+	iov_write(l->iov, l->count, 0, l->flat, l->len);
+}
+
 /*
  * What is left is the range, in the buffers that it was in. readv(2) need not
  * go through empty ones at the start, nor behind what was asked for.
@@ -194,6 +208,12 @@ static void write_range(struct list *l, u64 offset, u64 len)
 static void cut_range(struct list *l, u64 offset, u64 len)
 {
 	check_cut(l, offset, len);
+}
+
+static void zero_all_ranges(void **state)
+{
+	(void)state;
+	for_each_range(check_zero);
 }
 
 static void read_all_ranges(void **state)
@@ -305,6 +325,7 @@ int main(void)
 		cmocka_unit_test(read_all_ranges),
 		cmocka_unit_test(write_all_ranges),
 		cmocka_unit_test(cut_all_ranges),
+		cmocka_unit_test(zero_all_ranges),
 		cmocka_unit_test(far_behind_the_end),
 		cmocka_unit_test(cut_again),
 		cmocka_unit_test(at_random),

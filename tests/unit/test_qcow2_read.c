@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* SOURCES: disk/qcow2_read.c util/file.c */
+/* SOURCES: disk/qcow2_*.c util/file.c */
 /* Images that are made here byte by byte: what a reader must take or refuse. */
 #include <endian.h>
 #include <errno.h>

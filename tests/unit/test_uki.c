@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* SOURCES: disk/format.c disk/decode.c disk/qcow2_read.c */
+/* SOURCES: disk/format.c disk/decode.c disk/qcow2_*.c */
 /* SOURCES: arm/boot/uki.c arm/boot/pe.c arm/boot/boot_file.c */
 /* SOURCES: arm/boot/image.c arm/boot/image_file.c util/zstd.c */
 /* SOURCES: util/file.c util/gzip.c tests/unit/image_fixture.c */

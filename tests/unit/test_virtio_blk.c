@@ -96,6 +96,22 @@ static void configuration_of_small_blocks(void **state)
 	check_config(state, 1, 512, 1);
 }
 
+/* A medium that gives space back in clusters, none of them a block. */
+static void configuration_of_clusters(void **state)
+{
+	struct blk_rig *r =
+		blk_create(state, &(struct blk_rig_params) { .block = 4096 });
+	struct virtio_blk_config config;
+
+	r->disk->disk.cluster = SZ_64K;
+	config = read_config(r);
+	assert_int_equal(config.discard_sector_alignment, SZ_64K / 512);
+	assert_int_equal(config.min_io_size, 8);
+	assert_int_equal(config.physical_block_exp, 3);
+	r->disk->disk.cluster = 512;
+	assert_int_equal(read_config(r).discard_sector_alignment, 8);
+}
+
 static void identity(void **state)
 {
 	struct blk_rig *r = blk_create(
@@ -619,6 +635,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		BLK_TEST(configuration),
 		BLK_TEST(configuration_of_small_blocks),
+		BLK_TEST(configuration_of_clusters),
 		BLK_TEST(identity),
 		BLK_TEST(features_of_a_disk),
 		BLK_TEST(features_of_one_that_is_read),

@@ -16,6 +16,7 @@
 enum disk_config_format {
 	DISK_CONFIG_UNKNOWN, /* not named: raw, if it looks like nothing else */
 	DISK_CONFIG_RAW,
+	DISK_CONFIG_QCOW2,
 };
 
 /* One `--disk FILE[,opt...]`. */
@@ -26,6 +27,8 @@ struct disk_config {
 	bool snapshot; /* changes are thrown away; the file is only read */
 	bool direct;   /* past the host's page cache */
 	enum disk_config_format format;
+	const char *backing; /* what a qcow2 image is based on; NULL: nothing */
+	enum disk_config_format backing_format;
 	u32 bootindex; /* firmware tries lower ones first */
 	u32 queues;    /* 1 to DISK_MAX_QUEUES; 0: chosen by the machine */
 	char *strings; /* what the pointers point into */

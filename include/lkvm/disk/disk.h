@@ -51,6 +51,7 @@ struct disk {
 	const char *path; /* for messages; the configuration's */
 	u64 size;	  /* bytes, a multiple of DISK_SECTOR */
 	u32 block;	  /* that the host writes at once; a power of two */
+	u32 cluster;	  /* that is discarded at once; 0: as `block` */
 	bool readonly;
 	struct ratelimit errors;
 	_Atomic(u32) told; /* the errno of the message before */

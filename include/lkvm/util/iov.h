@@ -19,6 +19,12 @@ size_t iov_read(const struct iovec *iov, u32 count, u64 offset, void *buf,
 size_t iov_write(const struct iovec *iov, u32 count, u64 offset,
 		 const void *buf, size_t len);
 
+/* Fills [offset, offset + len), as far as there is so much, with zeroes. */
+void iov_zero(const struct iovec *iov, u32 count, u64 offset, u64 len);
+
+/* How many bytes there are in all; a sum that does not overflow. */
+u64 iov_length(const struct iovec *iov, u32 count);
+
 /*
  * Puts the parts of [offset, offset + len) into `to`, which has room for
  * `count` of them, as there are never more. Returns how many there are.
