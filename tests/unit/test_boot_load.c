@@ -69,6 +69,20 @@ int fw_cfg_check_user_file(const struct fw_cfg_config *config)
 	return t.fw;
 }
 
+/* Without --smbios neither is called. */
+int boot_open_smbios(struct machine *machine)
+{
+	(void)machine;
+	fail();
+	return 0;
+}
+
+void boot_close_smbios(struct machine *machine)
+{
+	(void)machine;
+	fail();
+}
+
 int machine_write_fdt(struct machine *machine)
 {
 	assert_ptr_equal(machine, &t.machine);
