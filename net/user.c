@@ -107,13 +107,14 @@ static int user_send(struct net *net, const struct virtio_net_hdr_v1 *header,
 {
 	struct user_net *user = from_net(net);
 	u32 length = htobe32(len);
-	struct iovec all[NET_MAX_IOV + 1] = { { &length, LENGTH } };
+	struct iovec all[NET_MAX_IOV + 1];
 	int ret = send_rest(user);
 	ssize_t n;
 
 	(void)header;
 	if (ret)
 		return ret;
+	all[0] = (struct iovec) { &length, LENGTH };
 	memcpy(all + 1, iov, count * sizeof(*iov));
 	n = send_some(user, all, count + 1);
 	if (n < 0)
