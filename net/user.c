@@ -74,8 +74,10 @@ static ssize_t send_some(struct user_net *user, struct iovec *iov, u32 count)
 
 	do {
 		n = sendmsg(user->net.fd, &msg, MSG_DONTWAIT | MSG_NOSIGNAL);
-		if (n >= 0)
+		if (n >= 0) {
+			user->late = false;
 			return n;
+		}
 		ret = -errno;
 		if (ret == -EAGAIN)
 			ret = wait_for_room(user);
