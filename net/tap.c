@@ -50,9 +50,10 @@ static int tap_send(struct net *net, const struct virtio_net_hdr_v1 *header,
 		    const struct iovec *iov, u32 count, u32 len)
 {
 	struct virtio_net_hdr_v1 copy = *header;
-	struct iovec all[NET_MAX_IOV + 1] = { { &copy, sizeof(copy) } };
+	struct iovec all[NET_MAX_IOV + 1];
 
 	(void)len;
+	all[0] = (struct iovec) { &copy, sizeof(copy) };
 	memcpy(all + 1, iov, count * sizeof(*iov));
 	while (writev(net->fd, all, (int)count + 1) < 0)
 		if (errno != EINTR)

@@ -74,8 +74,10 @@ static ssize_t send_some(struct user_net *user, struct iovec *iov, u32 count)
 
 	do {
 		n = sendmsg(user->net.fd, &msg, MSG_DONTWAIT | MSG_NOSIGNAL);
-		if (n >= 0)
+		if (n >= 0) {
+			user->late = false;
 			return n;
+		}
 		ret = -errno;
 		if (ret == -EAGAIN)
 			ret = wait_for_room(user);
@@ -107,13 +109,14 @@ static int user_send(struct net *net, const struct virtio_net_hdr_v1 *header,
 {
 	struct user_net *user = from_net(net);
 	u32 length = htobe32(len);
-	struct iovec all[NET_MAX_IOV + 1] = { { &length, LENGTH } };
+	struct iovec all[NET_MAX_IOV + 1];
 	int ret = send_rest(user);
 	ssize_t n;
 
 	(void)header;
 	if (ret)
 		return ret;
+	all[0] = (struct iovec) { &length, LENGTH };
 	memcpy(all + 1, iov, count * sizeof(*iov));
 	n = send_some(user, all, count + 1);
 	if (n < 0)

@@ -74,32 +74,45 @@ static u32 put(struct virtio_net *vn, const struct virtq_chain *chain, u64 done)
 }
 
 /*
+ * Takes the `n`th chain of a frame that needs so many bytes in all. Returns 1,
+ * 0 if there is none now, -EMSGSIZE if the guest has no room for such a frame,
+ * or -EINVAL if it has broken the queue.
+ */
+static int take_chain(struct virtio_net *vn, u32 n, u64 need)
+{
+	bool merge = vn->vdev.features & BIT(VIRTIO_NET_F_MRG_RXBUF);
+	struct virtq_chain *chain = &vn->rx.chains[n];
+	struct virtq *q = queue_of(vn);
+	int ret = pop(vn, chain);
+
+	/* All that the driver has may be taken. */
+	if (!ret && n && q->pending >= q->size)
+		return -EMSGSIZE;
+	if (ret <= 0)
+		return ret;
+	if ((merge || chain->in_len >= need) && n + 1 < NET_QUEUE_SIZE)
+		return 1;
+	virtq_unpop(q, chain);
+	return -EMSGSIZE;
+}
+
+/*
  * Writes all of the frame into chains that are not pushed yet. Returns their
- * number, 0 if there are too few now, -EMSGSIZE if the guest has no room for
- * such a frame, or -EINVAL if it has broken the queue.
+ * number, and where that goes in the first of them; or what take_chain() has
+ * returned for one, and none is taken.
  */
 static int fill(struct virtio_net *vn, struct iovec *count, u32 *nr_count)
 {
-	bool merge = vn->vdev.features & BIT(VIRTIO_NET_F_MRG_RXBUF);
 	u64 need = NET_HEADER + vn->rx.frame.len, done = 0;
-	struct virtq *q = queue_of(vn);
 	u32 n = 0;
 
 	while (done < need) {
-		struct virtq_chain *chain = &vn->rx.chains[n];
-		int ret = pop(vn, chain);
+		const struct virtq_chain *chain = &vn->rx.chains[n];
+		int ret = take_chain(vn, n, need);
 
 		if (ret <= 0) {
-			/* All that the driver has may be taken. */
-			if (!ret && n && q->pending >= q->size)
-				ret = -EMSGSIZE;
 			give_back(vn, n);
 			return ret;
-		}
-		if ((!merge && chain->in_len < need) ||
-		    n + 1 == NET_QUEUE_SIZE) {
-			give_back(vn, n + 1);
-			return -EMSGSIZE;
 		}
 		if (!n)
 			*nr_count = iov_slice(

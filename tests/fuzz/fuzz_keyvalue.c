@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* SOURCES: config/keyvalue.c config/flash.c config/fw_cfg.c util/names.c */
-/* SOURCES: util/parse.c */
+/* SOURCES: config/keyvalue.c config/flash.c config/fw_cfg.c */
+/* SOURCES: config/network.c config/list.c util/names.c util/parse.c */
 /*
  * Arguments of key=value: the first byte chooses the option, a real one or one
  * that has a key of each kind; the rest is its argument. What is taken is
@@ -15,6 +15,7 @@
 #include "lkvm/config/flash.h"
 #include "lkvm/config/fw_cfg.h"
 #include "lkvm/config/keyvalue.h"
+#include "lkvm/config/network.h"
 #include "lkvm/util/log.h"
 
 #define CHECK(condition)          \
@@ -197,11 +198,36 @@ static int fuzz_fw_cfg(const char *arg, size_t size)
 	return 0;
 }
 
+static int fuzz_network(const char *arg, size_t size)
+{
+	struct network_config config;
+	int ret = network_config_parse(&config, arg);
+
+	CHECK(!ret == !!config.strings);
+	CHECK(!ret || !config.forwards.items);
+	if (ret)
+		return ret;
+	CHECK(config.mode <= NETWORK_FD);
+	CHECK((config.fd != NETWORK_NO_FD) == (config.mode == NETWORK_FD));
+	CHECK(!config.tapif || inside(config.strings, size, config.tapif));
+	CHECK(!config.has_mac || !(config.mac[0] & 1));
+	CHECK(!config.mtu || (config.mtu >= 68 && config.mtu <= 65520));
+	for (unsigned int i = 0; i < config.forwards.count; i++) {
+		const struct network_forward *to = &config.forwards.items[i];
+
+		CHECK(config.mode == NETWORK_USER);
+		CHECK(to->host_port && to->guest_port);
+		CHECK(memchr(to->addr, 0, sizeof(to->addr)) && *to->addr);
+	}
+	network_config_free(&config);
+	return 0;
+}
+
 int LLVMFuzzerTestOneInput(const u8 *data, size_t size)
 {
-	static int (*const options[])(const char *arg,
-				      size_t len) = { fuzz_table, fuzz_flash,
-						      fuzz_fw_cfg };
+	static int (*const options[])(const char *arg, size_t len) = {
+		fuzz_table, fuzz_flash, fuzz_fw_cfg, fuzz_network
+	};
 	char *arg;
 	int ret;
 

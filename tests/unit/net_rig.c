@@ -462,6 +462,30 @@ u32 net_sent(struct net_rig *r)
 	return n;
 }
 
+void net_check_out(struct net_rig *r, u32 n, u32 len, u64 seed,
+		   const struct virtio_net_hdr_v1 *header)
+{
+	struct mem_frame *frame = &r->net->out[n];
+	u8 *want = malloc(len);
+
+	fill_random(want, len, seed);
+	assert_true(n < r->net->nr_out);
+	assert_int_equal(frame->len, len);
+	assert_memory_equal(frame->data, want, len);
+	assert_memory_equal(&frame->header, header, NET_RIG_HEADER);
+	free(want);
+}
+
+/* In lock-step where the driver can ask for that, else by a thread. */
+void net_await_sent(struct net_rig *r, u32 n)
+{
+	u32 sent = 0;
+
+	for (; sent < n; sent += net_sent(r))
+		sched_yield();
+	assert_int_equal(sent, n);
+}
+
 void net_check_ram(struct net_rig *r)
 {
 	assert_memory_equal(r->data, r->shadow, NET_RIG_DATA);

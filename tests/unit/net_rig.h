@@ -112,6 +112,11 @@ void net_send(struct net_rig *r, const struct virtio_net_hdr_v1 *header,
 	      u32 len, u64 seed, const u32 *cuts);
 /* How many chains the device has returned of that queue. */
 u32 net_sent(struct net_rig *r);
+/* Waits for so many, by a thread if the driver cannot ask for lock-step. */
+void net_await_sent(struct net_rig *r, u32 n);
+/* The `n`th frame that the back end has got. */
+void net_check_out(struct net_rig *r, u32 n, u32 len, u64 seed,
+		   const struct virtio_net_hdr_v1 *header);
 
 /* RAM beside the buffers that the device may write to is as it was. */
 void net_check_ram(struct net_rig *r);

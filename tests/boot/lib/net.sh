@@ -45,7 +45,7 @@ enter() {
 	unshare -m sh "$work/enter"
 }
 
-# net_host: an interface with a route to everywhere, and a server
+# net_host: an interface with a route to everywhere
 net_host() {
 	modprobe veth && ip link add net0 type veth || bad 'no interface'
 	echo 0 >/proc/sys/net/ipv6/conf/net0/accept_dad
@@ -55,7 +55,6 @@ net_host() {
 	ip addr add $host6/64 dev net0
 	ip route add default via $router4
 	ip -6 route add default via $router6
-	net_serve
 }
 
 # net_serve: a server on all addresses of the host, and a script for expect that
