@@ -316,6 +316,36 @@ static void much_input(void **state)
 /* ---- Settings
  * ---- */
 
+/* Of a window, as it is when it is asked for; of nothing else. */
+static void size_of_the_window(void **state)
+{
+	const struct winsize size = { .ws_row = 43, .ws_col = 132 },
+			     none = { 0 };
+	struct session *s = *state;
+	atomic_bool stopping = false;
+	struct evloop loop;
+	struct terminal term;
+	u16 cols = 1, rows = 2;
+
+	assert_int_equal(evloop_init(&loop), 0);
+	assert_int_equal(terminal_init(&term, &loop, s->slave, s->slave,
+				       &stopping, NULL),
+			 0);
+	assert_int_equal(ioctl(s->master, TIOCSWINSZ, &none), 0);
+	assert_false(terminal_size(&term, &cols, &rows));
+	assert_int_equal(ioctl(s->master, TIOCSWINSZ, &size), 0);
+	assert_true(terminal_size(&term, &cols, &rows));
+	assert_int_equal(cols, 132);
+	assert_int_equal(rows, 43);
+	terminal_destroy(&term);
+	assert_int_equal(terminal_init(&term, &loop, s->to_job, STDOUT_FILENO,
+				       &stopping, NULL),
+			 0);
+	assert_false(terminal_size(&term, &cols, &rows));
+	terminal_destroy(&term);
+	evloop_destroy(&loop);
+}
+
 static void raw_while_it_runs(void **state)
 {
 	struct session *s = *state;
@@ -477,6 +507,7 @@ int main(void)
 		TTY_TEST(foreground, quit_key_alone),
 		TTY_TEST(foreground, power_key),
 		TTY_TEST(foreground, quit_key_while_the_guest_is_away),
+		TTY_TEST(foreground, size_of_the_window),
 		TTY_TEST(foreground, much_input),
 		TTY_TEST(foreground, raw_while_it_runs),
 		TTY_TEST(foreground, newline_starts_at_the_left),
