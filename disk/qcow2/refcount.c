@@ -279,8 +279,9 @@ static int find_free(struct qcow2 *q, u64 *found, struct qcow2_slice **slice)
 		cluster = next;
 		q->hint = next;
 	}
-	return qcow2_damaged(q, "all that is behind the file's end is in use",
-			     cluster << q->cluster_bits);
+	qcow2_damaged(q, "all that is behind the file's end is in use",
+		      cluster << q->cluster_bits);
+	return -EIO;
 }
 
 int qcow2_alloc(struct qcow2 *q, u32 want, u64 *first, u32 *got, bool *fresh)
