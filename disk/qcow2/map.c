@@ -215,6 +215,8 @@ int qcow2_set_entries(struct qcow2 *q, u64 index, u32 count,
 
 	pthread_mutex_lock(&q->lock);
 	ret = get_slice(q, index, &slice);
+	if (!ret && !slice)
+		ret = -EIO;
 	for (u32 i = 0; !ret && i < count; i++) {
 		u64 *words = words_of(q, slice, index + i);
 

@@ -14,6 +14,8 @@
 
 #include "qcow2.h"
 
+#define MAX_BEHIND SZ_1M /* clusters behind the end that may be in use */
+
 /* log2 of how many refcounts a block, or a slice of one, has. */
 static unsigned int block_bits(const struct qcow2 *q)
 {
@@ -173,14 +175,12 @@ static int use_table(struct qcow2 *q, const struct area *area, u64 *entries)
 static int grow_table(struct qcow2 *q, u64 block)
 {
 	u64 cluster = qcow2_cluster_size(q);
-	struct area area = {
-		.first = block << block_bits(q),
-		.entries = MIN(q->refcounts.size * 2,
-			       (u32)(QCOW2_REFCOUNT_TABLE_MAX / 8)),
-	};
+	u32 most = QCOW2_REFCOUNT_TABLE_MAX / 8;
+	struct area area = { .first = block << block_bits(q) };
 	u64 *entries;
 	int ret;
 
+	area.entries = MIN(q->refcounts.size * 2, most);
 	size_area(q, &area);
 	if (block + area.blocks > area.entries)
 		return -EFBIG;
@@ -228,9 +228,9 @@ static int make_block(struct qcow2 *q, u64 block)
 	q->refcounts.entries[block] = htobe64(at);
 	mark_entry(&q->refcounts, (u32)block);
 	ret = get_slice(q, first, &slice);
-	if (ret) {
+	if (ret || !slice) {
 		q->refcounts.entries[block] = 0;
-		return ret;
+		return ret ? ret : -EIO;
 	}
 	set_count(q, slice, first, 1);
 	return 0;
@@ -250,11 +250,15 @@ static u64 skip_used(const struct qcow2 *q, const struct qcow2_slice *slice,
 	return cluster;
 }
 
-/* Ends with a free cluster and its slice. */
+/*
+ * Ends with a free cluster and its slice. Behind the file's end there may be
+ * some that another program has lost, but a search costs no more than the file
+ * is large.
+ */
 static int find_free(struct qcow2 *q, u64 *found, struct qcow2_slice **slice)
 {
 	u64 cluster = q->hint, next;
-	u64 limit = QCOW2_OFFSET_MASK >> q->cluster_bits;
+	u64 limit = (atomic_load(&q->end) >> q->cluster_bits) + MAX_BEHIND;
 	int ret;
 
 	while (cluster < limit) {
@@ -275,7 +279,9 @@ static int find_free(struct qcow2 *q, u64 *found, struct qcow2_slice **slice)
 		cluster = next;
 		q->hint = next;
 	}
-	return -ENOSPC;
+	qcow2_damaged(q, "all that is behind the file's end is in use",
+		      cluster << q->cluster_bits);
+	return -EIO;
 }
 
 int qcow2_alloc(struct qcow2 *q, u32 want, u64 *first, u32 *got, bool *fresh)

@@ -70,3 +70,16 @@ void qcow2_set(const char *path, u64 offset, u64 value)
 	put64(fd, offset, value);
 	close(fd);
 }
+
+void make_qcow2_disk(const char *path)
+{
+	static const u8 content[512] = "content";
+
+	make_qcow2(path, content, sizeof(content));
+	assert_int_equal(truncate(path, 0x6000), 0);
+	qcow2_set(path, QCOW2_REFCOUNTS, 0x4000);
+	qcow2_set(path, QCOW2_REFCOUNT_CLUSTERS, 1ULL << 32);
+	qcow2_set(path, 0x4000, 0x5000);
+	qcow2_set(path, 0x5000, 0x0001000100010001);
+	qcow2_set(path, 0x5008, 0x0001000100000000);
+}

@@ -11,6 +11,12 @@
  */
 void make_qcow2(const char *path, const u8 *data, u64 size);
 
+/*
+ * A disk of one sector, "content", that can be written to: six clusters of 4
+ * KiB, all of which are used.
+ */
+void make_qcow2_disk(const char *path);
+
 /* Changes the big endian word of 64 bits at `offset` of a file. */
 void qcow2_set(const char *path, u64 offset, u64 value);
 

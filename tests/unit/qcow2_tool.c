@@ -11,9 +11,9 @@
  * Opens a disk as `--disk DISK` does and does what stdin says, a line each:
  * "r OFFSET LENGTH" (the bytes go to stdout), "w OFFSET LENGTH SEED", "d", "z",
  * "u" (discard, zeroes, zeroes that unmap) with OFFSET LENGTH, "f" (flush),
- * "t SEED" (several threads at once), "fail N ERRNO" (the Nth write from now on
- * fails), "m TEXT" (a mark in the record). Each is answered by a line "0" or an
- * errno. RECORD gets what was done to the file, in order.
+ * "t SEED" and "x SEED" (several threads at once), "fail N ERRNO" (the Nth
+ * write from now on fails), "m TEXT" (a mark in the record). Each is answered
+ * by a line "0" or an errno. RECORD gets what was done to the file, in order.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -176,12 +176,47 @@ static void *work(void *arg)
 	return NULL;
 }
 
-static int run_threads(u64 seed)
+/*
+ * The first two overwrite and discard the same content. The clusters that they
+ * give up become those of the others, each of which has a part of the disk.
+ */
+static void *fight(void *arg)
+{
+	unsigned int seed = (unsigned int)(uintptr_t)arg;
+	u64 n = (u64)(uintptr_t)arg % NR_THREADS;
+	u64 part = disk->size / NR_THREADS, len = SZ_64K;
+	u64 at = n < 2 ? 0 : n * part;
+	u8 *data = malloc(len), *want = malloc(len);
+
+	for (u32 i = 0; data && want && i < ROUNDS; i++) {
+		struct iovec iov = { data, len };
+		u64 offset = at + (u64)rand_r(&seed) % (part / len) * len;
+
+		fill(data, offset, len, n << 20 | i);
+		memcpy(want, data, len);
+		if ((n == 0 || n > 1) && disk_write(disk, &iov, 1, offset, len))
+			abort();
+		if (n == 1 && (disk_discard(disk, offset, len) ||
+			       (i % 4 == 0 && disk_flush(disk))))
+			abort();
+		iov = (struct iovec) { data, len };
+		if (n > 1 && (disk_read(disk, &iov, 1, offset, len) ||
+			      memcmp(data, want, len)))
+			abort();
+		if (n > 1 && i % 2 && disk_discard(disk, offset, len))
+			abort();
+	}
+	free(data);
+	free(want);
+	return NULL;
+}
+
+static int run_threads(void *(*work_of)(void *), u64 seed)
 {
 	pthread_t threads[NR_THREADS];
 
 	for (u64 i = 0; i < NR_THREADS; i++)
-		if (pthread_create(&threads[i], NULL, work,
+		if (pthread_create(&threads[i], NULL, work_of,
 				   (void *)(uintptr_t)(seed * NR_THREADS + i)))
 			abort();
 	for (u32 i = 0; i < NR_THREADS; i++)
@@ -215,7 +250,9 @@ static int execute(const char *op, u64 a, u64 b, u64 c)
 	if (!strcmp(op, "f"))
 		return disk_flush(disk);
 	if (!strcmp(op, "t"))
-		return run_threads(a);
+		return run_threads(work, a);
+	if (!strcmp(op, "x"))
+		return run_threads(fight, a);
 	if (!strcmp(op, "m"))
 		note('M', a, 0, NULL, 0);
 	else if (!strcmp(op, "fail")) {

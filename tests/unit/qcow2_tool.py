@@ -281,12 +281,13 @@ def clean():
 
 
 def threads(rng):
-	"""Sectors of several threads in one cluster."""
+	"""Sectors of several threads in one cluster; clusters that change their use."""
 	for options in "", "extended_l2=on,cluster_size=16K", "cluster_size=2M":
 		image = Image(rng, "i", options, ["data", "snapshot"])
 		tool = Tool(image.disk)
 		for n in range(3):
 			tool.do("t", n)
+		tool.do("x", rng.randrange(1000))
 		tool.end()
 		check("i")
 		clean()

@@ -491,20 +491,6 @@ static void other_format(void **state)
 	assert_bad("f", RW, EINVAL, text);
 }
 
-/* Six clusters, all of them used; the only one with content is the disk's. */
-static void make_image(void)
-{
-	static const u8 content[DISK_SECTOR] = "content";
-
-	make_qcow2(PATH, content, sizeof(content));
-	assert_int_equal(truncate(PATH, 0x6000), 0);
-	qcow2_set(PATH, QCOW2_REFCOUNTS, 0x4000);
-	qcow2_set(PATH, QCOW2_REFCOUNT_CLUSTERS, 1ULL << 32);
-	qcow2_set(PATH, 0x4000, 0x5000);
-	qcow2_set(PATH, 0x5000, 0x0001000100010001);
-	qcow2_set(PATH, 0x5008, 0x0001000100000000);
-}
-
 /* The option decides, not the content; tests/unit/qcow2_tool.py has the rest.
  */
 static void qcow2(void **state)
@@ -515,7 +501,7 @@ static void qcow2(void **state)
 	assert_bad("f", SNAPSHOT | QCOW2, EINVAL, "is not in qcow2 format\n");
 	make_file(0);
 	assert_bad("f", RW | QCOW2, EINVAL, "the file ends within it");
-	make_image();
+	make_qcow2_disk(PATH);
 	assert_bad("f", RW, EINVAL, "is in qcow2 format, or looks so");
 	assert_good(RO | QCOW2, 512);
 	assert_int_equal(disk->cluster, SZ_4K);
@@ -534,7 +520,7 @@ static void qcow2_on_a_device(void **state)
 	struct iovec iov = { sector, sizeof(sector) };
 
 	(void)state;
-	make_image();
+	make_qcow2_disk(PATH);
 	fake.blkdev = file_bytes();
 	assert_good(QCOW2, 512);
 	assert_int_equal(disk_read(disk, &iov, 1, 0, sizeof(sector)), 0);
