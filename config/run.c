@@ -356,9 +356,10 @@ static const struct option_def device_options[] = {
 		     "name=NAME,file=PATH|string=TEXT",
 		     "virt: add a file to fw_cfg, which the firmware reads; "
 		     "repeatable"),
-	OPT_CALLBACK(0, "9p", parse_9p, "DIR,TAG[,ro]",
+	OPT_CALLBACK(0, "9p", parse_9p, "DIR,TAG[,OPT...]",
 		     "Let the guest mount the directory DIR by 9p, as TAG; "
-		     "repeatable. ro: it cannot change anything"),
+		     "repeatable. OPT: ro (it cannot change anything), "
+		     "owner=host|mapped"),
 	OPT_CALLBACK(0, "virtio-transport", parse_transport, "NAME",
 		     "How the guest reaches its disks and shares: pci (the "
 		     "default) or mmio"),

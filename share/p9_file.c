@@ -60,11 +60,12 @@ static bool writes(int flags)
 static int open_object(const struct p9_server *server, int fd, int flags)
 {
 	struct stat st;
+	int ret = p9_stat(server, fd, &st);
 
+	if (ret)
+		return ret;
 	if ((flags & O_ACCMODE) == O_ACCMODE)
 		return -EINVAL;
-	if (fstat(fd, &st) < 0)
-		return -errno;
 	if (S_ISLNK(st.st_mode))
 		return -ELOOP;
 	if (!S_ISREG(st.st_mode) && !S_ISDIR(st.st_mode))
@@ -107,15 +108,22 @@ int p9_lopen(struct p9_request *rq)
 static int create_new(const struct p9_server *server, const struct p9_fid *dir,
 		      const char *name, int flags, u32 mode, u32 gid)
 {
+	const struct p9_new new = { .mode = S_IFREG | (mode & 07777),
+				    .gid = gid };
 	int fd = openat(dir->fd, name,
 			flags | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC |
 				O_NOCTTY | O_NONBLOCK,
-			mode & 0777);
+			p9_host_mode(server, new.mode) & 0777),
+	    ret;
 
 	if (fd < 0)
 		return -errno;
-	p9_finish_new(server, dir, fd, mode, gid);
-	return fd;
+	ret = p9_finish_new(server, dir, fd, &new);
+	if (!ret)
+		return fd;
+	close(fd);
+	unlinkat(dir->fd, name, 0);
+	return ret;
 }
 
 static int open_existing(const struct p9_server *server,

@@ -33,6 +33,7 @@ struct p9_server;
 struct p9_params {
 	int root; /* descriptor of the directory */
 	bool readonly;
+	bool mapped;  /* owners, modes and types are kept in attributes */
 	u32 max_fids; /* objects that the client may hold: descriptors of ours
 		       */
 };
