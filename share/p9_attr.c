@@ -24,6 +24,7 @@
 
 #define NS_PER_S 1000000000U
 
+/* Seconds and nanoseconds. */
 static void put_time(struct p9_request *rq, const struct timespec *ts)
 {
 	p9_put_u64(rq, (u64)ts->tv_sec);
@@ -49,6 +50,7 @@ static void put_stat(struct p9_request *rq, const struct stat *st)
 		p9_put_u64(rq, 0);
 }
 
+/* All that there is, whatever was asked for: one call has it. */
 int p9_getattr(struct p9_request *rq)
 {
 	struct p9_fid *fid = p9_take_fid(rq);
@@ -109,6 +111,7 @@ static int take_times(struct p9_request *rq, struct changes *c)
 	return ret;
 }
 
+/* Each of the changes below returns 0 or -errno; 0 if it is not wanted. */
 static int change_owner(const struct p9_server *server,
 			const struct p9_fid *fid, const struct changes *c)
 {
@@ -137,6 +140,7 @@ static int change_mode(const struct p9_server *server, const struct p9_fid *fid,
 	return p9_set_mode(fid->fd, c->mode);
 }
 
+/* By a descriptor that writes, if there is one: the mode may be another now. */
 static int change_size(const struct p9_fid *fid, const struct stat *st,
 		       const struct changes *c)
 {
@@ -160,6 +164,7 @@ static int change_size(const struct p9_fid *fid, const struct stat *st,
 	return ret;
 }
 
+/* Those of a link itself. */
 static int change_times(const struct p9_fid *fid, const struct changes *c)
 {
 	struct p9_path path = p9_path(fid->fd);

@@ -45,6 +45,7 @@ static int finish(struct p9_request *rq, const struct p9_fid *dir,
 	return ret;
 }
 
+/* Type and permissions are two things here: the client sends the latter. */
 int p9_mkdir(struct p9_request *rq)
 {
 	struct p9_fid *dir = p9_take_fid(rq);
@@ -142,6 +143,7 @@ int p9_link(struct p9_request *rq)
 	return ret < 0 ? -errno : 0;
 }
 
+/* Whether a directory is meant has to be right: the host checks that. */
 int p9_unlinkat(struct p9_request *rq)
 {
 	struct p9_fid *dir = p9_take_fid(rq);
@@ -157,6 +159,7 @@ int p9_unlinkat(struct p9_request *rq)
 	return ret < 0 ? -errno : 0;
 }
 
+/* Over what has the new name, as rename(2). */
 int p9_renameat(struct p9_request *rq)
 {
 	struct p9_fid *from = p9_take_fid(rq);
@@ -190,6 +193,7 @@ int p9_rename(struct p9_request *rq)
 	return ret;
 }
 
+/* 0 or -errno; by a name that is looked for. */
 static int remove_object(const struct p9_server *server, int fd)
 {
 	char name[NAME_MAX + 1];

@@ -58,6 +58,7 @@ static mode_t mapped_mode(mode_t host, u32 mode)
 	return type | (mode & 07777);
 }
 
+/* What was not set is the host's. */
 static void overlay(int fd, struct stat *st)
 {
 	u32 value;
@@ -102,6 +103,7 @@ static int map_device(int fd, dev_t rdev)
 	return set(fd, NAME_RDEV, &value, sizeof(value));
 }
 
+/* The file is ours by its attributes, and regular: p9_stat() has looked. */
 ssize_t p9_mapped_target(int fd, char *target, size_t size)
 {
 	int file = p9_reopen(fd, O_RDONLY);
@@ -131,6 +133,7 @@ int p9_put_qid_of(struct p9_request *rq, int fd)
 
 /* ---- New objects --------------------------------------------------------- */
 
+/* All or nothing: the caller removes what could not get its attributes. */
 static int map_new(const struct p9_fid *dir, int fd, const struct p9_new *new)
 {
 	int ret = p9_map_owner(fd, dir->uid, new->gid);
@@ -161,6 +164,7 @@ int p9_finish_new(const struct p9_server *server, const struct p9_fid *dir,
 	return 0;
 }
 
+/* No more than 0777: special bits are for the owner that it will have. */
 u32 p9_host_mode(const struct p9_server *server, u32 mode)
 {
 	if (!server->mapped)
@@ -176,6 +180,7 @@ bool p9_hides(const struct p9_server *server, const char *name)
 	       !strncmp(name, P9_MAPPED_PREFIX, strlen(P9_MAPPED_PREFIX));
 }
 
+/* Names with a zero behind each; the last may be cut. */
 u32 p9_visible_names(const struct p9_server *server, char *list, u32 len)
 {
 	u32 kept = 0, at = 0;

@@ -16,6 +16,7 @@
 #define MAX_FIDS 0x10000U
 #define MIN_FIDS 64U
 
+/* A limit that cannot be raised is what there is. */
 u32 share_descriptors(unsigned int count)
 {
 	struct rlimit limit;
@@ -33,6 +34,7 @@ u32 share_descriptors(unsigned int count)
 	return (u32)MIN(MAX(each, (u64)MIN_FIDS), (u64)MAX_FIDS);
 }
 
+/* What to do about it, where that is known; returns -err. */
 static int explain(const struct share_config *config, int err)
 {
 	if (err == ENOENT)
