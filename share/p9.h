@@ -73,7 +73,7 @@ struct p9_fid {
 	/* Of attributes. */
 	char *name;
 	u8 *value;
-	u32 size, written;
+	u32 size;
 	int flags; /* of setxattr(2) */
 };
 
@@ -109,8 +109,7 @@ struct p9_request {
 	u32 size; /* bytes, as its header says */
 	u8 type;
 	u16 tag;
-	/* Fields that were not taken yet, and the first error of those taken.
-	 */
+	/* Fields that were not taken yet, and the first error of others. */
 	u8 *at;
 	u32 left;
 	int error;
