@@ -394,9 +394,10 @@ static const struct option_def device_options[] = {
 		     "name=NAME,file=PATH|string=TEXT",
 		     "virt: add a file to fw_cfg, which the firmware reads; "
 		     "repeatable"),
-	OPT_CALLBACK(0, "9p", parse_9p, "DIR,TAG[,ro]",
+	OPT_CALLBACK(0, "9p", parse_9p, "DIR,TAG[,OPT...]",
 		     "Let the guest mount the directory DIR by 9p, as TAG; "
-		     "repeatable. ro: it cannot change anything"),
+		     "repeatable. OPT: ro (it cannot change anything), "
+		     "owner=host|mapped"),
 	OPT_FLAG(0, "rng", struct vm_config, rng,
 		 "Source of random bytes, /dev/hwrng of Linux"),
 	OPT_CALLBACK(0, "smbios", parse_smbios, "type=N,KEY=TEXT...",

@@ -9,15 +9,21 @@
 #include "lkvm/config/keyvalue.h"
 #include "lkvm/config/share.h"
 
+static const char *const owner_names[] = {
+	[SHARE_OWNER_HOST] = "host",
+	[SHARE_OWNER_MAPPED] = "mapped",
+};
+
 static const struct key_def keys[] = {
 	KEY_STRING("DIR", struct share_config, path, 0),
 	KEY_STRING("TAG", struct share_config, tag, SHARE_MAX_TAG),
 	KEY_FLAG("ro", struct share_config, readonly),
+	KEY_ENUM("owner", struct share_config, owner, owner_names),
 };
 
 static const struct key_table table = {
 	.option = "--9p",
-	.form = "DIR,TAG[,ro]",
+	.form = "DIR,TAG[,OPT...]",
 	.keys = keys,
 	.nr_keys = ARRAY_SIZE(keys),
 	.nr_positional = 2,

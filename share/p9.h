@@ -73,7 +73,7 @@ struct p9_fid {
 	/* Of attributes. */
 	char *name;
 	u8 *value;
-	u32 size, written;
+	u32 size;
 	int flags; /* of setxattr(2) */
 };
 
@@ -81,6 +81,7 @@ struct p9_server {
 	int root;
 	struct stat root_stat;
 	bool readonly;
+	bool mapped;	 /* owners, modes and types are attributes */
 	bool gives_away; /* we are root: new objects get the client's owner */
 	u32 max_fids, nr_fids;
 	u32 msize; /* 0: there is no session */
@@ -108,8 +109,7 @@ struct p9_request {
 	u32 size; /* bytes, as its header says */
 	u8 type;
 	u16 tag;
-	/* Fields that were not taken yet, and the first error of those taken.
-	 */
+	/* Fields that were not taken yet, and the first error of others. */
 	u8 *at;
 	u32 left;
 	int error;
@@ -195,19 +195,8 @@ int p9_qid(struct p9_server *server, const struct stat *st, struct p9_qid *qid);
 /* The path of a qid, for `ino` on `dev`. 0 or -ENOMEM. */
 int p9_qid_path(struct p9_server *server, dev_t dev, ino_t ino, u64 *path);
 
-/* Looks an object up and puts its qid. */
-int p9_put_qid_of(struct p9_request *rq, int fd);
-
 /* Not of a symbolic link. 0 or -errno. */
 int p9_set_mode(int fd, u32 mode);
-
-/*
- * What was just created, no link: it gets the owner of `dir` if we may give it
- * away, and a mode that does not depend on our umask, as far as the file system
- * has these; the client sees what it has become.
- */
-void p9_finish_new(const struct p9_server *server, const struct p9_fid *dir,
-		   int fd, u32 mode, u32 gid);
 
 /*
  * Where the object is: a new descriptor of the directory and its name there,
@@ -215,6 +204,47 @@ void p9_finish_new(const struct p9_server *server, const struct p9_fid *dir,
  * more than a guess: others rename as they like.
  */
 int p9_locate(const struct p9_server *server, int fd, char *name);
+
+/* ---- p9_owner.c: what the client sees, as itself or as attributes -------- */
+
+/* QEMU, hw/9pfs: names of the attributes that are what the client has set. */
+#define P9_MAPPED_PREFIX "user.virtfs."
+
+/* Of a new object. */
+struct p9_new {
+	u32 mode; /* with its type */
+	u32 gid;
+	dev_t rdev; /* of a device */
+};
+
+/* What the client sees of it. 0 or -errno. */
+int p9_stat(const struct p9_server *server, int fd, struct stat *st);
+
+/* Looks an object up and puts its qid. */
+int p9_put_qid_of(struct p9_request *rq, int fd);
+
+/*
+ * What was just created: it gets the owner of `dir` if we may give it away, and
+ * a mode that does not depend on our umask, as far as the file system has
+ * these; the client sees what it has become. If these are attributes it fails
+ * where those cannot be set, with -errno.
+ */
+int p9_finish_new(const struct p9_server *server, const struct p9_fid *dir,
+		  int fd, const struct p9_new *new);
+
+/* The type and permissions that such an object is created with. */
+u32 p9_host_mode(const struct p9_server *server, u32 mode);
+
+/* Where these are attributes: sets them; UINT32_MAX leaves one. 0 or -errno. */
+int p9_map_owner(int fd, u32 uid, u32 gid);
+int p9_map_mode(int fd, u32 mode);
+
+/* What a file that stands for a link points to: its length, or -errno. */
+ssize_t p9_mapped_target(int fd, char *target, size_t size);
+
+/* Attributes that the client does not see; the length of what it sees. */
+bool p9_hides(const struct p9_server *server, const char *name);
+u32 p9_visible_names(const struct p9_server *server, char *list, u32 len);
 
 /* ---- Handlers, by file --------------------------------------------------- */
 

@@ -24,6 +24,7 @@
 
 #define NS_PER_S 1000000000U
 
+/* Seconds and nanoseconds. */
 static void put_time(struct p9_request *rq, const struct timespec *ts)
 {
 	p9_put_u64(rq, (u64)ts->tv_sec);
@@ -49,6 +50,7 @@ static void put_stat(struct p9_request *rq, const struct stat *st)
 		p9_put_u64(rq, 0);
 }
 
+/* All that there is, whatever was asked for: one call has it. */
 int p9_getattr(struct p9_request *rq)
 {
 	struct p9_fid *fid = p9_take_fid(rq);
@@ -57,11 +59,10 @@ int p9_getattr(struct p9_request *rq)
 	struct stat st;
 	int ret = p9_taken(rq);
 
-	if (ret)
-		return ret;
-	if (fstat(fid->fd, &st) < 0)
-		return -errno;
-	ret = p9_qid(rq->server, &st, &qid);
+	if (!ret)
+		ret = p9_stat(rq->server, fid->fd, &st);
+	if (!ret)
+		ret = p9_qid(rq->server, &st, &qid);
 	if (ret)
 		return ret;
 	p9_put_u64(rq, mask & STATS_BASIC);
@@ -110,27 +111,36 @@ static int take_times(struct p9_request *rq, struct changes *c)
 	return ret;
 }
 
-static int change_owner(const struct p9_fid *fid, const struct changes *c)
+/* Each of the changes below returns 0 or -errno; 0 if it is not wanted. */
+static int change_owner(const struct p9_server *server,
+			const struct p9_fid *fid, const struct changes *c)
 {
 	uid_t uid = c->valid & ATTR_UID ? c->uid : (uid_t)-1;
 	gid_t gid = c->valid & ATTR_GID ? c->gid : (gid_t)-1;
 
 	if (!(c->valid & (ATTR_UID | ATTR_GID)))
 		return 0;
+	if (server->mapped)
+		return p9_map_owner(fid->fd, uid, gid);
 	return fchownat(fid->fd, "", uid, gid, AT_EMPTY_PATH) < 0 ? -errno : 0;
 }
 
 /* chmod(2) of a link's descriptor would be that of the link, on some kernels.
  */
-static int change_mode(const struct p9_fid *fid, const struct stat *st,
-		       const struct changes *c)
+static int change_mode(const struct p9_server *server, const struct p9_fid *fid,
+		       const struct stat *st, const struct changes *c)
 {
 	if (!(c->valid & ATTR_MODE))
 		return 0;
-	return S_ISLNK(st->st_mode) ? -EOPNOTSUPP
-				    : p9_set_mode(fid->fd, c->mode);
+	if (S_ISLNK(st->st_mode))
+		return -EOPNOTSUPP;
+	if (server->mapped)
+		return p9_map_mode(fid->fd,
+				   (st->st_mode & S_IFMT) | (c->mode & 07777));
+	return p9_set_mode(fid->fd, c->mode);
 }
 
+/* By a descriptor that writes, if there is one: the mode may be another now. */
 static int change_size(const struct p9_fid *fid, const struct stat *st,
 		       const struct changes *c)
 {
@@ -154,6 +164,7 @@ static int change_size(const struct p9_fid *fid, const struct stat *st,
 	return ret;
 }
 
+/* Those of a link itself. */
 static int change_times(const struct p9_fid *fid, const struct changes *c)
 {
 	struct p9_path path = p9_path(fid->fd);
@@ -167,18 +178,18 @@ static int change_times(const struct p9_fid *fid, const struct changes *c)
  * A new owner and a new size take set-user-ID away, and a size sets times, so
  * those come first. The first that fails ends it.
  */
-static int change(const struct p9_fid *fid, const struct changes *c)
+static int change(const struct p9_server *server, const struct p9_fid *fid,
+		  const struct changes *c)
 {
 	struct stat st;
-	int ret;
+	int ret = p9_stat(server, fid->fd, &st);
 
-	if (fstat(fid->fd, &st) < 0)
-		return -errno;
-	ret = change_owner(fid, c);
+	if (!ret)
+		ret = change_owner(server, fid, c);
 	if (!ret)
 		ret = change_size(fid, &st, c);
 	if (!ret)
-		ret = change_mode(fid, &st, c);
+		ret = change_mode(server, fid, &st, c);
 	return ret ? ret : change_times(fid, c);
 }
 
@@ -197,7 +208,7 @@ int p9_setattr(struct p9_request *rq)
 	ret = p9_taken(rq);
 	if (ret || bad)
 		return ret ? ret : bad;
-	return change(fid, &c);
+	return change(rq->server, fid, &c);
 }
 
 /* ---- Others -------------------------------------------------------------- */
@@ -228,6 +239,26 @@ int p9_statfs(struct p9_request *rq)
 	return 0;
 }
 
+/* Its length, or -errno. */
+static ssize_t read_target(const struct p9_server *server, int fd, char *target,
+			   size_t size)
+{
+	ssize_t n = readlinkat(fd, "", target, size);
+	struct stat st;
+	int ret;
+
+	if (n >= 0)
+		return n;
+	if (errno != ENOENT)
+		return -errno;
+	/* It is no link, but may stand for one. */
+	ret = p9_stat(server, fd, &st);
+	if (ret)
+		return ret;
+	return S_ISLNK(st.st_mode) ? p9_mapped_target(fd, target, size)
+				   : -EINVAL;
+}
+
 /* The guest follows links itself, in its own tree. */
 int p9_readlink(struct p9_request *rq)
 {
@@ -238,9 +269,9 @@ int p9_readlink(struct p9_request *rq)
 
 	if (ret)
 		return ret;
-	n = readlinkat(fid->fd, "", target, sizeof(target));
+	n = read_target(rq->server, fid->fd, target, sizeof(target));
 	if (n < 0)
-		return errno == ENOENT ? -EINVAL : -errno;
+		return (int)n;
 	if (n == (ssize_t)sizeof(target))
 		return -ENAMETOOLONG;
 	p9_put_string(rq, target, (size_t)n);

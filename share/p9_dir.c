@@ -50,7 +50,9 @@ static int add(struct p9_request *rq, const struct stat *dir,
 		return ret;
 	p9_put_qid(rq, &qid);
 	p9_put_u64(rq, (u64)d->d_off);
-	p9_put_u8(rq, d->d_type);
+	/* One that may stand for something else is looked at by the client. */
+	p9_put_u8(rq, rq->server->mapped && d->d_type == DT_REG ? DT_UNKNOWN
+								: d->d_type);
 	p9_put_string(rq, d->d_name, name);
 	memcpy(e->buf + e->len, rq->server->reply + len, rq->len - len);
 	e->len += rq->len - len;

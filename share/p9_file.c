@@ -51,6 +51,7 @@ static int host_flags(u32 flags)
 	return to;
 }
 
+/* Whether the file is changed by that, or can be. */
 static bool writes(int flags)
 {
 	return (flags & O_ACCMODE) != O_RDONLY || flags & O_TRUNC;
@@ -60,11 +61,12 @@ static bool writes(int flags)
 static int open_object(const struct p9_server *server, int fd, int flags)
 {
 	struct stat st;
+	int ret = p9_stat(server, fd, &st);
 
+	if (ret)
+		return ret;
 	if ((flags & O_ACCMODE) == O_ACCMODE)
 		return -EINVAL;
-	if (fstat(fd, &st) < 0)
-		return -errno;
 	if (S_ISLNK(st.st_mode))
 		return -ELOOP;
 	if (!S_ISREG(st.st_mode) && !S_ISDIR(st.st_mode))
@@ -74,14 +76,24 @@ static int open_object(const struct p9_server *server, int fd, int flags)
 	return p9_reopen(fd, flags);
 }
 
-/* The fid is the open file's. No limit but that of messages on what is read. */
+/*
+ * The fid is the open file's, unless that cannot be told to the client. No
+ * limit but that of messages on what is read or written at once.
+ */
 static int now_open(struct p9_request *rq, struct p9_fid *fid, int fd)
 {
+	int ret = p9_put_qid_of(rq, fd);
+
+	if (ret) {
+		close(fd);
+		return ret;
+	}
 	p9_fid_replace(fid, fd, P9_FID_OPEN);
 	p9_put_u32(rq, 0);
 	return 0;
 }
 
+/* Once: a fid that is open cannot be opened in another way. */
 int p9_lopen(struct p9_request *rq)
 {
 	struct p9_fid *fid = p9_take_fid(rq);
@@ -93,31 +105,33 @@ int p9_lopen(struct p9_request *rq)
 	if (fid->kind != P9_FID_OBJECT)
 		return -EINVAL;
 	fd = open_object(rq->server, fid->fd, host_flags(flags));
-	if (fd < 0)
-		return fd;
-	ret = p9_put_qid_of(rq, fd);
-	if (!ret)
-		return now_open(rq, fid, fd);
-	close(fd);
-	return ret;
+	return fd < 0 ? fd : now_open(rq, fid, fd);
 }
 
 /* ---- New files ----------------------------------------------------------- */
 
+/* A descriptor of a file that was not there before; or -errno. */
 static int create_new(const struct p9_server *server, const struct p9_fid *dir,
-		      const char *name, int flags, u32 mode, u32 gid)
+		      const char *name, int flags, const struct p9_new *new)
 {
+	mode_t mode = p9_host_mode(server, new->mode) & 0777;
 	int fd = openat(dir->fd, name,
 			flags | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC |
 				O_NOCTTY | O_NONBLOCK,
-			mode & 0777);
+			mode);
+	int ret;
 
 	if (fd < 0)
 		return -errno;
-	p9_finish_new(server, dir, fd, mode, gid);
-	return fd;
+	ret = p9_finish_new(server, dir, fd, new);
+	if (!ret)
+		return fd;
+	close(fd);
+	unlinkat(dir->fd, name, 0);
+	return ret;
 }
 
+/* The same of one that is there, whatever it is. */
 static int open_existing(const struct p9_server *server,
 			 const struct p9_fid *dir, const char *name, int flags)
 {
@@ -135,12 +149,12 @@ static int open_existing(const struct p9_server *server,
  * create and remove it all the time.
  */
 static int create(const struct p9_server *server, const struct p9_fid *dir,
-		  const char *name, u32 flags, u32 mode, u32 gid)
+		  const char *name, u32 flags, const struct p9_new *new)
 {
 	int host = host_flags(flags) & ~O_DIRECTORY, fd = -EAGAIN;
 
 	for (int i = 0; i < CREATE_TRIES; i++) {
-		fd = create_new(server, dir, name, host & ~O_TRUNC, mode, gid);
+		fd = create_new(server, dir, name, host & ~O_TRUNC, new);
 		if (fd != -EEXIST || flags & DOTL_EXCL)
 			break;
 		fd = open_existing(server, dir, name, host);
@@ -155,23 +169,20 @@ int p9_lcreate(struct p9_request *rq)
 {
 	struct p9_fid *fid = p9_take_fid(rq);
 	const char *name = p9_take_name(rq);
-	u32 flags = p9_take_u32(rq), mode = p9_take_u32(rq);
-	u32 gid = p9_take_u32(rq);
-	int ret = p9_taken(rq), fd;
+	u32 flags = p9_take_u32(rq);
+	struct p9_new new = { .mode = p9_take_u32(rq) };
+	int ret, fd;
 
+	new.mode = S_IFREG | (new.mode & 07777);
+	new.gid = p9_take_u32(rq);
+	ret = p9_taken(rq);
 	if (ret)
 		return ret;
 	if (fid->kind != P9_FID_OBJECT ||
 	    (flags & DOTL_ACCMODE) == DOTL_ACCMODE)
 		return -EINVAL;
-	fd = create(rq->server, fid, name, flags, mode, gid);
-	if (fd < 0)
-		return fd;
-	ret = p9_put_qid_of(rq, fd);
-	if (!ret)
-		return now_open(rq, fid, fd);
-	close(fd);
-	return ret;
+	fd = create(rq->server, fid, name, flags, &new);
+	return fd < 0 ? fd : now_open(rq, fid, fd);
 }
 
 /* ---- Data ---------------------------------------------------------------- */
@@ -210,6 +221,7 @@ static int read_file(struct p9_request *rq, const struct p9_fid *fid,
 	return 0;
 }
 
+/* More than the reply has room for is not read: the count may be anything. */
 int p9_read(struct p9_request *rq)
 {
 	struct p9_fid *fid = p9_take_fid(rq);
@@ -242,6 +254,7 @@ static int write_xattr(struct p9_request *rq, struct p9_fid *fid, u64 offset,
 	return 0;
 }
 
+/* What does not fit on the host any more is left out: the count says so. */
 static int write_file(struct p9_request *rq, const struct p9_fid *fid,
 		      u64 offset, u32 len)
 {
@@ -281,6 +294,7 @@ int p9_write(struct p9_request *rq)
 	return -EBADF;
 }
 
+/* Directories, too: what has a name there has it for good then. */
 int p9_fsync(struct p9_request *rq)
 {
 	struct p9_fid *fid = p9_take_fid(rq);

@@ -14,6 +14,7 @@
 
 /* ---- Requests ------------------------------------------------------------ */
 
+/* The first error is the one that is told. */
 static void note(struct p9_request *rq, int error)
 {
 	if (!rq->error)
@@ -164,6 +165,7 @@ void p9_put_qid(struct p9_request *rq, const struct p9_qid *qid)
 	p9_put_u64(rq, qid->path);
 }
 
+/* Both limits are at least P9_READ_HEAD: see p9_server_serve(), version(). */
 u32 p9_data_room(const struct p9_request *rq, u32 count)
 {
 	u64 room = MIN(rq->io->in_len, (u64)rq->server->msize);

@@ -8,6 +8,7 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
@@ -25,39 +26,42 @@ static bool is_new(int fd, mode_t type)
 	       st.st_uid == geteuid() && (S_ISDIR(type) || st.st_nlink == 1);
 }
 
-/* Ends with the qid of what was created. */
+/* Ends with the qid of what was created, or without it. */
 static int finish(struct p9_request *rq, const struct p9_fid *dir,
-		  const char *name, u32 mode, u32 gid)
+		  const char *name, const struct p9_new *new)
 {
-	mode_t type = mode & S_IFMT;
-	int fd = p9_lookup(dir->fd, name), ret;
+	mode_t type = p9_host_mode(rq->server, new->mode) & S_IFMT;
+	int fd = p9_lookup(dir->fd, name), ret = 0;
 
 	if (fd < 0)
 		return fd;
-	if (is_new(fd, type)) {
-		if (!S_ISLNK(type))
-			p9_finish_new(rq->server, dir, fd, mode, gid);
-		else if (rq->server->gives_away &&
-			 fchownat(fd, "", dir->uid, gid, AT_EMPTY_PATH) < 0)
-			errno = 0; /* it stays ours */
-	}
-	ret = p9_put_qid_of(rq, fd);
+	if (is_new(fd, type))
+		ret = p9_finish_new(rq->server, dir, fd, new);
+	if (ret)
+		unlinkat(dir->fd, name, S_ISDIR(type) ? AT_REMOVEDIR : 0);
+	else
+		ret = p9_put_qid_of(rq, fd);
 	close(fd);
 	return ret;
 }
 
+/* Type and permissions are two things here: the client sends the latter. */
 int p9_mkdir(struct p9_request *rq)
 {
 	struct p9_fid *dir = p9_take_fid(rq);
 	const char *name = p9_take_name(rq);
-	u32 mode = p9_take_u32(rq), gid = p9_take_u32(rq);
-	int ret = p9_taken(rq);
+	struct p9_new new = { .mode = p9_take_u32(rq) };
+	int ret;
 
+	new.gid = p9_take_u32(rq);
+	ret = p9_taken(rq);
 	if (ret)
 		return ret;
-	if (mkdirat(dir->fd, name, mode & 0777) < 0)
+	new.mode = S_IFDIR | (new.mode & 07777);
+	if (mkdirat(dir->fd, name, p9_host_mode(rq->server, new.mode) & 0777) <
+	    0)
 		return -errno;
-	return finish(rq, dir, name, (mode & 07777) | S_IFDIR, gid);
+	return finish(rq, dir, name, &new);
 }
 
 /* Devices are the host's to refuse: without CAP_MKNOD it does. */
@@ -65,19 +69,43 @@ int p9_mknod(struct p9_request *rq)
 {
 	struct p9_fid *dir = p9_take_fid(rq);
 	const char *name = p9_take_name(rq);
-	u32 mode = p9_take_u32(rq), major = p9_take_u32(rq);
-	u32 minor = p9_take_u32(rq), gid = p9_take_u32(rq);
-	int ret = p9_taken(rq);
+	struct p9_new new = { .mode = p9_take_u32(rq) };
+	u32 major = p9_take_u32(rq), minor = p9_take_u32(rq);
+	int ret;
 
+	new.gid = p9_take_u32(rq);
+	ret = p9_taken(rq);
 	if (ret)
 		return ret;
-	if (!(mode & S_IFMT))
-		mode |= S_IFREG;
-	mode &= S_IFMT | 07777;
-	if (mknodat(dir->fd, name, mode & (S_IFMT | 0777),
-		    makedev(major, minor)) < 0)
+	new.rdev = makedev(major, minor);
+	new.mode &= S_IFMT | 07777;
+	if (!(new.mode &S_IFMT))
+		new.mode |= S_IFREG;
+	if (S_ISDIR(new.mode) || S_ISLNK(new.mode))
+		return -EINVAL;
+	if (mknodat(dir->fd, name, p9_host_mode(rq->server, new.mode),
+		    new.rdev) < 0)
 		return -errno;
-	return finish(rq, dir, name, mode, gid);
+	return finish(rq, dir, name, &new);
+}
+
+/* A file that stands for a link. 0 or -errno. */
+static int write_link(const char *target, int dir, const char *name)
+{
+	int fd = openat(dir, name,
+			O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC,
+			0600);
+	size_t len = strlen(target);
+	ssize_t n;
+
+	if (fd < 0)
+		return -errno;
+	n = write(fd, target, len);
+	close(fd);
+	if (n == (ssize_t)len)
+		return 0;
+	unlinkat(dir, name, 0);
+	return -ENOSPC;
 }
 
 /* The target is text: it is the guest's to follow. */
@@ -86,14 +114,19 @@ int p9_symlink(struct p9_request *rq)
 	struct p9_fid *dir = p9_take_fid(rq);
 	const char *name = p9_take_name(rq);
 	const char *target = p9_take_string(rq);
-	u32 gid = p9_take_u32(rq);
+	const struct p9_new new = { .mode = S_IFLNK | 0777,
+				    .gid = p9_take_u32(rq) };
 	int ret = p9_taken(rq);
 
 	if (ret)
 		return ret;
-	if (symlinkat(target, dir->fd, name) < 0)
-		return -errno;
-	return finish(rq, dir, name, S_IFLNK, gid);
+	if (!*target || strlen(target) >= PATH_MAX)
+		return *target ? -ENAMETOOLONG : -ENOENT;
+	if (rq->server->mapped)
+		ret = write_link(target, dir->fd, name);
+	else if (symlinkat(target, dir->fd, name) < 0)
+		ret = -errno;
+	return ret ? ret : finish(rq, dir, name, &new);
 }
 
 /* By the path of its descriptor, which takes no capability. */
@@ -110,6 +143,7 @@ int p9_link(struct p9_request *rq)
 	return ret < 0 ? -errno : 0;
 }
 
+/* Whether a directory is meant has to be right: the host checks that. */
 int p9_unlinkat(struct p9_request *rq)
 {
 	struct p9_fid *dir = p9_take_fid(rq);
@@ -125,6 +159,7 @@ int p9_unlinkat(struct p9_request *rq)
 	return ret < 0 ? -errno : 0;
 }
 
+/* Over what has the new name, as rename(2). */
 int p9_renameat(struct p9_request *rq)
 {
 	struct p9_fid *from = p9_take_fid(rq);
@@ -158,6 +193,7 @@ int p9_rename(struct p9_request *rq)
 	return ret;
 }
 
+/* 0 or -errno; by a name that is looked for. */
 static int remove_object(const struct p9_server *server, int fd)
 {
 	char name[NAME_MAX + 1];

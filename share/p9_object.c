@@ -106,38 +106,9 @@ int p9_qid(struct p9_server *server, const struct stat *st, struct p9_qid *qid)
 	return p9_qid_path(server, st->st_dev, st->st_ino, &qid->path);
 }
 
-int p9_put_qid_of(struct p9_request *rq, int fd)
-{
-	struct p9_qid qid;
-	struct stat st;
-	int ret;
-
-	if (fstat(fd, &st) < 0)
-		return -errno;
-	ret = p9_qid(rq->server, &st, &qid);
-	if (!ret)
-		p9_put_qid(rq, &qid);
-	return ret;
-}
-
-/* ---- New objects --------------------------------------------------------- */
-
 int p9_set_mode(int fd, u32 mode)
 {
 	return chmod(p9_path(fd).text, mode & 07777) < 0 ? -errno : 0;
-}
-
-/*
- * A new owner takes set-user-ID away, so the mode comes second; and a program
- * of the guest's user is not to run as us because its owner could not be set.
- */
-void p9_finish_new(const struct p9_server *server, const struct p9_fid *dir,
-		   int fd, u32 mode, u32 gid)
-{
-	if (server->gives_away &&
-	    fchownat(fd, "", dir->uid, gid, AT_EMPTY_PATH) < 0)
-		mode &= ~(u32)(S_ISUID | S_ISGID);
-	p9_set_mode(fd, mode);
 }
 
 /* ---- Where an object is -------------------------------------------------- */

@@ -218,6 +218,7 @@ int p9_server_create(const struct p9_params *params, struct p9_server **out)
 	if (server) {
 		server->root = params->root;
 		server->readonly = params->readonly;
+		server->mapped = params->mapped;
 		server->gives_away = !geteuid();
 		server->max_fids = params->max_fids;
 	}

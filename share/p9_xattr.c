@@ -32,6 +32,8 @@ static ssize_t look_up(struct p9_server *server, int fd, const char *name)
 	ssize_t n = *name ? getxattr(path.text, name, to, P9_SCRATCH)
 			  : listxattr(path.text, to, P9_SCRATCH);
 
+	if (n >= 0 && !*name)
+		n = p9_visible_names(server, to, (u32)n);
 	return n < 0 ? -errno : n;
 }
 
@@ -70,6 +72,8 @@ int p9_xattrwalk(struct p9_request *rq)
 		return ret;
 	if (fid->kind > P9_FID_OPEN)
 		return -EINVAL;
+	if (p9_hides(rq->server, name))
+		return -ENODATA;
 	n = look_up(rq->server, fid->fd, name);
 	return n < 0 ? (int)n : keep(rq, fid, id, (u32)n);
 }
@@ -89,6 +93,8 @@ int p9_xattrcreate(struct p9_request *rq)
 	if (fid->kind != P9_FID_OBJECT || !*name ||
 	    flags & ~(u32)(XATTR_CREATE | XATTR_REPLACE))
 		return -EINVAL;
+	if (p9_hides(rq->server, name))
+		return -EACCES;
 	if (size > P9_SCRATCH)
 		return -E2BIG;
 	copy = strdup(name);

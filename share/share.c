@@ -5,6 +5,7 @@
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 
 #include "lkvm/share/share.h"
@@ -15,6 +16,7 @@
 #define MAX_FIDS 0x10000U
 #define MIN_FIDS 64U
 
+/* A limit that cannot be raised is what there is. */
 u32 share_descriptors(unsigned int count)
 {
 	struct rlimit limit;
@@ -32,6 +34,7 @@ u32 share_descriptors(unsigned int count)
 	return (u32)MIN(MAX(each, (u64)MIN_FIDS), (u64)MAX_FIDS);
 }
 
+/* What to do about it, where that is known; returns -err. */
 static int explain(const struct share_config *config, int err)
 {
 	if (err == ENOENT)
@@ -60,6 +63,20 @@ static int check_proc(const struct share_config *config, int fd)
 	return -ENOENT;
 }
 
+/* Where there are none nothing could be created. */
+static int check_xattrs(const struct share_config *config, int fd)
+{
+	struct p9_path path = p9_path(fd);
+
+	if (getxattr(path.text, P9_MAPPED_PREFIX "mode", NULL, 0) >= 0 ||
+	    errno != EOPNOTSUPP)
+		return 0;
+	pr_fatal("--9p %s: owner=mapped needs extended attributes, which its "
+		 "file system has not",
+		 config->path);
+	return -EOPNOTSUPP;
+}
+
 /* Searching is what all else depends on; what can be written is found out. */
 static int open_root(const struct share_config *config)
 {
@@ -71,6 +88,8 @@ static int open_root(const struct share_config *config)
 		ret = explain(config, errno);
 	if (!ret)
 		ret = check_proc(config, fd);
+	if (!ret && config->owner == SHARE_OWNER_MAPPED)
+		ret = check_xattrs(config, fd);
 	if (!ret)
 		return fd;
 	close(fd);
@@ -81,6 +100,8 @@ int share_open(const struct share_config *config, u32 max_fids,
 	       struct p9_server **out)
 {
 	struct p9_params params = { .readonly = config->readonly,
+				    .mapped = config->owner ==
+					      SHARE_OWNER_MAPPED,
 				    .max_fids = max_fids };
 	int ret;
 

@@ -28,7 +28,7 @@
 #define RAW_SIZE 0x10 /* the size is that of the first four bytes */
 #define READONLY 0x20 /* of the first record: the server */
 #define NO_START 0x40 /* of the first record: no session is begun */
-#define CUT	 0x80 /* buffers of 5 bytes and the rest */
+#define CUT	 0x80 /* buffers of 5 bytes and the rest; of the first: mapped */
 
 int LLVMFuzzerTestOneInput(const u8 *data, size_t size);
 int __wrap_fsync(int fd);
@@ -251,6 +251,7 @@ int LLVMFuzzerTestOneInput(const u8 *data, size_t size)
 	fill_share();
 	params.root = dup(host.share);
 	params.readonly = first & READONLY;
+	params.mapped = first & CUT;
 	require(!p9_server_create(&params, &server));
 	if (!(first & NO_START))
 		begin(server);

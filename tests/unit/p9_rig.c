@@ -312,7 +312,7 @@ static void get_time(struct p9_rig *r, struct timespec *ts)
 	ts->tv_nsec = (long)p9_get(r, 8);
 }
 
-int p9_stat(struct p9_rig *r, u32 fid, struct stat *st)
+int p9_look(struct p9_rig *r, u32 fid, struct stat *st)
 {
 	int error = p9_do(r, P9_TGETATTR, "dq", fid, UINT64_MAX);
 

@@ -80,7 +80,7 @@ int p9_forget(struct p9_rig *r, u32 fid);
 void p9_new_file(struct p9_rig *r, const char *name, const char *content);
 
 /* What st the client sees of a fid. 0 or errno. */
-int p9_stat(struct p9_rig *r, u32 fid, struct stat *st);
+int p9_look(struct p9_rig *r, u32 fid, struct stat *st);
 
 #define P9_TEST(f) cmocka_unit_test_setup_teardown(f, p9_setup, p9_teardown)
 

@@ -61,6 +61,10 @@ static void good(void **state)
 	assert_good(".,src,ro", ".", "src", true);
 	assert_good("a=b,/dev/root", "a=b", "/dev/root", false);
 	assert_good("a,,b,c,,d,ro,ro", "a,b", "c,d", true);
+	assert_int_equal(config.owner, SHARE_OWNER_HOST);
+	assert_good("d,t,owner=mapped", "d", "t", false);
+	assert_int_equal(config.owner, SHARE_OWNER_MAPPED);
+	assert_bad("d,t,owner=root", "there are host and mapped");
 	assert_good("d," TAG_32, "d", TAG_32, false);
 }
 
@@ -71,9 +75,9 @@ static void bad(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(forms); i++)
-		assert_bad(forms[i], "want DIR,TAG[,ro]");
+		assert_bad(forms[i], "want DIR,TAG[,OPT...]");
 	assert_bad("d," TAG_32 "3", "want at most 32 bytes");
-	assert_bad("d,t,rw", "unknown option \"rw\"; there are ro");
+	assert_bad("d,t,rw", "unknown option \"rw\"; there are ro and owner=");
 	assert_bad("d,t,ro=1", "\"ro\" takes no value");
 	assert_bad("d,t,", "an option is empty");
 	assert_bad("d,t,DIR=x", "unknown option \"DIR\"");

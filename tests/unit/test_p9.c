@@ -345,6 +345,15 @@ static void too_many_fids(void **state)
 	assert_int_equal(fids(), 3);
 }
 
+/* Others may be inherited. */
+static bool is_in_dir(int fd)
+{
+	char path[256] = { 0 };
+
+	return readlink(p9_path(fd).text, path, sizeof(path) - 1) > 0 &&
+	       !strncmp(path, rig.dir, strlen(rig.dir));
+}
+
 /* All that a session has opened is closed at its end. */
 static void descriptors(void **state)
 {
@@ -363,6 +372,9 @@ static void descriptors(void **state)
 	assert_int_equal(p9_go(&rig, 0, NOBODY, "f"), EINVAL);
 	assert_int_equal(p9_go(&rig, 0, 20, "f/f"), ENOENT);
 	assert_int_equal(p9_do(&rig, P9_TXATTRWALK, "dds", 1, 2, ""), EINVAL);
+	/* No other program gets them. */
+	for (int fd = before; fd < before + 40; fd++)
+		assert_true(fcntl(fd, F_GETFD) || !is_in_dir(fd));
 	p9_server_reset(rig.server);
 	after = dup(0);
 	close(after);

@@ -86,7 +86,7 @@ static void try_link(const char *target)
 
 	assert_int_equal(symlinkat(target, rig.share, "l"), 0);
 	assert_int_equal(p9_go(&rig, 0, 1, "l"), 0);
-	assert_int_equal(p9_stat(&rig, 1, &st), 0);
+	assert_int_equal(p9_look(&rig, 1, &st), 0);
 	assert_true(S_ISLNK(st.st_mode));
 	assert_int_equal(p9_do(&rig, P9_TWALK, "ddwss", 0, 2, 2, "l", "secret"),
 			 0);

@@ -117,7 +117,7 @@ static void open_and_read(void **state)
 	assert_int_equal(pwrite_fid(1, 0, "x", 1), -EBADF);
 	/* Open once. */
 	assert_int_equal(lopen(1, FILE_RD), EINVAL);
-	assert_int_equal(p9_stat(&rig, 1, &st), 0);
+	assert_int_equal(p9_look(&rig, 1, &st), 0);
 	assert_int_equal(st.st_size, 7);
 	/* A change is another version. */
 	usleep(20000);
@@ -232,7 +232,7 @@ static void opening_again_after_unlink(void **state)
 	assert_int_equal(p9_go(&rig, 1, 2, ""), 0);
 	assert_int_equal(lopen(2, FILE_RD), 0);
 	assert_int_equal(pread_fid(2, 0, 100), 7);
-	assert_int_equal(p9_stat(&rig, 1, &st), 0);
+	assert_int_equal(p9_look(&rig, 1, &st), 0);
 	assert_int_equal(st.st_nlink, 0);
 	assert_int_equal(p9_go(&rig, 0, 3, "f"), ENOENT);
 	assert_int_equal(p9_do(&rig, P9_TREMOVE, "d", 2), ENOENT);
@@ -255,7 +255,7 @@ static void attributes(void **state)
 		static const char *const names[] = { "f", "d", "l" };
 
 		assert_int_equal(p9_go(&rig, 0, 1 + i, names[i]), 0);
-		assert_int_equal(p9_stat(&rig, 1 + i, &seen), 0);
+		assert_int_equal(p9_look(&rig, 1 + i, &seen), 0);
 		assert_int_equal(fstatat(rig.share, names[i], &st,
 					 AT_SYMLINK_NOFOLLOW),
 				 0);
@@ -304,7 +304,7 @@ static void changes(void **state)
 						  S_IFREG | 04711, 0, 0, 4,
 						  1000, 5, 2000, 6 }),
 			 0);
-	assert_int_equal(p9_stat(&rig, 1, &st), 0);
+	assert_int_equal(p9_look(&rig, 1, &st), 0);
 	assert_int_equal(st.st_mode, S_IFREG | 04711);
 	assert_int_equal(st.st_size, 4);
 	assert_int_equal(st.st_atim.tv_sec, 1000);
@@ -322,7 +322,7 @@ static void changes(void **state)
 		setattr(1, &(struct wish) { .valid = MODE, .mode = 0600 }), 0);
 	assert_int_equal(
 		setattr(2, &(struct wish) { .valid = MODE, .mode = 01777 }), 0);
-	assert_int_equal(p9_stat(&rig, 2, &st), 0);
+	assert_int_equal(p9_look(&rig, 2, &st), 0);
 	assert_int_equal(st.st_mode, S_IFDIR | 01777);
 	assert_int_equal(setattr(2, &(struct wish) { .valid = SIZE }), EISDIR);
 	assert_int_equal(setattr(1, &(struct wish) { .valid = SIZE,
@@ -340,7 +340,7 @@ static void changes(void **state)
 	assert_int_equal(
 		setattr(1, &(struct wish) { .valid = SIZE | MODE, .size = 9 }),
 		0);
-	assert_int_equal(p9_stat(&rig, 1, &st), 0);
+	assert_int_equal(p9_look(&rig, 1, &st), 0);
 	assert_int_equal(st.st_size, 9);
 	assert_int_equal(st.st_mode, S_IFREG);
 }
@@ -419,14 +419,14 @@ static void owners(void **state)
 						     .uid = 7,
 						     .gid = 8 }),
 			 0);
-	assert_int_equal(p9_stat(&rig, 3, &st), 0);
+	assert_int_equal(p9_look(&rig, 3, &st), 0);
 	assert_int_equal(st.st_uid, 7);
 	assert_int_equal(st.st_gid, 8);
 	assert_int_equal(
 		setattr(3,
 			&(struct wish) { .valid = GID, .uid = 9, .gid = 10 }),
 		0);
-	assert_int_equal(p9_stat(&rig, 3, &st), 0);
+	assert_int_equal(p9_look(&rig, 3, &st), 0);
 	assert_int_equal(st.st_uid, 7);
 	assert_int_equal(st.st_gid, 10);
 }

@@ -245,7 +245,7 @@ static void special_files(void **state)
 		assert_int_equal(error, 0);
 		assert_int_equal(type_of("s"), types[i]);
 		assert_int_equal(p9_go(&rig, 0, 1, "s"), 0);
-		assert_int_equal(p9_stat(&rig, 1, &st), 0);
+		assert_int_equal(p9_look(&rig, 1, &st), 0);
 		if (types[i] == S_IFCHR)
 			assert_true(st.st_rdev == 0x103);
 		for (u32 flags = 0; flags < 3; flags++) {

@@ -248,7 +248,7 @@ static int do_stat(struct place *p, int *error)
 	*error = of(fstatat(p->fd, p->name, &st, AT_SYMLINK_NOFOLLOW));
 	if (ret || *error)
 		return ret;
-	ret = p9_stat(&rig, OBJECT, &seen);
+	ret = p9_look(&rig, OBJECT, &seen);
 	assert_int_equal(seen.st_mode, st.st_mode);
 	assert_int_equal(seen.st_nlink, st.st_nlink);
 	if (!S_ISDIR(st.st_mode))

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* SOURCES: share/share.c share/p9_*.c util/iov.c tests/unit/p9_rig.c */
 /* SOURCES: tests/unit/flash_fixture.c */
-/* WRAP: getrlimit setrlimit faccessat stat */
+/* WRAP: getrlimit setrlimit faccessat stat getxattr */
 /* Directories that are opened to be shared, and how many descriptors they get.
  */
 #include <errno.h>
@@ -19,6 +19,7 @@ static struct {
 	struct rlimit limit;
 	int get_error, set_error, access_error;
 	bool no_proc;
+	int xattr_error;
 } fake;
 
 int __wrap_getrlimit(int resource, struct rlimit *limit);
@@ -26,6 +27,9 @@ int __wrap_setrlimit(int resource, const struct rlimit *limit);
 int __wrap_faccessat(int dir, const char *path, int mode, int flags);
 int __wrap_stat(const char *path, struct stat *st);
 int __real_stat(const char *path, struct stat *st);
+
+ssize_t __wrap_getxattr(const char *path, const char *name, void *value,
+			size_t size);
 
 static int fail_with(int error)
 {
@@ -55,6 +59,16 @@ int __wrap_faccessat(int dir, const char *path, int mode, int flags)
 	assert_int_equal(mode, X_OK);
 	assert_int_equal(flags, AT_EACCESS);
 	return fail_with(fake.access_error);
+}
+
+ssize_t __wrap_getxattr(const char *path, const char *name, void *value,
+			size_t size)
+{
+	(void)path;
+	(void)value;
+	assert_string_equal(name, "user.virtfs.mode");
+	assert_int_equal(size, 0);
+	return fail_with(fake.xattr_error);
 }
 
 /* Only of paths in /proc here. */
@@ -94,6 +108,29 @@ static const char *in_dir(const char *name)
 
 	snprintf(path, sizeof(path), "%s/%s", rig.dir, name);
 	return path;
+}
+
+/* A file system without attributes does for a share that needs none. */
+static void mapped(void **state)
+{
+	struct share_config config = { .path = in_dir("share"),
+				       .owner = SHARE_OWNER_MAPPED };
+	static const int fine[] = { ENODATA, EACCES };
+	struct p9_server *server = NULL;
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(fine); i++) {
+		fake.xattr_error = fine[i];
+		assert_int_equal(share_open(&config, 50, &server), 0);
+		p9_server_destroy(server);
+	}
+	fake.xattr_error = EOPNOTSUPP;
+	assert_int_equal(share_open(&config, 50, &server), -EOPNOTSUPP);
+	assert_int_equal(nr_fatal, 1);
+	assert_said("owner=mapped needs extended attributes");
+	config.owner = SHARE_OWNER_HOST;
+	assert_int_equal(share_open(&config, 50, &server), 0);
+	p9_server_destroy(server);
 }
 
 static void assert_opens(const char *path, bool readonly)
@@ -160,6 +197,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		SHARE_TEST(descriptors),
 		SHARE_TEST(opens),
+		SHARE_TEST(mapped),
 		SHARE_TEST(refusals),
 	};
 

@@ -7,11 +7,18 @@
 
 #define SHARE_MAX_TAG 32 /* bytes; what QEMU and kvmtool allow, too */
 
+/* Whose files are, what their modes are, and their types. */
+enum share_owner {
+	SHARE_OWNER_HOST,   /* the host's */
+	SHARE_OWNER_MAPPED, /* kept in attributes of files that are ours */
+};
+
 /* One `--9p DIR,TAG[,opt...]`. */
 struct share_config {
 	const char *path;
 	const char *tag; /* what the guest mounts it by */
 	bool readonly;
+	enum share_owner owner;
 	char *strings; /* what the pointers point into */
 };
 

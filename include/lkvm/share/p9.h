@@ -33,8 +33,8 @@ struct p9_server;
 struct p9_params {
 	int root; /* descriptor of the directory */
 	bool readonly;
-	u32 max_fids; /* objects that the client may hold: descriptors of ours
-		       */
+	bool mapped;  /* owners, modes and types are kept in attributes */
+	u32 max_fids; /* objects that the client may hold: our descriptors */
 };
 
 /* One request and where its reply goes. */
