@@ -54,11 +54,11 @@ OBJS := $(SRCS:%.c=$(OBJDIR)/%.o) $(OBJDIR)/arm/selftest/image.o
 OTHERS := $(filter $(addprefix $(OBJDIR)/,builtin-flash% \
 	builtin-selftest.o arm/selftest/% arm/tables/a% arm/tables/s% \
 	arm/boot/firmware_% arm/boot/smbios.o arm/machine-virtio.o \
-	arm/machine-disk.o arm/machine-net.o arm/machine-rng.o \
-	arm/machine-console.o arm/machine-share.o hw/fw_cfg/% hw/pl% efi/% \
-	virtio/% pci/% disk/% net/% share/% config/disk.o config/network.o \
-	config/port.o config/share.o config/smbios.o vmm/iothread.o \
-	util/iov.o),$(OBJS))
+	arm/machine-devices.o arm/machine-disk.o arm/machine-net.o \
+	arm/machine-rng.o arm/machine-console.o arm/machine-share.o \
+	hw/fw_cfg/% hw/pl% efi/% virtio/% pci/% disk/% net/% share/% \
+	config/disk.o config/network.o config/port.o config/share.o \
+	config/smbios.o vmm/iothread.o util/iov.o),$(OBJS))
 ifeq ($(SANITIZE),1)
 LKVM := $(BUILD)/lkvm-sanitize
 else

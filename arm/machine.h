@@ -266,12 +266,15 @@ int machine_add_v2m(struct machine *machine);
 int machine_add_flash(struct machine *machine);
 
 /*
- * machine-virtio.c: opens what virtio devices stand before, 0 or -errno after a
+ * machine-devices.c: opens what virtio devices stand before, 0 or -errno after a
  * message; makes devices of it, 0 or -errno; closes what is part of none yet.
  */
 int machine_open_virtio(struct machine *machine);
 int machine_add_virtio(struct machine *machine);
 void machine_close_virtio(struct machine *machine);
+
+/* machine-virtio.c: the bridge, where devices are functions. 0 or -errno. */
+int machine_add_pci(struct machine *machine);
 
 /*
  * machine-virtio.c: the next slot of the transport for the model, which is the

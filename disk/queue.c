@@ -5,23 +5,8 @@
  */
 #include <errno.h>
 
-#include "lkvm/util/iov.h"
 #include "queue.h"
 #include "raw.h"
-
-/* The media do not know of partial requests, so the buffers are cut. */
-int disk_request_do(struct disk *disk, struct disk_request *rq, u64 done)
-{
-	u32 count = rq->count;
-	struct iovec *iov;
-
-	if (rq->op == DISK_FLUSH)
-		return disk->ops->flush(disk);
-	iov = iov_cut(rq->iov, &count, done, UINT64_MAX);
-	if (rq->op == DISK_READ)
-		return disk->ops->read(disk, iov, count, rq->offset + done);
-	return disk->ops->write(disk, iov, count, rq->offset + done);
-}
 
 int disk_queue_open(struct disk *disk, u32 depth, int fd,
 		    struct disk_queue **out)

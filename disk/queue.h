@@ -49,7 +49,7 @@ struct disk_queue {
 };
 
 /*
- * Does all of the request from byte `done` on, whatever the medium; returns 0
+ * request.c: does all of the request from byte `done` on, whatever the medium; returns 0
  * or -errno. Its buffers are changed.
  */
 int disk_request_do(struct disk *disk, struct disk_request *rq, u64 done);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* SOURCES: disk/queue.c disk/uring.c disk/pool.c disk/disk.c disk/raw.c */
+/* SOURCES: disk/request.c disk/queue.c disk/uring.c disk/pool.c disk/disk.c
+ * disk/raw.c */
 /* SOURCES: vmm/thread.c util/iov.c util/file.c tests/unit/flash_fixture.c */
 /* WRAP: io_uring_queue_init pthread_create */
 /*
@@ -78,7 +79,7 @@ static void open_disk(bool readonly)
 			     .size = IMAGE,
 			     .block = PART,
 			     .readonly = readonly };
-	int fd = open("image", O_RDWR);
+	int fd = open(path_of("image"), O_RDWR);
 
 	assert_true(fd >= 0);
 	assert_int_equal(raw_create(&disk, fd, false, &t.disk), 0);
@@ -95,7 +96,7 @@ static void close_disk(void)
 
 static void make_image(void)
 {
-	int fd = open("image", O_RDWR | O_CREAT, 0600);
+	int fd = open(path_of("image"), O_RDWR | O_CREAT, 0600);
 
 	for (size_t i = 0; i < IMAGE; i++)
 		t.content[i] = (u8)(i ^ i >> 8 ^ i >> 16);
@@ -106,7 +107,7 @@ static void make_image(void)
 static void check_image(void)
 {
 	static u8 now[IMAGE];
-	int fd = open("image", O_RDONLY);
+	int fd = open(path_of("image"), O_RDONLY);
 
 	assert_int_equal(read(fd, now, IMAGE), IMAGE);
 	close(fd);
@@ -225,7 +226,7 @@ static void flush(void **state)
 static void short_file(void **state)
 {
 	(void)state;
-	assert_int_equal(truncate("image", 10 * PART + 1024), 0);
+	assert_int_equal(truncate(path_of("image"), 10 * PART + 1024), 0);
 	disk_queue_add(t.queue, make(0, DISK_READ, 10 * PART));
 	disk_queue_add(t.queue, make(1, DISK_READ, 11 * PART));
 	disk_queue_add(t.queue, make(2, DISK_READ, 9 * PART));
