@@ -332,11 +332,13 @@ check-all: all guests $(KVM_TEST) $(A64_TEST) $(RECORD) $(BROKEN) \
 
 # An hour of fuzzing, ten million cycles against the model, a hundred kills, each
 # cut of power.
-check-long: all guests $(FUZZ_BINS) $(BUILD)/unit/chip_driver $(RECORD)
-	$(Q)KILLS=100 CUTS=all tests/run --timeout 21600 \
+check-long: all guests $(FUZZ_BINS) $(BUILD)/unit/chip_driver $(RECORD) \
+		$(BUILD)/unit/qcow2_tool
+	$(Q)KILLS=100 CUTS=all ALL=1 tests/run --timeout 21600 \
 	"tests/fuzz/run 3600 $(FUZZ_BINS)" \
 	"python3 tests/unit/cfi_model.py $(BUILD)/unit/chip_driver \
 	--cycles 10000000 --seed 7" \
+	"python3 tests/unit/qcow2_tool.py $(BUILD)/unit/qcow2_tool" \
 	tests/boot/52-edk2-kill.test \
 	tests/boot/57-edk2-cuts.test tests/boot/58-jffs2-cuts.test
 	$(Q)EDK2=efi tests/run tests/boot/30-reset.test tests/boot/50-edk2.test \

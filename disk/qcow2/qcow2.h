@@ -19,6 +19,9 @@
  *   lock    the table of level 1 and the slices of level 2: for look-ups, never
  *           over I/O but that of reading a slice. They are changed by whoever
  *           has `change` as well.
+ *
+ * The lock of the compressed cluster is inside of `io` or `change`, and over no
+ * other.
  */
 #ifndef DISK_QCOW2_QCOW2_H
 #define DISK_QCOW2_QCOW2_H
