@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* SOURCES: disk/request.c disk/queue.c disk/uring.c disk/pool.c disk/disk.c
- * disk/raw.c */
+/* SOURCES: disk/request.c disk/queue.c disk/uring.c disk/pool.c */
+/* SOURCES: disk/disk.c disk/raw.c */
 /* SOURCES: vmm/thread.c util/iov.c util/file.c tests/unit/flash_fixture.c */
 /* WRAP: io_uring_queue_init pthread_create */
 /*
