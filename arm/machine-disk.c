@@ -13,6 +13,9 @@ int machine_open_disks(struct machine *machine)
 
 	for (unsigned int i = 0; !ret && i < list->count; i++)
 		ret = disk_open(&list->items[i], &machine->disks[i]);
+	if (!ret && machine->config->cloud_init)
+		ret = disk_open_seed(machine->config->cloud_init,
+				     &machine->disks[list->count]);
 	return ret;
 }
 
@@ -41,33 +44,45 @@ static unsigned int choose_queues(const struct machine *machine,
 	return MIN(machine->vm.nr_vcpus, (unsigned int)DISK_MAX_QUEUES);
 }
 
-/* Named by its place among the options, in messages and statistics. */
-static int add_disk(struct machine *machine, unsigned int n)
+static int add(struct machine *machine, unsigned int n, const char *name,
+	       const char *serial, unsigned int nr_queues)
 {
-	const struct disk_config *config = &machine->config->disk.items[n];
-	char name[16];
 	const struct virtio_blk_params params = {
 		.name = name,
 		.disk = machine->disks[n],
-		.serial = config->serial,
-		.nr_queues = choose_queues(machine, config),
+		.serial = serial,
+		.nr_queues = nr_queues,
 		.mem = &machine->vm.mem,
 	};
 	struct virtio_device *vdev;
 	int ret;
 
-	snprintf(name, sizeof(name), "disk%u", n);
 	machine->disks[n] = NULL;
 	ret = virtio_blk_create(&params, &vdev);
 	return ret ? ret
 		   : machine_add_device(machine, vdev, &machine->disk_slots[n]);
 }
 
+/* Named by its place among the options, in messages and statistics. */
+static int add_disk(struct machine *machine, unsigned int n)
+{
+	const struct disk_config *config = &machine->config->disk.items[n];
+	char name[16];
+
+	snprintf(name, sizeof(name), "disk%u", n);
+	return add(machine, n, name, config->serial,
+		   choose_queues(machine, config));
+}
+
+/* cloud-init's comes last: it leaves the others where they are without it. */
 int machine_add_disks(struct machine *machine)
 {
+	unsigned int count = machine->config->disk.count;
 	int ret = 0;
 
-	for (unsigned int i = 0; !ret && i < machine->config->disk.count; i++)
+	for (unsigned int i = 0; !ret && i < count; i++)
 		ret = add_disk(machine, i);
+	if (!ret && machine->config->cloud_init)
+		ret = add(machine, count, "cloud-init", "cidata", 1);
 	return ret;
 }

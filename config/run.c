@@ -390,6 +390,9 @@ static const struct option_def device_options[] = {
 		     "direct (past the page cache), format=raw, serial=TEXT, "
 		     "bootindex=N (virt: the order in which firmware tries "
 		     "disks), queues=N"),
+	OPT_STRING(0, "cloud-init", struct vm_config, cloud_init, "DIR",
+		   "One more disk, with the files in DIR for cloud-init: "
+		   "user-data, meta-data and others"),
 	OPT_CALLBACK(0, "fw-cfg", parse_fw_cfg,
 		     "name=NAME,file=PATH|string=TEXT",
 		     "virt: add a file to fw_cfg, which the firmware reads; "

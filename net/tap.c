@@ -18,6 +18,7 @@
 #include <linux/if_tun.h>
 
 #include "lkvm/util/log.h"
+#include "lkvm/util/run_program.h"
 #include "net.h"
 
 #define TUN_PATH "/dev/net/tun"

@@ -21,6 +21,7 @@
 
 #include "lkvm/util/iov.h"
 #include "lkvm/util/log.h"
+#include "lkvm/util/run_program.h"
 #include "net.h"
 
 #define LENGTH sizeof(u32) /* bytes before each frame */

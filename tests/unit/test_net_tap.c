@@ -19,6 +19,7 @@
 #include <linux/if_tun.h>
 
 #include "flash_fixture.h"
+#include "lkvm/util/run_program.h"
 #include "net/net.h"
 
 #define FD 77

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* SOURCES: net/user.c net/run.c util/iov.c tests/unit/flash_fixture.c */
+/* SOURCES: net/user.c util/run_program.c util/iov.c */
+/* SOURCES: tests/unit/flash_fixture.c */
 /* WRAP: poll */
 /*
  * A network by passt: frames on the stream, whatever that is cut into; how the
@@ -20,6 +21,7 @@
 
 #include "flash_fixture.h"
 #include "lkvm/net/net.h"
+#include "lkvm/util/run_program.h"
 #include "net/net.h"
 
 #define PATIENCE 60

@@ -112,6 +112,7 @@ struct vm_config {
 	struct flash_list flash; /* FLASH_MAX_BANKS at most */
 	enum virtio_transport virtio;
 	struct disk_list disk;
+	const char *cloud_init;	     /* folder whose files are one more disk */
 	struct network_list network; /* none of mode none */
 	enum console console;
 	struct port_list ports; /* PORT_MAX at most */
@@ -132,8 +133,8 @@ static inline bool vm_config_has_console(const struct vm_config *config)
 static inline unsigned int
 vm_config_count_virtio(const struct vm_config *config)
 {
-	return config->disk.count + config->network.count +
-	       config->share.count + config->rng +
+	return config->disk.count + !!config->cloud_init +
+	       config->network.count + config->share.count + config->rng +
 	       vm_config_has_console(config);
 }
 

@@ -63,6 +63,13 @@ struct disk {
  */
 int disk_open(const struct disk_config *config, struct disk **out);
 
+/*
+ * Makes a disk that only can be read of the files in `folder`, for cloud-init,
+ * with a program of the host. The name outlives the disk. Returns 0, or -errno
+ * after a fatal message.
+ */
+int disk_open_seed(const char *folder, struct disk **out);
+
 /* Frees it. Nothing of it is under way; NULL is fine. */
 void disk_close(struct disk *disk);
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Programs that networks need. They are started before the guest is, by the
- * main thread; what they say is kept, so that a failure is reported in one
+ * Programs that devices need. They are started before the guest is, by the main
+ * thread; what they say is kept, so that a failure is reported in one
  * message. They get neither lkvm's descriptors, which are all closed on exec,
  * nor its signal mask.
  */
@@ -14,7 +14,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "net.h"
+#include "lkvm/util/run_program.h"
+#include "lkvm/util/util.h"
 
 extern char **environ;
 
