@@ -5,9 +5,9 @@
  * the eventfd that it waits for anyway, so it waits for notifications and for
  * the disk at the same time.
  *
- * Each request has a slot. There are as many as entries of the queue, and each
- * chain takes one of these at least until it is returned, so they never run
- * out.
+ * Each request has a slot. A chain takes at least one of the queue's entries
+ * until it is returned, so with one slot more than these there always is one:
+ * it is with the last that a guest's chain too many is found out.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -30,12 +30,14 @@ static void put_slot(struct blk_queue *bq, struct blk_slot *slot)
 	bq->unused = slot;
 }
 
+#define SLOTS (BLK_QUEUE_SIZE + 1U)
+
 /* Slots that are used rarely are never touched. */
 static int open_queue(struct virtio_blk *blk, struct blk_queue *bq)
 {
 	int ret;
 
-	bq->slots = calloc(BLK_QUEUE_SIZE, sizeof(*bq->slots));
+	bq->slots = calloc(SLOTS, sizeof(*bq->slots));
 	if (!bq->slots)
 		return -ENOMEM;
 	ret = disk_queue_open(blk->disk, BLK_QUEUE_SIZE, bq->runner.thread.fd,
@@ -46,7 +48,7 @@ static int open_queue(struct virtio_blk *blk, struct blk_queue *bq)
 		return ret;
 	}
 	bq->unused = NULL;
-	for (u32 i = BLK_QUEUE_SIZE; i--;)
+	for (u32 i = SLOTS; i--;)
 		put_slot(bq, &bq->slots[i]);
 	return 0;
 }
