@@ -193,12 +193,17 @@ static void init_port(struct console_port *port, unsigned int n,
 	port->chr->receive = console_receive;
 }
 
+/*
+ * A console alone tells its size by the configuration, which all drivers read
+ * alike. With MULTIPORT it is a message, and they do not agree on its fields.
+ */
 static u64 features_of(const struct virtio_console_params *params)
 {
 	u64 features = VIRTQ_F_VERSION_1 | VIRTQ_F_INDIRECT_DESC |
-		       VIRTQ_F_EVENT_IDX | VIRTQ_F_RING_PACKED |
-		       BIT(VIRTIO_CONSOLE_F_MULTIPORT);
+		       VIRTQ_F_EVENT_IDX | VIRTQ_F_RING_PACKED;
 
+	if (params->nr_ports > 1)
+		features |= BIT(VIRTIO_CONSOLE_F_MULTIPORT);
 	if (params->ports[0].chr)
 		features |= BIT(VIRTIO_CONSOLE_F_EMERG_WRITE);
 	if (params->ports[0].chr && params->cols && params->rows)

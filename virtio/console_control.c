@@ -33,16 +33,16 @@ static const u16 events[NR_DUE] = {
 /* ---- To the driver ------------------------------------------------------- */
 
 /*
- * Linux (6.1, 6.12) takes the first of both numbers for the rows; in the
- * specification it is the columns.
+ * As specified. Of Linux 6.1.y and 6.12.y some have this order and some have
+ * the rows first, as mainline has again: see features_of() in console.c.
  */
 static size_t put_size(const struct virtio_console *con, u8 *to)
 {
 	u32 size = atomic_load(&con->size);
 	u16 rows = htole16((u16)(size >> 16)), cols = htole16((u16)size);
 
-	memcpy(to, &rows, sizeof(rows));
-	memcpy(to + sizeof(rows), &cols, sizeof(cols));
+	memcpy(to, &cols, sizeof(cols));
+	memcpy(to + sizeof(cols), &rows, sizeof(rows));
 	return sizeof(rows) + sizeof(cols);
 }
 

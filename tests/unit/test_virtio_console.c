@@ -52,17 +52,25 @@ static void configuration(void **state)
 
 static void features(void **state)
 {
-	struct con_rig *c = con_create(state, 1, 1, 80, 25);
+	struct con_rig *c = con_create(state, 2, 3, 80, 25);
 
 	assert_int_equal(c->r->vdev->offered, RING_FEATURES | 7);
-	assert_int_equal(c->r->vdev->nr_queues, 4);
+	assert_int_equal(c->r->vdev->nr_queues, 6);
+}
+
+/* Its size is in the configuration then, and in no message. */
+static void features_of_a_console_alone(void **state)
+{
+	struct con_rig *c = con_create(state, 1, 1, 80, 25);
+
+	assert_int_equal(c->r->vdev->offered, RING_FEATURES | 5);
 }
 
 static void features_without_size(void **state)
 {
 	struct con_rig *c = con_create(state, 1, 1, 80, 0);
 
-	assert_int_equal(c->r->vdev->offered, RING_FEATURES | 6);
+	assert_int_equal(c->r->vdev->offered, RING_FEATURES | 4);
 }
 
 static void features_without_console(void **state)
@@ -90,7 +98,7 @@ static void all_ports(void **state)
 
 static void emergency_write(void **state)
 {
-	struct con_rig *c = con_create(state, 1, 1, 0, 0);
+	struct con_rig *c = con_create(state, 2, 1, 0, 0);
 	const u32 value = 0x61626300 + 'x';
 
 	/* Whatever state the device is in, of any width, and nothing else. */
@@ -164,7 +172,7 @@ static void output(void **state)
 /* A driver that wants interrupts is served by the vCPU as well. */
 static void output_with_interrupts(void **state)
 {
-	struct con_rig *c = con_create(state, 1, 1, 0, 0);
+	struct con_rig *c = con_create(state, 2, 1, 0, 0);
 
 	con_start(c, MULTIPORT, 0);
 	virtq_driver_enable_irq(&c->r->drivers[1]);
@@ -186,7 +194,7 @@ static void output_to_no_port(void **state)
 /* 128 buffers of 4 GiB. */
 static void huge_output(void **state)
 {
-	struct con_rig *c = con_create(state, 1, 1, 0, 0);
+	struct con_rig *c = con_create(state, 2, 1, 0, 0);
 	void *ram = mmap(NULL, SZ_4G, PROT_READ | PROT_WRITE,
 			 MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 	struct virtq_buf bufs[128];
@@ -257,7 +265,7 @@ static void input_of_open_ports(void **state)
 /* A guest that gives no buffers stops the flow, and loses nothing. */
 static void input_waits(void **state)
 {
-	struct con_rig *c = con_create(state, 1, 1, 0, 0);
+	struct con_rig *c = con_create(state, 2, 1, 0, 0);
 	struct backend *b = &c->backends[0];
 	char text[LINE + 1], got[LINE + 1] = "";
 	const char *part;
@@ -287,7 +295,7 @@ static void input_waits(void **state)
 /* While nothing waits the driver need not tell of its buffers. */
 static void quiet_driver(void **state)
 {
-	struct con_rig *c = con_create(state, 1, 1, 0, 0);
+	struct con_rig *c = con_create(state, 2, 1, 0, 0);
 
 	con_start(c, 0, 0);
 	vio_add_one(c->r, 0, 0, BUF_SIZE, true);
@@ -305,7 +313,7 @@ static void quiet_driver(void **state)
 
 static void small_buffers(void **state)
 {
-	struct con_rig *c = con_create(state, 1, 1, 0, 0);
+	struct con_rig *c = con_create(state, 2, 1, 0, 0);
 	struct virtq_buf none = { VIO_GPA, 64, false };
 	struct virtq_used used;
 
@@ -353,7 +361,7 @@ static void absent_queues(void **state)
 
 static void broken_input(void **state)
 {
-	struct con_rig *c = con_create(state, 1, 1, 0, 0);
+	struct con_rig *c = con_create(state, 2, 1, 0, 0);
 	struct gmem empty = { .nr_regions = 0 };
 
 	con_start(c, 0, 0);
@@ -416,7 +424,7 @@ static void set_master(struct con_rig *c, bool on)
 /* The device may not access memory for a while, and goes on after that. */
 static void without_bus_mastering(void **state)
 {
-	static const u8 size[] = { 3, 0, 2, 0 };
+	static const u8 size[] = { 2, 0, 3, 0 };
 	struct con_rig *c = con_create(state, 2, 3, 80, 25);
 
 	con_start(c, MULTIPORT | F_SIZE, 20);
@@ -471,7 +479,7 @@ static void *kick_output(void *arg)
 /* A vCPU is at the backend while another one resets the device. */
 static void reset_waits_for_output(void **state)
 {
-	struct con_rig *c = con_create(state, 1, 1, 0, 0);
+	struct con_rig *c = con_create(state, 2, 1, 0, 0);
 	struct backend *b = &c->backends[0];
 	pthread_t vcpu;
 
@@ -500,6 +508,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		CON_TEST(configuration),
 		CON_TEST(features),
+		CON_TEST(features_of_a_console_alone),
 		CON_TEST(features_without_size),
 		CON_TEST(features_without_console),
 		CON_TEST(all_ports),

@@ -21,8 +21,7 @@
 #define PORT_OPEN    VIRTIO_CONSOLE_PORT_OPEN
 #define PORT_NAME    VIRTIO_CONSOLE_PORT_NAME
 
-/* 25 rows and 80 columns, in Linux's order. */
-static const u8 size_80_25[] = { 25, 0, 80, 0 };
+static const u8 size_80_25[] = { 80, 0, 25, 0 };
 
 static void expect_nothing(struct con_rig *c)
 {
@@ -77,7 +76,7 @@ static void absent_ports(void **state)
 
 static void without_size(void **state)
 {
-	struct con_rig *c = con_create(state, 1, 1, 0, 0);
+	struct con_rig *c = con_create(state, 2, 1, 0, 0);
 
 	con_start(c, MULTIPORT, 30);
 	con_send(c, 0, PORT_READY, 1);
@@ -114,8 +113,8 @@ static u32 size_in_config(struct con_rig *c)
 static void resize(void **state)
 {
 	struct con_rig *c = con_create(state, 2, 3, 80, 25);
-	static const u8 small[] = { 2, 0, 1, 0 },
-			large[] = { 0xff, 0xfe, 4, 1 };
+	static const u8 small[] = { 1, 0, 2, 0 },
+			large[] = { 4, 1, 0xff, 0xfe };
 
 	con_start(c, MULTIPORT | F_SIZE, 30);
 	/* Before the port is ready it is told by the configuration alone. */
@@ -142,7 +141,7 @@ static void resize(void **state)
 
 static void resize_without_multiport(void **state)
 {
-	struct con_rig *c = con_create(state, 1, 1, 80, 25);
+	struct con_rig *c = con_create(state, 2, 1, 80, 25);
 
 	con_start(c, F_SIZE, 0);
 	virtio_console_resize(c->r->vdev, 1, 2);
@@ -212,7 +211,7 @@ static void small_buffers(void **state)
 
 static void interrupts(void **state)
 {
-	struct con_rig *c = con_create(state, 1, 1, 0, 0);
+	struct con_rig *c = con_create(state, 2, 1, 0, 0);
 
 	con_start(c, MULTIPORT, 3);
 	virtq_driver_enable_irq(&c->r->drivers[CTL_IN]);
