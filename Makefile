@@ -274,11 +274,14 @@ check-lint: all
 check-boot: all guests $(KVM_TEST) $(A64_TEST) $(RECORD) $(BROKEN)
 	$(Q)tests/run --jobs 2 $(BOOT_TESTS)
 
-# Packages and everything that is fetched or built once.
+# Packages and everything that is fetched or built once. Debian's installation is one
+# emulated processor's work, so it goes on beside the others.
 check-deps:
 	$(Q)tests/host/packages build host check efi
-	$(Q)tests/host/fetch sysroot kernel busybox host efi13 aavmf aavmf13 \
-	uboot mtd armhf
+	$(Q)tests/host/fetch sysroot kernel busybox host
+	$(Q)tests/host/fetch debian & debian=$$!; \
+	tests/host/fetch efi13 aavmf aavmf13 uboot mtd armhf; others=$$?; \
+	wait $$debian && exit $$others
 
 .PHONY: guests
 guests:
@@ -341,6 +344,7 @@ check-long: all guests $(FUZZ_BINS) $(BUILD)/unit/chip_driver $(RECORD) \
 	"python3 tests/unit/qcow2_tool.py $(BUILD)/unit/qcow2_tool" \
 	tests/boot/52-edk2-kill.test \
 	tests/boot/57-edk2-cuts.test tests/boot/58-jffs2-cuts.test
+	$(Q)DEBIAN=all tests/run --timeout 3600 tests/boot/75-debian.test
 	$(Q)EDK2=efi tests/run tests/boot/30-reset.test tests/boot/50-edk2.test \
 	tests/boot/54-flash-tools.test
 

@@ -134,13 +134,14 @@ download() {
 	) 8>"$build/.apt/lock" || exit 1
 }
 
-# download_all ARCH PACKAGE...: and all on which they depend
+# download_all ARCH[/RELEASE] PACKAGE...: and all on which they depend
 download_all() {
-	arch=$1
+	arch=${1%/*}
+	suite=${1#"$arch"}
 	shift
 	(
 		flock 8
-		apt_for "$arch"
+		apt_for "$arch" ${suite:+deb "${suite#/}"}
 		# With no package installed in that private state, all are wanted.
 		all=$(apt_get install -y --print-uris "$@" |
 			sed -n "s/^'[^']*' \\([^_]*\\)_.*/\\1/p")
