@@ -266,8 +266,8 @@ int machine_add_v2m(struct machine *machine);
 int machine_add_flash(struct machine *machine);
 
 /*
- * machine-devices.c: opens what virtio devices stand before, 0 or -errno after a
- * message; makes devices of it, 0 or -errno; closes what is part of none yet.
+ * machine-devices.c: opens what virtio devices stand before, 0 or -errno after
+ * a message; makes devices of it, 0 or -errno; closes what is part of none yet.
  */
 int machine_open_virtio(struct machine *machine);
 int machine_add_virtio(struct machine *machine);

@@ -49,8 +49,8 @@ struct disk_queue {
 };
 
 /*
- * request.c: does all of the request from byte `done` on, whatever the medium; returns 0
- * or -errno. Its buffers are changed.
+ * request.c: does all of the request from byte `done` on, whatever the medium;
+ * returns 0 or -errno. Its buffers are changed.
  */
 int disk_request_do(struct disk *disk, struct disk_request *rq, u64 done);
 
