@@ -7,8 +7,8 @@
  *	tcp serve PORT FILE      sends FILE to each who connects and asks, in
  *	                         the background once it listens
  *
- * Asking is one byte: Debian 12's passt gives up connections from the host in
- * which the guest sends first. An address is IPv4 or IPv6. Exit status: 0, or 1
+ * Asking is one byte: in connections from the host Debian 12's passt does not
+ * pass on what the guest sends before that. An address is IPv4 or IPv6. Exit status: 0, or 1
  *after a message.
  */
 #include <arpa/inet.h>
