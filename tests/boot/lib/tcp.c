@@ -8,8 +8,8 @@
  *	                         the background once it listens
  *
  * Asking is one byte: in connections from the host Debian 12's passt does not
- * pass on what the guest sends before that. An address is IPv4 or IPv6. Exit status: 0, or 1
- *after a message.
+ * pass on what the guest sends before that. An address is IPv4 or IPv6. Exit
+ * status: 0, or 1 after a message.
  */
 #include <arpa/inet.h>
 #include <netinet/in.h>
