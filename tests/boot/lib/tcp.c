@@ -3,11 +3,13 @@
  * Files by TCP, for systems with nothing but a kernel: static, and without the
  * C library's look-ups, which want files of their own.
  *
- *	tcp get ADDRESS PORT     prints what is sent there until the end
- *	tcp serve PORT FILE      sends FILE to each who connects, in the
- *	                         background once it listens
+ *	tcp get ADDRESS PORT     asks, and prints what comes until the end
+ *	tcp serve PORT FILE      sends FILE to each who connects and asks, in
+ *	                         the background once it listens
  *
- * An address is IPv4 or IPv6. Exit status: 0, or 1 after a message.
+ * Asking is one byte: in connections from the host Debian 12's passt does not
+ * pass on what the guest sends before that. An address is IPv4 or IPv6. Exit
+ * status: 0, or 1 after a message.
  */
 #include <arpa/inet.h>
 #include <netinet/in.h>
@@ -71,10 +73,11 @@ static int serve(unsigned int port, const char *file)
 	for (;;) {
 		int peer = accept(fd, NULL, NULL);
 		FILE *f = fopen(file, "re");
+		char ask;
 
 		if (peer < 0 || !f)
 			return fail(file);
-		if (copy(fileno(f), peer))
+		if (read(peer, &ask, 1) != 1 || copy(fileno(f), peer))
 			perror(file);
 		fclose(f);
 		close(peer);
@@ -93,7 +96,7 @@ int main(int argc, char *argv[])
 		return 1;
 	}
 	fd = connect_to(argv[2], (unsigned int)atoi(argv[3]));
-	if (fd < 0)
+	if (fd < 0 || write(fd, "?", 1) != 1)
 		return fail(argv[2]);
 	return copy(fd, STDOUT_FILENO) ? fail("get") : 0;
 }
