@@ -64,8 +64,10 @@ static int console_start(struct virtio_device *vdev)
 	struct virtio_console *con = console_of(vdev);
 
 	console_run_control(con, true);
-	for (unsigned int i = 0; i < con->nr_ports; i++)
+	for (unsigned int i = 0; i < con->nr_ports; i++) {
+		con->ports[i].silent = true;
 		console_set_running(&con->ports[i], true);
+	}
 	return 0;
 }
 
@@ -104,6 +106,24 @@ static void console_reset(struct virtio_device *vdev)
 	console_forget_due(con);
 }
 
+/*
+ * Without messages Linux reads the size when it changes, not at the start, and
+ * only once it has made the port. By its first output it has.
+ */
+static void put_out(struct console_port *port)
+{
+	struct virtio_console *con = port->con;
+	u64 before = atomic_load(&port->bytes_out);
+
+	virtio_runner_kick(&port->output);
+	if (!port->silent || atomic_load(&port->bytes_out) == before)
+		return;
+	port->silent = false;
+	if (!is_multiport(con) &&
+	    con->vdev.features & BIT(VIRTIO_CONSOLE_F_SIZE))
+		virtio_config_changed(&con->vdev);
+}
+
 /* With the queue's lock. */
 static void console_kick(struct virtio_device *vdev, unsigned int queue)
 {
@@ -117,7 +137,7 @@ static void console_kick(struct virtio_device *vdev, unsigned int queue)
 	else if (queue == input_queue(port->n))
 		console_update(port);
 	else
-		virtio_runner_kick(&port->output);
+		put_out(port);
 }
 
 static void console_stats(struct virtio_device *vdev, struct json_writer *json)

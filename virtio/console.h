@@ -58,6 +58,7 @@ struct console_port {
 	struct chardev *chr; /* NULL: there is no such port */
 	struct virtio_runner output;
 	struct iovec out[CONSOLE_QUEUE_SIZE]; /* of who serves the queue */
+	bool silent; /* since the start; of the lock of the output queue */
 	/* Of the lock of CONTROL_IN. */
 	u32 due;    /* bits: messages for which there was no buffer so far */
 	bool ready; /* the driver has it */

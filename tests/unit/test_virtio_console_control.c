@@ -149,6 +149,26 @@ static void resize_without_multiport(void **state)
 	assert_int_equal(atomic_load(&c->r->config_interrupts), 1);
 }
 
+/* Linux does not read it before it is told that it has changed. */
+static void size_with_the_first_output(void **state)
+{
+	struct con_rig *c = con_create(state, 2, 1, 80, 25);
+
+	for (unsigned int i = 0; i < 2; i++) {
+		con_start(c, F_SIZE, 0);
+		atomic_store(&c->r->config_interrupts, 0);
+		con_write(c, 0, "first");
+		assert_int_equal(atomic_load(&c->r->config_interrupts), 1);
+		con_write(c, 0, "second");
+		assert_int_equal(atomic_load(&c->r->config_interrupts), 1);
+	}
+	/* Without the feature there is no size, with messages they tell it. */
+	con_start(c, 0, 0);
+	atomic_store(&c->r->config_interrupts, 0);
+	con_write(c, 0, "first");
+	assert_int_equal(atomic_load(&c->r->config_interrupts), 0);
+}
+
 /* ---- Buffers ------------------------------------------------------------- */
 
 /* What is asked for again and again is told once, as it is by then. */
@@ -331,6 +351,7 @@ int main(void)
 		CON_TEST(driver_fails),
 		CON_TEST(resize),
 		CON_TEST(resize_without_multiport),
+		CON_TEST(size_with_the_first_output),
 		CON_TEST(late_buffers),
 		CON_TEST(small_buffers),
 		CON_TEST(interrupts),
