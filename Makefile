@@ -255,7 +255,9 @@ A64_TEST := $(BUILD)/tests/test_a64
 RECORD := $(BUILD)/tests/lkvm-record
 BROKEN := $(BUILD)/tests/lkvm-broken
 # The last are the longest: they begin first, so that two jobs end together.
-BOOT_TESTS := $(shell ls -r tests/boot/*.test)
+# Debian takes minutes to install and to boot: `make check-long`.
+BOOT_TESTS := $(filter-out tests/boot/75-debian.test,\
+	$(shell ls -r tests/boot/*.test))
 # Each scenario boots its host: one continued from a saved state was once seen
 # to lose its timer interrupts.
 export LKVM_HOST_BOOT ?= 1
@@ -274,14 +276,11 @@ check-lint: all
 check-boot: all guests $(KVM_TEST) $(A64_TEST) $(RECORD) $(BROKEN)
 	$(Q)tests/run --jobs 2 $(BOOT_TESTS)
 
-# Packages and everything that is fetched or built once. Debian's installation is one
-# emulated processor's work, so it goes on beside the others.
+# Packages and everything that is fetched or built once.
 check-deps:
 	$(Q)tests/host/packages build host check efi
-	$(Q)tests/host/fetch sysroot kernel busybox host
-	$(Q)tests/host/fetch debian & debian=$$!; \
-	tests/host/fetch efi13 aavmf aavmf13 uboot mtd armhf; others=$$?; \
-	wait $$debian && exit $$others
+	$(Q)tests/host/fetch sysroot kernel busybox host efi13 aavmf aavmf13 uboot \
+	mtd armhf grub passt
 
 .PHONY: guests
 guests:
