@@ -294,14 +294,17 @@ static void print_oem(void)
 {
 	ssize_t n = read_file("/sys/firmware/dmi/tables/DMI", value,
 			      sizeof(value) - 1);
-	const char *end, *at = (const char *)value;
+	const char *at = (const char *)value, *end = at + n;
 
 	if (n <= 0)
 		return;
 	value[n] = 0;
-	for (end = at + n; at < end; at += strlen(at) + 1)
-		if (!strncmp(at, "lkvm.test:", 10))
-			printf("fact oem %s\n", at);
+	for (; at < end; at += strlen(at) + 1) {
+		const char *text = strstr(at, "lkvm.test:");
+
+		if (text)
+			printf("fact oem %s\n", text);
+	}
 }
 
 static void print_facts(void)
