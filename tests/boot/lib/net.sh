@@ -85,7 +85,7 @@ talk() {
 	: >"$work/fetched"
 	# shellcheck disable=SC2086
 	run "$IN/expect" -l "$work/log" "$script" ${launcher-} lkvm run --kernel "$IN/Image" \
-		--initrd "$IN/net-initrd.img" --mem 160 --cpus 2 --timeout 150 --stats stats \
+		--initrd "$IN/net-initrd.img" --mem 160 --cpus 2 --timeout 300 --stats stats \
 		--params "$linux_params $extra_params" "$@"
 	cp "$work/log" "$work/console"
 	linux_facts
