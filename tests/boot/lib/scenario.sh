@@ -71,7 +71,7 @@ finish() {
 # ---- lkvm ------------------------------------------------------------------
 
 # How long a command may take that is to end by itself; guests get less.
-patience=170
+patience=310
 
 # run COMMAND...: its exit status is then in $status, what it printed in
 # $work/console and $work/messages
