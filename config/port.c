@@ -55,7 +55,10 @@ static bool is_file_name(const char *name)
 	return *name != '.' && !name[strspn(name, good)];
 }
 
-/* What it is open for. A file that can be read has no input for a guest. */
+/*
+ * What it is open for. A pipe's or socket's bytes are the guest's input; those
+ * of a regular file are what the guest writes, not what it is told.
+ */
 static int look_at_fd(struct port_config *config)
 {
 	int flags = fcntl((int)config->fd, F_GETFL);
@@ -77,6 +80,7 @@ static int look_at_fd(struct port_config *config)
 	return 0;
 }
 
+/* A port that leads nowhere would be taken for one whose file is lost. */
 static int check(struct port_config *config)
 {
 	if (!is_file_name(config->name)) {
@@ -94,6 +98,7 @@ static int check(struct port_config *config)
 	return config->file ? 0 : look_at_fd(config);
 }
 
+/* `strings` holds a copy of the argument, into which name and file point. */
 int port_config_parse(struct port_config *config, const char *arg)
 {
 	int ret;

@@ -97,6 +97,7 @@ static const char *foreign_key(const struct smbios_config *config)
 	return found;
 }
 
+/* Types that SMBIOS has and lkvm does not make are refused here. */
 static int check(const struct smbios_config *config, const char *arg)
 {
 	u64 known = SYSTEM | ENCLOSURE | OEM;
@@ -114,6 +115,7 @@ static int check(const struct smbios_config *config, const char *arg)
 	return 0;
 }
 
+/* `strings` holds a copy of the argument, into which all the texts point. */
 int smbios_config_parse(struct smbios_config *config, const char *arg)
 {
 	int ret;

@@ -2,6 +2,10 @@
 /*
  * The fids of a session: numbers that the client chooses, for objects that it
  * holds. Each costs one descriptor of ours, so there is a limit.
+ *
+ * A descriptor given to a function here belongs to the fid from then on, and is
+ * closed by it also if the function fails. Like all of the server this runs on
+ * the thread that serves the queue.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -24,6 +28,7 @@ struct p9_fid *p9_fid_find(const struct p9_server *server, u32 id)
 	return fid;
 }
 
+/* --stats reads the number on another thread. */
 static void count(struct p9_server *server, int change)
 {
 	server->nr_fids += (u32)change;
@@ -31,6 +36,9 @@ static void count(struct p9_server *server, int change)
 			      memory_order_relaxed);
 }
 
+/*
+ * The client chooses numbers that are free: a second use of one is its mistake.
+ */
 static int check(const struct p9_server *server, u32 id)
 {
 	if (id == P9_NOFID || p9_fid_find(server, id))
@@ -38,6 +46,7 @@ static int check(const struct p9_server *server, u32 id)
 	return server->nr_fids >= server->max_fids ? -EMFILE : 0;
 }
 
+/* A walk hands on who the client is (`like`); an attach has no one yet. */
 int p9_fid_add(struct p9_server *server, u32 id, const struct p9_fid *like,
 	       int fd, struct p9_fid **out)
 {
@@ -59,6 +68,7 @@ int p9_fid_add(struct p9_server *server, u32 id, const struct p9_fid *like,
 	return 0;
 }
 
+/* Also what an unfinished Txattrcreate has collected goes, see p9_xattr.c. */
 void p9_fid_remove(struct p9_server *server, struct p9_fid *fid)
 {
 	struct p9_fid **at = &server->fids[bucket_of(fid->id)];
@@ -74,6 +84,7 @@ void p9_fid_remove(struct p9_server *server, struct p9_fid *fid)
 	free(fid);
 }
 
+/* Tlopen and Tlcreate: the same number stands for an open file afterwards. */
 void p9_fid_replace(struct p9_fid *fid, int fd, enum p9_fid_kind kind)
 {
 	close(fid->fd);

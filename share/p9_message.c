@@ -3,6 +3,10 @@
  * Fields of messages. Of a request they are taken one after the other from a
  * copy that is ours alone; what is missing or bad is noted, and asked for once
  * when all are taken. All integers are little-endian.
+ *
+ * So a handler takes its fields in the order of the specification, in one
+ * declaration each, and then has one check, p9_taken(): until that it must not
+ * act on any of them, as they may be zero, empty or NULL.
  */
 #include <endian.h>
 #include <errno.h>
@@ -87,7 +91,10 @@ const char *p9_take_string(struct p9_request *rq)
 	return text;
 }
 
-/* With a slash, or as one of these three, it would lead somewhere else. */
+/*
+ * With a slash, or as one of these three, it would lead somewhere else. That
+ * this is looked at for every name is what confines a share: see p9_walk.c.
+ */
 const char *p9_take_name(struct p9_request *rq)
 {
 	const char *name = p9_take_string(rq);
@@ -100,6 +107,7 @@ const char *p9_take_name(struct p9_request *rq)
 	return name;
 }
 
+/* NULL is noted as an error: after p9_taken() it is not NULL. */
 struct p9_fid *p9_take_fid(struct p9_request *rq)
 {
 	struct p9_fid *fid = p9_fid_find(rq->server, p9_take_u32(rq));
@@ -109,6 +117,9 @@ struct p9_fid *p9_take_fid(struct p9_request *rq)
 	return fid;
 }
 
+/*
+ * Bytes that are left over mean that client and server disagree on the fields.
+ */
 int p9_taken(struct p9_request *rq)
 {
 	if (rq->left)
@@ -152,6 +163,9 @@ void p9_put_u64(struct p9_request *rq, u64 value)
 	put(rq, &value, sizeof(value));
 }
 
+/*
+ * `len` is at most NAME_MAX or PATH_MAX, and so fits the 16 bits of a length.
+ */
 void p9_put_string(struct p9_request *rq, const char *s, size_t len)
 {
 	p9_put_u16(rq, (u16)len);
@@ -173,6 +187,10 @@ u32 p9_data_room(const struct p9_request *rq, u32 count)
 	return MIN(count, (u32)room - P9_READ_HEAD);
 }
 
+/*
+ * Content goes to the guest's buffers, behind the head of the reply, which is
+ * not sent yet. NULL: it is there already, read straight to where it belongs.
+ */
 void p9_put_data(struct p9_request *rq, const void *buf, u32 len)
 {
 	p9_put_u32(rq, len);

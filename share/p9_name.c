@@ -17,7 +17,10 @@
 /* Linux, include/net/9p/9p.h: of Tunlinkat. */
 #define DOTL_REMOVEDIR 0x200U
 
-/* What was created has a name only, and another one may have it by now. */
+/*
+ * What was created has a name only, and on the host somebody else may have put
+ * another object there since: that one's owner and mode are not to be changed.
+ */
 static bool is_new(int fd, mode_t type)
 {
 	struct stat st;
@@ -26,7 +29,11 @@ static bool is_new(int fd, mode_t type)
 	       st.st_uid == geteuid() && (S_ISDIR(type) || st.st_nlink == 1);
 }
 
-/* Ends with the qid of what was created, or without it. */
+/*
+ * Gives what was created its owner and mode, and replies with its qid. If that
+ * fails it is removed again: the guest never sees an object of another owner
+ * than it asked for.
+ */
 static int finish(struct p9_request *rq, const struct p9_fid *dir,
 		  const char *name, const struct p9_new *new)
 {
@@ -89,7 +96,10 @@ int p9_mknod(struct p9_request *rq)
 	return finish(rq, dir, name, &new);
 }
 
-/* A file that stands for a link. 0 or -errno. */
+/*
+ * With owner=mapped a link is a file with the target as its content: links have
+ * no extended attributes of users, which hold the owner. 0 or -errno.
+ */
 static int write_link(const char *target, int dir, const char *name)
 {
 	int fd = openat(dir, name,
@@ -193,7 +203,10 @@ int p9_rename(struct p9_request *rq)
 	return ret;
 }
 
-/* 0 or -errno; by a name that is looked for. */
+/*
+ * The client names the object alone, the host removes names: it is the one that
+ * p9_locate() finds in the parent. 0 or -errno.
+ */
 static int remove_object(const struct p9_server *server, int fd)
 {
 	char name[NAME_MAX + 1];

@@ -1,5 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Opens what --9p names, before there is a guest. Main thread. */
+/*
+ * Opens what --9p names. On the main thread, before there is a guest: what
+ * cannot work ends lkvm with advice here, not as an error of the guest's.
+ *
+ * Directories are held by descriptors of O_PATH and opened again by the links
+ * in /proc/self/fd, so the checks below are of what the server depends on: the
+ * right to search, /proc, and extended attributes where they hold the owners.
+ */
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
@@ -16,7 +23,11 @@
 #define MAX_FIDS 0x10000U
 #define MIN_FIDS 64U
 
-/* A limit that cannot be raised is what there is. */
+/*
+ * Half of the descriptors that the process may have are for shares, evenly: a
+ * guest that holds all it can leaves the rest of lkvm enough to open files. A
+ * limit that cannot be raised is what there is.
+ */
 u32 share_descriptors(unsigned int count)
 {
 	struct rlimit limit;
@@ -77,7 +88,10 @@ static int check_xattrs(const struct share_config *config, int fd)
 	return -EOPNOTSUPP;
 }
 
-/* Searching is what all else depends on; what can be written is found out. */
+/*
+ * The right to search is what all else depends on. Whether files can be read or
+ * written is found out one by one, as on any file system.
+ */
 static int open_root(const struct share_config *config)
 {
 	int fd = open(config->path, O_PATH | O_DIRECTORY | O_CLOEXEC), ret = 0;

@@ -60,6 +60,7 @@ static int load(struct qcow2 *q, struct qcow2_cache *cache, u64 offset,
 	return ret;
 }
 
+/* The slice is good until the next call: that one may replace it. */
 int qcow2_cache_get(struct qcow2 *q, struct qcow2_cache *cache, u64 offset,
 		    struct qcow2_slice **out)
 {
@@ -78,12 +79,20 @@ int qcow2_cache_get(struct qcow2 *q, struct qcow2_cache *cache, u64 offset,
 	return 0;
 }
 
+/*
+ * With as many dirty ones as the cache has slices there is no victim: writers
+ * commit before that.
+ */
 void qcow2_cache_dirty(struct qcow2_cache *cache, struct qcow2_slice *slice)
 {
 	cache->nr_dirty += !slice->dirty;
 	slice->dirty = true;
 }
 
+/*
+ * Clusters that are free again: what a slice says of them must not be written
+ * over what comes there next.
+ */
 void qcow2_cache_forget(struct qcow2_cache *cache, u64 offset, u64 len)
 {
 	for (unsigned int i = 0; i < cache->nr; i++) {
@@ -99,6 +108,10 @@ void qcow2_cache_forget(struct qcow2_cache *cache, u64 offset, u64 len)
 	}
 }
 
+/*
+ * They stay dirty: only when all that a commit writes is in the file are they
+ * clean, and a failed commit is tried again.
+ */
 int qcow2_cache_write(struct qcow2 *q, struct qcow2_cache *cache)
 {
 	int ret = 0;
@@ -111,6 +124,7 @@ int qcow2_cache_write(struct qcow2 *q, struct qcow2_cache *cache)
 	return ret;
 }
 
+/* The commit has succeeded. */
 void qcow2_cache_clean(struct qcow2_cache *cache)
 {
 	for (unsigned int i = 0; i < cache->nr; i++)

@@ -1,7 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Whether an image can be used: its header, which is not trusted, and the
- * extensions behind it. Each message says what to do.
+ * extensions behind it. Each message says what to do. Names in quotation marks
+ * are sections of the format's specification (QEMU, docs/interop/qcow2.rst).
+ *
+ * What is checked here need not be checked again: geometry, and that both
+ * tables lie in the file. Their entries are checked whenever one is used.
+ *
+ * Two ways out are told: `qemu-img check` for images that are damaged,
+ * `qemu-img convert` for those with features that lkvm does not have.
  */
 #include <endian.h>
 #include <errno.h>
@@ -91,6 +98,11 @@ static void name_feature(const struct qcow2_check *c, unsigned int bit,
 	}
 }
 
+/*
+ * "Header", incompatible features: one that is not known may mean anything, so
+ * the image must not be opened. What is dirty is not repaired here: only qemu-
+ * img can tell which refcounts are right.
+ */
 static int check_features(const struct qcow2_check *c)
 {
 	u64 unknown = c->h.incompatible & ~(QCOW2_INCOMPATIBLE - 1);
@@ -115,6 +127,10 @@ static int check_features(const struct qcow2_check *c)
 	return refuse_convert(c, text);
 }
 
+/*
+ * "Header", compression type: the bit has to say whether it is another one than
+ * deflate.
+ */
 static int check_compression(const struct qcow2_check *c)
 {
 	bool bit = c->h.incompatible & QCOW2_COMPRESSION;
@@ -141,6 +157,7 @@ static bool is_table(const struct qcow2_check *c, u64 offset, u64 len)
 	       range_within(offset, len, 0, c->file_size);
 }
 
+/* Sizes are limited before anything is allocated: they come from the file. */
 static int check_tables(const struct qcow2_check *c)
 {
 	const struct qcow2_header *h = &c->h;
@@ -164,6 +181,7 @@ static int check_tables(const struct qcow2_check *c)
 	return 0;
 }
 
+/* Before all others: each of them shifts by cluster_bits. */
 static int check_numbers(struct qcow2_check *c)
 {
 	const struct qcow2_header *h = &c->h;
@@ -190,6 +208,10 @@ static int check_numbers(struct qcow2_check *c)
 /* ---- What follows the header ----------------------------------------------
  */
 
+/*
+ * It lies in the first cluster and has no zero at its end: `backing->name` is
+ * all zero before.
+ */
 static int read_name(const struct qcow2_check *c, struct qcow2_backing *backing)
 {
 	const struct qcow2_header *h = &c->h;
@@ -206,6 +228,10 @@ static int read_name(const struct qcow2_check *c, struct qcow2_backing *backing)
 	return ret ? unreadable(c, ret) : 0;
 }
 
+/*
+ * A format that has no name here stays unknown: open.c refuses such a backing
+ * file.
+ */
 static int read_format(const struct qcow2_check *c, u64 offset, u32 len,
 		       struct qcow2_backing *backing)
 {

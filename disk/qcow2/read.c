@@ -1,12 +1,21 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* What the guest reads, extent by extent. */
+/*
+ * What the guest reads, extent by extent: pieces that lie in one place of one
+ * file, at most up to the end of a cluster's part of a table (qcow2_find()).
+ *
+ * Many reads run at the same time. Each holds `io` meanwhile, and a commit
+ * waits for that before clusters that it frees can get other content.
+ */
 #include <errno.h>
 #include <stdlib.h>
 
 #include "lkvm/util/iov.h"
 #include "qcow2.h"
 
-/* Behind the end of the backing file, which may be smaller, it is zero. */
+/*
+ * "Backing files": behind the end of the backing file, which may be the smaller
+ * one, and where there is none, content is zero.
+ */
 static int read_backing(struct qcow2 *q, struct iovec *iov, u32 count,
 			u64 offset, u64 len)
 {
@@ -43,7 +52,10 @@ static int read_extent(struct qcow2 *q, const struct qcow2_extent *e,
 				     count, e->len);
 }
 
-/* `some` has room for as many buffers as there are. */
+/*
+ * Buffers and extents do not end at the same places: `some`, with room for as
+ * many buffers as there are, has those parts of them that one extent fills.
+ */
 static int read_parts(struct qcow2 *q, const struct iovec *iov, u32 count,
 		      struct iovec *some, u64 offset, u64 len)
 {
@@ -62,6 +74,7 @@ static int read_parts(struct qcow2 *q, const struct iovec *iov, u32 count,
 	return ret;
 }
 
+/* For copy on write, whose caller holds `io` already. */
 int qcow2_read_content(struct qcow2 *q, void *buf, u64 len, u64 offset)
 {
 	const struct iovec iov = { .iov_base = buf, .iov_len = (size_t)len };
