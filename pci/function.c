@@ -7,15 +7,10 @@
  */
 #include "function.h"
 
-static bool touches(u32 offset, u32 len, u32 first, u32 n)
-{
-	return range_overlaps(offset, len, first, n);
-}
-
 /* Section 6.2.3: the status says what the function wants, sent or not. */
 u32 pci_function_read(struct pci_function *fn, u32 offset, u32 len)
 {
-	if (touches(offset, len, PCI_STATUS, 1))
+	if (range_overlaps(offset, len, PCI_STATUS, 1))
 		fn->config[PCI_STATUS] =
 			(u8)((fn->config[PCI_STATUS] & ~PCI_STATUS_INTERRUPT) |
 			     (atomic_load(&fn->intx) ? PCI_STATUS_INTERRUPT
@@ -39,8 +34,8 @@ static void update_master(struct pci_function *fn)
  */
 void pci_function_write(struct pci_function *fn, u32 offset, u32 len, u32 value)
 {
-	bool command = touches(offset, len, PCI_COMMAND, 2);
-	bool msix = fn->msix.nr && touches(offset, len, fn->msix.cap, 4);
+	bool command = range_overlaps(offset, len, PCI_COMMAND, 2);
+	bool msix = fn->msix.nr && range_overlaps(offset, len, fn->msix.cap, 4);
 
 	for (u32 i = 0; i < len; i++) {
 		u8 *byte = &fn->config[offset + i];
@@ -48,7 +43,8 @@ void pci_function_write(struct pci_function *fn, u32 offset, u32 len, u32 value)
 
 		*byte = (*byte & ~mask) | ((u8)(value >> 8 * i) & mask);
 	}
-	if (command || touches(offset, len, PCI_BASE_ADDRESS_0, 4 * PCI_BARS))
+	if (command ||
+	    range_overlaps(offset, len, PCI_BASE_ADDRESS_0, 4 * PCI_BARS))
 		pci_decode_update(fn);
 	if (command || msix)
 		pci_intx_update(fn);
