@@ -82,16 +82,17 @@ static int choose_installed(struct machine *machine)
 }
 
 /*
- * The template in the descriptor whose executable is this file; none is not an
+ * The template in the descriptor whose executable is `code`; none is not an
  * error, the file may be the user's own build.
  */
-static int find_template(struct machine *machine, const char **template)
+static int find_template(struct machine *machine, const char *code,
+			 const char **template)
 {
 	const struct firmware_query query = {
 		.architecture = "aarch64",
 		.machine = machine->type->name,
 		.modes = BIT(FIRMWARE_SPLIT),
-		.code = machine->config->boot.firmware,
+		.code = code,
 	};
 	struct firmware_files *files = malloc(sizeof(*files));
 	int ret = files ? firmware_desc_find(&query, files) : -ENOMEM;
@@ -110,18 +111,17 @@ static int find_template(struct machine *machine, const char **template)
 }
 
 /* EDK2 does not start without flash for its variables. */
-static int choose_vars(struct machine *machine)
+static int choose_vars(struct machine *machine, const char *code)
 {
 	const char *template;
-	int ret = find_template(machine, &template);
+	int ret = find_template(machine, code, &template);
 
 	if (ret)
 		return ret;
 	add_volatile_vars(machine, template);
 	pr_info("firmware %s: its variables are not kept; --flash vars.fd,%s%s "
 		"does that",
-		machine->config->boot.firmware,
-		template ? "template=" : "create,size=2M",
+		code, template ? "template=" : "create,size=2M",
 		template ? template : "");
 	return 0;
 }
@@ -140,28 +140,33 @@ static int choose_named(struct machine *machine)
 	    !image_runs_from_flash(config->boot.firmware))
 		return 0;
 	if (!machine->nr_flash)
-		ret = choose_vars(machine);
+		ret = choose_vars(machine, config->boot.firmware);
 	if (!ret)
 		insert_code(machine, config->boot.firmware);
 	return ret;
 }
 
 /*
- * A kernel without --firmware starts directly even if bank 0 has firmware. The
- * warning is for users who expect the firmware to verify the kernel.
+ * Without --firmware the first bank may have it. A kernel starts directly even
+ * so: the warning is for users who expect the firmware to verify the kernel.
  */
-static void choose_none(struct machine *machine)
+static int choose_none(struct machine *machine)
 {
 	bool kernel = machine->config->boot.kernel;
+	const char *path = machine->flash[0].path;
 
 	machine->boot = kernel ? BOOT_KERNEL : BOOT_FLASH;
-	if (kernel && machine->nr_flash && machine->type->starts_in_flash &&
-	    image_runs_from_flash(machine->flash[0].path))
+	if (!machine->nr_flash || !machine->type->starts_in_flash ||
+	    !image_runs_from_flash(path))
+		return 0;
+	if (kernel)
 		pr_warn("flash %s: the kernel is started without this "
 			"firmware; pass it with --firmware to have it start "
-			"the "
-			"kernel",
-			machine->flash[0].path);
+			"the kernel",
+			path);
+	else if (machine->nr_flash == 1)
+		return choose_vars(machine, path);
+	return 0;
 }
 
 /* --firmware-address is for firmware in RAM only. */
@@ -179,7 +184,7 @@ int firmware_choose(struct machine *machine)
 	else if (config->boot.firmware)
 		ret = choose_named(machine);
 	else
-		choose_none(machine);
+		ret = choose_none(machine);
 	if (!ret && config->boot.firmware_address &&
 	    machine->boot == BOOT_FLASH) {
 		pr_fatal("--firmware-address: firmware %s runs from flash",

@@ -139,8 +139,6 @@ static void kernel_beside_firmware(void **state)
 	(void)state;
 	t.banks[0].path = FLASH_FILE;
 	t.config.flash.count = 1;
-	choose(0, BOOT_FLASH, 1);
-	assert_int_equal(t.messages, 0);
 	t.config.boot.kernel = "Image";
 	choose(0, BOOT_KERNEL, 1);
 	assert_int_equal(t.messages, 1);
@@ -217,6 +215,28 @@ static void firmware_without_flash(void **state)
 	assert_int_equal(t.messages, 3);
 }
 
+/* As if it were named by --firmware, but for the file's being writable. */
+static void only_bank_has_firmware(void **state)
+{
+	(void)state;
+	t.banks[0].path = FLASH_FILE;
+	t.config.flash.count = 1;
+	t.by_code = -ENOENT;
+	choose(0, BOOT_FLASH, 2);
+	assert_bank(0, FLASH_FILE, false);
+	assert_volatile("in memory", true);
+	assert_int_equal(t.messages, 1);
+	assert_non_null(strstr(t.said, "--flash vars.fd,create,size=2M"));
+	t.banks[1].path = "b";
+	t.config.flash.count = 2;
+	choose(0, BOOT_FLASH, 2);
+	assert_bank(1, "b", false);
+	t.type.starts_in_flash = false;
+	t.config.flash.count = 1;
+	choose(0, BOOT_FLASH, 1);
+	assert_int_equal(t.messages, 1);
+}
+
 /* There it gets the message that it would not run from RAM. */
 static void machine_that_starts_in_ram(void **state)
 {
@@ -291,6 +311,7 @@ int main(void)
 		TEST(firmware_in_ram),
 		TEST(firmware_in_flash),
 		TEST(firmware_without_flash),
+		TEST(only_bank_has_firmware),
 		TEST(machine_that_starts_in_ram),
 		TEST(installed),
 		TEST(installed_with_flash),
