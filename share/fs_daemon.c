@@ -204,6 +204,7 @@ int fs_daemon_open(const struct fs_config *config, struct fs_daemon **out)
 	return 0;
 }
 
+/* What was printed before a signal came is of no interest. */
 void fs_daemon_explain(struct fs_daemon *daemon, char *text, size_t size)
 {
 	char output[RUN_OUTPUT] = "";
@@ -219,8 +220,7 @@ void fs_daemon_explain(struct fs_daemon *daemon, char *text, size_t size)
 		snprintf(text, size, "has ended, status %d%s%s", status,
 			 *output ? ": " : "", output);
 	else
-		snprintf(text, size, "was ended by signal %d%s%s", status - 128,
-			 *output ? ": " : "", output);
+		snprintf(text, size, "was ended by signal %d", status - 128);
 }
 
 void fs_daemon_kill(struct fs_daemon *daemon)

@@ -215,7 +215,8 @@ static void handle(struct vhost_user_device *dev, u64 data)
 
 	switch (data >> 32) {
 	case SOCKET:
-		dev->vu.closed = true;
+		/* By lkvm, if it has failed already. */
+		dev->vu.closed |= !dev->vu.failed;
 		vhost_user_fail(&dev->vu, "has closed the connection");
 		break;
 	case ERR:
