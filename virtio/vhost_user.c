@@ -48,6 +48,7 @@ int vhost_user_open(struct vhost_user *vu, int fd, const atomic_bool *stopping)
 	memset(vu, 0, sizeof(*vu));
 	vu->fd = fd;
 	vu->stopping = stopping;
+	vhost_user_begin(vu);
 	ret = vhost_user_get_u64(vu, VHOST_USER_GET_FEATURES, &vu->features);
 	if (ret)
 		return ret;

@@ -16,7 +16,10 @@
 #include "lkvm/virtio/queue.h"
 #include "lkvm/vmm/gmem.h"
 
-/* How long an answer may take, and while the run ends or is reset. */
+/*
+ * How long all answers of a start, or of a stop, may take together, and while
+ * the run ends or is reset.
+ */
 #define VHOST_USER_WAIT_MS     10000
 #define VHOST_USER_WAIT_END_MS 3000
 
@@ -88,6 +91,7 @@ struct vhost_user_memory {
 struct vhost_user {
 	int fd;			     /* does not block; not owned */
 	const atomic_bool *stopping; /* the run ends, or is reset; or NULL */
+	s64 begin;		     /* ms: since when it is waited for */
 	bool acks;		     /* REPLY_ACK is negotiated */
 	bool failed;
 	bool closed; /* by the daemon: that is why */
@@ -98,6 +102,9 @@ struct vhost_user {
 };
 
 /* ---- vhost_user_message.c ------------------------------------------------ */
+
+/* The time for answers begins anew. */
+void vhost_user_begin(struct vhost_user *vu);
 
 /*
  * Requests. They return 0, or -errno of the failure that has ended the

@@ -267,13 +267,14 @@ static void start_queue(struct vhost_user_device *dev, u32 n)
 	struct virtio_queue *queue = &dev->vdev->queues[n];
 	struct virtq *q = &queue->q;
 
-	pthread_mutex_lock(&queue->lock);
 	dev->queues[n].started = true;
 	vhost_user_start_queue(&dev->vu, n, q, &dev->queues[n].fds);
-	if (q->avail)
-		dev->vdev->transport->queue_interrupt(dev->vdev, n);
-	pthread_mutex_unlock(&queue->lock);
 	let_notify(dev, n, true);
+	if (!q->avail)
+		return;
+	pthread_mutex_lock(&queue->lock);
+	dev->vdev->transport->queue_interrupt(dev->vdev, n);
+	pthread_mutex_unlock(&queue->lock);
 }
 
 /* A failure of the daemon is for the thread to deal with. */
@@ -282,6 +283,7 @@ int vhost_user_device_start(struct vhost_user_device *dev)
 	struct virtio_device *vdev = dev->vdev;
 	int ret;
 
+	vhost_user_begin(&dev->vu);
 	vhost_user_setup(&dev->vu, vdev->features & VHOST_USER_RING_FEATURES,
 			 vdev->queues[0].q.mem);
 	for (u32 i = 0; i < vdev->nr_queues; i++)
@@ -317,6 +319,7 @@ void vhost_user_device_stop(struct vhost_user_device *dev)
 		let_notify(dev, i, false);
 	iothread_stop(&dev->thread);
 	dev->serving = false;
+	vhost_user_begin(&dev->vu);
 	for (u32 i = 0; i < vdev->nr_queues; i++)
 		stop_queue(dev, i);
 	if (!dev->vu.failed || dev->reported)

@@ -2,8 +2,8 @@
 /*
  * Messages of vhost-user (QEMU, docs/interop/vhost-user.rst, "Message
  * Specification"), and answers to them. One request is under way at a time; an
- * answer has to be of its kind and size, and there is a limit to how long it
- * takes. Descriptors that come with an answer are not received.
+ * answer has to be of its kind and size, and there is a limit to how long they
+ * take. Descriptors that come with an answer are not received.
  *
  * The socket does not block, so that a daemon that does not read cannot keep
  * anybody in a system call. A wait is interrupted by the kicks of a vCPU at the
@@ -41,7 +41,6 @@ static const char *const names[NR_VHOST_USER_REQUESTS] = {
 struct exchange {
 	struct vhost_user *vu;
 	enum vhost_user_request request;
-	s64 begin; /* ms */
 };
 
 /* The daemon sees the end of the connection, and ends what it does. */
@@ -93,13 +92,18 @@ static s64 now(void)
 	return (s64)time.tv_sec * 1000 + time.tv_nsec / 1000000;
 }
 
+void vhost_user_begin(struct vhost_user *vu)
+{
+	vu->begin = now();
+}
+
 /* How many ms are left. */
 static int time_left(const struct exchange *x)
 {
 	const atomic_bool *stopping = x->vu->stopping;
 	s64 limit = stopping && atomic_load(stopping) ? VHOST_USER_WAIT_END_MS
 						      : VHOST_USER_WAIT_MS;
-	s64 left = x->begin + limit - now();
+	s64 left = x->vu->begin + limit - now();
 
 	return (int)MAX(left, 0);
 }
@@ -227,16 +231,10 @@ static int receive_answer(const struct exchange *x, void *payload, u32 size)
 	return receive_all(x, payload, size);
 }
 
-static struct exchange begin(struct vhost_user *vu,
-			     enum vhost_user_request request)
-{
-	return (struct exchange) { vu, request, now() };
-}
-
 int vhost_user_get_u64(struct vhost_user *vu, enum vhost_user_request request,
 		       u64 *value)
 {
-	struct exchange x = begin(vu, request);
+	const struct exchange x = { vu, request };
 	int ret = vu->failed ? -EPIPE : send_message(&x, 0, NULL, 0, NULL, 0);
 
 	if (!ret)
@@ -247,7 +245,7 @@ int vhost_user_get_u64(struct vhost_user *vu, enum vhost_user_request request,
 int vhost_user_get_state(struct vhost_user *vu, enum vhost_user_request request,
 			 struct vhost_user_state *state)
 {
-	struct exchange x = begin(vu, request);
+	const struct exchange x = { vu, request };
 	struct vhost_user_state answer;
 	int ret = vu->failed
 			  ? -EPIPE
@@ -268,7 +266,7 @@ int vhost_user_set(struct vhost_user *vu, enum vhost_user_request request,
 		   const void *payload, u32 size, const int *fds,
 		   unsigned int nr_fds)
 {
-	struct exchange x = begin(vu, request);
+	const struct exchange x = { vu, request };
 	u32 flags = vu->acks ? VHOST_USER_NEED_REPLY : 0;
 	u64 refused = 0;
 	int ret = vu->failed

@@ -354,6 +354,19 @@ static void silent_at_the_end(void **state)
 	assert_int_equal(peer_interrupts, 0);
 }
 
+/* Not for each of them. */
+static void time_for_all(void **state)
+{
+	(void)state;
+	assert_int_equal(open_session(), 0);
+	t.vu.begin -= VHOST_USER_WAIT_MS - 2000;
+	peer_longest_wait = 0;
+	t.peer.fault_at = VHOST_USER_SET_MEM_TABLE;
+	t.peer.fault = PEER_IS_SILENT;
+	assert_int_equal(set_up(), -ETIMEDOUT);
+	assert_in_range(peer_longest_wait, 100, 2000);
+}
+
 static void interrupted(void **state)
 {
 	(void)state;
@@ -382,6 +395,7 @@ int main(void)
 		SESSION_TEST(unasked),
 		SESSION_TEST(silent),
 		SESSION_TEST(silent_at_the_end),
+		SESSION_TEST(time_for_all),
 		SESSION_TEST(interrupted),
 	};
 
