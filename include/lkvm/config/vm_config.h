@@ -145,8 +145,8 @@ static inline unsigned int
 vm_config_count_virtio(const struct vm_config *config)
 {
 	return config->disk.count + !!config->cloud_init +
-	       config->network.count + config->share.count +
-	       config->fs.count + config->rng + vm_config_has_console(config);
+	       config->network.count + config->share.count + config->fs.count +
+	       config->rng + vm_config_has_console(config);
 }
 
 /* Frees what run_config_parse() has allocated. */
