@@ -56,8 +56,9 @@ OTHERS := $(filter $(addprefix $(OBJDIR)/,builtin-flash% \
 	arm/boot/firmware_% arm/boot/smbios.o arm/machine-virtio.o \
 	arm/machine-devices.o arm/machine-disk.o arm/machine-net.o \
 	arm/machine-rng.o arm/machine-console.o arm/machine-share.o \
+	arm/machine-fs.o \
 	hw/fw_cfg/% hw/pl% efi/% virtio/% pci/% disk/% net/% share/% \
-	config/disk.o config/network.o config/port.o config/share.o \
+	config/disk.o config/network.o config/port.o config/share.o config/fs.o \
 	config/smbios.o vmm/iothread.o util/iov.o),$(OBJS))
 ifeq ($(SANITIZE),1)
 LKVM := $(BUILD)/lkvm-sanitize
@@ -280,7 +281,7 @@ check-boot: all guests $(KVM_TEST) $(A64_TEST) $(RECORD) $(BROKEN)
 check-deps:
 	$(Q)tests/host/packages build host check efi
 	$(Q)tests/host/fetch sysroot kernel busybox host efi13 aavmf aavmf13 uboot \
-	mtd armhf grub passt
+	mtd armhf grub passt virtiofsd
 
 .PHONY: guests
 guests:

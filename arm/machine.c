@@ -268,6 +268,7 @@ int machine_create(const struct vm_config *config, struct machine **out)
 	machine->type = choose_type(config);
 	machine->config = config;
 	machine->gic_fd = -1;
+	machine->ram_fd = -1;
 	machine->its_fd = -1;
 	ret = ram_choose_size(machine, nr_vcpus);
 	if (!ret)

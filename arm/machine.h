@@ -135,6 +135,7 @@ struct machine {
 	void *ram_hva;
 	void *ram_map; /* what RAM is part of */
 	size_t ram_map_size;
+	int ram_fd; /* the file that RAM is a mapping of, or -1 */
 	enum ram_pages ram_pages;
 	void *pvtime_hva;
 
@@ -158,6 +159,7 @@ struct machine {
 	struct acpi_device virtio[MACHINE_MAX_VIRTIO]; /* slots in use */
 	/* Of shares, as `disks`. */
 	struct p9_server *shares[MACHINE_MAX_VIRTIO];
+	struct fs_daemon *fs[MACHINE_MAX_VIRTIO];
 
 	unsigned long kvm_type;	  /* of the VM */
 	struct addr_range mmio64; /* PCI's above 4 GiB; size 0: none */
@@ -312,5 +314,10 @@ int machine_add_rng(struct machine *machine);
 int machine_open_shares(struct machine *machine);
 int machine_add_shares(struct machine *machine);
 void machine_close_shares(struct machine *machine);
+
+/* machine-fs.c: the same three for what daemons share by virtiofs. */
+int machine_open_fs(struct machine *machine);
+int machine_add_fs(struct machine *machine);
+void machine_close_fs(struct machine *machine);
 
 #endif

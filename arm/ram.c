@@ -2,8 +2,9 @@
 /*
  * Guest RAM: how much, where, and from which kind of host memory. It is
  * anonymous memory with transparent huge pages, or comes from a hugetlbfs.
- * Nothing is touched before the guest does, so an idle guest costs the host
- * little.
+ * Where other processes serve devices (vhost-user) it is shared with them: a
+ * file in memory, mapped by all. Nothing is touched before the guest does, so
+ * an idle guest costs the host little.
  *
  * Main thread; no vCPU runs.
  */
@@ -92,6 +93,22 @@ int ram_choose_size(struct machine *machine, unsigned int nr_cpus)
 	return check_place(machine);
 }
 
+/* In the place of anonymous memory. The file has no name, and cannot shrink. */
+static int map_memfd(struct machine *machine, size_t size)
+{
+	int fd = memfd_create("lkvm-ram", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+
+	if (fd < 0)
+		return -errno;
+	machine->ram_fd = fd;
+	if (ftruncate(fd, (off_t)size) < 0 ||
+	    fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW) < 0 ||
+	    mmap(machine->ram_hva, size, PROT_READ | PROT_WRITE,
+		 MAP_SHARED | MAP_FIXED | MAP_NORESERVE, fd, 0) == MAP_FAILED)
+		return -errno;
+	return 0;
+}
+
 /*
  * Anonymous memory, aligned so that huge pages of guest and host fall
  * together. The slack on both sides stays without access.
@@ -107,6 +124,8 @@ static int map_anonymous(struct machine *machine)
 	machine->ram_map = map;
 	machine->ram_map_size = size + RAM_ALIGN;
 	machine->ram_hva = (void *)ALIGN_UP((uintptr_t)map, RAM_ALIGN);
+	if (vm_config_shares_ram(machine->config))
+		return map_memfd(machine, size);
 	if (mprotect(machine->ram_hva, size, PROT_READ | PROT_WRITE) < 0)
 		return -errno;
 	return 0;
@@ -169,6 +188,7 @@ static int map_hugetlbfs(struct machine *machine)
 	const char *dir = machine->config->ram.hugetlbfs;
 	u64 page_size = 0;
 	int fd = open_hugetlbfs(dir, &page_size);
+	bool shared = vm_config_shares_ram(machine->config);
 	size_t size;
 	void *map;
 	int ret = 0;
@@ -178,10 +198,14 @@ static int map_hugetlbfs(struct machine *machine)
 	size = ALIGN_UP(machine->ram.size, page_size);
 	if (ftruncate(fd, (off_t)size) < 0)
 		ret = -errno;
-	map = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE, fd, 0);
+	map = mmap(NULL, size, PROT_READ | PROT_WRITE,
+		   shared ? MAP_SHARED : MAP_PRIVATE, fd, 0);
 	if (map == MAP_FAILED)
 		ret = -errno;
-	close(fd);
+	if (shared && !ret)
+		machine->ram_fd = fd;
+	else
+		close(fd);
 	if (ret) {
 		if (map != MAP_FAILED)
 			munmap(map, size);
@@ -219,6 +243,12 @@ int ram_create(struct machine *machine)
 	if (ret && machine->config->ram.hugetlbfs && machine->features.mte)
 		pr_info("some kernels have no tags for huge pages of "
 			"hugetlbfs: --disable-mte does without");
+	else if (ret && machine->ram_fd >= 0 && machine->features.mte)
+		pr_info("before Linux 6.2 memory that other processes share "
+			"has no tags: --disable-mte does without");
+	if (!ret && machine->ram_fd >= 0)
+		gmem_share(&machine->vm.mem, machine->ram.base,
+			   machine->ram_fd);
 	return ret;
 }
 
@@ -245,13 +275,22 @@ static int clear_hugetlbfs(struct machine *machine)
 	return 0;
 }
 
-/* With the pages their tags go, which memset() would not clear. */
+/*
+ * With the pages their tags go, which memset() would not clear. Those of a file
+ * are given up by a hole in it, for all who have mapped it.
+ */
 int ram_reset(struct machine *machine)
 {
 	int ret = 0;
 
 	if (machine->config->ram.hugetlbfs && !machine->features.mte)
 		ret = clear_hugetlbfs(machine);
+	else if (machine->ram_fd >= 0)
+		ret = fallocate(machine->ram_fd,
+				FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 0,
+				(off_t)machine->ram.size) < 0
+			      ? -errno
+			      : 0;
 	else if (madvise(machine->ram_map, machine->ram_map_size,
 			 MADV_DONTNEED) < 0)
 		ret = -errno;
@@ -265,4 +304,7 @@ void ram_destroy(struct machine *machine)
 	if (machine->ram_map)
 		munmap(machine->ram_map, machine->ram_map_size);
 	machine->ram_map = NULL;
+	if (machine->ram_fd >= 0)
+		close(machine->ram_fd);
+	machine->ram_fd = -1;
 }

@@ -126,6 +126,25 @@ static int parse_9p(const char *arg, void *opaque)
 	return 0;
 }
 
+/* Repeatable, with tags of their own as well. */
+static int parse_fs(const char *arg, void *opaque)
+{
+	struct fs_list *list = &((struct vm_config *)opaque)->fs;
+	struct fs_config *fs = config_list_add(list);
+	int ret = fs ? fs_config_parse(fs, arg) : -ENOMEM;
+
+	if (ret)
+		return ret;
+	for (unsigned int i = 0; i + 1 < list->count; i++) {
+		if (strcmp(list->items[i].tag, fs->tag) != 0)
+			continue;
+		pr_fatal("--fs %s: there is a tag \"%s\" already, of %s", arg,
+			 fs->tag, list->items[i].path);
+		return -EINVAL;
+	}
+	return 0;
+}
+
 /*
  * "auto" selects an installed firmware by its descriptor (arm/boot). A file of
  * this name can be written as ./auto.
@@ -401,6 +420,11 @@ static const struct option_def device_options[] = {
 		     "Let the guest mount the directory DIR by 9p, as TAG; "
 		     "repeatable. OPT: ro (it cannot change anything), "
 		     "owner=host|mapped"),
+	OPT_CALLBACK(0, "fs", parse_fs, "DIR|SOCKET,TAG[,OPT...]",
+		     "Let the guest mount the directory DIR by virtiofs, as "
+		     "TAG, which virtiofsd serves; or what a daemon with that "
+		     "SOCKET serves (vhost-user); repeatable. OPT: ro, "
+		     "sandbox=namespace|chroot|none"),
 	OPT_FLAG(0, "rng", struct vm_config, rng,
 		 "Source of random bytes, /dev/hwrng of Linux"),
 	OPT_CALLBACK(0, "smbios", parse_smbios, "type=N,KEY=TEXT...",
@@ -555,12 +579,15 @@ void vm_config_free(struct vm_config *config)
 		port_config_free(&config->ports.items[i]);
 	for (unsigned int i = 0; i < config->share.count; i++)
 		share_config_free(&config->share.items[i]);
+	for (unsigned int i = 0; i < config->fs.count; i++)
+		fs_config_free(&config->fs.items[i]);
 	free(config->flash.items);
 	free(config->disk.items);
 	free(config->network.items);
 	free(config->ports.items);
 	free(config->fw_cfg.items);
 	free(config->share.items);
+	free(config->fs.items);
 	free(config->smbios.items);
 	free(config->boot.order);
 }

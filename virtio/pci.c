@@ -546,6 +546,8 @@ static u32 class_of(u32 id)
 		return 0x010000;
 	case VIRTIO_ID_CONSOLE:
 		return 0x078000;
+	case VIRTIO_ID_FS:
+		return 0x018000;
 	default:
 		return SYSTEM_CLASS;
 	}

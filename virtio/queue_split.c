@@ -143,6 +143,14 @@ static void split_set_kicks(struct virtq *q, bool on)
 		virtq_store(used_entry(q, q->size), q->avail, __ATOMIC_RELAXED);
 }
 
+/* The used index is in the guest's memory: a guest can harm itself. */
+void virtq_resume(struct virtq *q)
+{
+	q->used = virtq_load(q->device + RING_IDX, __ATOMIC_ACQUIRE);
+	q->avail = q->used;
+	q->pending = q->pushed = 0;
+}
+
 const struct virtq_ring_ops virtq_split_ops = {
 	.map = split_map,
 	.pop = split_pop,

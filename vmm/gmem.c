@@ -34,6 +34,16 @@ int gmem_add(struct gmem *mem, u64 gpa, u64 size, void *hva)
 	return 0;
 }
 
+void gmem_share(struct gmem *mem, u64 gpa, int fd)
+{
+	for (unsigned int i = 0; i < mem->nr_regions; i++) {
+		if (mem->regions[i].gpa != gpa)
+			continue;
+		mem->regions[i].shared = true;
+		mem->regions[i].fd = fd;
+	}
+}
+
 /*
  * A range over two adjacent regions is refused: they need not be adjacent in
  * host memory. range_within() does not overflow.

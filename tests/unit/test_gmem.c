@@ -117,15 +117,28 @@ static void what_is_refused(void **state)
 	assert_null(gmem_ptr(&r->mem, 0x5000, 1));
 }
 
+static void shared(void **state)
+{
+	struct ram *r = *state;
+
+	for (unsigned int i = 0; i < r->mem.nr_regions; i++)
+		assert_false(r->mem.regions[i].shared);
+	gmem_share(&r->mem, HIGH, 7);
+	gmem_share(&r->mem, LOW + 1, 8);
+	assert_false(r->mem.regions[0].shared);
+	assert_true(r->mem.regions[1].shared);
+	assert_int_equal(r->mem.regions[1].fd, 7);
+	assert_false(r->mem.regions[2].shared);
+}
+
 #define GMEM_TEST(f) cmocka_unit_test_setup(f, setup)
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		GMEM_TEST(whole_ranges),
-		GMEM_TEST(everything_else),
-		GMEM_TEST(copies),
-		GMEM_TEST(what_is_refused),
+		GMEM_TEST(whole_ranges), GMEM_TEST(everything_else),
+		GMEM_TEST(copies),	 GMEM_TEST(what_is_refused),
+		GMEM_TEST(shared),
 	};
 
 	return cmocka_run_group_tests_name("gmem", tests, NULL, NULL);

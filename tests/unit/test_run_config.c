@@ -288,6 +288,25 @@ static void shares(void **state)
 	    "--9p c,x: there is a share \"x\" already, a");
 }
 
+static void file_systems(void **state)
+{
+	const struct vm_config *config = &t.config;
+
+	(void)state;
+	good("--fs|a,x|--fs=b,y,ro|--9p|c,x");
+	assert_int_equal(config->fs.count, 2);
+	assert_string_equal(config->fs.items[0].path, "a");
+	assert_string_equal(config->fs.items[1].tag, "y");
+	assert_true(config->fs.items[1].readonly);
+	assert_int_equal(vm_config_count_virtio(config), 3);
+	assert_true(vm_config_shares_ram(config));
+	bad("--fs=a", "want DIR|SOCKET,TAG");
+	bad("--fs|a,x|--fs|b,y|--fs|c,x",
+	    "--fs c,x: there is a tag \"x\" already, of a");
+	good("--9p|c,x");
+	assert_false(vm_config_shares_ram(config));
+}
+
 static void virtio_devices(void **state)
 {
 	(void)state;
@@ -433,25 +452,13 @@ static void loglevel(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(defaults),
-		TEST(members),
-		TEST(help),
-		TEST(kernel),
-		TEST(mem),
-		TEST(firmware),
-		TEST(names),
-		TEST(disks),
-		TEST(networks),
-		TEST(shares),
-		TEST(virtio_devices),
-		TEST(consoles),
-		TEST(boot_order),
-		TEST(boot_wait),
-		TEST(cpus),
-		TEST(flashes),
-		TEST(fw_cfg_files),
-		TEST(smbios),
-		TEST(loglevel),
+		TEST(defaults), TEST(members),	    TEST(help),
+		TEST(kernel),	TEST(mem),	    TEST(firmware),
+		TEST(names),	TEST(disks),	    TEST(networks),
+		TEST(shares),	TEST(file_systems), TEST(virtio_devices),
+		TEST(consoles), TEST(boot_order),   TEST(boot_wait),
+		TEST(cpus),	TEST(flashes),	    TEST(fw_cfg_files),
+		TEST(smbios),	TEST(loglevel),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

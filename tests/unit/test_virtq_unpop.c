@@ -111,6 +111,46 @@ static void after_a_reset(void **state)
 }
 
 /*
+ * Another process has returned some of what it took, and is no more: all others
+ * come again, in their order.
+ */
+static void resumed(void **state)
+{
+	static struct rig r;
+	struct virtq_used used;
+
+	(void)state;
+	create(&r, 0, 8);
+	enable_queue(&r);
+	for (u32 n = 0; n < 20; n++) {
+		for (u32 i = 0; i < 5; i++) {
+			struct virtq_buf buf = { DATA_GPA, 1 + i, true };
+
+			assert_int_equal(
+				virtq_driver_add(&r.driver, &buf, 1, 1, i), 0);
+		}
+		assert_int_equal(pop_all(&r), 5);
+		for (u32 i = 0; i < 2; i++)
+			virtq_push(&r.q, &chains[i], 0);
+		r.q.avail = r.q.used = 12345;
+		virtq_resume(&r.q);
+		assert_int_equal(r.q.pending, 0);
+		assert_int_equal(pop_all(&r), 3);
+		for (u32 i = 0; i < 3; i++) {
+			assert_int_equal(chains[i].iov->iov_len, 3 + i);
+			virtq_push(&r.q, &chains[i], 0);
+		}
+		for (u32 i = 0; i < 5; i++) {
+			assert_int_equal(virtq_driver_take(&r.driver, &used),
+					 1);
+			assert_int_equal(used.cookie, i);
+		}
+	}
+	virtq_driver_destroy(&r.driver);
+	destroy(&r);
+}
+
+/*
  * A driver is asked to notify for what comes behind what was popped, although
  * that goes back: the next kick is for one more.
  */
@@ -142,6 +182,7 @@ int main(void)
 		TEST(run, "packed", PACKED),
 		TEST(after_a_reset, "split", 0),
 		TEST(after_a_reset, "packed", PACKED),
+		TEST(resumed, "split", 0),
 		TEST(kicks, "split", 0),
 		TEST(kicks, "split, event index", EVENT),
 		TEST(kicks, "packed", PACKED),

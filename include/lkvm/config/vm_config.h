@@ -7,6 +7,7 @@
 
 #include "lkvm/config/disk.h"
 #include "lkvm/config/flash.h"
+#include "lkvm/config/fs.h"
 #include "lkvm/config/fw_cfg.h"
 #include "lkvm/config/network.h"
 #include "lkvm/config/port.h"
@@ -120,6 +121,7 @@ struct vm_config {
 	struct fw_cfg_list fw_cfg;
 	struct smbios_list smbios;
 	struct share_list share;
+	struct fs_list fs;
 	struct debug_config debug;
 };
 
@@ -129,13 +131,22 @@ static inline bool vm_config_has_console(const struct vm_config *config)
 	return config->console == CONSOLE_VIRTIO || config->ports.count;
 }
 
+/*
+ * Whether another process serves devices, and so needs the guest's RAM: a plain
+ * guest has anonymous memory, which is cheaper.
+ */
+static inline bool vm_config_shares_ram(const struct vm_config *config)
+{
+	return config->fs.count;
+}
+
 /* The virtio devices that the options ask for. */
 static inline unsigned int
 vm_config_count_virtio(const struct vm_config *config)
 {
 	return config->disk.count + !!config->cloud_init +
-	       config->network.count + config->share.count + config->rng +
-	       vm_config_has_console(config);
+	       config->network.count + config->share.count + config->fs.count +
+	       config->rng + vm_config_has_console(config);
 }
 
 /* Frees what run_config_parse() has allocated. */

@@ -143,6 +143,13 @@ void virtq_unpop(struct virtq *q, const struct virtq_chain *chain);
  */
 void virtq_push(struct virtq *q, const struct virtq_chain *chain, u32 len);
 
+/*
+ * Goes on with a split ring where another process has left it: chains that were
+ * taken and not returned there are available again, if those were returned in
+ * order.
+ */
+void virtq_resume(struct virtq *q);
+
 /* Whether the driver wants an interrupt for what was pushed since last time. */
 bool virtq_wants_interrupt(struct virtq *q);
 

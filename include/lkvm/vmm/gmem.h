@@ -14,6 +14,8 @@ struct gmem_region {
 	u64 gpa;
 	u64 size; /* bytes */
 	u8 *hva;  /* not owned */
+	bool shared;
+	int fd; /* if shared: the file it is a mapping of, from its start */
 };
 
 /*
@@ -30,6 +32,12 @@ struct gmem {
  * RAM, -ENOSPC if there are GMEM_MAX_REGIONS already.
  */
 int gmem_add(struct gmem *mem, u64 gpa, u64 size, void *hva);
+
+/*
+ * The region that begins at `gpa` is a shared mapping of the file `fd`, which
+ * stays open as long: other processes can map it.
+ */
+void gmem_share(struct gmem *mem, u64 gpa, int fd);
 
 /* Where [gpa, gpa + len) is, or NULL unless all of it is in one region. */
 void *gmem_ptr(const struct gmem *mem, u64 gpa, u64 len);

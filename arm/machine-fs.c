@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* What daemons share by virtiofs, in the order of the options. */
+#include <stdio.h>
+
+#include "lkvm/share/fs_daemon.h"
+#include "lkvm/virtio/fs.h"
+#include "machine.h"
+
+int machine_open_fs(struct machine *machine)
+{
+	const struct fs_list *list = &machine->config->fs;
+	int ret = 0;
+
+	for (unsigned int i = 0; !ret && i < list->count; i++)
+		ret = fs_daemon_open(&list->items[i], &machine->fs[i]);
+	return ret;
+}
+
+/* Those of devices are the devices'. */
+void machine_close_fs(struct machine *machine)
+{
+	for (unsigned int i = 0; i < MACHINE_MAX_VIRTIO; i++) {
+		fs_daemon_close(machine->fs[i]);
+		machine->fs[i] = NULL;
+	}
+}
+
+/* Named by its place among the options, in messages and statistics. */
+static int add_fs(struct machine *machine, unsigned int n)
+{
+	char name[16];
+	const struct virtio_fs_params params = {
+		.name = name,
+		.tag = machine->config->fs.items[n].tag,
+		.daemon = machine->fs[n],
+		.mem = &machine->vm.mem,
+		.stopping = &machine->vm.stopping,
+	};
+	struct virtio_device *vdev;
+	u32 slot;
+	int ret;
+
+	snprintf(name, sizeof(name), "fs%u", n);
+	machine->fs[n] = NULL;
+	ret = virtio_fs_create(&params, &vdev);
+	return ret ? ret : machine_add_device(machine, vdev, &slot);
+}
+
+int machine_add_fs(struct machine *machine)
+{
+	int ret = 0;
+
+	for (unsigned int i = 0; !ret && i < machine->config->fs.count; i++)
+		ret = add_fs(machine, i);
+	return ret;
+}
