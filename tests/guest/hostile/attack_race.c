@@ -200,14 +200,14 @@ static bool race_notify(void)
 /* Where the registers are, or were. */
 static void use_registers(void)
 {
-	static const u16 places[] = { 0, 0x14, 0x16, 0x1000, 0x2000, 0x3000 };
+	static const u16 places[] = { 0, 0x14, 0x1c, 0x1000, 0x2000, 0x3000 };
 	u64 at = victim->v.regs + places[rival_random() % 6];
 	u64 by = rival_random() % 2 * SZ_64K;
 
-	read_width(at + by, 4);
-	write_width(at + by, 0, 2);
-	read_width(victim->v.msix + rival_random() % 8 * 8, 8);
-	write_width(victim->v.msix + 8, rival_random(), 4);
+	read32(at + by);
+	write16(at + by, 0);
+	read64(victim->v.msix + rival_random() % 8 * 8);
+	write32(victim->v.msix + 8, rival_random());
 }
 
 static void move(const struct vdev *v)

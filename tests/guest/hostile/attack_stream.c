@@ -37,7 +37,7 @@ static bool control_lengths(void)
 		put_control(1, 3, 1);
 		good &= send_control(lens[i]);
 	}
-	return expect(good && CONSOLE->works(CONSOLE), "odd control messages");
+	return expect(good, "odd control messages");
 }
 
 static bool control_ports(void)

@@ -207,7 +207,7 @@ bool targets_work(void);
 /* Whether the second disk's data are what they were. */
 bool other_is_right(void);
 
-/* For all targets, served by vCPU and by thread: `poison` breaks the queue. */
+/* `poison` breaks the queue: of all targets, served by vCPU or by thread. */
 typedef void poison_fn(struct target *t, struct ring *r);
 bool breaks_all(poison_fn *poison, u64 features);
 bool breaks(struct target *t, poison_fn *poison, u64 features);
