@@ -73,8 +73,21 @@ static void attach(struct target *t, u32 n, struct ring_memory *to)
 				      .used = to->used };
 }
 
+/* They share the memory of rings, so one that was left at work is reset. */
+static void relieve(struct target *t)
+{
+	static struct target *at_work;
+
+	if (t == &other)
+		return;
+	if (at_work && at_work != t)
+		vdev_reset(&at_work->v);
+	at_work = t;
+}
+
 bool target_negotiate(struct target *t, u64 features)
 {
+	relieve(t);
 	if (!vdev_reset(&t->v))
 		return false;
 	vdev_write(&t->v, R_STATUS, S_ACKNOWLEDGE);
@@ -84,7 +97,6 @@ bool target_negotiate(struct target *t, u64 features)
 	return vdev_read(&t->v, R_STATUS) & S_FEATURES_OK;
 }
 
-/* One target is at work at a time, so they share the memory of rings. */
 void target_attach(struct target *t)
 {
 	for (u32 i = 0; i < t->nr_queues; i++) {
