@@ -229,7 +229,7 @@ static void table_len(struct target *t, struct ring *r)
 
 static bool table_lengths(void)
 {
-	static const u32 bad[] = { 0, 1, 15, 17, 63, 0xffffffff, 0xfffffff0 };
+	static const u32 bad[] = { 0, 1, 15, 17, 65, 79, ~0U, 0xfffffff0 };
 	bool good = true;
 
 	for (u32 i = 0; i < ARRAY_SIZE(bad); i++) {
