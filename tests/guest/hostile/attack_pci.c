@@ -132,6 +132,23 @@ static bool moved(void)
 
 /* ---- Command register ---------------------------------------------------- */
 
+/* Nor if it is started without. */
+static bool started_so(struct target *t)
+{
+	const struct vdev *v = &t->v;
+	struct ring *r = &t->rings[t->queue];
+	bool good;
+
+	write16(v->function + COMMAND, COMMAND_MEM);
+	good = target_start(t, t->features);
+	ring_set(r, 0, pool(), 64, 0, 0);
+	ring_post(r, 0);
+	vdev_kick(v, r->queue);
+	good &= ring_wait(r, 5) == NO_ANSWER;
+	pci_place(v);
+	return vdev_reset(v) && good;
+}
+
 /* Without it the device touches no memory; then it does what has waited. */
 static bool no_master(struct target *t)
 {
@@ -162,7 +179,8 @@ static bool master(void)
 	for (u32 mode = 0; mode < 2; mode++) {
 		interrupts = mode;
 		for (u32 i = 0; i < NR_TARGETS; i++)
-			good &= no_master(&targets[i]);
+			good &= started_so(&targets[i]) &
+				no_master(&targets[i]);
 	}
 	interrupts = false;
 	return good;
@@ -271,6 +289,11 @@ static void bad_windows(u64 cap)
 			write32(cap + WINDOW_DATA, ~0U);
 			read8(cap + WINDOW_DATA + 3);
 		}
+	/* The status of a range that has none. */
+	for (u32 b = 0; b + 1 < ARRAY_SIZE(bars); b++) {
+		point(cap, bars[b], AT_STATUS, 1);
+		write8(cap + WINDOW_DATA, 0);
+	}
 }
 
 /* Resets and notifications of its own device, with the bridge's lock held. */

@@ -117,11 +117,11 @@ static bool sizes(void)
 	return good;
 }
 
-/* Another size and other places once it is enabled, and again enabled. */
-static bool changed(struct target *t)
+/* Another size and other places for queues that are enabled. */
+static bool change_queues(struct target *t)
 {
 	const struct vdev *v = &t->v;
-	bool good = target_start(t, t->features);
+	bool good = true;
 
 	for (u32 i = 0; i < t->nr_queues; i++) {
 		vdev_write(v, R_QUEUE_SEL, i);
@@ -135,10 +135,20 @@ static bool changed(struct target *t)
 		vdev_write(v, R_QUEUE_ENABLE, 0xffff);
 		good &= vdev_read(v, R_QUEUE_ENABLE) == 1;
 	}
-	good &= t->works(t);
+	return good;
+}
+
+/* Before the device runs and when it does. */
+static bool changed(struct target *t)
+{
+	bool good = target_negotiate(t, t->features) && target_enable(t);
+
+	good &= change_queues(t);
+	target_go(t);
+	good &= t->works(t) && change_queues(t) && t->works(t);
 	if (!good)
 		note("the %s does not go on", t->name);
-	return vdev_reset(v) && good;
+	return vdev_reset(&t->v) && good;
 }
 
 static bool changes(void)
@@ -313,6 +323,8 @@ static bool late_features(void)
 		target_go(t);
 		vdev_want(&t->v, ~0UL);
 		vdev_write(&t->v, R_STATUS, ALL_BITS);
+		/* Of PCI it can be read: the second word. */
+		good &= !t->v.pci || vdev_read(&t->v, R_WANTED) == 1;
 		good &= t->works(t);
 	}
 	return expect(good, "features that came late");

@@ -13,6 +13,7 @@
 #define TREAD	 116
 #define TWRITE	 118
 #define TCLUNK	 120
+#define TSTATFS	 8
 #define TLOPEN	 12
 #define TLCREATE 14
 #define TSYMLINK 16
@@ -158,6 +159,29 @@ static bool sizes(void)
 		good &= send_room(REPLY_ROOM) == RLERROR;
 	}
 	return expect(good && attach(7) == TATTACH + 1, "sizes that lie");
+}
+
+/* What is missing was there in the request before. */
+static bool cut_short(void)
+{
+	bool good = start() && walk(0, 1, "file") == TWALK + 1;
+
+	begin(TCLUNK);
+	put(1, 4);
+	good &= send() == TCLUNK + 1;
+	begin(TWALK);
+	put(0, 4);
+	put(1, 4);
+	put(1, 2);
+	put(4, 2);
+	put('f' | 'i' << 8, 2);
+	good &= send() == RLERROR;
+	begin(TSTATFS);
+	put(0, 4);
+	good &= send() == TSTATFS + 1;
+	message_len -= 4;
+	good &= send_room(REPLY_ROOM) == RLERROR;
+	return expect(good, "requests that are cut short");
 }
 
 /* Strings that are longer than their message. */
@@ -447,17 +471,11 @@ static bool types(void)
 }
 
 const struct attack share_attacks[] = {
-	{ "9p-size", sizes },
-	{ "9p-string", strings },
-	{ "9p-msize", msizes },
-	{ "9p-room", rooms },
-	{ "9p-fid", fids },
-	{ "9p-many-fids", many_fids },
-	{ "9p-tags", tags },
-	{ "9p-walk", walks },
-	{ "9p-create", creations },
-	{ "9p-link", links },
-	{ "9p-data", data },
-	{ "9p-type", types },
-	{ NULL, NULL },
+	{ "9p-size", sizes },	       { "9p-cut", cut_short },
+	{ "9p-string", strings },      { "9p-msize", msizes },
+	{ "9p-room", rooms },	       { "9p-fid", fids },
+	{ "9p-many-fids", many_fids }, { "9p-tags", tags },
+	{ "9p-walk", walks },	       { "9p-create", creations },
+	{ "9p-link", links },	       { "9p-data", data },
+	{ "9p-type", types },	       { NULL, NULL },
 };
