@@ -4,7 +4,6 @@
 
 #define HEADER	   12U /* of a frame */
 #define RNG_MOST   SZ_64K
-#define HOST_LAST  129 /* 192.0.2.129, the host's address */
 #define REPLY_ROOM 2048U
 
 /* ---- Console ------------------------------------------------------------- */
@@ -196,18 +195,18 @@ static bool net_lengths(void)
 
 /* ---- Network: for the guest ---------------------------------------------- */
 
-/* RFC 826: who has the host's address? It answers to 192.0.2.130. */
+/* RFC 826: who has 192.0.2.129, the host? It answers to 192.0.2.130. */
 static bool ask_host(void)
 {
-	static const u8 request[] = {
-		0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 2,	 21, 21,       21,  21,
-		21,   8,    6,	  0,	1,    8,    0,	 6,  4,	       0,   1,
-		2,    21,   21,	  21,	21,   21,   192, 0,  2,	       130, 0,
-		0,    0,    0,	  0,	0,    192,  0,	 2,  HOST_LAST
-	};
+	/* As text, in its fields: two of Ethernet's, the kind, whom and who. */
+	static const char request[] = "\xff\xff\xff\xff\xff\xff"
+				      "\x02\x15\x15\x15\x15\x15\x08\x06"
+				      "\0\1\x08\0\6\4\0\1"
+				      "\x02\x15\x15\x15\x15\x15\xc0\0\2\x82"
+				      "\0\0\0\0\0\0\xc0\0\2\x81";
 
 	memset((void *)pool(), 0, HEADER + 60);
-	memcpy((u8 *)pool() + HEADER, request, sizeof(request));
+	memcpy((u8 *)pool() + HEADER, request, sizeof(request) - 1);
 	return send_frame(60);
 }
 
