@@ -172,8 +172,8 @@ static int notify(struct virtio_device *vdev, unsigned int queue, int fd,
 }
 
 /*
- * A queue whose notifications KVM does not take at the new address is notified
- * by exits.
+ * A queue whose notifications KVM does not take at the new address, as another
+ * one's are there, is notified by exits.
  */
 static void moved(struct pci_function *fn, unsigned int bar, u64 from, u64 to)
 {
@@ -190,8 +190,9 @@ static void moved(struct pci_function *fn, unsigned int bar, u64 from, u64 to)
 	for (unsigned int i = 0; i < pci->vdev->nr_queues; i++)
 		if (pci->notify_fds[i] >= 0 &&
 		    tell_kvm(pci, i, pci->notify_fds[i], true))
-			pr_warn("%s: notifications of queue %u take exits",
-				pci->vdev->name, i);
+			pr_guest(&pci->vdev->messages,
+				 "%s: notifications of queue %u take exits",
+				 pci->vdev->name, i);
 	pthread_mutex_unlock(&pci->notify_lock);
 }
 

@@ -14,6 +14,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "lkvm/util/log.h"
 #include "virtio_pci_rig.h"
 
 #define COMMON(reg) VIRTIO_PCI_COMMON_##reg
@@ -193,6 +194,22 @@ static void refused_after_a_move(void **state)
 	tell(0, false);
 	tell(1, false);
 	expect_at(0);
+}
+
+/* A guest may move it for ever: what is said of that has a limit. */
+static void refused_again_and_again(void **state)
+{
+	(void)state;
+	rig_bring_up();
+	assert_int_equal(tell(0, true), 0);
+	rig.refused = RIG_MMIO32 + RIG_NOTIFY;
+	for (unsigned int i = 0; i < 2 * RATELIMIT_BURST; i++) {
+		rig_move(RIG_REGISTERS);
+		rig_move(RIG_MMIO32);
+	}
+	assert_true(atomic_load(&rig.vdev->messages.printed) > 0);
+	assert_true(atomic_load(&rig.vdev->messages.dropped) > 0);
+	tell(0, false);
 }
 
 /* As many queues as there can be, and one more. */
@@ -401,6 +418,7 @@ int main(void)
 		cmocka_unit_test(told_before_it_is_placed),
 		TEST(refused),
 		TEST(refused_after_a_move),
+		TEST(refused_again_and_again),
 		cmocka_unit_test(all_queues),
 		TEST(by_config_space),
 		TEST(effects_by_config_space),
