@@ -30,6 +30,8 @@ int machine_open_virtio(struct machine *machine)
 		ret = machine_open_ports(machine);
 	if (!ret)
 		ret = machine_open_shares(machine);
+	if (!ret)
+		ret = machine_open_vsock(machine);
 	return ret;
 }
 
@@ -40,6 +42,7 @@ void machine_close_virtio(struct machine *machine)
 	machine_close_nets(machine);
 	machine_close_shares(machine);
 	machine_close_ports(machine);
+	machine_close_vsock(machine);
 }
 
 /*
@@ -62,5 +65,7 @@ int machine_add_virtio(struct machine *machine)
 		ret = machine_add_console(machine);
 	if (!ret)
 		ret = machine_add_shares(machine);
+	if (!ret)
+		ret = machine_add_vsock(machine);
 	return ret;
 }

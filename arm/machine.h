@@ -158,6 +158,7 @@ struct machine {
 	struct acpi_device virtio[MACHINE_MAX_VIRTIO]; /* slots in use */
 	/* Of shares, as `disks`. */
 	struct p9_server *shares[MACHINE_MAX_VIRTIO];
+	int vsock_fd; /* one more than the descriptor, or 0 */
 
 	unsigned long kvm_type;	  /* of the VM */
 	struct addr_range mmio64; /* PCI's above 4 GiB; size 0: none */
@@ -312,5 +313,10 @@ int machine_add_rng(struct machine *machine);
 int machine_open_shares(struct machine *machine);
 int machine_add_shares(struct machine *machine);
 void machine_close_shares(struct machine *machine);
+
+/* machine-vsock.c: and for sockets, if the options want them. */
+int machine_open_vsock(struct machine *machine);
+int machine_add_vsock(struct machine *machine);
+void machine_close_vsock(struct machine *machine);
 
 #endif

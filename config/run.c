@@ -403,6 +403,9 @@ static const struct option_def device_options[] = {
 		     "owner=host|mapped"),
 	OPT_FLAG(0, "rng", struct vm_config, rng,
 		 "Source of random bytes, /dev/hwrng of Linux"),
+	OPT_U32(0, "vsock", struct vm_config, vsock, 3, UINT32_MAX - 1, "CID",
+		"Sockets between host and guest (AF_VSOCK), at which the guest "
+		"has this address"),
 	OPT_CALLBACK(0, "smbios", parse_smbios, "type=N,KEY=TEXT...",
 		     "virt with firmware: strings that tell the guest of its "
 		     "machine; repeatable. type=1 (system): manufacturer=, "
