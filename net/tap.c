@@ -21,7 +21,8 @@
 #include "lkvm/util/run_program.h"
 #include "net.h"
 
-#define TUN_PATH "/dev/net/tun"
+#define TUN_PATH   "/dev/net/tun"
+#define VHOST_PATH "/dev/vhost-net"
 
 #define F(name) BIT(VIRTIO_NET_F_##name)
 
@@ -146,6 +147,8 @@ static void tap_close(struct net *net)
 
 	if (tap->downscript)
 		run_script(tap, tap->downscript);
+	if (net->vhost)
+		close(net->vhost_fd);
 	if (net->fd >= 0)
 		close(net->fd);
 	free(tap);
@@ -260,6 +263,39 @@ static int set_up(struct tap *tap)
 					      : 0;
 }
 
+static const char *vhost_advice(int error)
+{
+	switch (error) {
+	case ENOENT:
+	case ENODEV:
+	case ENXIO:
+		return ": the host's kernel needs the module vhost_net";
+	case EPERM:
+	case EACCES:
+		return ": root may open it, and whom root lets: often the "
+		       "group kvm";
+	default:
+		return "";
+	}
+}
+
+/* Without it lkvm moves the frames, unless it was asked for. */
+static int open_vhost(struct tap *tap, enum network_vhost wanted)
+{
+	int error;
+
+	if (wanted == NETWORK_VHOST_OFF)
+		return 0;
+	tap->net.vhost_fd = open(VHOST_PATH, O_RDWR | O_CLOEXEC);
+	tap->net.vhost = tap->net.vhost_fd >= 0;
+	if (tap->net.vhost || wanted == NETWORK_VHOST_AUTO)
+		return 0;
+	error = errno;
+	pr_fatal("network %u: " VHOST_PATH ": %s%s", tap->n, strerror(error),
+		 vhost_advice(error));
+	return -error;
+}
+
 int tap_open(const struct network_config *config, unsigned int n,
 	     struct net **out)
 {
@@ -277,6 +313,8 @@ int tap_open(const struct network_config *config, unsigned int n,
 					 : open_name(tap, config);
 	if (!ret)
 		ret = set_up(tap);
+	if (!ret)
+		ret = open_vhost(tap, config->vhost);
 	if (!ret && config->script)
 		ret = run_script(tap, config->script);
 	if (ret) {

@@ -2,7 +2,7 @@
 /*
  * A network device (virtio 1.4, "Network Device"): its configuration, what
  * drivers may negotiate, and its life. Frames from the guest are in net_tx.c,
- * frames for it in net_rx.c.
+ * frames for it in net_rx.c, unless the host's kernel has both: net_vhost.c.
  *
  * Offloads are offered as far as the back end has them. There is no control
  * queue: the guest gets all frames that come, whatever their address.
@@ -84,12 +84,15 @@ static void net_kick(struct virtio_device *vdev, unsigned int queue)
 		virtio_runner_kick(&vn->tx);
 }
 
-/* As the guest sees it. */
+/* As the guest sees it. What the kernel moves it does not count. */
 static void net_stats(struct virtio_device *vdev, struct json_writer *json)
 {
 	struct virtio_net *vn = from_device(vdev);
 
 	json_bool(json, "link", atomic_load(&vn->link));
+	json_bool(json, "vhost", vn->net->vhost);
+	if (vn->net->vhost)
+		return;
 	json_u64(json, "rx_frames", atomic_load(&vn->received.frames));
 	json_u64(json, "rx_bytes", atomic_load(&vn->received.bytes));
 	json_u64(json, "rx_dropped", atomic_load(&vn->received.dropped));
@@ -118,6 +121,15 @@ static const struct virtio_model_ops net_ops = {
 	.destroy = net_destroy,
 };
 
+static const struct virtio_model_ops net_vhost_ops = {
+	.read_config = net_read_config,
+	.start = net_vhost_start,
+	.stop = net_vhost_stop,
+	.kick = net_vhost_kick,
+	.stats = net_stats,
+	.destroy = net_destroy,
+};
+
 static u64 features_of(const struct virtio_net_params *params)
 {
 	u64 features = VIRTQ_F_VERSION_1 | VIRTQ_F_INDIRECT_DESC |
@@ -135,6 +147,7 @@ int virtio_net_create(const struct virtio_net_params *params,
 		      struct virtio_device **out)
 {
 	struct virtio_net *vn = calloc(1, sizeof(*vn));
+	int ret;
 
 	if (!vn) {
 		net_close(params->net);
@@ -147,7 +160,7 @@ int virtio_net_create(const struct virtio_net_params *params,
 	snprintf(vn->name, sizeof(vn->name), "%s", params->name);
 	snprintf(vn->rx.name, sizeof(vn->rx.name), "%.10s/%u", vn->name,
 		 NET_RX);
-	vn->vdev.ops = &net_ops;
+	vn->vdev.ops = vn->net->vhost ? &net_vhost_ops : &net_ops;
 	vn->vdev.name = vn->name;
 	vn->vdev.id = VIRTIO_ID_NET;
 	vn->vdev.config_size = CONFIG_SIZE;
@@ -156,6 +169,11 @@ int virtio_net_create(const struct virtio_net_params *params,
 	vn->vdev.queue_size = NET_QUEUE_SIZE;
 	virtio_device_init(&vn->vdev, params->mem);
 	virtio_runner_init(&vn->tx, &vn->vdev, NET_TX, net_tx_serve);
+	ret = vn->net->vhost ? net_vhost_init(vn) : 0;
+	if (ret) {
+		net_destroy(&vn->vdev);
+		return ret;
+	}
 	*out = &vn->vdev;
 	return 0;
 }

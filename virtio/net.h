@@ -7,6 +7,7 @@
 
 #include "lkvm/virtio/net.h"
 #include "lkvm/virtio/runner.h"
+#include "vhost.h"
 
 /* virtio 1.4, "Network Device", "Virtqueues" */
 #define NET_RX	       0U
@@ -45,6 +46,7 @@ struct virtio_net {
 	struct virtio_runner tx;
 	struct iovec tx_iov[NET_QUEUE_SIZE]; /* of who serves the queue */
 	struct net_counters received, sent;
+	struct vhost vhost; /* if `net` has it */
 };
 
 static inline void net_count(_Atomic(u64) *counter, u64 n)
@@ -58,6 +60,15 @@ static inline void net_count(_Atomic(u64) *counter, u64 n)
  */
 void net_rx_kick(struct virtio_net *vn);
 void net_rx_stop(struct virtio_net *vn);
+
+/*
+ * net_vhost.c: for the model's creation, with the back end's descriptor. 0 or
+ * -errno. The others are the model's operations.
+ */
+int net_vhost_init(struct virtio_net *vn);
+int net_vhost_start(struct virtio_device *vdev);
+void net_vhost_stop(struct virtio_device *vdev);
+void net_vhost_kick(struct virtio_device *vdev, unsigned int queue);
 
 /* net_tx.c: a virtio_serve_fn. */
 int net_tx_serve(struct virtio_device *vdev, unsigned int queue);

@@ -25,6 +25,7 @@
 #include <unistd.h>
 
 #include <linux/vhost.h>
+#include <linux/virtio_net.h>
 
 #include "lkvm/vmm/gmem.h"
 #include "vhost.h"
@@ -36,9 +37,9 @@
 #define RING_OF(ev) ((ev) / EVENT_RING)
 
 /* What vhost has a say in; all else is the model's. */
-#define RING_FEATURES                                                      \
-	(VIRTQ_F_INDIRECT_DESC | VIRTQ_F_EVENT_IDX | VIRTQ_F_RING_PACKED | \
-	 VIRTQ_F_RING_RESET)
+#define VHOST_FEATURES                                                   \
+	(VIRTQ_F_INDIRECT_DESC | VIRTQ_F_EVENT_IDX | VIRTQ_F_VERSION_1 | \
+	 BIT(VIRTIO_NET_F_MRG_RXBUF))
 
 int vhost_ioctl(const struct vhost *vhost, unsigned long request, void *arg)
 {
@@ -286,7 +287,7 @@ void vhost_kick(struct vhost *vhost, unsigned int queue)
 
 u64 vhost_mask(const struct vhost *vhost, u64 features)
 {
-	return features & (vhost->features | ~RING_FEATURES) &
+	return features & (vhost->features | ~VHOST_FEATURES) &
 	       ~(VIRTQ_F_RING_PACKED | VIRTQ_F_RING_RESET);
 }
 

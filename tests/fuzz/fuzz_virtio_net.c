@@ -4,6 +4,7 @@
 /* SOURCES: virtio/queue_split.c virtio/queue_packed.c */
 /* SOURCES: virtio/queue_chain.c vmm/gmem.c vmm/mmio.c vmm/fdt.c */
 /* SOURCES: util/iov.c util/json.c util/log.c util/output.c */
+/* SOURCES: virtio/net_vhost.c virtio/vhost.c */
 /*
  * A network device behind the MMIO transport, its registers and the guest's RAM
  * driven by fuzz input, with threads that run when the input says so, and

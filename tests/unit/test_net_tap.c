@@ -22,10 +22,12 @@
 #include "lkvm/util/run_program.h"
 #include "net/net.h"
 
-#define FD 77
+#define FD	 77
+#define VHOST_FD 78
 
 static struct {
 	int open, ioctl, io;   /* errno to fail with, or 0 */
+	int vhost;	       /* the same, for that */
 	unsigned long failing; /* this request of ioctl(2) */
 	bool only_multi_queue;
 	short events;
@@ -34,7 +36,7 @@ static struct {
 	char path[32], asked[IFNAMSIZ], started[64];
 	short asked_flags;
 	int header_size, little, fd_flags, descriptor_flags, status;
-	unsigned int offloads, closed, interrupted;
+	unsigned int offloads, closed, interrupted, vhosts;
 	unsigned int refused_offloads; /* these bits are not known */
 	u8 data[70000];
 	size_t len;
@@ -55,6 +57,12 @@ int __wrap_run_program(const char *const argv[], int fd,
 
 int __wrap_open(const char *path, int flags, ...)
 {
+	if (!strcmp(path, "/dev/vhost-net")) {
+		assert_int_equal(flags, O_RDWR | O_CLOEXEC);
+		errno = kernel.vhost;
+		kernel.vhosts += !kernel.vhost;
+		return kernel.vhost ? -1 : VHOST_FD;
+	}
 	snprintf(kernel.path, sizeof(kernel.path), "%s", path);
 	assert_int_equal(flags, O_RDWR | O_CLOEXEC | O_NONBLOCK);
 	errno = kernel.open;
@@ -191,6 +199,10 @@ int __wrap_fcntl(int fd, int command, ...)
 
 int __wrap_close(int fd)
 {
+	if (fd == VHOST_FD) {
+		kernel.vhosts--;
+		return 0;
+	}
 	assert_int_equal(fd, FD);
 	kernel.closed++;
 	return 0;
@@ -387,6 +399,48 @@ static void scripts_that_fail(void **state)
 	assert_null(net);
 }
 
+/* Who moves the frames. */
+static void vhost(void **state)
+{
+	(void)state;
+	assert_int_equal(OPEN(.tapif = "tap0", .vhost = NETWORK_VHOST_ON), 0);
+	assert_true(net->vhost);
+	assert_int_equal(net->vhost_fd, VHOST_FD);
+	net->ops->close(net);
+	assert_int_equal(kernel.vhosts, 0);
+	assert_int_equal(OPEN(.mode = NETWORK_FD, .fd = FD,
+			      .vhost = NETWORK_VHOST_AUTO),
+			 0);
+	assert_true(net->vhost);
+	net->ops->close(net);
+	kernel.vhost = ENOENT;
+	assert_int_equal(OPEN(.tapif = "tap0", .vhost = NETWORK_VHOST_AUTO), 0);
+	assert_false(net->vhost);
+	assert_string_equal(messages, "");
+	net->ops->close(net);
+	net = NULL;
+	kernel.closed = 0;
+	assert_refused(OPEN(.tapif = "tap0", .vhost = NETWORK_VHOST_ON), ENOENT,
+		       "/dev/vhost-net: No such file or directory: the host's "
+		       "kernel needs the module vhost_net");
+	kernel.vhost = EACCES;
+	assert_refused(OPEN(.tapif = "tap0", .vhost = NETWORK_VHOST_ON), EACCES,
+		       "root may open it");
+	kernel.vhost = EMFILE;
+	assert_refused(OPEN(.tapif = "tap0", .vhost = NETWORK_VHOST_ON), EMFILE,
+		       "Too many open files");
+	assert_int_equal(kernel.closed, 3);
+	kernel.vhost = 0;
+	kernel.status = 1;
+	assert_int_equal(OPEN(.script = "/up", .vhost = NETWORK_VHOST_ON),
+			 -EINVAL);
+	assert_int_equal(kernel.vhosts, 0);
+	/* Without being asked for it is not used. */
+	kernel.status = 0;
+	assert_int_equal(OPEN(.tapif = "tap0"), 0);
+	assert_false(net->vhost);
+}
+
 /* ---- Frames -------------------------------------------------------------- */
 
 static void offloads(void **state)
@@ -512,19 +566,13 @@ static void interface_goes_silently(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(by_name),
-		TEST(without_a_name),
-		TEST(several_queues),
-		TEST(old_kernels),
-		TEST(by_descriptor),
-		TEST(bad_descriptors),
-		TEST(refused),
-		TEST(scripts_that_fail),
-		TEST(offloads),
-		TEST(send_frames),
-		TEST(receive_frames),
-		TEST(interface_goes),
-		TEST(interface_goes_silently),
+		TEST(by_name),	      TEST(without_a_name),
+		TEST(several_queues), TEST(old_kernels),
+		TEST(by_descriptor),  TEST(bad_descriptors),
+		TEST(refused),	      TEST(scripts_that_fail),
+		TEST(vhost),	      TEST(offloads),
+		TEST(send_frames),    TEST(receive_frames),
+		TEST(interface_goes), TEST(interface_goes_silently),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

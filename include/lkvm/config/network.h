@@ -21,6 +21,13 @@ enum network_mode {
 	NETWORK_FD,   /* one that lkvm has inherited */
 };
 
+/* Who moves frames between a tap interface and the guest's queues. */
+enum network_vhost {
+	NETWORK_VHOST_OFF,  /* lkvm */
+	NETWORK_VHOST_ON,   /* the host's kernel, vhost-net */
+	NETWORK_VHOST_AUTO, /* that if it can be had, or lkvm */
+};
+
 /* One `hostfwd=`: what comes in on a port of the host goes to the guest. */
 struct network_forward {
 	bool udp;
@@ -40,6 +47,7 @@ struct network_config {
 	const char *script; /* started with the interface's name; or NULL */
 	const char *downscript;
 	u32 fd; /* of NETWORK_FD */
+	enum network_vhost vhost;
 	bool has_mac;
 	u8 mac[NETWORK_MAC]; /* of the guest, if has_mac */
 	u32 mtu;	     /* bytes; 0: not given */

@@ -61,6 +61,12 @@ struct net {
 	const struct net_ops *ops;
 	int fd;	      /* readable when `receive` may have a frame */
 	u64 offloads; /* bits of VIRTIO_NET_F_* that it can do */
+	/*
+	 * The host's kernel moves frames between `fd` and the guest's queues,
+	 * by this descriptor of vhost-net; `send` and `receive` are not called.
+	 */
+	bool vhost;
+	int vhost_fd;
 };
 
 /*
