@@ -138,13 +138,7 @@ static int parse_vhost(const char *value, void *item)
 	return 0;
 }
 
-/* kvmtool's keys with one value that says what lkvm does anyway, or none. */
-static int parse_mq(const char *value, void *item)
-{
-	(void)item;
-	return strcmp(value, "1") ? -EINVAL : 0;
-}
-
+/* kvmtool's keys that have no meaning here. */
 static int refuse(const char *value, void *item)
 {
 	(void)value;
@@ -176,7 +170,11 @@ static const struct key_def keys[] = {
 		"a number; the lowest is tried first"),
 	KEY_CALLBACK("vhost", parse_vhost,
 		     "on, off or auto: whether the host's kernel moves frames"),
-	KEY_CALLBACK("mq", parse_mq, "1: there is one pair of queues"),
+	KEY_U32("queues", struct network_config, queues, 1, NETWORK_MAX_QUEUES,
+		NULL),
+	/* kvmtool's name */
+	KEY_U32("mq", struct network_config, queues, 1, NETWORK_MAX_QUEUES,
+		NULL),
 	KEY_CALLBACK("trans", refuse,
 		     "--virtio-transport instead, which is for all devices"),
 	KEY_CALLBACK("host_mac", refuse,
@@ -221,6 +219,8 @@ static const char *problem_of(const struct network_config *config)
 		       "without fd=";
 	if (config->mode == NETWORK_USER && config->vhost)
 		return "vhost= is for the modes tap and fd";
+	if (config->mode != NETWORK_TAP && config->queues > 1)
+		return "queues= is for mode=tap, without fd=";
 	if (config->mode != NETWORK_USER && config->forwards.count)
 		return "hostfwd= is for mode=user";
 	return NULL;
@@ -245,6 +245,7 @@ int network_config_parse(struct network_config *config, const char *arg)
 	memset(config, 0, sizeof(*config));
 	config->mode = NETWORK_TAP;
 	config->fd = NETWORK_NO_FD;
+	config->queues = 1;
 	config->bootindex = NETWORK_NO_BOOTINDEX;
 	ret = keyvalue_parse(&table, arg, config, &config->strings);
 	if (!ret)

@@ -421,7 +421,8 @@ static const struct option_def device_options[] = {
 		     "guest_mac=MAC, mtu=N, bootindex=N; user: "
 		     "hostfwd=tcp|udp:[ADDR]:PORT-:PORT; tap: tapif=NAME, "
 		     "script=FILE, downscript=FILE; fd: fd=N; both: "
-		     "vhost=on|off|auto (the host's kernel moves frames)"),
+		     "vhost=on|off|auto (the host's kernel moves frames); "
+		     "tap: queues=N"),
 	OPT_ENUM(0, "console", struct vm_config, console, console_names, "NAME",
 		 "Where the terminal leads: serial, the first serial port (the "
 		 "default), or virtio, /dev/hvc0 of Linux"),

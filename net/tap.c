@@ -36,6 +36,7 @@ struct tap {
 	unsigned int n;
 	char name[IFNAMSIZ];
 	const char *downscript; /* the configuration's, or NULL */
+	bool multi_queue;	/* it is to have several */
 	bool idle;		/* the last `receive` has found nothing */
 	u8 buffer[NET_FRAME_MAX + 1];
 };
@@ -140,29 +141,48 @@ static int run_script(const struct tap *tap, const char *script)
 	return ret > 0 ? -EINVAL : ret;
 }
 
-/* An interface that lkvm has made goes with the descriptor. */
-static void tap_close(struct net *net)
+static void close_queue(struct net *net)
 {
-	struct tap *tap = from_net(net);
-
-	if (tap->downscript)
-		run_script(tap, tap->downscript);
 	if (net->vhost)
 		close(net->vhost_fd);
 	if (net->fd >= 0)
 		close(net->fd);
-	free(tap);
+	free(from_net(net));
+}
+
+/* An interface that lkvm has made goes with the last descriptor. */
+static void tap_close(struct net *net)
+{
+	struct tap *tap = from_net(net);
+	struct net *next;
+
+	if (tap->downscript)
+		run_script(tap, tap->downscript);
+	for (; net; net = next) {
+		next = net->next;
+		close_queue(net);
+	}
+}
+
+/* The kernel sends frames to those that are attached. */
+static int tap_attach(struct net *net, bool on)
+{
+	struct ifreq req = { .ifr_flags = on ? IFF_ATTACH_QUEUE
+					     : IFF_DETACH_QUEUE };
+
+	return ioctl(net->fd, TUNSETQUEUE, &req) < 0 ? -errno : 0;
 }
 
 static const struct net_ops tap_ops = {
 	.send = tap_send,
 	.receive = tap_receive,
 	.set_offloads = tap_set_offloads,
+	.attach = tap_attach,
 	.close = tap_close,
 };
 
 /* What to do about the common reasons. */
-static const char *advice(int error, const char *name)
+static const char *advice(int error, const struct tap *tap)
 {
 	switch (error) {
 	case ENOENT:
@@ -170,15 +190,19 @@ static const char *advice(int error, const char *name)
 		return ": the host's kernel needs the module tun";
 	case EPERM:
 	case EACCES:
-		return *name ? ": root can make it yours by `ip tuntap add "
-			       "dev NAME mode tap user USER'"
-			     : ": only root can make one; tapif= takes one "
-			       "that "
-			       "is yours";
+		return *tap->name
+			       ? ": root can make it yours by `ip tuntap add "
+				 "dev NAME mode tap user USER'"
+			       : ": only root can make one; tapif= takes one "
+				 "that "
+				 "is yours";
 	case EBUSY:
 		return ": it is in use";
 	case EINVAL:
-		return ": it is no tap interface";
+		return tap->multi_queue
+			       ? ": it is no tap interface of several queues, "
+				 "as `ip tuntap add ... multi_queue' makes them"
+			       : ": it is no tap interface";
 	default:
 		return "";
 	}
@@ -188,7 +212,7 @@ static int fail(const struct tap *tap, const char *what, int error)
 {
 	pr_fatal("network %u: %s%s%s: %s%s", tap->n, what,
 		 *tap->name ? " " : "", tap->name, strerror(error),
-		 advice(error, tap->name));
+		 advice(error, tap));
 	return -error;
 }
 
@@ -198,9 +222,11 @@ static int attach(struct tap *tap)
 	struct ifreq req = { .ifr_flags = IFF_TAP | IFF_NO_PI | IFF_VNET_HDR };
 	int ret;
 
+	if (tap->multi_queue)
+		req.ifr_flags |= IFF_MULTI_QUEUE;
 	memcpy(req.ifr_name, tap->name, IFNAMSIZ);
 	ret = ioctl(tap->net.fd, TUNSETIFF, &req);
-	if (ret < 0 && errno == EINVAL) {
+	if (ret < 0 && errno == EINVAL && !tap->multi_queue) {
 		req.ifr_flags |= IFF_MULTI_QUEUE;
 		ret = ioctl(tap->net.fd, TUNSETIFF, &req);
 	}
@@ -210,13 +236,13 @@ static int attach(struct tap *tap)
 	return 0;
 }
 
-static int open_name(struct tap *tap, const struct network_config *config)
+static int open_name(struct tap *tap, const char *name)
 {
 	tap->net.fd = open(TUN_PATH, O_RDWR | O_CLOEXEC | O_NONBLOCK);
 	if (tap->net.fd < 0)
 		return fail(tap, TUN_PATH, errno);
-	if (config->tapif)
-		snprintf(tap->name, IFNAMSIZ, "%s", config->tapif);
+	if (name)
+		snprintf(tap->name, IFNAMSIZ, "%s", name);
 	return attach(tap);
 }
 
@@ -296,25 +322,61 @@ static int open_vhost(struct tap *tap, enum network_vhost wanted)
 	return -error;
 }
 
-int tap_open(const struct network_config *config, unsigned int n,
-	     struct net **out)
+static struct tap *create(const struct network_config *config, unsigned int n)
 {
 	struct tap *tap = calloc(1, sizeof(*tap));
-	int ret;
 
 	if (!tap) {
 		pr_fatal("out of memory");
-		return -ENOMEM;
+		return NULL;
 	}
 	tap->n = n;
+	tap->multi_queue = config->queues > 1;
 	tap->net.ops = &tap_ops;
 	tap->net.fd = -1;
+	return tap;
+}
+
+/* Header and offloads are the interface's, and set. */
+static int add_queue(struct tap *first, struct net *last,
+		     const struct network_config *config)
+{
+	struct tap *tap = create(config, first->n);
+	int ret;
+
+	if (!tap)
+		return -ENOMEM;
+	last->next = &tap->net;
+	ret = open_name(tap, first->name);
+	if (!ret)
+		ret = open_vhost(tap, config->vhost);
+	if (!ret && tap->net.vhost != first->net.vhost)
+		ret = fail(tap, VHOST_PATH " of", EMFILE);
+	if (!ret && tap_attach(&tap->net, false))
+		ret = fail(tap, "queue of", errno);
+	return ret;
+}
+
+int tap_open(const struct network_config *config, unsigned int n,
+	     struct net **out)
+{
+	struct tap *tap = create(config, n);
+	struct net *last;
+	int ret;
+
+	if (!tap)
+		return -ENOMEM;
+	last = &tap->net;
 	ret = config->mode == NETWORK_FD ? take_fd(tap, config->fd)
-					 : open_name(tap, config);
+					 : open_name(tap, config->tapif);
 	if (!ret)
 		ret = set_up(tap);
 	if (!ret)
 		ret = open_vhost(tap, config->vhost);
+	for (u32 i = 1; !ret && i < config->queues; i++) {
+		ret = add_queue(tap, last, config);
+		last = last->next;
+	}
 	if (!ret && config->script)
 		ret = run_script(tap, config->script);
 	if (ret) {

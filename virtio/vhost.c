@@ -212,18 +212,20 @@ static void end_notifications(struct vhost *vhost, unsigned int n)
 static int set_memory(struct vhost *vhost)
 {
 	const struct gmem *mem = queue_of(vhost, 0)->q.mem;
-	struct {
-		struct vhost_memory head;
-		struct vhost_memory_region regions[GMEM_MAX_REGIONS];
-	} table = { .head.nregions = mem->nr_regions };
+	/* The regions are behind the structure. */
+	u64 buf[(sizeof(struct vhost_memory) +
+		 GMEM_MAX_REGIONS * sizeof(struct vhost_memory_region)) /
+		sizeof(u64)] = { 0 };
+	struct vhost_memory *table = (struct vhost_memory *)buf;
 
+	table->nregions = mem->nr_regions;
 	for (unsigned int i = 0; i < mem->nr_regions; i++)
-		table.regions[i] = (struct vhost_memory_region) {
+		table->regions[i] = (struct vhost_memory_region) {
 			.guest_phys_addr = mem->regions[i].gpa,
 			.memory_size = mem->regions[i].size,
 			.userspace_addr = (uintptr_t)mem->regions[i].hva,
 		};
-	return vhost_ioctl(vhost, VHOST_SET_MEM_TABLE, &table);
+	return vhost_ioctl(vhost, VHOST_SET_MEM_TABLE, table);
 }
 
 static int start_thread(struct vhost *vhost)

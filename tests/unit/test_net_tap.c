@@ -36,7 +36,9 @@ static struct {
 	char path[32], asked[IFNAMSIZ], started[64];
 	short asked_flags;
 	int header_size, little, fd_flags, descriptor_flags, status;
-	unsigned int offloads, closed, interrupted, vhosts;
+	unsigned int offloads, closed, interrupted, vhosts, opened;
+	unsigned int attached, detached;
+	unsigned int failing_after;    /* calls of `failing` that do not fail */
 	unsigned int refused_offloads; /* these bits are not known */
 	u8 data[70000];
 	size_t len;
@@ -66,6 +68,7 @@ int __wrap_open(const char *path, int flags, ...)
 	snprintf(kernel.path, sizeof(kernel.path), "%s", path);
 	assert_int_equal(flags, O_RDWR | O_CLOEXEC | O_NONBLOCK);
 	errno = kernel.open;
+	kernel.opened += !kernel.open;
 	return kernel.open ? -1 : FD;
 }
 
@@ -100,8 +103,10 @@ int __wrap_ioctl(int fd, unsigned long request, ...)
 	arg = va_arg(args, void *);
 	va_end(args);
 	errno = fd == FD ? kernel.ioctl : EBADFD;
-	if (fd != FD || kernel.failing == request)
+	if (fd != FD || (kernel.failing == request && !kernel.failing_after))
 		return -1;
+	if (kernel.failing == request)
+		kernel.failing_after--;
 	switch (request) {
 	case TUNSETIFF:
 		return attach(arg);
@@ -114,6 +119,12 @@ int __wrap_ioctl(int fd, unsigned long request, ...)
 		return 0;
 	case TUNSETVNETLE:
 		kernel.little = *(int *)arg;
+		return 0;
+	case TUNSETQUEUE:
+		if (((struct ifreq *)arg)->ifr_flags == IFF_ATTACH_QUEUE)
+			kernel.attached++;
+		else if (((struct ifreq *)arg)->ifr_flags == IFF_DETACH_QUEUE)
+			kernel.detached++;
 		return 0;
 	case TUNSETOFFLOAD:
 		return set_offload((unsigned int)(uintptr_t)arg);
@@ -245,6 +256,8 @@ static int open_with(const struct network_config *config)
 
 	if (with.mode == NETWORK_NONE)
 		with.mode = NETWORK_TAP;
+	if (!with.queues)
+		with.queues = 1;
 	return tap_open(&with, 2, &net);
 }
 
@@ -397,6 +410,55 @@ static void scripts_that_fail(void **state)
 	assert_string_equal(kernel.started, "/up tap5;/up tap5;");
 	assert_int_equal(kernel.closed, 2);
 	assert_null(net);
+}
+
+/* One descriptor for each pair; those behind the first are detached. */
+static void pairs(void **state)
+{
+	unsigned int n = 0;
+
+	(void)state;
+	assert_int_equal(OPEN(.queues = 3, .vhost = NETWORK_VHOST_ON), 0);
+	assert_int_equal(kernel.opened, 3);
+	assert_int_equal(kernel.vhosts, 3);
+	assert_int_equal(kernel.detached, 2);
+	/* The first made it, the others have its name. */
+	assert_string_equal(kernel.asked, "tap5");
+	assert_int_equal(kernel.asked_flags,
+			 IFF_TAP | IFF_NO_PI | IFF_VNET_HDR | IFF_MULTI_QUEUE);
+	for (struct net *at = net; at; at = at->next) {
+		assert_true(at->vhost);
+		n++;
+	}
+	assert_int_equal(n, 3);
+	assert_int_equal(net->next->ops->attach(net->next, true), 0);
+	assert_int_equal(kernel.attached, 1);
+	assert_int_equal(net->next->ops->attach(net->next, false), 0);
+	assert_int_equal(kernel.detached, 3);
+	net->ops->close(net);
+	net = NULL;
+	assert_int_equal(kernel.closed, 3);
+	assert_int_equal(kernel.vhosts, 0);
+}
+
+static void pairs_that_fail(void **state)
+{
+	(void)state;
+	kernel.failing = TUNSETIFF;
+	kernel.ioctl = EINVAL;
+	assert_refused(OPEN(.tapif = "tap0", .queues = 2), EINVAL,
+		       "it is no tap interface of several queues");
+	assert_int_equal(kernel.closed, 1);
+	kernel.failing_after = 1;
+	kernel.ioctl = E2BIG;
+	assert_refused(OPEN(.tapif = "tap0", .queues = 2), E2BIG,
+		       "tap interface tap0: Argument list too long");
+	assert_int_equal(kernel.closed, 3);
+	kernel.failing = TUNSETQUEUE;
+	kernel.failing_after = 1;
+	assert_refused(OPEN(.tapif = "tap0", .queues = 3), E2BIG,
+		       "queue of tap0");
+	assert_int_equal(kernel.closed, 6);
 }
 
 /* Who moves the frames. */
@@ -566,13 +628,14 @@ static void interface_goes_silently(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(by_name),	      TEST(without_a_name),
-		TEST(several_queues), TEST(old_kernels),
-		TEST(by_descriptor),  TEST(bad_descriptors),
-		TEST(refused),	      TEST(scripts_that_fail),
-		TEST(vhost),	      TEST(offloads),
-		TEST(send_frames),    TEST(receive_frames),
-		TEST(interface_goes), TEST(interface_goes_silently),
+		TEST(by_name),	       TEST(without_a_name),
+		TEST(several_queues),  TEST(old_kernels),
+		TEST(by_descriptor),   TEST(bad_descriptors),
+		TEST(refused),	       TEST(scripts_that_fail),
+		TEST(vhost),	       TEST(pairs),
+		TEST(pairs_that_fail), TEST(offloads),
+		TEST(send_frames),     TEST(receive_frames),
+		TEST(interface_goes),  TEST(interface_goes_silently),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

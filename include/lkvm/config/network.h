@@ -9,6 +9,7 @@
 
 #define NETWORK_NO_BOOTINDEX UINT32_MAX
 #define NETWORK_NO_FD	     UINT32_MAX
+#define NETWORK_MAX_QUEUES   16U /* pairs */
 
 /* INET6_ADDRSTRLEN: an address as text, with its end. */
 #define NETWORK_ADDR_SIZE 46
@@ -48,6 +49,7 @@ struct network_config {
 	const char *downscript;
 	u32 fd; /* of NETWORK_FD */
 	enum network_vhost vhost;
+	u32 queues; /* pairs of them, from 1 on */
 	bool has_mac;
 	u8 mac[NETWORK_MAC]; /* of the guest, if has_mac */
 	u32 mtu;	     /* bytes; 0: not given */
