@@ -43,9 +43,19 @@ static void halt(struct vhost *vhost)
 	}
 }
 
+/* What other threads do with their pairs meanwhile does no harm. */
+static void halt_all(struct vhost *vhost)
+{
+	struct virtio_net *vn = container_of(vhost, struct net_pair, vhost)->vn;
+
+	for (unsigned int i = 0; i < vn->nr_pairs; i++)
+		halt(&vn->pairs[i].vhost);
+}
+
 static const struct vhost_ops vhost_ops = {
 	.run = run,
 	.halt = halt,
+	.halt_all = halt_all,
 };
 
 int net_vhost_init(struct net_pair *pair)

@@ -63,10 +63,12 @@ static void call(struct vhost *vhost, unsigned int ring)
 	pthread_mutex_unlock(&queue->lock);
 }
 
-/* The other ring is left alone as well until the reset. */
+/* The other rings are left alone as well until the reset. */
 static void fail(struct vhost *vhost)
 {
-	vhost->ops->halt(vhost);
+	const struct vhost_ops *ops = vhost->ops;
+
+	(ops->halt_all ? ops->halt_all : ops->halt)(vhost);
 	virtio_needs_reset(vhost->vdev, "its driver has broken a queue");
 }
 

@@ -27,6 +27,11 @@ struct vhost_ops {
 	 * as well, without a lock.
 	 */
 	void (*halt)(struct vhost *vhost);
+	/*
+	 * The same for all rings of the device, if it has several of these:
+	 * the driver has broken one. On vhost's thread; NULL: `halt` is all.
+	 */
+	void (*halt_all)(struct vhost *vhost);
 };
 
 struct vhost_ring {

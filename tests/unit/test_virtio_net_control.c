@@ -436,6 +436,25 @@ static void by_vhost(void **state)
 	assert_int_equal(vhost_fakes[0].rings[0].backend, -1);
 }
 
+/* One queue that is broken ends them all. */
+static void vhost_error(void **state)
+{
+	struct vio_rig *r = create_with(state, true);
+
+	vio_start(r, BOTH);
+	assert_int_equal(set_pairs(r, 3), 0);
+	vhost_fake_error(1, 0);
+	vio_await(&r->irq);
+	assert_true(vio_needs_reset(r));
+	for (unsigned int i = 0; i < PAIRS; i++)
+		for (unsigned int ring = 0; ring < 2; ring++)
+			assert_int_equal(vhost_fakes[i].rings[ring].backend,
+					 -1);
+	vio_start(r, BOTH);
+	assert_false(vio_needs_reset(r));
+	assert_int_equal(set_pairs(r, 3), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -448,6 +467,7 @@ int main(void)
 		VIO_TEST(resets),
 		VIO_TEST(without_mq),
 		VIO_TEST_OF(by_vhost, "plain", VIRTQ_F_INDIRECT_DESC),
+		VIO_TEST_OF(vhost_error, "", VIRTQ_F_INDIRECT_DESC),
 		VIO_TEST_OF(by_vhost, "event index", VIRTQ_F_EVENT_IDX),
 	};
 
