@@ -13,9 +13,12 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/socket.h>
 #include <unistd.h>
 #include <net/if.h>
 #include <linux/if_tun.h>
+#include <linux/netlink.h>
+#include <linux/rtnetlink.h>
 
 #include "lkvm/util/log.h"
 #include "lkvm/util/run_program.h"
@@ -108,6 +111,22 @@ static int tap_receive(struct net *net, struct net_frame *frame)
 	return 1;
 }
 
+/*
+ * Who moves no frames does not see that there are none: the kernel tells of
+ * each interface that changes. Which it was is known by the descriptor.
+ */
+static bool tap_is_gone(struct net *net)
+{
+	struct tap *tap = from_net(net);
+	char message[8192];
+
+	while (recv(net->link_fd, message, sizeof(message), 0) >= 0 ||
+	       errno == EINTR)
+		;
+	tap->idle = true;
+	return is_gone(tap) && end(tap, ENODEV);
+}
+
 /* TUN_F_*: what the kernel need not do for the guest. */
 static int tap_set_offloads(struct net *net, u64 features)
 {
@@ -145,6 +164,8 @@ static void close_queue(struct net *net)
 {
 	if (net->vhost)
 		close(net->vhost_fd);
+	if (net->link_fd >= 0)
+		close(net->link_fd);
 	if (net->fd >= 0)
 		close(net->fd);
 	free(from_net(net));
@@ -178,6 +199,7 @@ static const struct net_ops tap_ops = {
 	.receive = tap_receive,
 	.set_offloads = tap_set_offloads,
 	.attach = tap_attach,
+	.is_gone = tap_is_gone,
 	.close = tap_close,
 };
 
@@ -305,6 +327,21 @@ static const char *vhost_advice(int error)
 	}
 }
 
+/* rtnetlink(7). Without it the guest's link stays up. */
+static void watch_link(struct tap *tap)
+{
+	struct sockaddr_nl addr = { .nl_family = AF_NETLINK,
+				    .nl_groups = RTMGRP_LINK };
+	int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK,
+			NETLINK_ROUTE);
+
+	if (fd >= 0 && bind(fd, (struct sockaddr *)&addr, sizeof(addr)) < 0) {
+		close(fd);
+		fd = -1;
+	}
+	tap->net.link_fd = fd;
+}
+
 /* Without it lkvm moves the frames, unless it was asked for. */
 static int open_vhost(struct tap *tap, enum network_vhost wanted)
 {
@@ -333,7 +370,7 @@ static struct tap *create(const struct network_config *config, unsigned int n)
 	tap->n = n;
 	tap->multi_queue = config->queues > 1;
 	tap->net.ops = &tap_ops;
-	tap->net.fd = -1;
+	tap->net.fd = tap->net.link_fd = -1;
 	return tap;
 }
 
@@ -373,6 +410,8 @@ int tap_open(const struct network_config *config, unsigned int n,
 		ret = set_up(tap);
 	if (!ret)
 		ret = open_vhost(tap, config->vhost);
+	if (!ret && tap->net.vhost)
+		watch_link(tap);
 	for (u32 i = 1; !ret && i < config->queues; i++) {
 		ret = add_queue(tap, last, config);
 		last = last->next;

@@ -38,8 +38,9 @@ static void halt(struct vhost *vhost)
 		int ret = set_backend(vhost, i, VHOST_FILE_UNBIND);
 
 		if (ret)
-			pr_err("%s: unable to stop vhost: %s",
-			       vhost->vdev->name, strerror(-ret));
+			pr_guest(&vhost->vdev->messages,
+				 "%s: unable to stop vhost: %s",
+				 vhost->vdev->name, strerror(-ret));
 	}
 }
 
@@ -52,10 +53,22 @@ static void halt_all(struct vhost *vhost)
 		halt(&vn->pairs[i].vhost);
 }
 
+/* The kernel does not say that the interface is gone, so another part does. */
+static void look(struct vhost *vhost)
+{
+	struct net_pair *pair = container_of(vhost, struct net_pair, vhost);
+	struct virtio_net *vn = pair->vn;
+
+	if (pair->net->ops->is_gone(pair->net) &&
+	    atomic_exchange(&vn->link, false))
+		virtio_config_changed(&vn->vdev);
+}
+
 static const struct vhost_ops vhost_ops = {
 	.run = run,
 	.halt = halt,
 	.halt_all = halt_all,
+	.look = look,
 };
 
 int net_vhost_init(struct net_pair *pair)
@@ -64,6 +77,8 @@ int net_vhost_init(struct net_pair *pair)
 	int ret = vhost_init(&pair->vhost, pair->net->vhost_fd, &vhost_ops,
 			     vdev, pair->first, NET_PAIR);
 
+	if (!pair->first)
+		pair->vhost.watched = pair->net->link_fd;
 	vdev->offered = vhost_mask(&pair->vhost, vdev->offered);
 	return ret;
 }

@@ -30,10 +30,12 @@
 #include "lkvm/vmm/gmem.h"
 #include "vhost.h"
 
-/* Of an event: which ring, and which of its two eventfds. */
+/* Of an event: which ring, and which of its two eventfds; or what is watched.
+ */
 #define EVENT_ERR   1U
 #define EVENT_RING  2U
-#define MAX_EVENTS  (2 * VHOST_MAX_RINGS)
+#define EVENT_WATCH (EVENT_RING * VHOST_MAX_RINGS)
+#define MAX_EVENTS  (2 * VHOST_MAX_RINGS + 1)
 #define RING_OF(ev) ((ev) / EVENT_RING)
 
 /* What vhost has a say in; all else is the model's. */
@@ -72,16 +74,23 @@ static void fail(struct vhost *vhost)
 	virtio_needs_reset(vhost->vdev, "its driver has broken a queue");
 }
 
+static void take_event(struct vhost *vhost, u32 event)
+{
+	if (event == EVENT_WATCH)
+		vhost->ops->look(vhost);
+	else if (event & EVENT_ERR)
+		fail(vhost);
+	else
+		call(vhost, RING_OF(event));
+}
+
 static void take_events(struct vhost *vhost)
 {
 	struct epoll_event events[MAX_EVENTS];
 	int n = epoll_wait(vhost->epoll, events, MAX_EVENTS, 0);
 
 	for (int i = 0; i < n; i++)
-		if (events[i].data.u32 & EVENT_ERR)
-			fail(vhost);
-		else
-			call(vhost, RING_OF(events[i].data.u32));
+		take_event(vhost, events[i].data.u32);
 }
 
 /* Kicked once, when it is started. */
@@ -237,6 +246,11 @@ static int start_thread(struct vhost *vhost)
 	vhost->epoll = epoll_create1(EPOLL_CLOEXEC);
 	if (vhost->epoll < 0)
 		return -errno;
+	if (vhost->watched >= 0) {
+		ret = add_event(vhost, vhost->watched, EVENT_WATCH);
+		if (ret)
+			return ret;
+	}
 	ret = iothread_start(&vhost->thread, vhost->name, run, vhost);
 	if (!ret)
 		iothread_kick(&vhost->thread);
@@ -278,7 +292,7 @@ void vhost_stop(struct vhost *vhost)
 	close_fd(&vhost->epoll);
 }
 
-/* Waits only if 2^64 - 2 kicks have not been read: not even then. */
+/* EAGAIN: 2^64 - 2 kicks have not been read, one more says nothing new. */
 void vhost_kick(struct vhost *vhost, unsigned int queue)
 {
 	const u64 one = 1;
@@ -306,7 +320,7 @@ int vhost_init(struct vhost *vhost, int fd, const struct vhost_ops *ops,
 	vhost->fd = fd;
 	vhost->first = first;
 	vhost->nr = nr;
-	vhost->epoll = -1;
+	vhost->epoll = vhost->watched = -1;
 	for (unsigned int i = 0; i < VHOST_MAX_RINGS; i++)
 		vhost->rings[i] = (struct vhost_ring) { -1, -1, -1, false };
 	snprintf(vhost->name, sizeof(vhost->name), "%.9s/v%u", vdev->name,

@@ -32,6 +32,8 @@ struct vhost_ops {
 	 * the driver has broken one. On vhost's thread; NULL: `halt` is all.
 	 */
 	void (*halt_all)(struct vhost *vhost);
+	/* `watched` has become readable. On vhost's thread, or in `stop`. */
+	void (*look)(struct vhost *vhost);
 };
 
 struct vhost_ring {
@@ -47,6 +49,7 @@ struct vhost {
 	unsigned int first; /* its rings are this queue of the device ... */
 	unsigned int nr;    /* ... and those behind it */
 	u64 features;	    /* that the kernel has */
+	int watched;	    /* for `look`; -1: none. Set by the model */
 	struct vhost_ring rings[VHOST_MAX_RINGS];
 	/* For interrupts: it waits for what `call` and `err` have to say. */
 	struct iothread thread;

@@ -66,8 +66,8 @@ static void halt(struct vhost *vhost)
 	int ret = set_running(vhost, 0);
 
 	if (ret)
-		pr_err("%s: unable to stop vhost: %s", vhost->vdev->name,
-		       strerror(-ret));
+		pr_guest(&vhost->vdev->messages, "%s: unable to stop vhost: %s",
+			 vhost->vdev->name, strerror(-ret));
 }
 
 static const struct vhost_ops vhost_ops = {

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* SOURCES: net/tap.c tests/unit/flash_fixture.c */
 /* WRAP: open ioctl poll readv writev fcntl close run_program */
+/* WRAP: socket bind recv */
 /*
  * Tap interfaces, with the kernel's part played here: what is asked of it, and
  * what becomes of each of its answers.
@@ -13,10 +14,13 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/socket.h>
 #include <sys/uio.h>
 #include <unistd.h>
 #include <net/if.h>
 #include <linux/if_tun.h>
+#include <linux/netlink.h>
+#include <linux/rtnetlink.h>
 
 #include "flash_fixture.h"
 #include "lkvm/util/run_program.h"
@@ -24,6 +28,7 @@
 
 #define FD	 77
 #define VHOST_FD 78
+#define LINK_FD	 79
 
 static struct {
 	int open, ioctl, io;   /* errno to fail with, or 0 */
@@ -38,6 +43,8 @@ static struct {
 	int header_size, little, fd_flags, descriptor_flags, status;
 	unsigned int offloads, closed, interrupted, vhosts, opened;
 	unsigned int attached, detached;
+	unsigned int links, link_messages;
+	int link;		       /* errno of its socket, or 0 */
 	unsigned int failing_after;    /* calls of `failing` that do not fail */
 	unsigned int refused_offloads; /* these bits are not known */
 	u8 data[70000];
@@ -50,6 +57,9 @@ static struct net *net;
 int __wrap_open(const char *path, int flags, ...);
 int __wrap_ioctl(int fd, unsigned long request, ...);
 int __wrap_poll(struct pollfd *fds, nfds_t n, int timeout);
+int __wrap_socket(int domain, int type, int protocol);
+int __wrap_bind(int fd, const struct sockaddr *addr, socklen_t len);
+ssize_t __wrap_recv(int fd, void *buf, size_t len, int flags);
 ssize_t __wrap_readv(int fd, const struct iovec *iov, int count);
 ssize_t __wrap_writev(int fd, const struct iovec *iov, int count);
 int __wrap_fcntl(int fd, int command, ...);
@@ -208,8 +218,46 @@ int __wrap_fcntl(int fd, int command, ...)
 	return 0;
 }
 
+int __wrap_socket(int domain, int type, int protocol)
+{
+	assert_int_equal(domain, AF_NETLINK);
+	assert_int_equal(type, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK);
+	assert_int_equal(protocol, NETLINK_ROUTE);
+	kernel.links++;
+	return LINK_FD;
+}
+
+int __wrap_bind(int fd, const struct sockaddr *addr, socklen_t len)
+{
+	struct sockaddr_nl to;
+
+	assert_int_equal(fd, LINK_FD);
+	assert_int_equal(len, sizeof(to));
+	memcpy(&to, addr, sizeof(to));
+	assert_int_equal(to.nl_family, AF_NETLINK);
+	assert_int_equal(to.nl_groups, RTMGRP_LINK);
+	errno = kernel.link;
+	return kernel.link ? -1 : 0;
+}
+
+ssize_t __wrap_recv(int fd, void *buf, size_t len, int flags)
+{
+	assert_int_equal(fd, LINK_FD);
+	assert_int_equal(flags, 0);
+	errno = kernel.link_messages ? ENOBUFS : EAGAIN;
+	if (!kernel.link_messages || kernel.link)
+		return -1;
+	kernel.link_messages--;
+	memset(buf, 0, MIN(len, 32U));
+	return 32;
+}
+
 int __wrap_close(int fd)
 {
+	if (fd == LINK_FD) {
+		kernel.links--;
+		return 0;
+	}
 	if (fd == VHOST_FD) {
 		kernel.vhosts--;
 		return 0;
@@ -503,6 +551,43 @@ static void vhost(void **state)
 	assert_false(net->vhost);
 }
 
+/* With vhost only the kernel's messages tell that the interface is gone. */
+static void vhost_link(void **state)
+{
+	(void)state;
+	assert_int_equal(OPEN(.tapif = "tap0", .vhost = NETWORK_VHOST_ON,
+			      .queues = 2),
+			 0);
+	assert_int_equal(net->link_fd, LINK_FD);
+	assert_int_equal(net->next->link_fd, -1);
+	assert_int_equal(kernel.links, 1);
+	kernel.link_messages = 3;
+	kernel.events = POLLIN;
+	assert_false(net->ops->is_gone(net));
+	assert_int_equal(kernel.link_messages, 0);
+	assert_string_equal(messages, "");
+	/* Messages that were lost. */
+	kernel.link_messages = 1;
+	kernel.link = 1;
+	kernel.events = POLLERR;
+	assert_true(net->ops->is_gone(net));
+	assert_said("interface tap0: No such device; the guest's link is down");
+	net->ops->close(net);
+	net = NULL;
+	assert_int_equal(kernel.links, 0);
+	/* It is no reason not to run. */
+	kernel.link = EPERM;
+	forget_messages();
+	assert_int_equal(OPEN(.tapif = "tap0", .vhost = NETWORK_VHOST_ON), 0);
+	assert_int_equal(net->link_fd, -1);
+	assert_int_equal(kernel.links, 0);
+	assert_string_equal(messages, "");
+	net->ops->close(net);
+	/* Nor is it needed where lkvm moves the frames. */
+	assert_int_equal(OPEN(.tapif = "tap0"), 0);
+	assert_int_equal(kernel.links, 0);
+}
+
 /* ---- Frames -------------------------------------------------------------- */
 
 static void offloads(void **state)
@@ -628,14 +713,23 @@ static void interface_goes_silently(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(by_name),	       TEST(without_a_name),
-		TEST(several_queues),  TEST(old_kernels),
-		TEST(by_descriptor),   TEST(bad_descriptors),
-		TEST(refused),	       TEST(scripts_that_fail),
-		TEST(vhost),	       TEST(pairs),
-		TEST(pairs_that_fail), TEST(offloads),
-		TEST(send_frames),     TEST(receive_frames),
-		TEST(interface_goes),  TEST(interface_goes_silently),
+		TEST(by_name),
+		TEST(without_a_name),
+		TEST(several_queues),
+		TEST(old_kernels),
+		TEST(by_descriptor),
+		TEST(bad_descriptors),
+		TEST(refused),
+		TEST(scripts_that_fail),
+		TEST(vhost),
+		TEST(vhost_link),
+		TEST(pairs),
+		TEST(pairs_that_fail),
+		TEST(offloads),
+		TEST(send_frames),
+		TEST(receive_frames),
+		TEST(interface_goes),
+		TEST(interface_goes_silently),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -144,6 +144,7 @@ static void make_queue(unsigned int i, bool vhost)
 	queue->net.next = i + 1 < PAIRS ? &t.queues[i + 1].net : NULL;
 	queue->net.fd = eventfd(0, EFD_SEMAPHORE);
 	queue->net.vhost = vhost;
+	queue->net.link_fd = -1;
 	if (vhost)
 		queue->net.vhost_fd =
 			__wrap_open("/dev/vhost-net", O_RDWR | O_CLOEXEC);

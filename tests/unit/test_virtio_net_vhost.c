@@ -13,6 +13,7 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/eventfd.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
 #include <linux/vhost.h>
@@ -38,6 +39,8 @@ static struct {
 	u64 offloads;
 	int offload_error;
 	unsigned int closed;
+	int link_fd;
+	bool gone;
 } t;
 
 int __wrap_open(const char *path, int flags, ...);
@@ -53,8 +56,18 @@ static int set_offloads(struct net *net, u64 features)
 	return t.offload_error;
 }
 
+static bool is_gone(struct net *net)
+{
+	u64 n;
+
+	assert_int_equal(read(net->link_fd, &n, sizeof(n)), sizeof(n));
+	return t.gone;
+}
+
 static void close_net(struct net *net)
 {
+	if (net->link_fd >= 0)
+		close(net->link_fd);
 	assert_ptr_equal(net, &t.net);
 	__wrap_close(net->vhost_fd);
 	t.closed++;
@@ -68,6 +81,7 @@ void net_close(struct net *net)
 /* Frames are none of lkvm's business. */
 static const struct net_ops net_ops = {
 	.set_offloads = set_offloads,
+	.is_gone = is_gone,
 	.close = close_net,
 };
 
@@ -80,6 +94,7 @@ static struct virtio_net_params params_of(const struct gmem *mem, u64 offered)
 		.fd = TAP_FD,
 		.offloads = OFFLOADS,
 		.vhost = true,
+		.link_fd = -1,
 		.vhost_fd = __wrap_open("/dev/vhost-net", O_RDWR | O_CLOEXEC),
 	};
 	return (struct virtio_net_params) {
@@ -224,6 +239,47 @@ static void create_fails(void **state)
 	assert_int_equal(t.closed, 1);
 }
 
+static void expect_link(struct vio_rig *r, u16 want)
+{
+	u16 status = 0;
+
+	virtio_read_config(r->vdev, 6, &status, sizeof(status));
+	assert_int_equal(status, want);
+}
+
+static void tell(struct vio_rig *r, unsigned int interrupts)
+{
+	const u64 one = 1;
+
+	assert_int_equal(write(t.net.link_fd, &one, sizeof(one)), sizeof(one));
+	while (atomic_load(&r->config_interrupts) < interrupts)
+		vio_await(&r->irq);
+}
+
+/* The interface is removed, which somebody else sees. */
+static void link_goes(void **state)
+{
+	struct vio_rig *r = vio_create(state);
+	struct virtio_net_params params = params_of(&r->mem, VHOST);
+	struct virtio_device *vdev;
+
+	t.net.link_fd = eventfd(0, EFD_NONBLOCK);
+	assert_int_equal(virtio_net_create(&params, &vdev), 0);
+	vio_attach(r, vdev);
+	vio_start(r, 0);
+	expect_link(r, 1);
+	tell(r, 0);
+	t.gone = true;
+	tell(r, 1);
+	expect_link(r, 0);
+	/* It stays so, and that is said once. */
+	vio_start(r, 0);
+	tell(r, 0);
+	vio_set_status(r, 0);
+	assert_int_equal(atomic_load(&r->config_interrupts), 1);
+	expect_link(r, 0);
+}
+
 #define SPLIT(f)                                        \
 	VIO_TEST_OF(f, "plain", VIRTQ_F_INDIRECT_DESC), \
 		VIO_TEST_OF(f, "event index", RINGS)
@@ -232,6 +288,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		VIO_TEST_OF(features, "", 0),
+		SPLIT(link_goes),
 		SPLIT(runs),
 		SPLIT(resets),
 		SPLIT(driver_errors),

@@ -59,6 +59,11 @@ struct net_ops {
 	 * NULL: it always does.
 	 */
 	int (*attach)(struct net *net, bool on);
+	/*
+	 * With vhost, once `link_fd` is readable: true after a message if there
+	 * will be no frame again.
+	 */
+	bool (*is_gone)(struct net *net);
 	void (*close)(struct net *net); /* and all behind it */
 };
 
@@ -78,6 +83,7 @@ struct net {
 	 */
 	bool vhost;
 	int vhost_fd;
+	int link_fd; /* of the first: see `is_gone`; -1: nothing tells that */
 };
 
 /*
