@@ -39,7 +39,7 @@ static struct {
 	int notify_error;
 } t;
 
-void __wrap_pr_fatal(const char *fmt, ...);
+void __wrap_pr_fatal(const char *fmt, ...) __printf(1, 2);
 int __real_eventfd(unsigned int count, int flags);
 int __wrap_eventfd(unsigned int count, int flags);
 int __real_epoll_create1(int flags);
