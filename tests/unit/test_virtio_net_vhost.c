@@ -40,7 +40,7 @@ static struct {
 	int offload_error;
 	unsigned int closed;
 	int link_fd;
-	bool gone;
+	atomic_bool gone;
 } t;
 
 int __wrap_open(const char *path, int flags, ...);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -16,6 +17,9 @@
 
 struct vhost_fake vhost_fakes[VHOST_FAKE_MAX];
 struct vhost_fake_settings vhost_fake;
+
+/* Of the fakes: what is broken is ended by a thread of lkvm's. */
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 
 int __wrap_open(const char *path, int flags, ...);
 int __wrap_ioctl(int fd, unsigned long request, ...);
@@ -248,8 +252,14 @@ int __wrap_ioctl(int fd, unsigned long request, ...)
 	va_end(args);
 	if (vhost_fake.error && vhost_fake.failing == request)
 		return fails(vhost_fake.error);
-	if (fake)
-		return device_request(fake, request, arg);
+	if (fake) {
+		int ret;
+
+		pthread_mutex_lock(&lock);
+		ret = device_request(fake, request, arg);
+		pthread_mutex_unlock(&lock);
+		return ret;
+	}
 	return vhost_fake.other ? vhost_fake.other(fd, request, arg)
 				: fails(EBADF);
 }
@@ -273,9 +283,8 @@ static void signal_eventfd(int fd)
 	assert_int_equal(write(fd, &one, sizeof(one)), sizeof(one));
 }
 
-bool vhost_fake_serve(unsigned int fake, unsigned int n, u8 fill)
+static bool serve(struct vhost_fake_ring *ring, u8 fill)
 {
-	struct vhost_fake_ring *ring = &vhost_fakes[fake].rings[n];
 	struct iovec iov[64];
 	struct virtq_chain chain = { .iov = iov, .max_iov = ARRAY_SIZE(iov) };
 
@@ -290,6 +299,16 @@ bool vhost_fake_serve(unsigned int fake, unsigned int n, u8 fill)
 	if (virtq_wants_interrupt(&ring->q))
 		signal_eventfd(ring->call);
 	return true;
+}
+
+bool vhost_fake_serve(unsigned int fake, unsigned int ring, u8 fill)
+{
+	bool served;
+
+	pthread_mutex_lock(&lock);
+	served = serve(&vhost_fakes[fake].rings[ring], fill);
+	pthread_mutex_unlock(&lock);
+	return served;
 }
 
 void vhost_fake_error(unsigned int fake, unsigned int ring)
