@@ -132,7 +132,7 @@ static struct {
 	/* Frames that arrive. */
 	u32 lens[8], first, count;
 	bool ended;
-	u8 *last;
+	u8 *last[PAIRS]; /* each has a frame that may wait */
 } t;
 
 static u8 ram[RAM];
@@ -297,18 +297,20 @@ static int model_send(struct net *net, const struct virtio_net_hdr_v1 *header,
 
 static int model_receive(struct net *net, struct net_frame *frame)
 {
+	u8 **last = &t.last[net - t.nets];
+
 	require(runs());
 	require(net == &t.nets[0] || (net == &t.nets[1] && t.attached));
-	free(t.last);
-	t.last = NULL;
+	free(*last);
+	*last = NULL;
 	enough();
 	if (!t.count)
 		return t.ended ? -EPIPE : 0;
 	frame->len = t.lens[t.first++ % ARRAY_SIZE(t.lens)];
 	t.count--;
-	frame->data = t.last = malloc(frame->len + 1UL);
-	require(t.last);
-	memset(t.last, (int)frame->len, frame->len);
+	frame->data = *last = malloc(frame->len + 1UL);
+	require(*last);
+	memset(*last, (int)frame->len, frame->len);
 	memset(&frame->header, 0xff, sizeof(frame->header));
 	return 1;
 }
@@ -642,6 +644,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		require(!t.threads[i].io);
 	require(!t.attached && t.closed == 1);
 	mmio_bus_destroy(&t.bus);
-	free(t.last);
+	for (u32 i = 0; i < PAIRS; i++)
+		free(t.last[i]);
 	return 0;
 }
