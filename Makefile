@@ -57,6 +57,7 @@ OTHERS := $(filter $(addprefix $(OBJDIR)/,builtin-flash% \
 	arm/machine-devices.o arm/machine-disk.o arm/machine-net.o \
 	arm/machine-rng.o arm/machine-console.o arm/machine-share.o \
 	arm/machine-fs.o \
+	arm/machine-vsock.o \
 	hw/fw_cfg/% hw/pl% efi/% virtio/% pci/% disk/% net/% share/% \
 	config/disk.o config/network.o config/port.o config/share.o config/fs.o \
 	config/smbios.o vmm/iothread.o util/iov.o),$(OBJS))

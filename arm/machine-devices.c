@@ -32,6 +32,8 @@ int machine_open_virtio(struct machine *machine)
 		ret = machine_open_shares(machine);
 	if (!ret)
 		ret = machine_open_fs(machine);
+	if (!ret)
+		ret = machine_open_vsock(machine);
 	return ret;
 }
 
@@ -43,6 +45,7 @@ void machine_close_virtio(struct machine *machine)
 	machine_close_shares(machine);
 	machine_close_fs(machine);
 	machine_close_ports(machine);
+	machine_close_vsock(machine);
 }
 
 /*
@@ -67,5 +70,7 @@ int machine_add_virtio(struct machine *machine)
 		ret = machine_add_shares(machine);
 	if (!ret)
 		ret = machine_add_fs(machine);
+	if (!ret)
+		ret = machine_add_vsock(machine);
 	return ret;
 }

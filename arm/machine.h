@@ -160,6 +160,7 @@ struct machine {
 	/* Of shares, as `disks`. */
 	struct p9_server *shares[MACHINE_MAX_VIRTIO];
 	struct fs_daemon *fs[MACHINE_MAX_VIRTIO];
+	int vsock_fd; /* one more than the descriptor, or 0 */
 
 	unsigned long kvm_type;	  /* of the VM */
 	struct addr_range mmio64; /* PCI's above 4 GiB; size 0: none */
@@ -319,5 +320,10 @@ void machine_close_shares(struct machine *machine);
 int machine_open_fs(struct machine *machine);
 int machine_add_fs(struct machine *machine);
 void machine_close_fs(struct machine *machine);
+
+/* machine-vsock.c: and for sockets, if the options want them. */
+int machine_open_vsock(struct machine *machine);
+int machine_add_vsock(struct machine *machine);
+void machine_close_vsock(struct machine *machine);
 
 #endif

@@ -122,19 +122,23 @@ static int parse_hostfwd(const char *value, void *item)
 	return 0;
 }
 
-/* kvmtool's keys with one value that says what lkvm does anyway, or none. */
+/* Numbers are kvmtool's. */
 static int parse_vhost(const char *value, void *item)
 {
-	(void)item;
-	return strcmp(value, "0") ? -EINVAL : 0;
+	struct network_config *config = item;
+
+	if (!strcmp(value, "on") || !strcmp(value, "1"))
+		config->vhost = NETWORK_VHOST_ON;
+	else if (!strcmp(value, "off") || !strcmp(value, "0"))
+		config->vhost = NETWORK_VHOST_OFF;
+	else if (!strcmp(value, "auto"))
+		config->vhost = NETWORK_VHOST_AUTO;
+	else
+		return -EINVAL;
+	return 0;
 }
 
-static int parse_mq(const char *value, void *item)
-{
-	(void)item;
-	return strcmp(value, "1") ? -EINVAL : 0;
-}
-
+/* kvmtool's keys that have no meaning here. */
 static int refuse(const char *value, void *item)
 {
 	(void)value;
@@ -164,8 +168,13 @@ static const struct key_def keys[] = {
 	KEY_U32("bootindex", struct network_config, bootindex, 0,
 		NETWORK_NO_BOOTINDEX - 1,
 		"a number; the lowest is tried first"),
-	KEY_CALLBACK("vhost", parse_vhost, "0: vhost-net is not supported"),
-	KEY_CALLBACK("mq", parse_mq, "1: there is one pair of queues"),
+	KEY_CALLBACK("vhost", parse_vhost,
+		     "on, off or auto: whether the host's kernel moves frames"),
+	KEY_U32("queues", struct network_config, queues, 1, NETWORK_MAX_QUEUES,
+		NULL),
+	/* kvmtool's name */
+	KEY_U32("mq", struct network_config, queues, 1, NETWORK_MAX_QUEUES,
+		NULL),
 	KEY_CALLBACK("trans", refuse,
 		     "--virtio-transport instead, which is for all devices"),
 	KEY_CALLBACK("host_mac", refuse,
@@ -197,7 +206,7 @@ static const char *problem_of(const struct network_config *config)
 	bool fd = config->fd != NETWORK_NO_FD;
 
 	if (config->mode == NETWORK_NONE &&
-	    (tap || fd || config->has_mac || config->mtu ||
+	    (tap || fd || config->has_mac || config->mtu || config->vhost ||
 	     config->forwards.count))
 		return "with mode=none there is no device for the other "
 		       "options";
@@ -208,6 +217,10 @@ static const char *problem_of(const struct network_config *config)
 	if (config->mode != NETWORK_TAP && tap)
 		return "tapif=, script= and downscript= are for mode=tap, "
 		       "without fd=";
+	if (config->mode == NETWORK_USER && config->vhost)
+		return "vhost= is for the modes tap and fd";
+	if (config->mode != NETWORK_TAP && config->queues > 1)
+		return "queues= is for mode=tap, without fd=";
 	if (config->mode != NETWORK_USER && config->forwards.count)
 		return "hostfwd= is for mode=user";
 	return NULL;
@@ -232,6 +245,7 @@ int network_config_parse(struct network_config *config, const char *arg)
 	memset(config, 0, sizeof(*config));
 	config->mode = NETWORK_TAP;
 	config->fd = NETWORK_NO_FD;
+	config->queues = 1;
 	config->bootindex = NETWORK_NO_BOOTINDEX;
 	ret = keyvalue_parse(&table, arg, config, &config->strings);
 	if (!ret)

@@ -427,6 +427,9 @@ static const struct option_def device_options[] = {
 		     "sandbox=namespace|chroot|none"),
 	OPT_FLAG(0, "rng", struct vm_config, rng,
 		 "Source of random bytes, /dev/hwrng of Linux"),
+	OPT_U32(0, "vsock", struct vm_config, vsock, 3, UINT32_MAX - 1, "CID",
+		"Sockets between host and guest (AF_VSOCK), at which the guest "
+		"has this address"),
 	OPT_CALLBACK(0, "smbios", parse_smbios, "type=N,KEY=TEXT...",
 		     "virt with firmware: strings that tell the guest of its "
 		     "machine; repeatable. type=1 (system): manufacturer=, "
@@ -441,7 +444,9 @@ static const struct option_def device_options[] = {
 		     "without privileges), tap, fd or none (the default). OPT: "
 		     "guest_mac=MAC, mtu=N, bootindex=N; user: "
 		     "hostfwd=tcp|udp:[ADDR]:PORT-:PORT; tap: tapif=NAME, "
-		     "script=FILE, downscript=FILE; fd: fd=N"),
+		     "script=FILE, downscript=FILE; fd: fd=N; both: "
+		     "vhost=on|off|auto (the host's kernel moves frames); "
+		     "tap: queues=N"),
 	OPT_ENUM(0, "console", struct vm_config, console, console_names, "NAME",
 		 "Where the terminal leads: serial, the first serial port (the "
 		 "default), or virtio, /dev/hvc0 of Linux"),

@@ -13,15 +13,19 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/socket.h>
 #include <unistd.h>
 #include <net/if.h>
 #include <linux/if_tun.h>
+#include <linux/netlink.h>
+#include <linux/rtnetlink.h>
 
 #include "lkvm/util/log.h"
 #include "lkvm/util/run_program.h"
 #include "net.h"
 
-#define TUN_PATH "/dev/net/tun"
+#define TUN_PATH   "/dev/net/tun"
+#define VHOST_PATH "/dev/vhost-net"
 
 #define F(name) BIT(VIRTIO_NET_F_##name)
 
@@ -35,6 +39,7 @@ struct tap {
 	unsigned int n;
 	char name[IFNAMSIZ];
 	const char *downscript; /* the configuration's, or NULL */
+	bool multi_queue;	/* it is to have several */
 	bool idle;		/* the last `receive` has found nothing */
 	u8 buffer[NET_FRAME_MAX + 1];
 };
@@ -106,6 +111,22 @@ static int tap_receive(struct net *net, struct net_frame *frame)
 	return 1;
 }
 
+/*
+ * Who moves no frames does not see that there are none: the kernel tells of
+ * each interface that changes. Which it was is known by the descriptor.
+ */
+static bool tap_is_gone(struct net *net)
+{
+	struct tap *tap = from_net(net);
+	char message[8192];
+
+	while (recv(net->link_fd, message, sizeof(message), 0) >= 0 ||
+	       errno == EINTR)
+		;
+	tap->idle = true;
+	return is_gone(tap) && end(tap, ENODEV);
+}
+
 /* TUN_F_*: what the kernel need not do for the guest. */
 static int tap_set_offloads(struct net *net, u64 features)
 {
@@ -139,27 +160,51 @@ static int run_script(const struct tap *tap, const char *script)
 	return ret > 0 ? -EINVAL : ret;
 }
 
-/* An interface that lkvm has made goes with the descriptor. */
+static void close_queue(struct net *net)
+{
+	if (net->vhost)
+		close(net->vhost_fd);
+	if (net->link_fd >= 0)
+		close(net->link_fd);
+	if (net->fd >= 0)
+		close(net->fd);
+	free(from_net(net));
+}
+
+/* An interface that lkvm has made goes with the last descriptor. */
 static void tap_close(struct net *net)
 {
 	struct tap *tap = from_net(net);
+	struct net *next;
 
 	if (tap->downscript)
 		run_script(tap, tap->downscript);
-	if (net->fd >= 0)
-		close(net->fd);
-	free(tap);
+	for (; net; net = next) {
+		next = net->next;
+		close_queue(net);
+	}
+}
+
+/* The kernel sends frames to those that are attached. */
+static int tap_attach(struct net *net, bool on)
+{
+	struct ifreq req = { .ifr_flags = on ? IFF_ATTACH_QUEUE
+					     : IFF_DETACH_QUEUE };
+
+	return ioctl(net->fd, TUNSETQUEUE, &req) < 0 ? -errno : 0;
 }
 
 static const struct net_ops tap_ops = {
 	.send = tap_send,
 	.receive = tap_receive,
 	.set_offloads = tap_set_offloads,
+	.attach = tap_attach,
+	.is_gone = tap_is_gone,
 	.close = tap_close,
 };
 
 /* What to do about the common reasons. */
-static const char *advice(int error, const char *name)
+static const char *advice(int error, const struct tap *tap)
 {
 	switch (error) {
 	case ENOENT:
@@ -167,15 +212,19 @@ static const char *advice(int error, const char *name)
 		return ": the host's kernel needs the module tun";
 	case EPERM:
 	case EACCES:
-		return *name ? ": root can make it yours by `ip tuntap add "
-			       "dev NAME mode tap user USER'"
-			     : ": only root can make one; tapif= takes one "
-			       "that "
-			       "is yours";
+		return *tap->name
+			       ? ": root can make it yours by `ip tuntap add "
+				 "dev NAME mode tap user USER'"
+			       : ": only root can make one; tapif= takes one "
+				 "that "
+				 "is yours";
 	case EBUSY:
 		return ": it is in use";
 	case EINVAL:
-		return ": it is no tap interface";
+		return tap->multi_queue
+			       ? ": it is no tap interface of several queues, "
+				 "as `ip tuntap add ... multi_queue' makes them"
+			       : ": it is no tap interface";
 	default:
 		return "";
 	}
@@ -185,7 +234,7 @@ static int fail(const struct tap *tap, const char *what, int error)
 {
 	pr_fatal("network %u: %s%s%s: %s%s", tap->n, what,
 		 *tap->name ? " " : "", tap->name, strerror(error),
-		 advice(error, tap->name));
+		 advice(error, tap));
 	return -error;
 }
 
@@ -195,9 +244,11 @@ static int attach(struct tap *tap)
 	struct ifreq req = { .ifr_flags = IFF_TAP | IFF_NO_PI | IFF_VNET_HDR };
 	int ret;
 
+	if (tap->multi_queue)
+		req.ifr_flags |= IFF_MULTI_QUEUE;
 	memcpy(req.ifr_name, tap->name, IFNAMSIZ);
 	ret = ioctl(tap->net.fd, TUNSETIFF, &req);
-	if (ret < 0 && errno == EINVAL) {
+	if (ret < 0 && errno == EINVAL && !tap->multi_queue) {
 		req.ifr_flags |= IFF_MULTI_QUEUE;
 		ret = ioctl(tap->net.fd, TUNSETIFF, &req);
 	}
@@ -207,13 +258,13 @@ static int attach(struct tap *tap)
 	return 0;
 }
 
-static int open_name(struct tap *tap, const struct network_config *config)
+static int open_name(struct tap *tap, const char *name)
 {
 	tap->net.fd = open(TUN_PATH, O_RDWR | O_CLOEXEC | O_NONBLOCK);
 	if (tap->net.fd < 0)
 		return fail(tap, TUN_PATH, errno);
-	if (config->tapif)
-		snprintf(tap->name, IFNAMSIZ, "%s", config->tapif);
+	if (name)
+		snprintf(tap->name, IFNAMSIZ, "%s", name);
 	return attach(tap);
 }
 
@@ -260,23 +311,111 @@ static int set_up(struct tap *tap)
 					      : 0;
 }
 
-int tap_open(const struct network_config *config, unsigned int n,
-	     struct net **out)
+static const char *vhost_advice(int error)
+{
+	switch (error) {
+	case ENOENT:
+	case ENODEV:
+	case ENXIO:
+		return ": the host's kernel needs the module vhost_net";
+	case EPERM:
+	case EACCES:
+		return ": root may open it, and whom root lets: often the "
+		       "group kvm";
+	default:
+		return "";
+	}
+}
+
+/* rtnetlink(7). Without it the guest's link stays up. */
+static void watch_link(struct tap *tap)
+{
+	struct sockaddr_nl addr = { .nl_family = AF_NETLINK,
+				    .nl_groups = RTMGRP_LINK };
+	int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK,
+			NETLINK_ROUTE);
+
+	if (fd >= 0 && bind(fd, (struct sockaddr *)&addr, sizeof(addr)) < 0) {
+		close(fd);
+		fd = -1;
+	}
+	tap->net.link_fd = fd;
+}
+
+/* Without it lkvm moves the frames, unless it was asked for. */
+static int open_vhost(struct tap *tap, enum network_vhost wanted)
+{
+	int error;
+
+	if (wanted == NETWORK_VHOST_OFF)
+		return 0;
+	tap->net.vhost_fd = open(VHOST_PATH, O_RDWR | O_CLOEXEC);
+	tap->net.vhost = tap->net.vhost_fd >= 0;
+	if (tap->net.vhost || wanted == NETWORK_VHOST_AUTO)
+		return 0;
+	error = errno;
+	pr_fatal("network %u: " VHOST_PATH ": %s%s", tap->n, strerror(error),
+		 vhost_advice(error));
+	return -error;
+}
+
+static struct tap *create(const struct network_config *config, unsigned int n)
 {
 	struct tap *tap = calloc(1, sizeof(*tap));
-	int ret;
 
 	if (!tap) {
 		pr_fatal("out of memory");
-		return -ENOMEM;
+		return NULL;
 	}
 	tap->n = n;
+	tap->multi_queue = config->queues > 1;
 	tap->net.ops = &tap_ops;
-	tap->net.fd = -1;
+	tap->net.fd = tap->net.link_fd = -1;
+	return tap;
+}
+
+/* Header and offloads are the interface's, and set. */
+static int add_queue(struct tap *first, struct net *last,
+		     const struct network_config *config)
+{
+	struct tap *tap = create(config, first->n);
+	int ret;
+
+	if (!tap)
+		return -ENOMEM;
+	last->next = &tap->net;
+	ret = open_name(tap, first->name);
+	if (!ret)
+		ret = open_vhost(tap, config->vhost);
+	if (!ret && tap->net.vhost != first->net.vhost)
+		ret = fail(tap, VHOST_PATH " of", EMFILE);
+	if (!ret && tap_attach(&tap->net, false))
+		ret = fail(tap, "queue of", errno);
+	return ret;
+}
+
+int tap_open(const struct network_config *config, unsigned int n,
+	     struct net **out)
+{
+	struct tap *tap = create(config, n);
+	struct net *last;
+	int ret;
+
+	if (!tap)
+		return -ENOMEM;
+	last = &tap->net;
 	ret = config->mode == NETWORK_FD ? take_fd(tap, config->fd)
-					 : open_name(tap, config);
+					 : open_name(tap, config->tapif);
 	if (!ret)
 		ret = set_up(tap);
+	if (!ret)
+		ret = open_vhost(tap, config->vhost);
+	if (!ret && tap->net.vhost)
+		watch_link(tap);
+	for (u32 i = 1; !ret && i < config->queues; i++) {
+		ret = add_queue(tap, last, config);
+		last = last->next;
+	}
 	if (!ret && config->script)
 		ret = run_script(tap, config->script);
 	if (ret) {

@@ -22,9 +22,9 @@
 /* Until the thread lets others have the queue's lock. */
 #define TURN 64U
 
-static struct virtq *queue_of(struct virtio_net *vn)
+static struct virtq *queue_of(struct net_pair *pair)
 {
-	return &vn->vdev.queues[NET_RX].q;
+	return &pair->vn->vdev.queues[pair->first].q;
 }
 
 /* ---- One frame ----------------------------------------------------------- */
@@ -34,13 +34,13 @@ static struct virtq *queue_of(struct virtio_net *vn)
  * this says that there is none. All that were taken for the frame still are, so
  * that one that is already there is not what it notifies for.
  */
-static int pop(struct virtio_net *vn, struct virtq_chain *chain)
+static int pop(struct net_pair *pair, struct virtq_chain *chain)
 {
-	struct virtq *q = queue_of(vn);
+	struct virtq *q = queue_of(pair);
 	int ret;
 
 	do {
-		chain->iov = vn->rx.iov;
+		chain->iov = pair->rx.iov;
 		chain->max_iov = NET_QUEUE_SIZE;
 		ret = virtq_pop(q, chain);
 	} while (!ret && virtq_enable_kicks(q));
@@ -48,19 +48,19 @@ static int pop(struct virtio_net *vn, struct virtq_chain *chain)
 	return ret > 0 && chain->in_len < NET_HEADER ? -EINVAL : ret;
 }
 
-static void give_back(struct virtio_net *vn, u32 n)
+static void give_back(struct net_pair *pair, u32 n)
 {
 	while (n--)
-		virtq_unpop(queue_of(vn), &vn->rx.chains[n]);
+		virtq_unpop(queue_of(pair), &pair->rx.chains[n]);
 }
 
 /*
  * The next part of header and frame, the first `done` bytes of which are
  * written, goes to a chain. Returns how long it is.
  */
-static u32 put(struct virtio_net *vn, const struct virtq_chain *chain, u64 done)
+static u32 put(struct net_pair *pair, const struct virtq_chain *chain, u64 done)
 {
-	const struct net_frame *frame = &vn->rx.frame;
+	const struct net_frame *frame = &pair->rx.frame;
 	const struct iovec *iov = chain->iov + chain->nr_out;
 	size_t n = 0;
 
@@ -78,12 +78,12 @@ static u32 put(struct virtio_net *vn, const struct virtq_chain *chain, u64 done)
  * 0 if there is none now, -EMSGSIZE if the guest has no room for such a frame,
  * or -EINVAL if it has broken the queue.
  */
-static int take_chain(struct virtio_net *vn, u32 n, u64 need)
+static int take_chain(struct net_pair *pair, u32 n, u64 need)
 {
-	bool merge = vn->vdev.features & BIT(VIRTIO_NET_F_MRG_RXBUF);
-	struct virtq_chain *chain = &vn->rx.chains[n];
-	struct virtq *q = queue_of(vn);
-	int ret = pop(vn, chain);
+	bool merge = pair->vn->vdev.features & BIT(VIRTIO_NET_F_MRG_RXBUF);
+	struct virtq_chain *chain = &pair->rx.chains[n];
+	struct virtq *q = queue_of(pair);
+	int ret = pop(pair, chain);
 
 	/* All that the driver has may be taken. */
 	if (!ret && n && q->pending >= q->size)
@@ -101,17 +101,17 @@ static int take_chain(struct virtio_net *vn, u32 n, u64 need)
  * number, and where that goes in the first of them; or what take_chain() has
  * returned for one, and none is taken.
  */
-static int fill(struct virtio_net *vn, struct iovec *count, u32 *nr_count)
+static int fill(struct net_pair *pair, struct iovec *count, u32 *nr_count)
 {
-	u64 need = NET_HEADER + vn->rx.frame.len, done = 0;
+	u64 need = NET_HEADER + pair->rx.frame.len, done = 0;
 	u32 n = 0;
 
 	while (done < need) {
-		const struct virtq_chain *chain = &vn->rx.chains[n];
-		int ret = take_chain(vn, n, need);
+		const struct virtq_chain *chain = &pair->rx.chains[n];
+		int ret = take_chain(pair, n, need);
 
 		if (ret <= 0) {
-			give_back(vn, n);
+			give_back(pair, n);
 			return ret;
 		}
 		if (!n)
@@ -119,91 +119,94 @@ static int fill(struct virtio_net *vn, struct iovec *count, u32 *nr_count)
 				count, chain->iov + chain->nr_out, chain->nr_in,
 				offsetof(struct virtio_net_hdr_v1, num_buffers),
 				sizeof(u16));
-		vn->rx.written[n] = put(vn, chain, done);
-		done += vn->rx.written[n++];
+		pair->rx.written[n] = put(pair, chain, done);
+		done += pair->rx.written[n++];
 	}
 	return (int)n;
 }
 
 /* Its number of chains is in the header, which is in the first of them. */
-static int deliver(struct virtio_net *vn)
+static int deliver(struct net_pair *pair)
 {
 	struct iovec count[sizeof(u16)];
 	u32 nr_count = 0;
-	int n = fill(vn, count, &nr_count);
+	int n = fill(pair, count, &nr_count);
 	u16 chains = htole16((u16)n);
 
 	if (n <= 0)
 		return n;
 	iov_write(count, nr_count, 0, &chains, sizeof(chains));
 	for (int i = 0; i < n; i++)
-		virtq_push(queue_of(vn), &vn->rx.chains[i], vn->rx.written[i]);
-	net_count(&vn->received.frames, 1);
-	net_count(&vn->received.bytes, vn->rx.frame.len);
+		virtq_push(queue_of(pair), &pair->rx.chains[i],
+			   pair->rx.written[i]);
+	net_count(&pair->vn->received.frames, 1);
+	net_count(&pair->vn->received.bytes, pair->rx.frame.len);
 	return n;
 }
 
 /* ---- The thread ---------------------------------------------------------- */
 
-static bool may_serve(struct virtio_net *vn)
+static bool may_serve(struct net_pair *pair)
 {
-	return !atomic_load(&vn->rx.stopping) &&
-	       !(virtio_get_status(&vn->vdev) & VIRTIO_S_NEEDS_RESET);
+	return !atomic_load(&pair->rx.stopping) &&
+	       !(virtio_get_status(&pair->vn->vdev) & VIRTIO_S_NEEDS_RESET);
 }
 
 /* The next one, unless there is one that waits for buffers. */
-static int receive(struct virtio_net *vn)
+static int receive(struct net_pair *pair)
 {
 	int ret;
 
-	if (vn->rx.waiting)
+	if (pair->rx.waiting)
 		return 1;
-	if (!atomic_load(&vn->link))
+	if (!atomic_load(&pair->vn->link))
 		return 0;
-	ret = vn->net->ops->receive(vn->net, &vn->rx.frame);
+	ret = pair->net->ops->receive(pair->net, &pair->rx.frame);
 	/* "MUST set flags to zero": the kernel says what it has checked. */
-	if (ret > 0 && !(vn->vdev.features & BIT(VIRTIO_NET_F_GUEST_CSUM)))
-		memset(&vn->rx.frame.header, 0, NET_HEADER);
+	if (ret > 0 &&
+	    !(pair->vn->vdev.features & BIT(VIRTIO_NET_F_GUEST_CSUM)))
+		memset(&pair->rx.frame.header, 0, NET_HEADER);
 	if (ret >= 0)
 		return ret;
-	atomic_store(&vn->link, false);
-	virtio_config_changed(&vn->vdev);
+	atomic_store(&pair->vn->link, false);
+	virtio_config_changed(&pair->vn->vdev);
 	return 0;
 }
 
 /* True if a frame is done with: delivered or dropped. */
-static bool serve_frame(struct virtio_net *vn)
+static bool serve_frame(struct net_pair *pair)
 {
-	const struct net_frame *frame = &vn->rx.frame;
-	int ret = receive(vn);
+	const struct net_frame *frame = &pair->rx.frame;
+	int ret = receive(pair);
 
 	if (!ret)
 		return false;
 	if (frame->len < NET_FRAME_MIN || frame->len > NET_FRAME_MAX)
 		ret = -EMSGSIZE;
 	else
-		ret = deliver(vn);
-	vn->rx.waiting = !ret;
+		ret = deliver(pair);
+	pair->rx.waiting = !ret;
 	if (ret == -EMSGSIZE)
-		net_count(&vn->received.dropped, 1);
+		net_count(&pair->vn->received.dropped, 1);
 	else if (ret < 0)
-		virtio_needs_reset(&vn->vdev, "its driver has broken a queue");
+		virtio_needs_reset(&pair->vn->vdev,
+				   "its driver has broken a queue");
 	return ret > 0 || ret == -EMSGSIZE;
 }
 
 /* True if there may be more: then it is the turn of others first. */
-static bool serve_some(struct virtio_net *vn)
+static bool serve_some(struct net_pair *pair)
 {
-	struct virtio_queue *queue = &vn->vdev.queues[NET_RX];
+	struct virtio_queue *queue = &pair->vn->vdev.queues[pair->first];
 	u32 n = 0;
 
 	pthread_mutex_lock(&queue->lock);
-	if (may_serve(vn))
+	if (may_serve(pair))
 		virtq_disable_kicks(&queue->q);
-	while (n < TURN && may_serve(vn) && serve_frame(vn))
+	while (n < TURN && may_serve(pair) && serve_frame(pair))
 		if (!(++n % BATCH))
-			virtio_queue_done(&vn->vdev, NET_RX);
-	virtio_queue_done(&vn->vdev, NET_RX);
+			virtio_queue_done(&pair->vn->vdev, pair->first);
+	virtio_queue_done(&pair->vn->vdev, pair->first);
 	pthread_mutex_unlock(&queue->lock);
 	return n == TURN;
 }
@@ -211,53 +214,56 @@ static bool serve_some(struct virtio_net *vn)
 /* A driver that has broken the queue, or has no buffers, is not woken for. */
 static void run(void *opaque)
 {
-	struct virtio_net *vn = opaque;
+	struct net_pair *pair = opaque;
 	bool wants;
 
-	while (serve_some(vn))
+	while (serve_some(pair))
 		;
-	wants = may_serve(vn) && !vn->rx.waiting && atomic_load(&vn->link);
-	iothread_watch(&vn->rx.thread, wants ? vn->net->fd : -1);
+	wants = may_serve(pair) && !pair->rx.waiting &&
+		atomic_load(&pair->vn->link);
+	iothread_watch(&pair->rx.thread, wants ? pair->net->fd : -1);
 }
 
 /* Where KVM cannot notify the thread, vCPUs leave the guest for it. */
-static int start_thread(struct virtio_net *vn)
+static int start_thread(struct net_pair *pair)
 {
-	struct virtio_device *vdev = &vn->vdev;
-	struct net_rx *rx = &vn->rx;
-	int ret = iothread_start(&rx->thread, rx->name, run, vn);
+	struct virtio_device *vdev = &pair->vn->vdev;
+	struct net_rx *rx = &pair->rx;
+	int ret = iothread_start(&rx->thread, rx->name, run, pair);
 
 	if (!ret && vdev->transport->notify)
-		rx->notified = !vdev->transport->notify(vdev, NET_RX,
+		rx->notified = !vdev->transport->notify(vdev, pair->first,
 							rx->thread.fd, true);
 	return ret;
 }
 
 /* The first comes when the device is started: frames are waited for then. */
-void net_rx_kick(struct virtio_net *vn)
+void net_rx_kick(struct net_pair *pair)
 {
-	atomic_store(&vn->rx.stopping, false);
-	if (!vn->rx.thread.started && start_thread(vn))
-		virtio_needs_reset(&vn->vdev, "there is no thread for its "
-					      "frames");
+	atomic_store(&pair->rx.stopping, false);
+	if (!pair->rx.thread.started && start_thread(pair))
+		virtio_needs_reset(&pair->vn->vdev,
+				   "there is no thread for its "
+				   "frames");
 	else
-		iothread_kick(&vn->rx.thread);
+		iothread_kick(&pair->rx.thread);
 }
 
 /* A kick that is under way has the lock. What is kept was for that driver. */
-void net_rx_stop(struct virtio_net *vn)
+void net_rx_stop(struct net_pair *pair)
 {
-	struct virtio_device *vdev = &vn->vdev;
-	struct net_rx *rx = &vn->rx;
+	struct virtio_device *vdev = &pair->vn->vdev;
+	struct net_rx *rx = &pair->rx;
 
-	pthread_mutex_lock(&vdev->queues[NET_RX].lock);
+	pthread_mutex_lock(&vdev->queues[pair->first].lock);
 	atomic_store(&rx->stopping, true);
-	pthread_mutex_unlock(&vdev->queues[NET_RX].lock);
+	pthread_mutex_unlock(&vdev->queues[pair->first].lock);
 	if (rx->notified)
-		vdev->transport->notify(vdev, NET_RX, rx->thread.fd, false);
+		vdev->transport->notify(vdev, pair->first, rx->thread.fd,
+					false);
 	rx->notified = false;
 	iothread_stop(&rx->thread);
 	if (rx->waiting)
-		net_count(&vn->received.dropped, 1);
+		net_count(&pair->vn->received.dropped, 1);
 	rx->waiting = false;
 }

@@ -47,8 +47,9 @@ static int check_header(u64 features, struct virtio_net_hdr_v1 *header)
 }
 
 /* 0, or -errno: the frame is lost. */
-static int send_frame(struct virtio_net *vn, struct virtq_chain *chain)
+static int send_frame(struct net_pair *pair, struct virtq_chain *chain)
 {
+	struct virtio_net *vn = pair->vn;
 	struct virtio_net_hdr_v1 header;
 	u64 len = chain->out_len - NET_HEADER;
 	u32 count = chain->nr_out;
@@ -62,17 +63,18 @@ static int send_frame(struct virtio_net *vn, struct virtq_chain *chain)
 	if (!atomic_load(&vn->link))
 		return -EPIPE;
 	iov = iov_cut(chain->iov, &count, NET_HEADER, len);
-	return vn->net->ops->send(vn->net, &header, iov, count, (u32)len);
+	return pair->net->ops->send(pair->net, &header, iov, count, (u32)len);
 }
 
 /* -EINVAL for a chain without room for a header: it breaks the queue. */
-static int serve_chain(struct virtio_net *vn, struct virtq_chain *chain)
+static int serve_chain(struct net_pair *pair, struct virtq_chain *chain)
 {
+	struct virtio_net *vn = pair->vn;
 	u64 len = chain->out_len;
 
 	if (len < NET_HEADER)
 		return -EINVAL;
-	if (send_frame(vn, chain)) {
+	if (send_frame(pair, chain)) {
 		net_count(&vn->sent.dropped, 1);
 		return 0;
 	}
@@ -85,15 +87,16 @@ static int serve_chain(struct virtio_net *vn, struct virtq_chain *chain)
 int net_tx_serve(struct virtio_device *vdev, unsigned int n)
 {
 	struct virtio_net *vn = container_of(vdev, struct virtio_net, vdev);
+	struct net_pair *pair = &vn->pairs[n / NET_PAIR];
 	struct virtio_queue *queue = &vdev->queues[n];
-	struct virtq_chain chain = { .iov = vn->tx_iov,
+	struct virtq_chain chain = { .iov = pair->tx_iov,
 				     .max_iov = NET_QUEUE_SIZE };
 	int ret = virtq_pop(&queue->q, &chain);
 
 	if (ret <= 0)
 		return ret;
 	pthread_mutex_unlock(&queue->lock);
-	ret = serve_chain(vn, &chain);
+	ret = serve_chain(pair, &chain);
 	pthread_mutex_lock(&queue->lock);
 	if (ret)
 		return ret;

@@ -4,12 +4,15 @@
 /* SOURCES: virtio/queue_split.c virtio/queue_packed.c */
 /* SOURCES: virtio/queue_chain.c vmm/gmem.c vmm/mmio.c vmm/fdt.c */
 /* SOURCES: util/iov.c util/json.c util/log.c util/output.c */
+/* SOURCES: virtio/net_pair.c virtio/net_control.c virtio/net_vhost.c */
+/* SOURCES: virtio/vhost.c */
 /*
- * A network device behind the MMIO transport, its registers and the guest's RAM
- * driven by fuzz input, with threads that run when the input says so, and
- * frames that arrive then. What the back end is given has to be a frame, with a
- * header that was negotiated; and a device that is
- * reset, or has to be, leaves RAM alone.
+ * A network device of two pairs of queues behind the MMIO transport, its
+ * registers and the guest's RAM driven by fuzz input, with threads that run
+ * when the input says so, and frames that arrive then. What the back end is
+ * given has to be a frame, with a header that was negotiated, and by a pair
+ * that is attached if it is to be; and a device that is reset, or has to be,
+ * leaves RAM alone.
  */
 #include <errno.h>
 #include <stdint.h>
@@ -25,7 +28,8 @@
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 #define BASE	0x0a000000ULL
-#define QUEUES	2U
+#define PAIRS	2U
+#define QUEUES	(2 * PAIRS + 1)
 #define ENTRIES 16U
 #define FD	100
 #define NET_FD	200
@@ -36,7 +40,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 #define RINGS  0x200U /* of each queue */
 #define DRIVER 0x100U
 #define DEVICE 0x140U
-#define TABLES 0x400U
+#define TABLES 0xa00U
 #define DATA   0x1000U
 
 /* virtio 1.4, "MMIO Device Register Layout" */
@@ -79,6 +83,8 @@ enum driver {
 	OFFLOADS = 0x20,
 	NO_THREADS = 0x40, /* and these two are of the host */
 	NO_NOTIFY = 0x80,
+	CONTROL = 0x40, /* behind START */
+	MULTI = 0x80,
 };
 
 #define ALL_OFFLOADS                                            \
@@ -105,7 +111,8 @@ struct ring {
 struct thread {
 	struct iothread *io;
 	bool pending;
-	bool notified; /* by KVM */
+	bool notified; /* by KVM, for that queue */
+	u64 queue;
 };
 
 static struct {
@@ -113,8 +120,10 @@ static struct {
 	struct gmem mem;
 	struct virtio_mmio *mmio;
 	struct virtio_device *vdev;
-	struct net net;
-	u8 kind;
+	struct net nets[PAIRS];
+	bool attached; /* the second */
+	u8 kind, control;
+	u32 pair; /* that chains are for */
 	bool high;
 	u8 before[RAM];
 	struct ring rings[QUEUES];
@@ -123,7 +132,7 @@ static struct {
 	/* Frames that arrive. */
 	u32 lens[8], first, count;
 	bool ended;
-	u8 *last;
+	u8 *last[PAIRS]; /* each has a frame that may wait */
 } t;
 
 static u8 ram[RAM];
@@ -152,27 +161,37 @@ void irq_line_set(const struct irq_line *line, bool high)
 	t.high = high;
 }
 
+/* The one that serves it. */
+static struct thread *thread_of(int fd)
+{
+	require(fd >= FD && fd < FD + (int)QUEUES && t.threads[fd - FD].io);
+	return &t.threads[fd - FD];
+}
+
 int ioeventfd_assign(struct vm *vm, u64 addr, unsigned int len, int fd,
 		     const u64 *match)
 {
+	struct thread *thread = thread_of(fd);
+
 	(void)vm;
 	require(addr == BASE + REG_QUEUE_NOTIFY && len == 4);
-	require(*match < QUEUES && !t.threads[*match].notified);
-	require(t.threads[*match].io && t.threads[*match].io->fd == fd);
+	require(*match < QUEUES && !thread->notified);
 	if (t.kind & NO_NOTIFY)
 		return -ENOSPC;
-	t.threads[*match].notified = true;
+	thread->notified = true;
+	thread->queue = *match;
 	return 0;
 }
 
 int ioeventfd_deassign(struct vm *vm, u64 addr, unsigned int len, int fd,
 		       const u64 *match)
 {
+	struct thread *thread = thread_of(fd);
+
 	(void)vm;
 	require(addr == BASE + REG_QUEUE_NOTIFY && len == 4);
-	require(*match < QUEUES && t.threads[*match].notified);
-	require(t.threads[*match].io && t.threads[*match].io->fd == fd);
-	t.threads[*match].notified = false;
+	require(thread->notified && thread->queue == *match);
+	thread->notified = false;
 	return 0;
 }
 
@@ -196,7 +215,8 @@ int iothread_start(struct iothread *io, const char *name,
 
 void iothread_watch(struct iothread *io, int fd)
 {
-	require(io->started && io->fd == FD && (fd == -1 || fd == NET_FD));
+	require(io->started && (io->fd - FD) % 2 == 0 && io->fd < FD + 4);
+	require(fd == -1 || fd == NET_FD + (io->fd - FD) / 2);
 	io->watched = fd;
 }
 
@@ -237,7 +257,7 @@ static void run_threads(void)
 	for (u32 i = 0; i < QUEUES; i++) {
 		struct thread *thread = &t.threads[i];
 		struct iothread *io = thread->io;
-		bool frames = io && io->watched == NET_FD &&
+		bool frames = io && io->watched >= NET_FD &&
 			      (t.count || t.ended);
 
 		if (!thread->pending && !frames)
@@ -262,7 +282,8 @@ static int model_send(struct net *net, const struct virtio_net_hdr_v1 *header,
 	static const struct virtio_net_hdr_v1 zero;
 	static u8 copy[NET_FRAME_MAX];
 
-	require(net == &t.net && runs() && count && count <= NET_MAX_IOV);
+	require(runs() && count && count <= NET_MAX_IOV);
+	require(net == &t.nets[0] || (net == &t.nets[1] && t.attached));
 	require(len >= NET_FRAME_MIN && len <= NET_FRAME_MAX);
 	require(iov_read(iov, count, 0, copy, len) == len);
 	require(!iov_read(iov, count, len, copy, 1));
@@ -276,33 +297,44 @@ static int model_send(struct net *net, const struct virtio_net_hdr_v1 *header,
 
 static int model_receive(struct net *net, struct net_frame *frame)
 {
-	require(net == &t.net && runs());
-	free(t.last);
-	t.last = NULL;
+	u8 **last = &t.last[net - t.nets];
+
+	require(runs());
+	require(net == &t.nets[0] || (net == &t.nets[1] && t.attached));
+	free(*last);
+	*last = NULL;
 	enough();
 	if (!t.count)
 		return t.ended ? -EPIPE : 0;
 	frame->len = t.lens[t.first++ % ARRAY_SIZE(t.lens)];
 	t.count--;
-	frame->data = t.last = malloc(frame->len + 1UL);
-	require(t.last);
-	memset(t.last, (int)frame->len, frame->len);
+	frame->data = *last = malloc(frame->len + 1UL);
+	require(*last);
+	memset(*last, (int)frame->len, frame->len);
 	memset(&frame->header, 0xff, sizeof(frame->header));
 	return 1;
 }
 
 static int model_offloads(struct net *net, u64 features)
 {
-	require(net == &t.net);
+	require(net == &t.nets[0] && !t.attached);
 	return features & BIT(VIRTIO_NET_F_GUEST_TSO4) &&
 			       !(features & BIT(VIRTIO_NET_F_GUEST_CSUM))
 		       ? -EINVAL
 		       : 0;
 }
 
+static int model_attach(struct net *net, bool on)
+{
+	require(net == &t.nets[1] && t.attached != on);
+	require(!on || t.control & MULTI);
+	t.attached = on;
+	return 0;
+}
+
 static void model_close(struct net *net)
 {
-	require(net == &t.net);
+	require(net == &t.nets[0]);
 	t.closed++;
 }
 
@@ -315,6 +347,7 @@ static const struct net_ops model_ops = {
 	.send = model_send,
 	.receive = model_receive,
 	.set_offloads = model_offloads,
+	.attach = model_attach,
 	.close = model_close,
 };
 
@@ -361,10 +394,13 @@ static void start(u8 kind)
 	const u8 host = NO_THREADS | NO_NOTIFY;
 
 	t.kind = (t.kind & host) | (kind & (u8)~host);
+	t.control = kind & (CONTROL | MULTI);
 	wr(REG_STATUS, 0);
 	wr(REG_WANTED_SEL, 0);
 	wr(REG_WANTED,
 	   BIT(VIRTIO_NET_F_MAC) | BIT(VIRTIO_NET_F_STATUS) |
+		   (t.control ? BIT(VIRTIO_NET_F_CTRL_VQ) : 0) |
+		   (t.control & MULTI ? BIT(VIRTIO_NET_F_MQ) : 0) |
 		   (kind & OFFLOADS ? ALL_OFFLOADS : 0) |
 		   (kind & MERGE ? BIT(VIRTIO_NET_F_MRG_RXBUF) : 0) |
 		   (kind & INDIRECT ? VIRTQ_F_INDIRECT_DESC : 0) |
@@ -431,11 +467,19 @@ static void put_table(struct desc *descs, u32 n, u32 slot)
 	descs[0] = (struct desc) { table, n * 16, { F_INDIRECT } };
 }
 
+static void put_chain(u32 queue, struct desc *descs, u32 n)
+{
+	if (t.kind & PACKED)
+		put_packed(queue, descs, n);
+	else
+		put_split(queue, descs, n);
+}
+
 /* A header and data, in as many buffers as the low bits of `shape` say. */
 static void chain(u8 shape, struct input *in)
 {
-	u32 queue = shape >> 3 & 1, n = (shape & 3) + 1U;
-	u16 write = queue ? 0 : F_WRITE;
+	u32 queue = 2 * t.pair + (shape >> 3 & 1), n = (shape & 3) + 1U;
+	u16 write = queue % 2 ? 0 : F_WRITE;
 	struct desc descs[4];
 
 	for (u32 i = 0; i < n; i++) {
@@ -451,10 +495,26 @@ static void chain(u8 shape, struct input *in)
 		put_table(descs, n, t.rings[queue].index % 8U);
 		n = 1;
 	}
-	if (t.kind & PACKED)
-		put_packed(queue, descs, n);
-	else
-		put_split(queue, descs, n);
+	put_chain(queue, descs, n);
+}
+
+/* In up to three buffers, the last for the answer. */
+static void command(u8 shape, struct input *in)
+{
+	u32 queue = t.control & MULTI ? 2 * PAIRS : 2;
+	struct desc descs[3] = {
+		{ DATA, 2, { F_NEXT } },
+		{ DATA + 2, 2, { F_NEXT } },
+		{ DATA + 16, 1, { F_WRITE } },
+	};
+
+	ram[DATA] = shape & 4 ? take(in) : VIRTIO_NET_CTRL_MQ;
+	ram[DATA + 1] = shape & 4 ? take(in) : VIRTIO_NET_CTRL_MQ_VQ_PAIRS_SET;
+	ram[DATA + 2] = take(in) % 4;
+	ram[DATA + 3] = 0;
+	if (shape & 8)
+		descs[shape >> 4 & 1].len = take(in);
+	put_chain(queue, descs, 3);
 }
 
 /* ---- Actions ------------------------------------------------------------- */
@@ -471,11 +531,12 @@ static void write_ram(struct input *in)
 /* As KVM has it: an eventfd takes its own number, in four bytes. */
 static void write_register(u64 reg, u32 value, unsigned int len)
 {
-	if (reg == REG_QUEUE_NOTIFY && len == 4 && value < QUEUES &&
-	    t.threads[value].notified)
-		t.threads[value].pending = true;
-	else
-		mmio_bus_write(&t.bus, BASE + reg, value, len);
+	for (u32 i = 0; reg == REG_QUEUE_NOTIFY && len == 4 && i < QUEUES; i++)
+		if (t.threads[i].notified && t.threads[i].queue == value) {
+			t.threads[i].pending = true;
+			return;
+		}
+	mmio_bus_write(&t.bus, BASE + reg, value, len);
 }
 
 /* The device alone. */
@@ -493,7 +554,7 @@ static void act_on_device(u8 byte, struct input *in)
 		write_register(reg + byte % 4U, take(in), byte & 4 ? 1 : 4);
 		break;
 	case NOTIFY:
-		write_register(REG_QUEUE_NOTIFY, byte % 4U, 4);
+		write_register(REG_QUEUE_NOTIFY, byte % 8U, 4);
 		break;
 	case RUN:
 		run_threads();
@@ -523,6 +584,13 @@ static void act(struct input *in)
 	case START:
 		start(take(in));
 		return;
+	case RUN:
+		t.pair = byte >> 1 & 1;
+		if (byte & 1) {
+			command(byte & 0x1f, in);
+			return;
+		}
+		break;
 	default:
 		break;
 	}
@@ -537,7 +605,7 @@ static void create(u8 kind)
 {
 	struct virtio_net_params params = {
 		.name = "fuzz",
-		.net = &t.net,
+		.net = &t.nets[0],
 		.mac = { 2, 1, 2, 3, 4, 5 },
 		.mtu = 1500,
 		.mem = &t.mem,
@@ -547,7 +615,11 @@ static void create(u8 kind)
 	memset(&t, 0, sizeof(t));
 	memset(ram, 0, sizeof(ram));
 	t.kind = kind;
-	t.net = (struct net) { &model_ops, NET_FD, ALL_OFFLOADS };
+	for (u32 i = 0; i < PAIRS; i++)
+		t.nets[i] = (struct net) { .ops = &model_ops,
+					   .fd = NET_FD + (int)i,
+					   .offloads = ALL_OFFLOADS };
+	t.nets[0].next = &t.nets[1];
 	require(!gmem_add(&t.mem, 0, RAM, ram));
 	require(!virtio_net_create(&params, &t.vdev));
 	mmio.vdev = t.vdev;
@@ -568,8 +640,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	memcpy(t.before, ram, RAM);
 	t.mmio->dev.ops->destroy(&t.mmio->dev);
 	require(!memcmp(t.before, ram, RAM) && !t.high);
-	require(!t.threads[0].io && !t.threads[1].io && t.closed == 1);
+	for (u32 i = 0; i < QUEUES; i++)
+		require(!t.threads[i].io);
+	require(!t.attached && t.closed == 1);
 	mmio_bus_destroy(&t.bus);
-	free(t.last);
+	for (u32 i = 0; i < PAIRS; i++)
+		free(t.last[i]);
 	return 0;
 }

@@ -225,13 +225,46 @@ static void bad_forwards(void **state)
 	}
 }
 
+static void queues(void **state)
+{
+	(void)state;
+	assert_good("mode=tap");
+	assert_int_equal(config.queues, 1);
+	assert_good("mode=tap,queues=16,vhost=on");
+	assert_int_equal(config.queues, 16);
+	assert_good("mode=fd,fd=3,queues=1");
+	assert_good("mode=user,queues=1");
+	assert_bad("mode=tap,queues=0", "from 1 to 16");
+	assert_bad("mode=tap,queues=17", "from 1 to 16");
+	assert_bad("mode=tap,fd=3,queues=2", "is for mode=tap, without fd=");
+	assert_bad("mode=user,queues=2", "is for mode=tap, without fd=");
+}
+
+static void vhost(void **state)
+{
+	(void)state;
+	assert_good("mode=tap");
+	assert_int_equal(config.vhost, NETWORK_VHOST_OFF);
+	assert_good("mode=tap,vhost=on");
+	assert_int_equal(config.vhost, NETWORK_VHOST_ON);
+	assert_good("mode=fd,fd=3,vhost=1");
+	assert_int_equal(config.vhost, NETWORK_VHOST_ON);
+	assert_good("mode=tap,vhost=on,vhost=auto");
+	assert_int_equal(config.vhost, NETWORK_VHOST_AUTO);
+	assert_good("mode=user,vhost=off");
+	assert_int_equal(config.vhost, NETWORK_VHOST_OFF);
+	assert_bad("mode=tap,vhost=2", "vhost=2: want on, off or auto");
+	assert_bad("mode=tap,vhost=", "takes a value");
+	assert_bad("mode=user,vhost=auto", "is for the modes tap and fd");
+	assert_bad("none,vhost=on", "with mode=none there is no device");
+}
+
 /* kvmtool's, as far as they say what is done anyway. */
 static void others(void **state)
 {
 	(void)state;
-	assert_good("mode=tap,vhost=0,mq=1");
-	assert_bad("mode=tap,vhost=1", "vhost-net is not supported");
-	assert_bad("mode=tap,mq=2", "one pair of queues");
+	assert_good("mode=tap,vhost=0,mq=3");
+	assert_int_equal(config.queues, 3);
 	assert_bad("mode=tap,trans=mmio", "--virtio-transport instead");
 	assert_bad("mode=tap,host_ip=1.2.3.4", "script= can set");
 	assert_bad("mode=user,guest_ip=1.2.3.4", "passt gives the host's");
@@ -293,7 +326,7 @@ int main(void)
 		TEST(modes),	    TEST(taps),	  TEST(descriptors),
 		TEST(numbers),	    TEST(macs),	  TEST(forwards),
 		TEST(bad_forwards), TEST(others), TEST(addresses),
-		TEST(freed_twice),
+		TEST(freed_twice),  TEST(vhost),  TEST(queues),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,242 +1,18 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* SOURCES: net/tap.c tests/unit/flash_fixture.c */
+/* SOURCES: net/tap.c tests/unit/tap_rig.c tests/unit/flash_fixture.c */
 /* WRAP: open ioctl poll readv writev fcntl close run_program */
+/* WRAP: socket bind recv */
 /*
- * Tap interfaces, with the kernel's part played here: what is asked of it, and
- * what becomes of each of its answers.
+ * Tap interfaces, with the kernel's part played by tap_rig.c: what is asked of
+ * it, and what becomes of each of its answers.
  */
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
-#include <stdarg.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
-#include <sys/uio.h>
-#include <unistd.h>
-#include <net/if.h>
-#include <linux/if_tun.h>
 
-#include "flash_fixture.h"
-#include "lkvm/util/run_program.h"
-#include "net/net.h"
-
-#define FD 77
-
-static struct {
-	int open, ioctl, io;   /* errno to fail with, or 0 */
-	unsigned long failing; /* this request of ioctl(2) */
-	bool only_multi_queue;
-	short events;
-	short flags; /* of the interface that a descriptor is of */
-	/* What came. */
-	char path[32], asked[IFNAMSIZ], started[64];
-	short asked_flags;
-	int header_size, little, fd_flags, descriptor_flags, status;
-	unsigned int offloads, closed, interrupted;
-	unsigned int refused_offloads; /* these bits are not known */
-	u8 data[70000];
-	size_t len;
-	bool has_frame;
-} kernel;
-
-static struct net *net;
-
-int __wrap_open(const char *path, int flags, ...);
-int __wrap_ioctl(int fd, unsigned long request, ...);
-int __wrap_poll(struct pollfd *fds, nfds_t n, int timeout);
-ssize_t __wrap_readv(int fd, const struct iovec *iov, int count);
-ssize_t __wrap_writev(int fd, const struct iovec *iov, int count);
-int __wrap_fcntl(int fd, int command, ...);
-int __wrap_close(int fd);
-int __wrap_run_program(const char *const argv[], int fd,
-		       char output[RUN_OUTPUT]);
-
-int __wrap_open(const char *path, int flags, ...)
-{
-	snprintf(kernel.path, sizeof(kernel.path), "%s", path);
-	assert_int_equal(flags, O_RDWR | O_CLOEXEC | O_NONBLOCK);
-	errno = kernel.open;
-	return kernel.open ? -1 : FD;
-}
-
-static int attach(struct ifreq *req)
-{
-	kernel.asked_flags = req->ifr_flags;
-	memcpy(kernel.asked, req->ifr_name, IFNAMSIZ);
-	if (kernel.only_multi_queue && !(req->ifr_flags & IFF_MULTI_QUEUE)) {
-		errno = EINVAL;
-		return -1;
-	}
-	if (!*req->ifr_name)
-		strcpy(req->ifr_name, "tap5");
-	return 0;
-}
-
-static int set_offload(unsigned int flags)
-{
-	errno = EINVAL;
-	if (flags & kernel.refused_offloads)
-		return -1;
-	kernel.offloads = flags;
-	return 0;
-}
-
-int __wrap_ioctl(int fd, unsigned long request, ...)
-{
-	va_list args;
-	void *arg;
-
-	va_start(args, request);
-	arg = va_arg(args, void *);
-	va_end(args);
-	errno = fd == FD ? kernel.ioctl : EBADFD;
-	if (fd != FD || kernel.failing == request)
-		return -1;
-	switch (request) {
-	case TUNSETIFF:
-		return attach(arg);
-	case TUNGETIFF:
-		strcpy(((struct ifreq *)arg)->ifr_name, "macvtap0");
-		((struct ifreq *)arg)->ifr_flags = kernel.flags;
-		return 0;
-	case TUNSETVNETHDRSZ:
-		kernel.header_size = *(int *)arg;
-		return 0;
-	case TUNSETVNETLE:
-		kernel.little = *(int *)arg;
-		return 0;
-	case TUNSETOFFLOAD:
-		return set_offload((unsigned int)(uintptr_t)arg);
-	default:
-		fail_msg("ioctl %lx", request);
-		return -1;
-	}
-}
-
-int __wrap_poll(struct pollfd *fds, nfds_t n, int timeout)
-{
-	assert_int_equal(n, 1);
-	assert_int_equal(timeout, 0);
-	assert_int_equal(fds->fd, FD);
-	fds->revents = kernel.events;
-	return kernel.events ? 1 : 0;
-}
-
-static bool fails(void)
-{
-	errno = kernel.io;
-	if (kernel.interrupted) {
-		kernel.interrupted--;
-		errno = EINTR;
-	}
-	return errno;
-}
-
-ssize_t __wrap_readv(int fd, const struct iovec *iov, int count)
-{
-	size_t done = 0;
-
-	assert_int_equal(fd, FD);
-	if (fails())
-		return -1;
-	if (!kernel.has_frame) {
-		errno = EAGAIN;
-		return -1;
-	}
-	for (int i = 0; i < count && done < kernel.len; i++) {
-		size_t n = MIN(iov[i].iov_len, kernel.len - done);
-
-		memcpy(iov[i].iov_base, kernel.data + done, n);
-		done += n;
-	}
-	kernel.has_frame = false;
-	return (ssize_t)done;
-}
-
-ssize_t __wrap_writev(int fd, const struct iovec *iov, int count)
-{
-	assert_int_equal(fd, FD);
-	if (fails())
-		return -1;
-	kernel.len = 0;
-	for (int i = 0; i < count; i++) {
-		memcpy(kernel.data + kernel.len, iov[i].iov_base,
-		       iov[i].iov_len);
-		kernel.len += iov[i].iov_len;
-	}
-	return (ssize_t)kernel.len;
-}
-
-int __wrap_fcntl(int fd, int command, ...)
-{
-	va_list args;
-	int arg;
-
-	va_start(args, command);
-	arg = va_arg(args, int);
-	va_end(args);
-	errno = EBADF;
-	if (fd != FD)
-		return -1;
-	if (command == F_GETFL)
-		return O_RDWR;
-	if (command == F_SETFL)
-		kernel.fd_flags = arg;
-	else if (command == F_SETFD)
-		kernel.descriptor_flags = arg;
-	return 0;
-}
-
-int __wrap_close(int fd)
-{
-	assert_int_equal(fd, FD);
-	kernel.closed++;
-	return 0;
-}
-
-int __wrap_run_program(const char *const argv[], int fd,
-		       char output[RUN_OUTPUT])
-{
-	size_t len = strlen(kernel.started);
-
-	assert_true(fd < 0);
-	assert_null(output);
-	assert_null(argv[2]);
-	snprintf(kernel.started + len, sizeof(kernel.started) - len, "%s %s;",
-		 argv[0], argv[1]);
-	return kernel.status;
-}
-
-static int setup(void **state)
-{
-	(void)state;
-	forget_messages();
-	memset(&kernel, 0, sizeof(kernel));
-	kernel.flags = IFF_TAP | IFF_NO_PI | IFF_VNET_HDR;
-	net = NULL;
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	(void)state;
-	if (net)
-		net->ops->close(net);
-	return 0;
-}
-
-static int open_with(const struct network_config *config)
-{
-	struct network_config with = *config;
-
-	if (with.mode == NETWORK_NONE)
-		with.mode = NETWORK_TAP;
-	return tap_open(&with, 2, &net);
-}
-
-#define OPEN(...) open_with(&(struct network_config) { __VA_ARGS__ })
+#include "tap_rig.h"
 
 /* ---- Opening ------------------------------------------------------------- */
 
@@ -312,34 +88,26 @@ static void by_descriptor(void **state)
 	assert_int_equal(net->offloads, GUEST_ALL | HOST_ALL);
 }
 
-static void assert_refused(int ret, int error, const char *text)
-{
-	assert_int_equal(ret, -error);
-	assert_null(net);
-	assert_int_equal(nr_fatal, 1);
-	if (!strstr(messages, "network 2: ") || !strstr(messages, text))
-		fail_msg("want %s, said: %s", text, messages);
-	forget_messages();
-	nr_fatal = 0;
-}
-
 static void bad_descriptors(void **state)
 {
 	(void)state;
-	assert_refused(OPEN(.mode = NETWORK_FD, .fd = FD + 1), EBADF,
-		       "descriptor 78: Bad file descriptor: want an open tap");
+	assert_tap_refused(
+		OPEN(.mode = NETWORK_FD, .fd = FD + 1), EBADF,
+		"descriptor 78: Bad file descriptor: want an open tap");
 	kernel.failing = TUNGETIFF;
 	kernel.ioctl = ENOTTY;
-	assert_refused(OPEN(.mode = NETWORK_FD, .fd = FD), ENOTTY,
-		       "want an open tap");
+	assert_tap_refused(OPEN(.mode = NETWORK_FD, .fd = FD), ENOTTY,
+			   "want an open tap");
 	kernel.failing = 0;
 	kernel.flags = IFF_TAP | IFF_NO_PI;
-	assert_refused(OPEN(.mode = NETWORK_FD, .fd = FD), EINVAL,
-		       "IFF_VNET_HDR");
+	assert_tap_refused(OPEN(.mode = NETWORK_FD, .fd = FD), EINVAL,
+			   "IFF_VNET_HDR");
 	kernel.flags = IFF_TUN | IFF_NO_PI | IFF_VNET_HDR;
-	assert_refused(OPEN(.mode = NETWORK_FD, .fd = FD), EINVAL, "IFF_TAP");
+	assert_tap_refused(OPEN(.mode = NETWORK_FD, .fd = FD), EINVAL,
+			   "IFF_TAP");
 	kernel.flags = IFF_TAP | IFF_VNET_HDR;
-	assert_refused(OPEN(.mode = NETWORK_FD, .fd = FD), EINVAL, "IFF_NO_PI");
+	assert_tap_refused(OPEN(.mode = NETWORK_FD, .fd = FD), EINVAL,
+			   "IFF_NO_PI");
 	/* It is not lkvm's. */
 	assert_int_equal(kernel.closed, 0);
 }
@@ -349,25 +117,26 @@ static void refused(void **state)
 {
 	(void)state;
 	kernel.open = ENOENT;
-	assert_refused(OPEN(.tapif = "tap0"), ENOENT, "the module tun");
+	assert_tap_refused(OPEN(.tapif = "tap0"), ENOENT, "the module tun");
 	kernel.open = EACCES;
-	assert_refused(OPEN(.tapif = NULL), EACCES, "/dev/net/tun");
+	assert_tap_refused(OPEN(.tapif = NULL), EACCES, "/dev/net/tun");
 	assert_int_equal(kernel.closed, 0);
 	kernel.open = 0;
 	kernel.failing = TUNSETIFF;
 	kernel.ioctl = EPERM;
-	assert_refused(OPEN(.tapif = "tap0"), EPERM, "ip tuntap add");
-	assert_refused(OPEN(.tapif = NULL), EPERM, "tapif= takes one");
+	assert_tap_refused(OPEN(.tapif = "tap0"), EPERM, "ip tuntap add");
+	assert_tap_refused(OPEN(.tapif = NULL), EPERM, "tapif= takes one");
 	kernel.ioctl = EBUSY;
-	assert_refused(OPEN(.tapif = "tap0"), EBUSY,
-		       "tap0: Device or resource "
-		       "busy: it is in use");
+	assert_tap_refused(OPEN(.tapif = "tap0"), EBUSY,
+			   "tap0: Device or resource "
+			   "busy: it is in use");
 	kernel.ioctl = EINVAL;
-	assert_refused(OPEN(.tapif = "tap0"), EINVAL, "it is no tap interface");
+	assert_tap_refused(OPEN(.tapif = "tap0"), EINVAL,
+			   "it is no tap interface");
 	kernel.failing = TUNSETVNETHDRSZ;
-	assert_refused(OPEN(.tapif = "tap0"), EINVAL, "header of tap0");
+	assert_tap_refused(OPEN(.tapif = "tap0"), EINVAL, "header of tap0");
 	kernel.failing = TUNSETOFFLOAD;
-	assert_refused(OPEN(.tapif = "tap0"), EINVAL, "offloads of tap0");
+	assert_tap_refused(OPEN(.tapif = "tap0"), EINVAL, "offloads of tap0");
 	assert_int_equal(kernel.closed, 6);
 	assert_string_equal(kernel.started, "");
 }
@@ -507,7 +276,7 @@ static void interface_goes_silently(void **state)
 	assert_said("interface macvtap0: No such device");
 }
 
-#define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+#define TEST(f) cmocka_unit_test_setup_teardown(f, tap_setup, tap_teardown)
 
 int main(void)
 {

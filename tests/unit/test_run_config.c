@@ -314,6 +314,13 @@ static void virtio_devices(void **state)
 	assert_true(good("--rng")->rng);
 	assert_int_equal(vm_config_count_virtio(good("--rng|-d|a|-d|b")), 3);
 	assert_false(good("--rng|--no-rng")->rng);
+	assert_int_equal(good("")->vsock, 0);
+	assert_int_equal(good("--vsock=3|--rng")->vsock, 3);
+	assert_int_equal(vm_config_count_virtio(&t.config), 2);
+	assert_int_equal(good("--vsock|0xfffffffe")->vsock, 0xfffffffe);
+	bad("--vsock=2", "'2' is not a number from 3 to 4294967294");
+	bad("--vsock=4294967295", "from 3 to 4294967294");
+	bad("--vsock=host", "'host' is not a number");
 	bad("--rng=/dev/urandom", "--rng");
 }
 

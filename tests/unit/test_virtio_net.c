@@ -3,7 +3,8 @@
 /* SOURCES: virtio/device.c virtio/queue.c virtio/queue_split.c */
 /* SOURCES: virtio/queue_packed.c virtio/queue_chain.c net/net.c */
 /* SOURCES: vmm/iothread.c vmm/thread.c vmm/gmem.c util/iov.c util/json.c */
-/* SOURCES: util/log.c util/output.c */
+/* SOURCES: util/log.c util/output.c virtio/net_pair.c virtio/net_control.c */
+/* SOURCES: virtio/net_vhost.c virtio/vhost.c */
 /* SOURCES: tests/unit/virtq_driver.c tests/unit/net_rig.c */
 /* WRAP: calloc user_open tap_open iothread_start */
 /* A network interface: its configuration, frames for the guest, resets. */

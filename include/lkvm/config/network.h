@@ -9,6 +9,7 @@
 
 #define NETWORK_NO_BOOTINDEX UINT32_MAX
 #define NETWORK_NO_FD	     UINT32_MAX
+#define NETWORK_MAX_QUEUES   16U /* pairs */
 
 /* INET6_ADDRSTRLEN: an address as text, with its end. */
 #define NETWORK_ADDR_SIZE 46
@@ -19,6 +20,13 @@ enum network_mode {
 	NETWORK_USER, /* passt, without privileges */
 	NETWORK_TAP,  /* an interface of the host, by its name */
 	NETWORK_FD,   /* one that lkvm has inherited */
+};
+
+/* Who moves frames between a tap interface and the guest's queues. */
+enum network_vhost {
+	NETWORK_VHOST_OFF,  /* lkvm */
+	NETWORK_VHOST_ON,   /* the host's kernel, vhost-net */
+	NETWORK_VHOST_AUTO, /* that if it can be had, or lkvm */
 };
 
 /* One `hostfwd=`: what comes in on a port of the host goes to the guest. */
@@ -40,6 +48,8 @@ struct network_config {
 	const char *script; /* started with the interface's name; or NULL */
 	const char *downscript;
 	u32 fd; /* of NETWORK_FD */
+	enum network_vhost vhost;
+	u32 queues; /* pairs of them, from 1 on */
 	bool has_mac;
 	u8 mac[NETWORK_MAC]; /* of the guest, if has_mac */
 	u32 mtu;	     /* bytes; 0: not given */

@@ -118,6 +118,7 @@ struct vm_config {
 	enum console console;
 	struct port_list ports; /* PORT_MAX at most */
 	bool rng;		/* the guest has a source of random bytes */
+	u32 vsock;		/* its CID; 0: it has no such sockets */
 	struct fw_cfg_list fw_cfg;
 	struct smbios_list smbios;
 	struct share_list share;
@@ -146,7 +147,7 @@ vm_config_count_virtio(const struct vm_config *config)
 {
 	return config->disk.count + !!config->cloud_init +
 	       config->network.count + config->share.count + config->fs.count +
-	       config->rng + vm_config_has_console(config);
+	       config->rng + !!config->vsock + vm_config_has_console(config);
 }
 
 /* Frees what run_config_parse() has allocated. */

@@ -33,7 +33,7 @@ struct net_frame {
 	u32 len;	/* bytes, from NET_FRAME_MIN to NET_FRAME_MAX */
 };
 
-/* `send` is called by one thread at a time, `receive` by one, too. */
+/* `send` of one is called by one thread at a time, `receive` by one, too. */
 struct net_ops {
 	/*
 	 * Sends a frame, which is in `count` buffers, NET_MAX_IOV at most. The
@@ -53,14 +53,37 @@ struct net_ops {
 	 * frame is under way. 0 or -errno.
 	 */
 	int (*set_offloads)(struct net *net, u64 features);
-	void (*close)(struct net *net);
+	/*
+	 * One behind the first takes part in what the interface does, or not,
+	 * which is how it begins. No frame of it is under way; 0 or -errno.
+	 * NULL: it always does.
+	 */
+	int (*attach)(struct net *net, bool on);
+	/*
+	 * With vhost, once `link_fd` is readable: true after a message if there
+	 * will be no frame again.
+	 */
+	bool (*is_gone)(struct net *net);
+	void (*close)(struct net *net); /* and all behind it */
 };
 
 /* What the kinds of back ends embed. */
 struct net {
 	const struct net_ops *ops;
+	/*
+	 * The same interface's next queue, or NULL: each is for a pair of the
+	 * guest's. `set_offloads`, `offloads` and `close` are of the first.
+	 */
+	struct net *next;
 	int fd;	      /* readable when `receive` may have a frame */
 	u64 offloads; /* bits of VIRTIO_NET_F_* that it can do */
+	/*
+	 * The host's kernel moves frames between `fd` and the guest's queues,
+	 * by this descriptor of vhost-net; `send` and `receive` are not called.
+	 */
+	bool vhost;
+	int vhost_fd;
+	int link_fd; /* of the first: see `is_gone`; -1: nothing tells that */
 };
 
 /*

@@ -78,14 +78,14 @@ expect_fetched() {
 }
 
 # talk SCRIPT [OPTION]...: a guest that is told what to do by a script of expect;
-# $launcher is what starts lkvm, if anything
+# $launcher is what starts lkvm, if anything, $initrd another initramfs than net_initrd's
 talk() {
 	script=$1
 	shift
 	: >"$work/fetched"
 	# shellcheck disable=SC2086
 	run "$IN/expect" -l "$work/log" "$script" ${launcher-} lkvm run --kernel "$IN/Image" \
-		--initrd "$IN/net-initrd.img" --mem 160 --cpus 2 --timeout 300 --stats stats \
+		--initrd "$IN/${initrd:-net-initrd.img}" --mem 160 --cpus 2 --timeout 300 --stats stats \
 		--params "$linux_params $extra_params" "$@"
 	cp "$work/log" "$work/console"
 	linux_facts
