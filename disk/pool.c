@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Requests that threads do, each with the calls that wait: for media that are
- * more than a file, and where there is no io_uring. Threads are created when
- * there is work for them, and stay until the queue is closed.
+ * Requests that threads do, each with the calls that wait: for what is more
+ * than a transfer to a file, and where there is no io_uring. Threads are
+ * created when there is work for them, and stay until the queue is closed.
  *
  * The thread that submits does one request itself, so that a request that is
  * alone changes no thread.
@@ -45,7 +45,7 @@ static void do_one(struct pool *pool, struct disk_request *rq)
 	const uint64_t one = 1;
 
 	pthread_mutex_unlock(&pool->lock);
-	rq->ret = disk_request_do(pool->q.disk, rq, 0);
+	rq->ret = disk_request_do(pool->q.disk, rq);
 	pthread_mutex_lock(&pool->lock);
 	request_append(&pool->done, rq);
 	pthread_cond_signal(&pool->end);
@@ -117,11 +117,30 @@ static void pool_submit(struct disk_queue *queue)
 	pthread_mutex_unlock(&pool->lock);
 }
 
+bool pool_hand_over(struct disk_queue *queue)
+{
+	struct pool *pool = from_queue(queue);
+	const struct disk_request *rq;
+	unsigned int n = 0;
+	bool can = true;
+
+	pthread_mutex_lock(&pool->lock);
+	for (rq = pool->added.first; rq && can; rq = rq->next)
+		can = have_threads(pool, ++n);
+	if (can)
+		request_move(&pool->todo, &pool->added);
+	pthread_cond_broadcast(&pool->work);
+	pthread_mutex_unlock(&pool->lock);
+	return can;
+}
+
 static struct disk_request *pool_next(struct disk_queue *queue, bool wait)
 {
 	struct pool *pool = from_queue(queue);
 	struct disk_request *rq;
 
+	if (!pool->under_way)
+		return NULL;
 	pthread_mutex_lock(&pool->lock);
 	while (!pool->done.first && wait && pool->under_way)
 		pthread_cond_wait(&pool->end, &pool->lock);
