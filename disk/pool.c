@@ -96,6 +96,13 @@ static bool have_threads(struct pool *pool, unsigned int n)
 	return pool->nr_threads;
 }
 
+/* As many as there is work for: others would go back to sleep. */
+static void wake_threads(struct pool *pool, unsigned int n)
+{
+	for (n = MIN(n, pool->idle); n; n--)
+		pthread_cond_signal(&pool->work);
+}
+
 static void pool_submit(struct disk_queue *queue)
 {
 	struct pool *pool = from_queue(queue);
@@ -111,8 +118,7 @@ static void pool_submit(struct disk_queue *queue)
 		else
 			do_one(pool, rq);
 	}
-	if (n)
-		pthread_cond_broadcast(&pool->work);
+	wake_threads(pool, n);
 	do_one(pool, own);
 	pthread_mutex_unlock(&pool->lock);
 }
@@ -129,7 +135,7 @@ bool pool_hand_over(struct disk_queue *queue)
 		can = have_threads(pool, ++n);
 	if (can)
 		request_move(&pool->todo, &pool->added);
-	pthread_cond_broadcast(&pool->work);
+	wake_threads(pool, can ? n : 0);
 	pthread_mutex_unlock(&pool->lock);
 	return can;
 }

@@ -269,10 +269,17 @@ static const struct disk_queue_ops uring_ops = {
 	.close = uring_close,
 };
 
+/*
+ * The end of a request needs nothing from this thread before its next system
+ * call, so it is not interrupted for it; kernels before 5.19 do not know that.
+ */
 static int set_up(struct uring *uring, u32 depth, int fd)
 {
-	int ret = io_uring_queue_init(depth, &uring->ring, 0);
+	int ret = io_uring_queue_init(depth, &uring->ring,
+				      IORING_SETUP_COOP_TASKRUN);
 
+	if (ret == -EINVAL)
+		ret = io_uring_queue_init(depth, &uring->ring, 0);
 	if (ret)
 		return ret;
 	ret = io_uring_register_eventfd(&uring->ring, fd);

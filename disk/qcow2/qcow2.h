@@ -224,11 +224,6 @@ void qcow2_leave(struct qcow2 *q, unsigned int group);
 /* With `change`: waits until all have left that are inside now. */
 void qcow2_wait_for_all(struct qcow2 *q);
 
-/* As `begin` and `end` of struct disk_ops. */
-enum disk_way qcow2_begin(struct disk *disk, const struct disk_request *rq,
-			  struct disk_place *place);
-void qcow2_end(struct disk *disk, const struct disk_place *place);
-
 /* ---- map.c: where content is ----------------------------------------------
  */
 
@@ -299,8 +294,12 @@ int qcow2_make_room(struct qcow2 *q);
 int qcow2_read_compressed(struct qcow2 *q, u64 entry, u64 skip,
 			  const struct iovec *iov, u32 count, u64 len);
 
-/* ---- read.c, write.c, zero.c: the operations of a disk --------------------
+/* ---- begin.c, read.c, write.c, zero.c: the operations of a disk -----------
  */
+
+enum disk_way qcow2_begin(struct disk *disk, const struct disk_request *rq,
+			  struct disk_place *place);
+void qcow2_end(struct disk *disk, const struct disk_place *place);
 
 int qcow2_disk_read(struct disk *disk, struct iovec *iov, u32 count,
 		    u64 offset);
