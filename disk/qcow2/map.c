@@ -187,7 +187,7 @@ static int find(struct qcow2 *q, u64 offset, u64 want, bool cached,
 {
 	u64 span = BIT(q->cluster_bits + q->l2_bits);
 	u64 index = offset >> q->cluster_bits;
-	struct qcow2_slice *slice;
+	struct qcow2_slice *slice = NULL;
 	int ret = -EAGAIN;
 
 	pthread_mutex_lock(&q->lock);
