@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Requests that threads do, each with the calls that wait: for media that are
- * more than a file, and where there is no io_uring. Threads are created when
- * there is work for them, and stay until the queue is closed.
+ * Requests that threads do, each with the calls that wait: for what is more
+ * than a transfer to a file, and where there is no io_uring. Threads are
+ * created when there is work for them, and stay until the queue is closed.
  *
  * The thread that submits does one request itself, so that a request that is
  * alone changes no thread.
@@ -45,7 +45,7 @@ static void do_one(struct pool *pool, struct disk_request *rq)
 	const uint64_t one = 1;
 
 	pthread_mutex_unlock(&pool->lock);
-	rq->ret = disk_request_do(pool->q.disk, rq, 0);
+	rq->ret = disk_request_do(pool->q.disk, rq);
 	pthread_mutex_lock(&pool->lock);
 	request_append(&pool->done, rq);
 	pthread_cond_signal(&pool->end);
@@ -96,6 +96,13 @@ static bool have_threads(struct pool *pool, unsigned int n)
 	return pool->nr_threads;
 }
 
+/* As many as there is work for: others would go back to sleep. */
+static void wake_threads(struct pool *pool, unsigned int n)
+{
+	for (n = MIN(n, pool->idle); n; n--)
+		pthread_cond_signal(&pool->work);
+}
+
 static void pool_submit(struct disk_queue *queue)
 {
 	struct pool *pool = from_queue(queue);
@@ -111,10 +118,26 @@ static void pool_submit(struct disk_queue *queue)
 		else
 			do_one(pool, rq);
 	}
-	if (n)
-		pthread_cond_broadcast(&pool->work);
+	wake_threads(pool, n);
 	do_one(pool, own);
 	pthread_mutex_unlock(&pool->lock);
+}
+
+bool pool_hand_over(struct disk_queue *queue)
+{
+	struct pool *pool = from_queue(queue);
+	const struct disk_request *rq;
+	unsigned int n = 0;
+	bool can = true;
+
+	pthread_mutex_lock(&pool->lock);
+	for (rq = pool->added.first; rq && can; rq = rq->next)
+		can = have_threads(pool, ++n);
+	if (can)
+		request_move(&pool->todo, &pool->added);
+	wake_threads(pool, can ? n : 0);
+	pthread_mutex_unlock(&pool->lock);
+	return can;
 }
 
 static struct disk_request *pool_next(struct disk_queue *queue, bool wait)
@@ -122,6 +145,8 @@ static struct disk_request *pool_next(struct disk_queue *queue, bool wait)
 	struct pool *pool = from_queue(queue);
 	struct disk_request *rq;
 
+	if (!pool->under_way)
+		return NULL;
 	pthread_mutex_lock(&pool->lock);
 	while (!pool->done.first && wait && pool->under_way)
 		pthread_cond_wait(&pool->end, &pool->lock);

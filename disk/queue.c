@@ -11,7 +11,7 @@
 int disk_queue_open(struct disk *disk, u32 depth, int fd,
 		    struct disk_queue **out)
 {
-	int ret = disk->ops->target ? uring_create(depth, fd, out) : -ENOSYS;
+	int ret = disk->ops->begin ? uring_create(depth, fd, out) : -ENOSYS;
 
 	if (ret)
 		ret = pool_create(out);
@@ -31,43 +31,58 @@ void disk_queue_close(struct disk_queue *queue)
 /* True if there is nothing to be done: `ret` says why. */
 static bool is_ended(const struct disk *disk, struct disk_request *rq)
 {
-	if (rq->op == DISK_FLUSH) {
-		rq->ret = 0;
+	rq->ret = 0;
+	if (rq->op == DISK_CALL)
+		return false;
+	if (rq->op == DISK_FLUSH)
 		return disk->readonly;
-	}
 	rq->ret = disk_check(disk, rq->offset, rq->len, rq->op == DISK_WRITE);
 	return rq->ret || !rq->len;
 }
 
 void disk_queue_add(struct disk_queue *queue, struct disk_request *rq)
 {
-	if (is_ended(queue->disk, rq))
-		request_append(&queue->ended, rq);
-	else
-		queue->ops->add(queue, rq);
+	rq->done = 0;
+	rq->merged = false;
+	request_append(
+		is_ended(queue->disk, rq) ? &queue->ended : &queue->added, rq);
 }
 
 void disk_queue_submit(struct disk_queue *queue)
 {
+	merge_added(queue);
 	queue->ops->submit(queue);
 }
 
-struct disk_request *disk_queue_next(struct disk_queue *queue, bool wait)
+/* A call has logged its own failure. */
+static void log_end(struct disk *disk, struct disk_request *rq)
 {
 	static const char *const names[] = {
 		[DISK_READ] = "read",
 		[DISK_WRITE] = "write",
 		[DISK_FLUSH] = "flush",
 	};
+
+	if (rq->op != DISK_CALL)
+		disk_ended(disk, names[rq->op],
+			   rq->op == DISK_FLUSH ? 0 : rq->offset, rq->ret);
+}
+
+struct disk_request *disk_queue_next(struct disk_queue *queue, bool wait)
+{
 	struct disk_request *rq = request_take(&queue->ended);
 
-	if (rq)
-		return rq;
-	rq = queue->ops->next(queue, wait);
-	if (rq)
-		rq->ret = disk_ended(queue->disk, names[rq->op],
-				     rq->op == DISK_FLUSH ? 0 : rq->offset,
-				     rq->ret);
+	while (!rq) {
+		rq = queue->ops->next(queue, wait);
+		if (!rq)
+			return NULL;
+		if (!rq->merged) {
+			log_end(queue->disk, rq);
+			return rq;
+		}
+		merge_ended(queue, rq);
+		rq = request_take(&queue->ended);
+	}
 	return rq;
 }
 

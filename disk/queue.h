@@ -31,6 +31,20 @@ static inline struct disk_request *request_take(struct request_list *list)
 	return rq;
 }
 
+/* All of `from` comes behind what is in `to`. */
+static inline void request_move(struct request_list *to,
+				struct request_list *from)
+{
+	if (!from->first)
+		return;
+	if (to->first)
+		to->last->next = from->first;
+	else
+		to->first = from->first;
+	to->last = from->last;
+	from->first = NULL;
+}
+
 /* As the functions of lkvm/disk/queue.h, for requests that are good. */
 struct disk_queue_ops {
 	void (*add)(struct disk_queue *queue, struct disk_request *rq);
@@ -45,14 +59,24 @@ struct disk_queue {
 	const struct disk_queue_ops *ops;
 	struct disk *disk;
 	int fd;
-	struct request_list ended; /* without having been begun */
+	struct request_list added; /* since the last submission */
+	struct request_list ended;
 };
 
 /*
  * request.c: does all of the request from byte `done` on, whatever the medium;
  * returns 0 or -errno. Its buffers are changed.
  */
-int disk_request_do(struct disk *disk, struct disk_request *rq, u64 done);
+int disk_request_do(struct disk *disk, struct disk_request *rq);
+
+/* merge.c: hands what was added to the kind of queue, neighbours as one. */
+void merge_added(struct disk_queue *queue);
+
+/*
+ * merge.c: a request that stands for several has ended. So have those, unless
+ * there was an error: then each is begun again, for a result of its own.
+ */
+void merge_ended(struct disk_queue *queue, struct disk_request *rq);
 
 /*
  * uring.c, pool.c: fill in *out, whose `disk` and `fd` are set by the caller. 0
@@ -60,5 +84,11 @@ int disk_request_do(struct disk *disk, struct disk_request *rq, u64 done);
  */
 int uring_create(u32 depth, int fd, struct disk_queue **out);
 int pool_create(struct disk_queue **out);
+
+/*
+ * pool.c: begins what was added, as submit() does, but leaves nothing to the
+ * thread that calls. False, and nothing is begun, if there are no threads.
+ */
+bool pool_hand_over(struct disk_queue *queue);
 
 #endif

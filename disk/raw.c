@@ -15,6 +15,7 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
+#include "lkvm/disk/queue.h"
 #include "lkvm/util/file.h"
 #include "lkvm/util/iov.h"
 #include "raw.h"
@@ -162,10 +163,17 @@ static int raw_write_zeroes(struct disk *disk, u64 offset, u64 len, bool unmap)
 				    : ret;
 }
 
-static int raw_target(struct disk *disk, const struct iovec *iov, u32 count,
-		      u64 offset)
+static enum disk_way raw_begin(struct disk *disk, const struct disk_request *rq,
+			       struct disk_place *place)
 {
-	return choose_fd(from_disk(disk), iov, count, offset);
+	const struct raw *raw = from_disk(disk);
+
+	place->fd = rq->op == DISK_FLUSH
+			    ? raw->fd
+			    : choose_fd(raw, rq->iov, rq->count, rq->offset);
+	place->offset = rq->offset;
+	place->owner = NULL;
+	return DISK_BY_KERNEL;
 }
 
 static void raw_close(struct disk *disk)
@@ -184,7 +192,7 @@ static const struct disk_ops raw_ops = {
 	.flush = raw_flush,
 	.discard = raw_discard,
 	.write_zeroes = raw_write_zeroes,
-	.target = raw_target,
+	.begin = raw_begin,
 	.close = raw_close,
 };
 

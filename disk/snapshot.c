@@ -6,7 +6,10 @@
  * format.
  *
  * A block that is written in part is completed from below first. One lock
- * guards that and the bitmap: a snapshot is for tests, whose writes are few.
+ * guards the bitmap, and is not held over I/O. Blocks that get there by a
+ * write are filled by one thread at a time: others that want to write to them
+ * wait for it. Whoever fills blocks does its I/O with calls, so nobody waits
+ * for more than that.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -17,19 +20,28 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "lkvm/disk/queue.h"
 #include "lkvm/util/file.h"
 #include "lkvm/util/iov.h"
 #include "raw.h"
 
 #define BLOCK SZ_4K
 
+/* Of the thread that fills the blocks, while it does. */
+struct filling {
+	u64 from, end; /* blocks */
+	struct filling *next;
+};
+
 struct snapshot {
 	struct disk disk;
-	struct disk *below; /* owned */
-	struct disk
-		*changes; /* owned: the nameless file, as large as the disk */
+	struct disk *below;   /* owned */
+	struct disk *changes; /* owned: the nameless file, of the same size */
 	pthread_mutex_t lock;
-	u8 *written; /* a bit for each block; of the lock */
+	pthread_cond_t filled;
+	/* Of the lock. */
+	u8 *written; /* a bit for each block, never cleared */
+	struct filling *fillings;
 };
 
 static struct snapshot *from_disk(struct disk *disk)
@@ -76,7 +88,22 @@ static int part(struct disk *disk, const struct iovec *iov, u32 count, u64 skip,
 	return ret;
 }
 
-/* Run by run: a request may lie in both places. */
+/* Where the blocks from `offset` on are, and *to is how far. */
+static struct disk *look_up(struct snapshot *snap, u64 offset, u64 end, u64 *to)
+{
+	struct disk *disk;
+
+	pthread_mutex_lock(&snap->lock);
+	*to = same_place(snap, offset, end);
+	disk = is_written(snap, offset / BLOCK) ? snap->changes : snap->below;
+	pthread_mutex_unlock(&snap->lock);
+	return disk;
+}
+
+/*
+ * Run by run: a request may lie in both places. What is below does not change,
+ * so a block that is filled meanwhile is still there as it was.
+ */
 static int snapshot_read(struct disk *disk, struct iovec *iov, u32 count,
 			 u64 offset)
 {
@@ -84,29 +111,79 @@ static int snapshot_read(struct disk *disk, struct iovec *iov, u32 count,
 	u64 start = offset, end = offset + iov_length(iov, count);
 	int ret = 0;
 
-	pthread_mutex_lock(&snap->lock);
 	while (!ret && offset < end) {
-		u64 to = same_place(snap, offset, end);
+		u64 to;
+		struct disk *place = look_up(snap, offset, end, &to);
 
-		ret = part(is_written(snap, offset / BLOCK) ? snap->changes
-							    : snap->below,
-			   iov, count, offset - start, offset, to - offset,
-			   disk_read);
+		ret = part(place, iov, count, offset - start, offset,
+			   to - offset, disk_read);
 		offset = to;
 	}
-	pthread_mutex_unlock(&snap->lock);
 	return ret;
+}
+
+/* ---- Filling ------------------------------------------------------------- */
+
+static bool is_being_filled(const struct snapshot *snap, u64 from, u64 end)
+{
+	const struct filling *f = snap->fillings;
+
+	while (f &&
+	       !range_overlaps(from, end - from, f->from, f->end - f->from))
+		f = f->next;
+	return f;
+}
+
+/* False, and nothing to be ended, if all of it is written already. */
+static bool begin_filling(struct snapshot *snap, struct filling *filling,
+			  u64 offset, u64 end)
+{
+	bool all;
+
+	filling->from = offset / BLOCK;
+	filling->end = (end - 1) / BLOCK + 1;
+	pthread_mutex_lock(&snap->lock);
+	while (is_being_filled(snap, filling->from, filling->end))
+		pthread_cond_wait(&snap->filled, &snap->lock);
+	all = is_written(snap, filling->from) &&
+	      same_place(snap, offset, end) == end;
+	if (!all) {
+		filling->next = snap->fillings;
+		snap->fillings = filling;
+	}
+	pthread_mutex_unlock(&snap->lock);
+	return !all;
+}
+
+/*
+ * Also blocks that were written in part: they have been completed. After a
+ * failure those that were not there have the old content.
+ */
+static void end_filling(struct snapshot *snap, const struct filling *filling,
+			bool good)
+{
+	struct filling **at = &snap->fillings;
+
+	pthread_mutex_lock(&snap->lock);
+	for (u64 n = filling->from; good && n < filling->end; n++)
+		set_written(snap, n);
+	while (*at != filling)
+		at = &(*at)->next;
+	*at = filling->next;
+	pthread_cond_broadcast(&snap->filled);
+	pthread_mutex_unlock(&snap->lock);
 }
 
 /* The block is of the disk; its last one may be shorter. */
 static int copy_up(struct snapshot *snap, u64 block)
 {
 	u64 offset = block * BLOCK, len = MIN(BLOCK, snap->disk.size - offset);
+	u64 to;
 	u8 buf[BLOCK];
 	struct iovec iov = { .iov_base = buf, .iov_len = (size_t)len };
 	int ret;
 
-	if (is_written(snap, block))
+	if (look_up(snap, offset, offset + len, &to) == snap->changes)
 		return 0;
 	ret = disk_read(snap->below, &iov, 1, offset, len);
 	iov = (struct iovec) { .iov_base = buf, .iov_len = (size_t)len };
@@ -125,28 +202,20 @@ static int copy_ends(struct snapshot *snap, u64 offset, u64 end)
 	return ret;
 }
 
-/* Also blocks that were written in part: they have been completed. */
-static void set_all_written(struct snapshot *snap, u64 offset, u64 end)
-{
-	for (u64 block = offset / BLOCK; block * BLOCK < end; block++)
-		set_written(snap, block);
-}
-
-/* A failed write leaves the old content: the bits are set at the end. */
 static int snapshot_write(struct disk *disk, struct iovec *iov, u32 count,
 			  u64 offset)
 {
 	struct snapshot *snap = from_disk(disk);
 	u64 len = iov_length(iov, count);
+	struct filling filling;
 	int ret;
 
-	pthread_mutex_lock(&snap->lock);
+	if (!begin_filling(snap, &filling, offset, offset + len))
+		return disk_write(snap->changes, iov, count, offset, len);
 	ret = copy_ends(snap, offset, offset + len);
 	if (!ret)
 		ret = disk_write(snap->changes, iov, count, offset, len);
-	if (!ret)
-		set_all_written(snap, offset, offset + len);
-	pthread_mutex_unlock(&snap->lock);
+	end_filling(snap, &filling, !ret);
 	return ret;
 }
 
@@ -171,17 +240,35 @@ static int snapshot_write_zeroes(struct disk *disk, u64 offset, u64 len,
 				 bool unmap)
 {
 	struct snapshot *snap = from_disk(disk);
+	struct filling filling;
 	int ret;
 
 	(void)unmap;
-	pthread_mutex_lock(&snap->lock);
+	if (!begin_filling(snap, &filling, offset, offset + len))
+		return disk_write_zeroes(snap->changes, offset, len, true);
 	ret = copy_ends(snap, offset, offset + len);
 	if (!ret)
 		ret = disk_write_zeroes(snap->changes, offset, len, true);
-	if (!ret)
-		set_all_written(snap, offset, offset + len);
-	pthread_mutex_unlock(&snap->lock);
+	end_filling(snap, &filling, !ret);
 	return ret;
+}
+
+/* A write that fills nothing is as good as a read. */
+static enum disk_way snapshot_begin(struct disk *disk,
+				    const struct disk_request *rq,
+				    struct disk_place *place)
+{
+	struct snapshot *snap = from_disk(disk);
+	u64 end = rq->offset + rq->len, to;
+	struct disk *where;
+
+	if (rq->op == DISK_FLUSH)
+		return DISK_IS_DONE;
+	where = look_up(snap, rq->offset, end, &to);
+	if (to < end || !where->ops->begin ||
+	    (rq->op == DISK_WRITE && where != snap->changes))
+		return DISK_BY_CALLS;
+	return where->ops->begin(where, rq, place);
 }
 
 static void snapshot_close(struct disk *disk)
@@ -190,6 +277,7 @@ static void snapshot_close(struct disk *disk)
 
 	disk_close(snap->below);
 	disk_close(snap->changes);
+	pthread_cond_destroy(&snap->filled);
 	pthread_mutex_destroy(&snap->lock);
 	free(snap->written);
 	free(snap);
@@ -201,6 +289,7 @@ static const struct disk_ops snapshot_ops = {
 	.flush = snapshot_flush,
 	.discard = snapshot_discard,
 	.write_zeroes = snapshot_write_zeroes,
+	.begin = snapshot_begin,
 	.close = snapshot_close,
 };
 
@@ -266,6 +355,7 @@ int snapshot_create(struct disk *below, struct disk **out)
 	}
 	snap->below = below;
 	pthread_mutex_init(&snap->lock, NULL);
+	pthread_cond_init(&snap->filled, NULL);
 	*out = &snap->disk;
 	return 0;
 }

@@ -1,8 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Requests that the kernel does by io_uring: all that were added are begun with
- * one system call, and what has ended is found in memory. For a disk whose
- * content is in one file. A build without liburing has no such queues.
+ * one system call, and what has ended is found in memory. A build without
+ * liburing has no such queues.
+ *
+ * What takes more than a transfer to a file, as a cluster that is new in an
+ * image, is done by threads. It may have to wait for what the ring has under
+ * way, also in the ring of another queue, and only the thread of that queue
+ * sees it end. So no thread waits for a disk while its own ring has anything
+ * under way.
  */
 #include <errno.h>
 #include <poll.h>
@@ -22,6 +28,11 @@ struct uring {
 	u32 added;     /* since the last submission */
 	u32 under_way; /* that were added and not taken back */
 	bool told;     /* of an error at a submission */
+	bool wake;     /* the last word of uring_wake() */
+	/* What the ring does not do, up to the next submission, and its end. */
+	struct request_list others, done;
+	struct disk_queue *pool; /* NULL: not needed so far */
+	u32 in_pool;
 };
 
 static struct uring *from_queue(struct disk_queue *queue)
@@ -30,32 +41,46 @@ static struct uring *from_queue(struct disk_queue *queue)
 }
 
 /* There is an entry: the ring has as many as requests can be under way. */
+static void add_to_ring(struct uring *uring, struct disk_request *rq)
+{
+	struct io_uring_sqe *sqe = io_uring_get_sqe(&uring->ring);
+	const struct disk_place *at = &rq->place;
+
+	if (rq->op == DISK_READ)
+		io_uring_prep_readv(sqe, at->fd, rq->iov, rq->count,
+				    at->offset);
+	else if (rq->op == DISK_WRITE)
+		io_uring_prep_writev(sqe, at->fd, rq->iov, rq->count,
+				     at->offset);
+	else
+		io_uring_prep_fsync(sqe, at->fd, IORING_FSYNC_DATASYNC);
+	io_uring_sqe_set_data(sqe, rq);
+	uring->added++;
+	uring->under_way++;
+}
+
 static void uring_add(struct disk_queue *queue, struct disk_request *rq)
 {
 	struct uring *uring = from_queue(queue);
 	struct disk *disk = queue->disk;
-	int fd = disk->ops->target(disk, rq->iov, rq->count, rq->offset);
-	struct io_uring_sqe *sqe = io_uring_get_sqe(&uring->ring);
+	enum disk_way way = rq->op == DISK_CALL
+				    ? DISK_BY_CALLS
+				    : disk->ops->begin(disk, rq, &rq->place);
 
-	if (rq->op == DISK_READ)
-		io_uring_prep_readv(sqe, fd, rq->iov, rq->count, rq->offset);
-	else if (rq->op == DISK_WRITE)
-		io_uring_prep_writev(sqe, fd, rq->iov, rq->count, rq->offset);
+	if (way == DISK_BY_KERNEL)
+		add_to_ring(uring, rq);
 	else
-		io_uring_prep_fsync(sqe, fd, IORING_FSYNC_DATASYNC);
-	io_uring_sqe_set_data(sqe, rq);
-	uring->added++;
-	uring->under_way++;
+		request_append(way == DISK_IS_DONE ? &uring->done
+						   : &uring->others,
+			       rq);
 }
 
 /*
  * A kernel that is short of memory takes them a moment later. What else could
  * be wrong would be lkvm's own fault; nothing is lost then, either.
  */
-static void uring_submit(struct disk_queue *queue)
+static void submit_ring(struct uring *uring)
 {
-	struct uring *uring = from_queue(queue);
-
 	while (uring->added) {
 		int ret = io_uring_submit(&uring->ring);
 
@@ -66,69 +91,172 @@ static void uring_submit(struct disk_queue *queue)
 		if (ret != -EINTR && ret != -EAGAIN && ret != -EBUSY &&
 		    !uring->told)
 			pr_err("disk %s: io_uring: error %d; it is tried again",
-			       queue->disk->path, -ret);
+			       uring->q.disk->path, -ret);
 		uring->told |= ret != -EINTR;
 		poll(NULL, 0, 1);
 	}
 }
 
 /*
- * `res` is how much was done, or an error. The rest is done with the calls that
- * wait; so is what the kernel would not begin, or what O_DIRECT does not take.
+ * `res` is how much was done, or an error. What the kernel would not begin, or
+ * what O_DIRECT does not take, is left to the calls, as is the rest of what was
+ * not done as a whole.
  */
-static int finish(struct disk *disk, struct disk_request *rq, int res)
+static bool is_finished(struct disk_request *rq, int res)
 {
-	if (rq->op == DISK_FLUSH)
-		return res < 0 ? res : 0;
+	if (rq->op == DISK_FLUSH) {
+		rq->ret = MIN(res, 0);
+		return true;
+	}
 	if (res == -EINVAL || res == -EAGAIN || res == -EINTR)
 		res = 0;
+	rq->ret = MIN(res, 0);
 	if (res < 0 || (u64)res >= rq->len)
-		return MIN(res, 0);
-	return disk_request_do(disk, rq, (u64)res);
+		return true;
+	rq->done = (u64)res;
+	return false;
 }
 
-static struct io_uring_cqe *get_end(struct uring *uring, bool wait)
+/* Takes one back that the kernel has done with. */
+static void take_end(struct uring *uring, struct io_uring_cqe *cqe)
 {
-	struct io_uring_cqe *cqe = NULL;
+	struct disk_request *rq = io_uring_cqe_get_data(cqe);
+	struct disk *owner = rq->place.owner;
+	int res = cqe->res;
 
-	if (!wait)
-		return io_uring_peek_cqe(&uring->ring, &cqe) ? NULL : cqe;
-	while (uring->under_way && io_uring_wait_cqe(&uring->ring, &cqe))
-		;
-	return cqe;
+	io_uring_cqe_seen(&uring->ring, cqe);
+	uring->under_way--;
+	if (owner)
+		owner->ops->end(owner, &rq->place);
+	request_append(is_finished(rq, res) ? &uring->done : &uring->others,
+		       rq);
+}
+
+static void wait_for_ring(struct uring *uring)
+{
+	struct io_uring_cqe *cqe;
+
+	while (uring->under_way)
+		if (!io_uring_wait_cqe(&uring->ring, &cqe))
+			take_end(uring, cqe);
+}
+
+/* ---- What the ring does not do ------------------------------------------- */
+
+static bool has_pool(struct uring *uring)
+{
+	struct disk_queue *pool;
+
+	if (uring->pool)
+		return true;
+	if (pool_create(&pool))
+		return false;
+	pool->disk = uring->q.disk;
+	pool->fd = uring->q.fd;
+	pool->ops->wake(pool, uring->wake);
+	uring->pool = pool;
+	return true;
+}
+
+/* A read or a write that is alone changes no thread; others take longer. */
+static bool is_for_this_thread(const struct uring *uring)
+{
+	const struct disk_request *rq = uring->others.first;
+
+	return !uring->under_way && !uring->in_pool && !rq->next &&
+	       (rq->op == DISK_READ || rq->op == DISK_WRITE);
+}
+
+/* Without memory for a pool, or without threads, there is this one. */
+static void submit_others(struct uring *uring)
+{
+	bool alone, handed = false;
+	struct disk_request *rq;
+
+	if (!uring->others.first)
+		return;
+	alone = is_for_this_thread(uring);
+	if (!alone && has_pool(uring)) {
+		for (; (rq = request_take(&uring->others)); uring->in_pool++)
+			uring->pool->ops->add(uring->pool, rq);
+		handed = pool_hand_over(uring->pool);
+	}
+	if (handed)
+		return;
+	wait_for_ring(uring);
+	while ((rq = request_take(&uring->others))) {
+		rq->ret = disk_request_do(uring->q.disk, rq);
+		request_append(&uring->done, rq);
+	}
+	if (uring->pool)
+		uring->pool->ops->submit(uring->pool);
+}
+
+/* -------------------------------------------------------------------------- */
+
+static void uring_submit(struct disk_queue *queue)
+{
+	struct uring *uring = from_queue(queue);
+
+	submit_ring(uring);
+	submit_others(uring);
+}
+
+static void take_ends(struct uring *uring)
+{
+	struct io_uring_cqe *cqe;
+
+	while (!io_uring_peek_cqe(&uring->ring, &cqe))
+		take_end(uring, cqe);
+	submit_others(uring);
+}
+
+static struct disk_request *take_done(struct uring *uring, bool wait)
+{
+	struct disk_request *rq = request_take(&uring->done);
+
+	if (rq || !uring->in_pool)
+		return rq;
+	rq = uring->pool->ops->next(uring->pool, wait);
+	uring->in_pool -= !!rq;
+	return rq;
 }
 
 static struct disk_request *uring_next(struct disk_queue *queue, bool wait)
 {
 	struct uring *uring = from_queue(queue);
-	struct io_uring_cqe *cqe = get_end(uring, wait);
-	struct disk_request *rq;
-	int res;
+	struct disk_request *rq = request_take(&uring->done);
 
-	if (!cqe)
-		return NULL;
-	rq = io_uring_cqe_get_data(cqe);
-	res = cqe->res;
-	io_uring_cqe_seen(&uring->ring, cqe);
-	uring->under_way--;
-	rq->ret = finish(queue->disk, rq, res);
-	return rq;
+	if (rq)
+		return rq;
+	take_ends(uring);
+	rq = take_done(uring, false);
+	if (rq || !wait)
+		return rq;
+	wait_for_ring(uring);
+	submit_others(uring);
+	return take_done(uring, true);
 }
 
-/* A flag in memory that is shared with the kernel: no system call. */
+/* Of the ring it is a flag in memory that is shared with the kernel. */
 static bool uring_wake(struct disk_queue *queue, bool on)
 {
 	struct uring *uring = from_queue(queue);
+	bool ended = uring->pool && uring->pool->ops->wake(uring->pool, on);
 
+	uring->wake = on;
 	io_uring_cq_eventfd_toggle(&uring->ring, on);
 	atomic_thread_fence(memory_order_seq_cst);
-	return on && io_uring_cq_ready(&uring->ring);
+	return on &&
+	       (ended || uring->done.first || io_uring_cq_ready(&uring->ring));
 }
 
 static void uring_close(struct disk_queue *queue)
 {
 	struct uring *uring = from_queue(queue);
 
+	if (uring->pool)
+		uring->pool->ops->close(uring->pool);
 	io_uring_queue_exit(&uring->ring);
 	free(uring);
 }
@@ -141,10 +269,17 @@ static const struct disk_queue_ops uring_ops = {
 	.close = uring_close,
 };
 
+/*
+ * The end of a request needs nothing from this thread before its next system
+ * call, so it is not interrupted for it; kernels before 5.19 do not know that.
+ */
 static int set_up(struct uring *uring, u32 depth, int fd)
 {
-	int ret = io_uring_queue_init(depth, &uring->ring, 0);
+	int ret = io_uring_queue_init(depth, &uring->ring,
+				      IORING_SETUP_COOP_TASKRUN);
 
+	if (ret == -EINVAL)
+		ret = io_uring_queue_init(depth, &uring->ring, 0);
 	if (ret)
 		return ret;
 	ret = io_uring_register_eventfd(&uring->ring, fd);

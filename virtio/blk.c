@@ -152,6 +152,7 @@ static void blk_stats(struct virtio_device *vdev, struct json_writer *json)
 	json_u64(json, "bytes_written", atomic_load(&blk->bytes_written));
 	json_u64(json, "flushes", atomic_load(&blk->flushes));
 	json_u64(json, "discards", atomic_load(&blk->discards));
+	json_u64(json, "merged", atomic_load(&blk->disk->merged));
 	json_u64(json, "errors", atomic_load(&blk->errors));
 }
 

@@ -24,10 +24,20 @@
 
 #define BLK_SECTOR 512U /* whatever the disk's blocks are */
 
+/* A chain without header and status. */
+struct blk_request {
+	struct virtio_blk_outhdr header; /* in the host's byte order */
+	struct iovec *out, *in;
+	u32 nr_out, nr_in;
+	u64 out_len, in_len;
+};
+
 /* A request that the disk has begun. */
 struct blk_slot {
 	struct disk_request rq; /* first: see from_request() */
+	struct virtio_blk *blk;
 	struct virtq_chain chain;
+	struct blk_request parts;
 	u8 *status;
 	bool flushes; /* a write that is to be durable is flushed after it */
 	struct blk_slot *next; /* of those that are not in use */
@@ -64,7 +74,7 @@ s64 blk_request(struct virtio_blk *blk, struct virtq_chain *chain);
 
 /*
  * blk_request.c: fills in slot->rq and what the end needs if the chain, which
- * is the slot's, wants a transfer or a flush, and returns 1. Another request is
+ * is the slot's, wants something of the disk, and returns 1. Another request is
  * done, with its result in slot->rq.ret, and 0 returned; or -EINVAL as above.
  */
 int blk_begin(struct virtio_blk *blk, struct blk_slot *slot);

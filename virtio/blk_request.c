@@ -12,14 +12,6 @@
 #include "blk.h"
 #include "lkvm/util/iov.h"
 
-/* A chain without header and status. */
-struct request {
-	struct virtio_blk_outhdr header; /* in the host's byte order */
-	struct iovec *out, *in;
-	u32 nr_out, nr_in;
-	u64 out_len, in_len;
-};
-
 /* Several queues count at once. */
 static void count(_Atomic(u64) *counter, u64 n)
 {
@@ -34,13 +26,13 @@ static u64 offset_of(u64 sector)
 }
 
 /* Data goes straight into the guest's memory. */
-static void count_read(struct virtio_blk *blk, const struct request *rq)
+static void count_read(struct virtio_blk *blk, const struct blk_request *rq)
 {
 	count(&blk->reads, 1);
 	count(&blk->bytes_read, rq->in_len);
 }
 
-static int read_data(struct virtio_blk *blk, struct request *rq)
+static int read_data(struct virtio_blk *blk, struct blk_request *rq)
 {
 	count_read(blk, rq);
 	return disk_read(blk->disk, rq->in, rq->nr_in,
@@ -62,13 +54,13 @@ static int end_write(struct virtio_blk *blk)
 	return is_cached(blk) ? 0 : disk_flush(blk->disk);
 }
 
-static void count_write(struct virtio_blk *blk, const struct request *rq)
+static void count_write(struct virtio_blk *blk, const struct blk_request *rq)
 {
 	count(&blk->writes, 1);
 	count(&blk->bytes_written, rq->out_len);
 }
 
-static int write_data(struct virtio_blk *blk, struct request *rq)
+static int write_data(struct virtio_blk *blk, struct blk_request *rq)
 {
 	int ret;
 
@@ -86,7 +78,7 @@ static int flush(struct virtio_blk *blk)
 }
 
 /* Cut to what the driver has room for; it need not end with a zero. */
-static int get_id(struct virtio_blk *blk, struct request *rq)
+static int get_id(struct virtio_blk *blk, struct blk_request *rq)
 {
 	iov_write(rq->in, rq->nr_in, 0, blk->serial, sizeof(blk->serial));
 	return 0;
@@ -110,7 +102,7 @@ static int change_range(struct virtio_blk *blk, bool discard,
 }
 
 /* The list is copied range by range: the guest may change it meanwhile. */
-static int change_ranges(struct virtio_blk *blk, struct request *rq,
+static int change_ranges(struct virtio_blk *blk, struct blk_request *rq,
 			 bool discard)
 {
 	struct virtio_blk_discard_write_zeroes range;
@@ -129,7 +121,7 @@ static int change_ranges(struct virtio_blk *blk, struct request *rq,
 }
 
 /* Types without a case are unknown: secure erase, zones, lifetime. */
-static int execute(struct virtio_blk *blk, struct request *rq)
+static int execute(struct virtio_blk *blk, struct blk_request *rq)
 {
 	switch (rq->header.type) {
 	case VIRTIO_BLK_T_IN:
@@ -159,7 +151,7 @@ static u8 *status_of(const struct virtq_chain *chain)
 }
 
 /* Header and status may share buffers with data, so those are cut. */
-static void take_apart(const struct virtq_chain *chain, struct request *rq)
+static void take_apart(const struct virtq_chain *chain, struct blk_request *rq)
 {
 	struct virtio_blk_outhdr header;
 
@@ -194,7 +186,7 @@ static bool is_request(const struct virtq_chain *chain)
 
 s64 blk_request(struct virtio_blk *blk, struct virtq_chain *chain)
 {
-	struct request rq;
+	struct blk_request rq;
 	u8 *status;
 
 	if (!is_request(chain))
@@ -208,7 +200,7 @@ s64 blk_request(struct virtio_blk *blk, struct virtq_chain *chain)
 /* ---- Requests that are under way while others are ------------------------ */
 
 static void set_range(struct disk_request *to, enum disk_op op,
-		      const struct request *rq)
+		      const struct blk_request *rq)
 {
 	bool write = op == DISK_WRITE;
 
@@ -219,31 +211,45 @@ static void set_range(struct disk_request *to, enum disk_op op,
 	to->offset = offset_of(rq->header.sector);
 }
 
+/* A change of ranges may take long, and is nothing that a ring does. */
+static int execute_later(struct disk_request *rq)
+{
+	struct blk_slot *slot = container_of(rq, struct blk_slot, rq);
+
+	return execute(slot->blk, &slot->parts);
+}
+
 int blk_begin(struct virtio_blk *blk, struct blk_slot *slot)
 {
-	struct request rq;
+	struct blk_request *parts = &slot->parts;
 
 	if (!is_request(&slot->chain))
 		return -EINVAL;
 	slot->status = status_of(&slot->chain);
 	slot->flushes = false;
-	take_apart(&slot->chain, &rq);
-	switch (rq.header.type) {
+	take_apart(&slot->chain, parts);
+	switch (parts->header.type) {
 	case VIRTIO_BLK_T_IN:
-		count_read(blk, &rq);
-		set_range(&slot->rq, DISK_READ, &rq);
+		count_read(blk, parts);
+		set_range(&slot->rq, DISK_READ, parts);
 		return 1;
 	case VIRTIO_BLK_T_OUT:
-		count_write(blk, &rq);
+		count_write(blk, parts);
 		slot->flushes = !is_cached(blk);
-		set_range(&slot->rq, DISK_WRITE, &rq);
+		set_range(&slot->rq, DISK_WRITE, parts);
 		return 1;
 	case VIRTIO_BLK_T_FLUSH:
 		count(&blk->flushes, 1);
 		slot->rq.op = DISK_FLUSH;
 		return 1;
+	case VIRTIO_BLK_T_DISCARD:
+	case VIRTIO_BLK_T_WRITE_ZEROES:
+		slot->blk = blk;
+		slot->rq.op = DISK_CALL;
+		slot->rq.call = execute_later;
+		return 1;
 	default:
-		slot->rq.ret = execute(blk, &rq);
+		slot->rq.ret = execute(blk, parts);
 		return 0;
 	}
 }

@@ -79,6 +79,14 @@ int qcow2_cache_get(struct qcow2 *q, struct qcow2_cache *cache, u64 offset,
 	return 0;
 }
 
+bool qcow2_cache_has(const struct qcow2_cache *cache, u64 offset)
+{
+	for (unsigned int i = 0; i < cache->nr; i++)
+		if (cache->slices[i].offset == offset)
+			return true;
+	return false;
+}
+
 /*
  * With as many dirty ones as the cache has slices there is no victim: writers
  * commit before that.

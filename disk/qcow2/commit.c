@@ -117,8 +117,7 @@ static int give_back(struct qcow2 *q)
 
 	if (!q->nr_freed)
 		return 0;
-	pthread_rwlock_wrlock(&q->io);
-	pthread_rwlock_unlock(&q->io);
+	qcow2_wait_for_all(q);
 	ret = qcow2_release(q);
 	if (!ret)
 		ret = qcow2_cache_write(q, &q->blocks);
@@ -146,6 +145,12 @@ int qcow2_commit(struct qcow2 *q)
 	if (!ret)
 		q->new_bytes = 0;
 	return ret;
+}
+
+bool qcow2_is_committed(const struct qcow2 *q)
+{
+	return !q->l2.nr_dirty && !q->blocks.nr_dirty && !q->l1.to &&
+	       !q->refcounts.to && !q->refcounts_moved && !q->nr_freed;
 }
 
 /* A change takes one slice of level 2, and a few of the refcounts. */

@@ -28,12 +28,24 @@ u64 qcow2_slice_left(const struct qcow2 *q, u64 index)
 	return each - (index & (each - 1));
 }
 
+/* Of the table of level 2 that has the entry; 0: there is none. */
+static u64 table_of(const struct qcow2 *q, u64 index)
+{
+	return be64toh(q->l1.entries[index >> q->l2_bits]) & QCOW2_OFFSET_MASK;
+}
+
+/* Of the entry's slice, in that table. */
+static u64 slice_of(const struct qcow2 *q, u64 index)
+{
+	u64 within = (index & l2_mask(q)) << entry_bits(q);
+
+	return ALIGN_DOWN(within, (u64)q->l2.size);
+}
+
 /* With `lock`; ends with NULL where there is no table of level 2. */
 static int get_slice(struct qcow2 *q, u64 index, struct qcow2_slice **slice)
 {
-	u64 at = be64toh(q->l1.entries[index >> q->l2_bits]) &
-		 QCOW2_OFFSET_MASK;
-	u64 within = (index & l2_mask(q)) << entry_bits(q);
+	u64 at = table_of(q, index);
 
 	*slice = NULL;
 	if (!at)
@@ -41,8 +53,7 @@ static int get_slice(struct qcow2 *q, u64 index, struct qcow2_slice **slice)
 	if (!qcow2_is_plain(q, at, qcow2_cluster_size(q)))
 		return qcow2_damaged(q, "a table of level 2 cannot be there",
 				     at);
-	return qcow2_cache_get(q, &q->l2,
-			       at + ALIGN_DOWN(within, (u64)q->l2.size), slice);
+	return qcow2_cache_get(q, &q->l2, at + slice_of(q, index), slice);
 }
 
 /* Where the entry is in its slice. */
@@ -163,14 +174,25 @@ static int find_in_slice(struct qcow2 *q, const struct qcow2_slice *slice,
 	return ret;
 }
 
-int qcow2_find(struct qcow2 *q, u64 offset, u64 want, struct qcow2_extent *e)
+/* With `lock`. */
+static bool is_cached(const struct qcow2 *q, u64 index)
+{
+	u64 at = table_of(q, index);
+
+	return !at || qcow2_cache_has(&q->l2, at + slice_of(q, index));
+}
+
+static int find(struct qcow2 *q, u64 offset, u64 want, bool cached,
+		struct qcow2_extent *e)
 {
 	u64 span = BIT(q->cluster_bits + q->l2_bits);
-	struct qcow2_slice *slice;
-	int ret;
+	u64 index = offset >> q->cluster_bits;
+	struct qcow2_slice *slice = NULL;
+	int ret = -EAGAIN;
 
 	pthread_mutex_lock(&q->lock);
-	ret = get_slice(q, offset >> q->cluster_bits, &slice);
+	if (!cached || is_cached(q, index))
+		ret = get_slice(q, index, &slice);
 	if (!ret && slice)
 		ret = find_in_slice(q, slice, offset, want, e);
 	else if (!ret)
@@ -182,6 +204,17 @@ int qcow2_find(struct qcow2 *q, u64 offset, u64 want, struct qcow2_extent *e)
 	if (!ret)
 		e->len = MIN(e->len, want);
 	return ret;
+}
+
+int qcow2_find(struct qcow2 *q, u64 offset, u64 want, struct qcow2_extent *e)
+{
+	return find(q, offset, want, false, e);
+}
+
+int qcow2_find_cached(struct qcow2 *q, u64 offset, u64 want,
+		      struct qcow2_extent *e)
+{
+	return find(q, offset, want, true, e);
 }
 
 /* ---- Changing -------------------------------------------------------------

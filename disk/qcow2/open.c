@@ -25,12 +25,6 @@ static int qcow2_flush(struct disk *disk)
 /* ---- The end --------------------------------------------------------------
  */
 
-static bool is_dirty(const struct qcow2 *q)
-{
-	return q->l2.nr_dirty || q->blocks.nr_dirty || q->l1.to ||
-	       q->refcounts.to || q->refcounts_moved || q->nr_freed;
-}
-
 static void free_all(struct qcow2 *q)
 {
 	disk_close(q->file);
@@ -42,7 +36,7 @@ static void free_all(struct qcow2 *q)
 	free(q->compressed.cluster);
 	free(q->compressed.input);
 	pthread_mutex_destroy(&q->change);
-	pthread_rwlock_destroy(&q->io);
+	pthread_cond_destroy(&q->left);
 	pthread_mutex_destroy(&q->lock);
 	pthread_mutex_destroy(&q->compressed.lock);
 	free(q);
@@ -52,7 +46,7 @@ static void free_all(struct qcow2 *q)
 static void qcow2_disk_close(struct disk *disk)
 {
 	struct qcow2 *q = qcow2_from_disk(disk);
-	int ret = is_dirty(q) ? qcow2_commit(q) : 0;
+	int ret = qcow2_is_committed(q) ? 0 : qcow2_commit(q);
 
 	if (ret)
 		pr_err("disk %s: unable to write the image's tables: %s: what "
@@ -67,25 +61,20 @@ static const struct disk_ops qcow2_ops = {
 	.flush = qcow2_flush,
 	.discard = qcow2_disk_discard,
 	.write_zeroes = qcow2_disk_zero,
+	.begin = qcow2_begin,
+	.end = qcow2_end,
 	.close = qcow2_disk_close,
 };
 
 /* ---- The beginning --------------------------------------------------------
  */
 
-/* One that waits to change comes before those that read. */
 static void init_locks(struct qcow2 *q)
 {
-	pthread_rwlockattr_t attr;
-
 	pthread_mutex_init(&q->change, NULL);
 	pthread_mutex_init(&q->lock, NULL);
+	pthread_cond_init(&q->left, NULL);
 	pthread_mutex_init(&q->compressed.lock, NULL);
-	pthread_rwlockattr_init(&attr);
-	pthread_rwlockattr_setkind_np(
-		&attr, PTHREAD_RWLOCK_PREFER_WRITER_NONRECURSIVE_NP);
-	pthread_rwlock_init(&q->io, &attr);
-	pthread_rwlockattr_destroy(&attr);
 }
 
 static void set_geometry(struct qcow2 *q, const struct qcow2_check *c)

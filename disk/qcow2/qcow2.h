@@ -12,16 +12,18 @@
  *
  *   change  whoever allocates, frees or commits; also over their I/O. All of
  *           the refcounts belong to it.
- *   io      shared: reads and writes of clusters that exist, from the look at
- *           the tables to the end of the I/O. Exclusive, for a moment: before
- *           clusters that were given up are free to be used for something
- *           else. Nobody waits for `change` who has it.
  *   lock    the table of level 1 and the slices of level 2: for look-ups, never
  *           over I/O but that of reading a slice. They are changed by whoever
  *           has `change` as well.
  *
- * The lock of the compressed cluster is inside of `io` or `change`, and over no
- * other.
+ * Reads and writes of clusters that exist are in a group from before the look
+ * at the tables to the end of the I/O, see group.c. Before clusters that were
+ * given up are free for something else, who has `change` waits until all have
+ * left that may have found them. Nobody waits for `change` who is in a group,
+ * nor does a thread that others rely on to leave one: see disk/uring.c.
+ *
+ * The lock of the compressed cluster is inside of `change` or of a group, and
+ * over no other.
  */
 #ifndef DISK_QCOW2_QCOW2_H
 #define DISK_QCOW2_QCOW2_H
@@ -97,8 +99,11 @@ struct qcow2 {
 			       */
 
 	pthread_mutex_t change;
-	pthread_rwlock_t io;
 	pthread_mutex_t lock;
+
+	/* Of `lock`: how many are in each group, and which one is entered. */
+	unsigned int inside[2], group;
+	pthread_cond_t left;
 
 	/* Bytes of the file; grows, with `change`. */
 	_Atomic(u64) end;
@@ -176,6 +181,9 @@ void qcow2_cache_free(struct qcow2_cache *cache);
 int qcow2_cache_get(struct qcow2 *q, struct qcow2_cache *cache, u64 offset,
 		    struct qcow2_slice **out);
 
+/* True if that needs no I/O. */
+bool qcow2_cache_has(const struct qcow2_cache *cache, u64 offset);
+
 /* With `change`: the next commit writes it. */
 void qcow2_cache_dirty(struct qcow2_cache *cache, struct qcow2_slice *slice);
 
@@ -206,6 +214,16 @@ void qcow2_free(struct qcow2 *q, u64 first, u64 count);
 /* For commit.c: does it; what no one uses any more becomes a hole. */
 int qcow2_release(struct qcow2 *q);
 
+/* ---- group.c: I/O to clusters that exist ----------------------------------
+ */
+
+/* Before the look at the tables. Returns what to leave once the I/O is done. */
+unsigned int qcow2_enter(struct qcow2 *q);
+void qcow2_leave(struct qcow2 *q, unsigned int group);
+
+/* With `change`: waits until all have left that are inside now. */
+void qcow2_wait_for_all(struct qcow2 *q);
+
 /* ---- map.c: where content is ----------------------------------------------
  */
 
@@ -226,6 +244,10 @@ struct qcow2_extent {
 
 /* Where the content from `offset` on is; e->len is `want` at most. */
 int qcow2_find(struct qcow2 *q, u64 offset, u64 want, struct qcow2_extent *e);
+
+/* The same, but -EAGAIN where it would have to read a slice. */
+int qcow2_find_cached(struct qcow2 *q, u64 offset, u64 want,
+		      struct qcow2_extent *e);
 
 /* How many clusters from number `index` on have entries in one slice. */
 u64 qcow2_slice_left(const struct qcow2 *q, u64 index);
@@ -259,6 +281,9 @@ void qcow2_drop(struct qcow2 *q, const struct qcow2_entry *entry);
 /* What was done before is in the file, and durable. 0 or -errno. */
 int qcow2_commit(struct qcow2 *q);
 
+/* True if there is nothing for a commit but to make the file durable. */
+bool qcow2_is_committed(const struct qcow2 *q);
+
 /* A commit, if another change might find no room in the caches. */
 int qcow2_make_room(struct qcow2 *q);
 
@@ -269,8 +294,12 @@ int qcow2_make_room(struct qcow2 *q);
 int qcow2_read_compressed(struct qcow2 *q, u64 entry, u64 skip,
 			  const struct iovec *iov, u32 count, u64 len);
 
-/* ---- read.c, write.c, zero.c: the operations of a disk --------------------
+/* ---- begin.c, read.c, write.c, zero.c: the operations of a disk -----------
  */
+
+enum disk_way qcow2_begin(struct disk *disk, const struct disk_request *rq,
+			  struct disk_place *place);
+void qcow2_end(struct disk *disk, const struct disk_place *place);
 
 int qcow2_disk_read(struct disk *disk, struct iovec *iov, u32 count,
 		    u64 offset);
@@ -281,7 +310,7 @@ int qcow2_disk_zero(struct disk *disk, u64 offset, u64 len, bool unmap);
 
 /*
  * Reads `len` bytes of content from `offset` on into `buf`; with `change`, or
- * `io`.
+ * in a group.
  */
 int qcow2_read_content(struct qcow2 *q, void *buf, u64 len, u64 offset);
 

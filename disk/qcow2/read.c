@@ -87,13 +87,14 @@ int qcow2_disk_read(struct disk *disk, struct iovec *iov, u32 count, u64 offset)
 {
 	struct qcow2 *q = qcow2_from_disk(disk);
 	struct iovec *some = malloc(count * sizeof(*some));
+	unsigned int group;
 	int ret;
 
 	if (!some)
 		return -ENOMEM;
-	pthread_rwlock_rdlock(&q->io);
+	group = qcow2_enter(q);
 	ret = read_parts(q, iov, count, some, offset, iov_length(iov, count));
-	pthread_rwlock_unlock(&q->io);
+	qcow2_leave(q, group);
 	free(some);
 	return ret;
 }

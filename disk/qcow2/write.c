@@ -253,17 +253,17 @@ static int write_new(struct qcow2 *q, const struct iovec *iov, u32 count,
 static int overwrite(struct qcow2 *q, const struct iovec *iov, u32 count,
 		     u64 skip, u64 offset, u64 len, u64 *done)
 {
+	unsigned int group = qcow2_enter(q);
 	struct qcow2_extent e;
 	int ret;
 
 	*done = 0;
-	pthread_rwlock_rdlock(&q->io);
 	ret = qcow2_find(q, offset, len, &e);
 	if (!ret && e.in_place) {
 		*done = e.len;
 		ret = write_part(q, iov, count, skip, e.len, e.at);
 	}
-	pthread_rwlock_unlock(&q->io);
+	qcow2_leave(q, group);
 	return ret;
 }
 

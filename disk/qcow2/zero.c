@@ -95,18 +95,18 @@ static int zero_clusters(struct qcow2 *q, u64 index, u64 end, enum how how)
 static int zero_in_place(struct qcow2 *q, u64 offset, u64 len, bool unmap,
 			 u64 *done)
 {
+	unsigned int group = qcow2_enter(q);
 	struct qcow2_extent e;
 	int ret;
 
 	*done = 0;
-	pthread_rwlock_rdlock(&q->io);
 	ret = qcow2_find(q, offset, len, &e);
 	if (!ret && e.in_place)
 		ret = q->file->ops->write_zeroes(q->file, e.at, e.len, unmap);
 	if (!ret && (e.in_place || e.kind == QCOW2_READS_ZERO ||
 		     (e.kind == QCOW2_ABSENT && !q->backing)))
 		*done = e.len;
-	pthread_rwlock_unlock(&q->io);
+	qcow2_leave(q, group);
 	return ret;
 }
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* SOURCES: tests/fuzz/blk_model.c */
 /* SOURCES: virtio/mmio.c virtio/blk.c virtio/blk_request.c */
-/* SOURCES: virtio/blk_async.c virtio/runner.c */
+/* SOURCES: virtio/blk_async.c virtio/runner.c disk/merge.c */
 /* SOURCES: disk/request.c disk/queue.c disk/pool.c disk/uring.c */
 /* SOURCES: virtio/device.c virtio/queue.c virtio/queue_split.c */
 /* SOURCES: virtio/queue_packed.c virtio/queue_chain.c disk/disk.c */

@@ -185,7 +185,7 @@ source_of() {
 		apt_for "$(dpkg --print-architecture)" deb-src ${2:+"$2"}
 		apt_get source --print-uris "$1" >.uris 2>>"$apt_dir/log"
 		[ -s .uris ] || die "cannot find the source of $1: see $apt_dir/log"
-		grep -v '\.dsc ' .uris | tr -d "'" | while read -r uri file _ sum; do
+		grep -v '\.\(dsc\|asc\) ' .uris | tr -d "'" | while read -r uri file _ sum; do
 			/usr/lib/apt/apt-helper -qq -c "$apt_dir/apt.conf" download-file \
 				"$uri" "$file" "$sum" >>"$apt_dir/log" 2>&1 ||
 				die "cannot download $uri: see $apt_dir/log"

@@ -15,7 +15,7 @@
 #include <unistd.h>
 
 #include "flash_fixture.h"
-#include "lkvm/disk/disk.h"
+#include "lkvm/disk/queue.h"
 #include "qcow2_fixture.h"
 #include "thread_state.h"
 
@@ -153,6 +153,48 @@ static void given_up_while_written(void **state)
 	end_flush();
 }
 
+static enum disk_way begin(enum disk_op op, struct disk_place *place)
+{
+	static u8 sector[DISK_SECTOR];
+	struct iovec iov = { sector, DISK_SECTOR };
+	struct disk_request rq = {
+		.op = op, .iov = &iov, .count = 1, .len = DISK_SECTOR
+	};
+
+	return disk->ops->begin(disk, &rq, place);
+}
+
+/* The same, of what the kernel does: others that begin later do not matter. */
+static void given_up_while_the_kernel_writes(void **state)
+{
+	u8 sector[DISK_SECTOR] = "";
+	struct disk_place first, second;
+
+	(void)state;
+	/* Before that it takes a look at the image. */
+	assert_int_equal(begin(DISK_READ, &first), DISK_BY_CALLS);
+	assert_int_equal(transfer(disk_read, sector), 0);
+	assert_int_equal(begin(DISK_WRITE, &first), DISK_BY_KERNEL);
+	assert_ptr_equal(first.owner, disk);
+	assert_int_equal(first.offset, 0x3000);
+	assert_int_equal(disk_discard(disk, 0, DISK_SECTOR), 0);
+	/* There is no cluster any more. */
+	assert_int_equal(begin(DISK_READ, &second), DISK_IS_DONE);
+	assert_int_equal(begin(DISK_WRITE, &second), DISK_BY_CALLS);
+	assert_int_equal(transfer(disk_write, sector), 0);
+	begin_flush();
+	await_sleep(other.tid);
+	assert_false(other.done);
+	assert_int_equal(begin(DISK_FLUSH, &second), DISK_BY_CALLS);
+	assert_int_equal(begin(DISK_READ, &second), DISK_BY_KERNEL);
+	assert_int_not_equal(second.offset, first.offset);
+	disk->ops->end(disk, &first);
+	end_flush();
+	disk->ops->end(disk, &second);
+	assert_int_equal(begin(DISK_FLUSH, &second), DISK_BY_KERNEL);
+	assert_null(second.owner);
+}
+
 /* A flush takes its time: what is there can be read and overwritten. */
 static void used_while_flushed(void **state)
 {
@@ -177,6 +219,7 @@ int main(void)
 {
 	static const struct CMUnitTest tests[] = {
 		TEST(given_up_while_written),
+		TEST(given_up_while_the_kernel_writes),
 		TEST(used_while_flushed),
 	};
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* SOURCES: disk/request.c disk/queue.c disk/uring.c disk/pool.c */
-/* SOURCES: disk/disk.c disk/raw.c */
+/* SOURCES: disk/disk.c disk/raw.c disk/merge.c */
 /* SOURCES: vmm/thread.c util/iov.c util/file.c tests/unit/flash_fixture.c */
 /* WRAP: io_uring_queue_init pthread_create */
 /*
@@ -306,6 +306,161 @@ static void wakes(void **state)
 	take(1);
 }
 
+/* ---- Neighbours ---------------------------------------------------------- */
+
+/* Transfers that get to the medium, by the kernel or by calls. */
+static struct {
+	const struct disk_ops *ops;
+	struct disk_ops counting;
+	atomic_uint transfers;
+} counted;
+
+static enum disk_way count_begin(struct disk *disk,
+				 const struct disk_request *rq,
+				 struct disk_place *place)
+{
+	counted.transfers += rq->op != DISK_FLUSH;
+	return counted.ops->begin(disk, rq, place);
+}
+
+static int count_read(struct disk *disk, struct iovec *iov, u32 n, u64 offset)
+{
+	counted.transfers++;
+	return counted.ops->read(disk, iov, n, offset);
+}
+
+static int count_write(struct disk *disk, struct iovec *iov, u32 n, u64 offset)
+{
+	counted.transfers++;
+	return counted.ops->write(disk, iov, n, offset);
+}
+
+static void count_transfers(void)
+{
+	counted.ops = t.disk->ops;
+	counted.counting = *counted.ops;
+	counted.counting.begin = count_begin;
+	counted.counting.read = count_read;
+	counted.counting.write = count_write;
+	counted.transfers = 0;
+	t.disk->ops = &counted.counting;
+}
+
+/* Blocks of each request's, up to a negative one, are read at once. */
+static void read_blocks(const int *blocks)
+{
+	u32 n = 0;
+
+	for (; blocks[n] >= 0; n++)
+		disk_queue_add(t.queue,
+			       make(n, DISK_READ, (u64)blocks[n] * PART));
+	disk_queue_submit(t.queue);
+	take(n);
+	for (u32 i = 0; i < n; i++) {
+		assert_int_equal(t.rqs[i].ret, 0);
+		assert_memory_equal(t.data[i], t.content + t.rqs[i].offset,
+				    PART);
+	}
+}
+
+static void neighbours(void **state)
+{
+	(void)state;
+	count_transfers();
+	read_blocks((int[]) { 3, 4, 5, 6, 9, 8, -1 });
+	assert_int_equal(counted.transfers, 3);
+	assert_int_equal(t.disk->merged, 3);
+	/* Streams that alternate. */
+	read_blocks((int[]) { 10, 30, 11, 31, 50, 12, 32, 51, -1 });
+	assert_int_equal(counted.transfers, 6);
+	assert_int_equal(t.disk->merged, 8);
+	/* As many as take turns are not remembered. */
+	read_blocks((int[]) { 10, 30, 50, 70, 90, 11, 31, 51, 71, 91, -1 });
+	assert_int_equal(t.disk->merged, 8);
+}
+
+/* Up to 256 buffers, of which each request has two. */
+static void many_neighbours(void **state)
+{
+	(void)state;
+	count_transfers();
+	for (u32 i = 0; i < DEPTH; i++)
+		disk_queue_add(t.queue, make(i, DISK_WRITE, i * PART));
+	for (u32 i = 0; i < DEPTH; i++) {
+		memset(t.data[i], (int)i + 1, PART);
+		memset(t.content + i * PART, (int)i + 1, PART);
+	}
+	disk_queue_submit(t.queue);
+	take(DEPTH);
+	assert_int_equal(counted.transfers, 1);
+	check_image();
+}
+
+/* A flush is not moved, and a write is no neighbour of a read. */
+static void no_neighbours(void **state)
+{
+	(void)state;
+	count_transfers();
+	disk_queue_add(t.queue, make(0, DISK_READ, 0));
+	disk_queue_add(t.queue, make(1, DISK_WRITE, PART));
+	disk_queue_add(t.queue, make(2, DISK_FLUSH, 0));
+	disk_queue_add(t.queue, make(3, DISK_READ, 2 * PART));
+	memset(t.content + PART, 0, PART);
+	disk_queue_submit(t.queue);
+	take(4);
+	assert_int_equal(counted.transfers, 3);
+	assert_int_equal(t.disk->merged, 0);
+	check_image();
+	/* Of an image with clusters of two blocks. */
+	t.disk->cluster = 2 * PART;
+	read_blocks((int[]) { 1, 2, 3, 4, 5, -1 });
+	assert_int_equal(t.disk->merged, 2);
+}
+
+/* Each gets its own answer. */
+static void bad_neighbours(void **state)
+{
+	(void)state;
+	assert_int_equal(truncate(path_of("image"), 10 * PART + 1024), 0);
+	count_transfers();
+	for (u32 i = 0; i < 4; i++)
+		disk_queue_add(t.queue, make(i, DISK_READ, (8 + i) * PART));
+	disk_queue_submit(t.queue);
+	take(4);
+	assert_int_equal(t.disk->merged, 3);
+	for (u32 i = 0; i < 4; i++)
+		assert_int_equal(t.rqs[i].ret, i < 2 ? 0 : -EIO);
+	assert_memory_equal(t.data[0], t.content + 8 * PART, PART);
+	assert_memory_equal(t.data[1], t.content + 9 * PART, PART);
+	assert_non_null(strstr(messages, "unable to read at byte 40960"));
+}
+
+/* ---- Whatever else takes long -------------------------------------------- */
+
+static int call(struct disk_request *rq)
+{
+	return rq == &t.rqs[0] ? 0 : -ENOSPC;
+}
+
+static void calls(void **state)
+{
+	(void)state;
+	for (u32 i = 0; i < 3; i++) {
+		t.rqs[i] = (struct disk_request) { .op = DISK_CALL,
+						   .call = call,
+						   .ret = 1 };
+		disk_queue_add(t.queue, &t.rqs[i]);
+	}
+	disk_queue_add(t.queue, make(3, DISK_READ, PART));
+	disk_queue_submit(t.queue);
+	take(4);
+	assert_int_equal(t.rqs[0].ret, 0);
+	assert_int_equal(t.rqs[1].ret, -ENOSPC);
+	assert_int_equal(t.rqs[2].ret, -ENOSPC);
+	assert_memory_equal(t.data[3], t.content + PART, PART);
+	assert_string_equal(messages, "");
+}
+
 /* ---- A medium that waits ------------------------------------------------- */
 
 /* All are inside at the same time, or this would not end. */
@@ -325,7 +480,7 @@ static int slow_read(struct disk *disk, struct iovec *iov, u32 count,
 	sem_post(&slow.begun);
 	while (offset && sem_wait(&slow.may_end))
 		;
-	return offset == PART ? -ENOSPC : 0;
+	return offset == 2 * PART ? -ENOSPC : 0;
 }
 
 static const struct disk_ops slow_ops = { .read = slow_read };
@@ -346,7 +501,7 @@ static void at_the_same_time(void **state)
 	disk_queue_close(t.queue);
 	assert_int_equal(disk_queue_open(&slow.disk, DEPTH, t.fd, &t.queue), 0);
 	for (u32 i = 0; i < n; i++)
-		disk_queue_add(t.queue, make(i, DISK_READ, i * PART));
+		disk_queue_add(t.queue, make(i, DISK_READ, i * 2 * PART));
 	disk_queue_submit(t.queue);
 	for (u32 i = 0; i < n; i++)
 		while (sem_wait(&slow.begun))
@@ -395,6 +550,11 @@ int main(void)
 		TEST(bad_requests),
 		TEST(read_only),
 		TEST(wakes),
+		TEST(neighbours),
+		TEST(many_neighbours),
+		TEST(no_neighbours),
+		TEST(bad_neighbours),
+		TEST(calls),
 		TEST(at_the_same_time),
 	};
 

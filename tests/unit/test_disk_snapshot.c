@@ -6,13 +6,18 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
+#include <semaphore.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/uio.h>
+#include <unistd.h>
 
 #include "disk/raw.h"
 #include "flash_fixture.h"
+#include "lkvm/disk/queue.h"
+#include "thread_state.h"
 
 /* Some blocks of 4 KiB, and one that is not whole. */
 #define SIZE	(16 * SZ_4K + 3 * DISK_SECTOR)
@@ -36,6 +41,9 @@ static struct {
 	int read_error;	 /* of the disk below */
 	int write_error; /* of the nameless file */
 	int truncate_error;
+	/* The next write to the nameless file waits. */
+	atomic_bool closed_gate;
+	sem_t come, go;
 	bool no_tmpfile;
 	int open_flags;
 	u32 random;
@@ -53,6 +61,10 @@ int __wrap_open(const char *path, int flags, mode_t mode)
 
 ssize_t __wrap_pwritev(int fd, const struct iovec *iov, int count, off_t at)
 {
+	if (atomic_exchange(&t.closed_gate, false)) {
+		sem_post(&t.come);
+		sem_wait(&t.go);
+	}
 	if (!t.write_error)
 		return __real_pwritev(fd, iov, count, at);
 	errno = t.write_error;
@@ -174,6 +186,117 @@ static void assert_model(void)
 
 	assert_int_equal(read_at(buf, 0, SIZE), 0);
 	assert_memory_equal(buf, t.model, SIZE);
+}
+
+/* ---- Threads ------------------------------------------------------------- */
+
+struct writer {
+	pthread_t id;
+	_Atomic(pid_t) tid;
+	sem_t started;
+	u64 sector;
+	u8 data[DISK_SECTOR];
+	atomic_bool done;
+	sem_t end;
+};
+
+/* It sleeps at the end, whatever happened before. */
+static void *write_sector(void *arg)
+{
+	struct writer *w = arg;
+	struct iovec iov = { w->data, DISK_SECTOR };
+
+	w->tid = gettid();
+	sem_post(&w->started);
+	disk_write(t.disk, &iov, 1, w->sector * DISK_SECTOR, DISK_SECTOR);
+	w->done = true;
+	sem_wait(&w->end);
+	return NULL;
+}
+
+static void begin_write(struct writer *w, u64 sector)
+{
+	memset(w, 0, sizeof(*w));
+	sem_init(&w->started, 0, 0);
+	sem_init(&w->end, 0, 0);
+	w->sector = sector;
+	memset(w->data, (int)sector + 1, DISK_SECTOR);
+	memset(t.model + sector * DISK_SECTOR, (int)sector + 1, DISK_SECTOR);
+	assert_int_equal(pthread_create(&w->id, NULL, write_sector, w), 0);
+	while (sem_wait(&w->started))
+		;
+}
+
+static void end_write(struct writer *w)
+{
+	sem_post(&w->end);
+	pthread_join(w->id, NULL);
+	assert_true(w->done);
+}
+
+/* Two sectors of a block that is not there: the second one waits. */
+static void fill_at_once(void **state)
+{
+	struct writer first, second;
+	u8 buf[SZ_4K];
+
+	(void)state;
+	sem_init(&t.come, 0, 0);
+	sem_init(&t.go, 0, 0);
+	atomic_store(&t.closed_gate, true);
+	begin_write(&first, 1);
+	while (sem_wait(&t.come))
+		;
+	begin_write(&second, 2);
+	await_sleep(second.tid);
+	assert_false(second.done);
+	/* Nobody else does: others are read, written and zeroed, and it. */
+	assert_int_equal(read_at(buf, 0, SZ_4K), 0);
+	assert_memory_equal(buf, t.content, SZ_4K);
+	assert_int_equal(write_at(7, SZ_4K, SZ_4K), 0);
+	note_write(7, SZ_4K, SZ_4K);
+	assert_int_equal(disk_write_zeroes(t.disk, 2 * SZ_4K, 512, true), 0);
+	memset(t.model + 2 * SZ_4K, 0, 512);
+	sem_post(&t.go);
+	end_write(&first);
+	end_write(&second);
+	assert_model();
+}
+
+/* ---- What the kernel can do ---------------------------------------------- */
+
+static enum disk_way begin(enum disk_op op, u64 offset, u64 len)
+{
+	static u8 buf[SIZE];
+	struct iovec iov = { buf, len };
+	struct disk_request rq = {
+		.op = op, .iov = &iov, .count = 1, .offset = offset, .len = len
+	};
+	struct disk_place place = { .fd = -1 };
+	enum disk_way way = t.disk->ops->begin(t.disk, &rq, &place);
+
+	if (way == DISK_BY_KERNEL) {
+		assert_true(place.fd >= 0);
+		assert_int_equal(place.offset, offset);
+		assert_null(place.owner);
+	}
+	return way;
+}
+
+/* All that is in one place, and fills no block. */
+static void by_kernel(void **state)
+{
+	(void)state;
+	/* The disk below can do nothing by itself. */
+	assert_int_equal(begin(DISK_READ, 0, SZ_4K), DISK_BY_CALLS);
+	assert_int_equal(begin(DISK_WRITE, 0, SZ_4K), DISK_BY_CALLS);
+	assert_int_equal(begin(DISK_FLUSH, 0, 0), DISK_IS_DONE);
+	assert_int_equal(write_at(1, SZ_4K, 2 * SZ_4K), 0);
+	assert_int_equal(begin(DISK_READ, SZ_4K, 2 * SZ_4K), DISK_BY_KERNEL);
+	assert_int_equal(begin(DISK_WRITE, SZ_4K + 512, 512), DISK_BY_KERNEL);
+	assert_int_equal(begin(DISK_READ, SZ_4K - 512, SZ_4K), DISK_BY_CALLS);
+	assert_int_equal(begin(DISK_WRITE, 2 * SZ_4K, SZ_4K + 512),
+			 DISK_BY_CALLS);
 }
 
 /* ---- Tests --------------------------------------------------------------- */
@@ -346,9 +469,10 @@ static void no_tmpdir(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(untouched), TEST(parts_of_blocks), TEST(at_random),
-		TEST(discarded), TEST(errors),		TEST(whole_blocks),
-		TEST(places),	 TEST(no_name_is_left), TEST(no_tmpdir),
+		TEST(untouched),    TEST(parts_of_blocks), TEST(at_random),
+		TEST(discarded),    TEST(errors),	   TEST(whole_blocks),
+		TEST(places),	    TEST(no_name_is_left), TEST(no_tmpdir),
+		TEST(fill_at_once), TEST(by_kernel),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* SOURCES: virtio/blk.c virtio/blk_request.c virtio/blk_async.c */
 /* SOURCES: virtio/runner.c disk/request.c disk/queue.c */
-/* SOURCES: disk/pool.c disk/uring.c */
+/* SOURCES: disk/pool.c disk/uring.c disk/merge.c */
 /* SOURCES: virtio/device.c virtio/queue.c virtio/queue_split.c */
 /* SOURCES: virtio/queue_packed.c virtio/queue_chain.c disk/disk.c */
 /* SOURCES: vmm/iothread.c vmm/thread.c vmm/gmem.c util/iov.c util/json.c */
@@ -544,7 +544,7 @@ static void check_quiet(struct blk_rig *r, unsigned int ended)
 static void add_three(struct blk_rig *r, struct blk_rq *rqs)
 {
 	for (u32 i = 0; i < 3; i++) {
-		rqs[i] = (struct blk_rq) { .type = IN, .sector = i };
+		rqs[i] = (struct blk_rq) { .type = IN, .sector = 2 * i };
 		rqs[i].in = buffer + i * SECTOR;
 		rqs[i].in_len = SECTOR;
 		blk_add(r, 0, &rqs[i]);

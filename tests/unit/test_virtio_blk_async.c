@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* SOURCES: virtio/blk.c virtio/blk_request.c virtio/blk_async.c */
 /* SOURCES: virtio/runner.c disk/request.c disk/queue.c disk/pool.c */
-/* SOURCES: disk/uring.c virtio/device.c virtio/queue.c */
+/* SOURCES: disk/uring.c disk/merge.c virtio/device.c virtio/queue.c */
 /* SOURCES: virtio/queue_split.c virtio/queue_packed.c */
 /* SOURCES: virtio/queue_chain.c disk/disk.c */
 /* SOURCES: vmm/iothread.c vmm/thread.c vmm/gmem.c util/iov.c util/json.c */
@@ -19,6 +19,7 @@
 #include <liburing.h>
 
 #include "blk_rig.h"
+#include "lkvm/disk/queue.h"
 
 #define SECTOR 512U
 
@@ -27,14 +28,14 @@ static struct disk_ops ops;
 static struct blk_rq rqs[BLK_ENTRIES];
 static u8 buffers[BLK_ENTRIES][SECTOR];
 
-static int pipe_target(struct disk *disk, const struct iovec *iov, u32 count,
-		       u64 offset)
+static enum disk_way pipe_begin(struct disk *disk,
+				const struct disk_request *rq,
+				struct disk_place *place)
 {
 	(void)disk;
-	(void)iov;
-	(void)count;
-	(void)offset;
-	return ends[0];
+	(void)rq;
+	*place = (struct disk_place) { .fd = ends[0] };
+	return DISK_BY_KERNEL;
 }
 
 static bool have_uring(void)
@@ -54,7 +55,7 @@ static struct blk_rig *create(void **state)
 
 	assert_int_equal(pipe(ends), 0);
 	ops = *r->disk->disk.ops;
-	ops.target = pipe_target;
+	ops.begin = pipe_begin;
 	r->disk->disk.ops = &ops;
 	blk_start(r, BLK_COMMON);
 	virtq_driver_enable_irq(&r->drivers[0]);

@@ -18,6 +18,22 @@
 	      */
 
 struct disk;
+struct disk_request;
+
+/* How a request can be done by who must not wait. */
+enum disk_way {
+	DISK_BY_CALLS,	/* only by the functions that wait */
+	DISK_BY_KERNEL, /* by the kernel, at a place */
+	DISK_IS_DONE,	/* it was a matter of memory */
+};
+
+/* Where the kernel does a request. */
+struct disk_place {
+	int fd;
+	u64 offset;	    /* in that file; none for a flush */
+	struct disk *owner; /* of what `end` is called; NULL: nobody's */
+	unsigned int group; /* private to the owner */
+};
 
 /*
  * Any thread, several at once. Ranges are inside of the disk, and there are no
@@ -36,12 +52,15 @@ struct disk_ops {
 	/* It reads as zero; `unmap`: its place may be given back. */
 	int (*write_zeroes)(struct disk *disk, u64 offset, u64 len, bool unmap);
 	/*
-	 * The descriptor on which the kernel can do a transfer by itself, at
-	 * the same offset, or a flush (without buffers). NULL: there is more to
-	 * it than that.
+	 * Finds out how a transfer or a flush can be done, without waiting for
+	 * another request. *place is filled in if it is by the kernel, and
+	 * stays what it is until `end`, whatever else is done meanwhile. NULL:
+	 * always by the functions above.
 	 */
-	int (*target)(struct disk *disk, const struct iovec *iov, u32 count,
-		      u64 offset);
+	enum disk_way (*begin)(struct disk *disk, const struct disk_request *rq,
+			       struct disk_place *place);
+	/* The kernel has done with it. For an owner of places only. */
+	void (*end)(struct disk *disk, const struct disk_place *place);
 	void (*close)(struct disk *disk);
 };
 
@@ -54,7 +73,8 @@ struct disk {
 	u32 cluster;	  /* that is discarded at once; 0: as `block` */
 	bool readonly;
 	struct ratelimit errors;
-	_Atomic(u32) told; /* the errno of the message before */
+	_Atomic(u64) merged; /* requests that were done with another one */
+	_Atomic(u32) told;   /* the errno of the message before */
 };
 
 /*

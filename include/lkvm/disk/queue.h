@@ -5,8 +5,10 @@
  * have ended. It may wait for something else meanwhile: an eventfd says that
  * there is something to be taken.
  *
- * A disk whose content is in one file uses io_uring, opened here, or threads
- * where there is none: a kernel without it, or one that does not allow it.
+ * io_uring, opened here, does what the disk can name a place in a file for, and
+ * threads do the rest; or all of it, where there is none: a kernel without it,
+ * or one that does not allow it. Neighbours among the requests that are handed
+ * over together are done as one.
  */
 #ifndef LKVM_DISK_QUEUE_H
 #define LKVM_DISK_QUEUE_H
@@ -17,6 +19,7 @@ enum disk_op {
 	DISK_READ,
 	DISK_WRITE,
 	DISK_FLUSH, /* without a range */
+	DISK_CALL,  /* whatever `call` does */
 };
 
 /* The caller's; from disk_queue_add() until it is taken back only to be read.
@@ -27,7 +30,13 @@ struct disk_request {
 	u32 count;	   /* of `iov` */
 	u64 offset, len;   /* bytes, as of disk_read() */
 	int ret;	   /* once it has ended: as disk_read() and its kin */
-	struct disk_request *next; /* private to disk/ */
+	/* Of DISK_CALL: any thread; its result is the request's. May wait. */
+	int (*call)(struct disk_request *rq);
+	/* Private to disk/ from here on. */
+	struct disk_request *next;
+	struct disk_place place;
+	u64 done;    /* bytes, by the kernel: the rest is left */
+	bool merged; /* it stands for several: see disk/merge.c */
 };
 
 struct disk_queue;
