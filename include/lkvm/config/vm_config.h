@@ -10,6 +10,7 @@
 #include "lkvm/config/fw_cfg.h"
 #include "lkvm/config/network.h"
 #include "lkvm/config/port.h"
+#include "lkvm/config/root.h"
 #include "lkvm/config/share.h"
 #include "lkvm/config/smbios.h"
 #include "lkvm/util/util.h"
@@ -120,6 +121,7 @@ struct vm_config {
 	struct fw_cfg_list fw_cfg;
 	struct smbios_list smbios;
 	struct share_list share;
+	struct root_config root;
 	struct debug_config debug;
 };
 
