@@ -246,6 +246,20 @@ static int open_port(const char *port)
 	return fd;
 }
 
+/*
+ * The last thing to be seen is what the command has printed, and not that the
+ * machine is powered down, of which kernels tell with the highest priority.
+ */
+static void silence_kernel(void)
+{
+	int fd = sys_open("/proc/sys/kernel/printk", O_WRONLY);
+
+	if (fd < 0)
+		return;
+	sys_write(fd, "0\n", 2);
+	sys_close(fd);
+}
+
 void program_tell(const struct settings *settings, unsigned int status)
 {
 	char number[16];
@@ -260,6 +274,7 @@ void program_tell(const struct settings *settings, unsigned int status)
 		    error_name(fd), NULL);
 		return;
 	}
+	silence_kernel();
 	from_number(number, status);
 	sys_write(fd, number, strlen(number));
 	sys_write(fd, "\n", 1);
