@@ -85,6 +85,10 @@ static int check(const struct vm_config *config)
 	const struct root_config *root = &config->root;
 	const char *why = NULL;
 
+	if (root->modules && !root->dir) {
+		pr_fatal("--modules %s: it is for --root", root->modules);
+		return -EINVAL;
+	}
 	if (root->init && (!root->dir || *root->init != '/')) {
 		pr_fatal("--init %s: %s", root->init,
 			 root->dir ? "want a path that begins with /"

@@ -368,6 +368,9 @@ static const struct option_def boot_options[] = {
 		     "names another program"),
 	OPT_STRING(0, "init", struct vm_config, root.init, "PATH",
 		   "What --root starts as the first process"),
+	OPT_STRING(0, "modules", struct vm_config, root.modules, "DIR",
+		   "Take the modules that --root needs from DIR/lib/modules, "
+		   "not from the root"),
 	OPT_CALLBACK(
 		'f', "firmware", parse_firmware, "FILE|auto",
 		"Firmware to start, in RAM (KVMTOOL_EFI.fd) or, with virt, "
@@ -554,7 +557,8 @@ int run_config_parse(struct vm_config *config, int argc, char *const argv[])
 {
 	int ret = run_config_parse_as(SYNOPSIS, config, argc, argv);
 
-	if (ret || (!config->root.dir && !config->root.init))
+	if (ret ||
+	    (!config->root.dir && !config->root.init && !config->root.modules))
 		return ret;
 	return root_config_apply(config);
 }

@@ -262,17 +262,20 @@ int root_collect_modules(const struct vm_config *config, const char *release,
 			 struct blob *archive, struct blob *settings)
 {
 	/* What `lkvm setup` has made has the host's modules. */
-	struct collection c = { .dir = config->root.found ? "/"
-							  : config->root.dir,
+	const struct root_config *root = &config->root;
+	struct collection c = { .dir = root->found ? "/" : root->dir,
 				.release = release,
 				.archive = archive,
 				.settings = settings };
 	int ret;
 
+	if (root->modules)
+		c.dir = root->modules;
 	c.root = open(c.dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	if (c.root < 0) {
 		ret = -errno;
-		pr_fatal("--root %s: unable to open it: %s", c.dir,
+		pr_fatal("--%s %s: unable to open it: %s",
+			 root->modules ? "modules" : "root", c.dir,
 			 strerror(-ret));
 		return ret;
 	}

@@ -144,6 +144,8 @@ static void roots(void **state)
 	config = good(RUN, "Image|--root=host|--root=/tmp|--init=/sbin/init");
 	assert_string_equal(config->share.items[0].path, "/tmp");
 	assert_string_equal(config->root.init, "/sbin/init");
+	config = good(RUN, "Image|--root=host|--modules=out");
+	assert_string_equal(config->root.modules, "out");
 	config = good(RUN, "-k|Image");
 	assert_null(config->root.dir);
 	assert_int_equal(config->share.count, 0);
@@ -188,6 +190,7 @@ static void conflicts(void **state)
 	bad(RUN, "-k|I|--root|host|--9p|a,hostfs", "hostfs");
 	bad(RUN, "-k|I|--root|host|--init|sbin/init",
 	    "--init sbin/init: want a path that begins with /");
+	bad(RUN, "-k|I|--modules|out", "--modules out: it is for --root");
 	bad(RUN, "-k|I|--init|/sbin/init",
 	    "--init /sbin/init: it is for --root");
 }

@@ -309,6 +309,13 @@ static void links(void **state)
 	assert_int_equal(symlink(target, path), 0);
 	assert_int_equal(make(*state), 0);
 	assert_object("modules/0", ELF "9p");
+	/* Those of another directory. */
+	t.config.root.modules = t.root;
+	t.config.root.dir = "/";
+	assert_int_equal(make(*state), 0);
+	assert_object("modules/0", ELF "9p");
+	t.config.root.modules = "/none/of/that";
+	assert_fails(*state, "--modules /none/of/that: unable to open it");
 }
 
 static void settings(void **state)

@@ -19,6 +19,7 @@ struct vm_config;
 struct root_config {
 	const char *dir;      /* NULL: there is none */
 	const char *init;     /* first process; NULL: a shell, or `command` */
+	const char *modules;  /* directory of lib/modules; NULL: the root's */
 	char *const *command; /* ends with NULL; or NULL */
 	char *found;	      /* made by `lkvm setup`: `dir`; or NULL */
 };
