@@ -49,6 +49,7 @@ static const struct {
 	{ "etc/hosts", "127.0.0.1 localhost\n::1 localhost\n" },
 };
 
+/* An error in errno, of a file below a folder, or of that if it is "". */
 static int failed(const char *what, const char *name)
 {
 	int err = errno;
@@ -58,6 +59,7 @@ static int failed(const char *what, const char *name)
 	return -err;
 }
 
+/* By /host, and no link of the host's own: that may be relative. */
 static int make_link(int dir, const char *path, const char *name)
 {
 	char target[64];
@@ -82,6 +84,7 @@ static int make_file(int dir, const char *path, const char *name,
 	return ret ? failed(path, name) : 0;
 }
 
+/* What was made before an error stays, for the user to look at. */
 static int fill(int dir, const char *path)
 {
 	int ret = 0;

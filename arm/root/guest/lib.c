@@ -10,6 +10,7 @@
 
 #define STDERR 2
 
+/* A byte at a time: nothing here is long. */
 void *memcpy(void *to, const void *from, size_t len)
 {
 	const unsigned char *f = from;
@@ -104,6 +105,10 @@ bool join(char *to, size_t size, ...)
 	return fits;
 }
 
+/*
+ * The head tells lkvm's lines from the kernel's and the program's. A line that
+ * is too long is cut.
+ */
 void say(const char *first, ...)
 {
 	static const char head[] = "lkvm: ";
@@ -118,6 +123,7 @@ void say(const char *first, ...)
 	sys_write(STDERR, "\n", 1);
 }
 
+/* Those that one may get to see, in the words of what is done here. */
 const char *error_name(int err)
 {
 	static char text[24];
@@ -149,6 +155,7 @@ const char *error_name(int err)
 	return text;
 }
 
+/* Files of procfs and sysfs give less than is asked for. */
 long read_file(const char *path, char *to, size_t size)
 {
 	int fd = sys_open(path, O_RDONLY);

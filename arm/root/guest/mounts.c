@@ -13,6 +13,7 @@
 #include "mounts.h"
 #include "sys.h"
 
+/* In the initramfs, which is out of sight once the root is another. */
 #define SHARE	"/share"
 #define CHANGES "/changes"
 #define ROOT	"/overlay"
@@ -45,6 +46,7 @@ static void mount_all(const struct mount_def *defs, size_t count)
 		mount_one(&defs[i]);
 }
 
+/* An archive of ours has no folders for them. */
 void mounts_early(void)
 {
 	static const struct mount_def defs[] = {
@@ -56,6 +58,10 @@ void mounts_early(void)
 	mount_all(defs, sizeof(defs) / sizeof(defs[0]));
 }
 
+/*
+ * /run of the host tells of the host's processes. /tmp stays: the overlay makes
+ * it the guest's own, and the current directory may be there.
+ */
 void mounts_late(void)
 {
 	static const struct mount_def defs[] = {
@@ -80,12 +86,17 @@ void mounts_late(void)
 		sys_symlink(links[i][0], links[i][1]);
 }
 
+/* lkvm refuses changes, whatever is said here; 512 KiB is its limit. */
 static int mount_9p(const char *tag, const char *target)
 {
 	return sys_mount(tag, target, "9p", MS_RDONLY | MS_NOATIME,
 			 "trans=virtio,version=9p2000.L,msize=262144");
 }
 
+/*
+ * The messages are for people who have built the kernel: what it lacks is known
+ * by the names of the options.
+ */
 static int mount_share(const struct settings *settings)
 {
 	int ret;
@@ -105,6 +116,7 @@ static int mount_share(const struct settings *settings)
 	return ret;
 }
 
+/* The memory of changes is bounded by tmpfs: half of the guest's. */
 static int mount_overlay(void)
 {
 	sys_mkdir(CHANGES, 0755);
@@ -164,6 +176,10 @@ static void mount_host(const struct settings *settings)
 		say("unable to mount /host: ", error_name(ret), NULL);
 }
 
+/*
+ * Without an overlay the share itself is the root, and nothing can be made
+ * there: what is mounted on has to be there.
+ */
 static bool enter_root(const struct settings *settings)
 {
 	int overlay;
