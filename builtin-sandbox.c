@@ -45,40 +45,74 @@ static int make_file(void)
 	return fd;
 }
 
-/* The port's descriptor is the machine's, which closes it. */
-static int add_port(struct vm_config *config)
+/* The descriptor is the machine's from here on, which closes it. */
+static int add_port(struct vm_config *config, const char *name, int fd)
 {
 	struct port_config *port;
-	int fd;
 
+	if (fd < 0) {
+		pr_fatal("sandbox: no descriptor for %s: %s", name,
+			 strerror(-fd));
+		return fd;
+	}
 	if (config->ports.count == PORT_MAX) {
-		pr_fatal("sandbox: one of the %d ports is for the command's "
-			 "status",
+		pr_fatal("sandbox: there are too many ports, it needs two of "
+			 "%d",
 			 PORT_MAX);
 		return -EINVAL;
 	}
 	port = config_list_add(&config->ports);
 	if (!port)
 		return -ENOMEM;
-	port->name = ROOT_STATUS_PORT;
-	status_fd = make_file();
-	fd = status_fd < 0
-		     ? status_fd
-		     : fcntl(status_fd, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
-	if (fd == -1)
-		fd = -errno;
-	if (fd < 0)
-		pr_fatal("sandbox: no file for the command's status: %s",
-			 strerror(-fd));
+	port->name = name;
 	port->fd = (u32)fd;
-	return fd < 0 ? fd : 0;
+	return 0;
+}
+
+/* Another descriptor of the same, not one of the standard ones. */
+static int duplicate(int fd)
+{
+	int copy = fd < 0 ? fd : fcntl(fd, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
+
+	return fd >= 0 && copy < 0 ? -errno : copy;
+}
+
+/*
+ * A pipe or a file goes to the command by a port of its own, which has an end
+ * and loses nothing; a guest's serial port does until its driver is there. Then
+ * there is nothing to be typed on the console.
+ */
+static int add_input(struct vm_config *config)
+{
+	struct port_config *port;
+	int null, ret;
+
+	if (isatty(STDIN_FILENO))
+		return 0;
+	ret = add_port(config, ROOT_INPUT_PORT, duplicate(STDIN_FILENO));
+	if (ret)
+		return ret;
+	port = &config->ports.items[config->ports.count - 1];
+	port->fd_reads = port->only_input = true;
+	config->root.has_input = true;
+	null = open("/dev/null", O_RDONLY | O_CLOEXEC);
+	ret = null < 0 || dup2(null, STDIN_FILENO) < 0 ? -errno : 0;
+	if (ret)
+		pr_fatal("sandbox: /dev/null: %s", strerror(-ret));
+	if (null >= 0)
+		close(null);
+	return ret;
 }
 
 static int parse(struct vm_config *config, int argc, char *const argv[])
 {
 	int ret = sandbox_config_parse(config, argc, argv);
 
-	return ret ? ret : add_port(config);
+	if (ret)
+		return ret;
+	status_fd = make_file();
+	ret = add_port(config, ROOT_STATUS_PORT, duplicate(status_fd));
+	return ret ? ret : add_input(config);
 }
 
 /* One line with a number of 8 bits, or it is nobody's. */

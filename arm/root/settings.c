@@ -96,6 +96,8 @@ void root_add_settings(const struct vm_config *config, struct blob *settings)
 		root_add_setting(settings, "init", root->init);
 	if (arg)
 		root_add_setting(settings, "status", ROOT_STATUS_PORT);
+	if (root->has_input)
+		root_add_setting(settings, "stdin", ROOT_INPUT_PORT);
 	while (arg && *arg)
 		root_add_setting(settings, "arg", *arg++);
 	add_folder(root, settings);

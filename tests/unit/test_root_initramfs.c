@@ -334,12 +334,16 @@ static void settings(void **state)
 	assert_setting("name=tester");
 	assert_setting("tag=" ROOT_TAG);
 	assert_setting("status=" ROOT_STATUS_PORT);
+	assert_int_equal(count_settings("stdin="), 0);
 	assert_int_equal(count_settings("arg="), 3);
 	assert_setting("arg=one");
 	assert_setting("arg=t w=o");
 	assert_setting("output=plain");
 	assert_int_equal(count_settings("term="), 0);
 	assert_int_equal(count_settings("hostfs="), 0);
+	t.config.root.has_input = true;
+	assert_int_equal(make(*state), 0);
+	assert_setting("stdin=" ROOT_INPUT_PORT);
 	t.config.root.init = "/sbin/init";
 	t.config.root.command = NULL;
 	t.tty = true;

@@ -2,6 +2,7 @@
 /* Runs the shell or the command, with the console as its terminal. */
 #include <asm/errno.h>
 #include <asm/ioctls.h>
+#include <asm/poll.h>
 #include <asm/signal.h>
 #include <asm/termbits.h>
 
@@ -28,6 +29,99 @@ void program_become_init(const char *path, char *argv[], char *envp[])
 	argv[0] = name;
 	ret = sys_execve(path, argv, envp);
 	say(path, ": ", error_name(ret), NULL);
+}
+
+/* ---- Ports of the virtio console ------------------------------------------
+ */
+
+/* Linux, include/linux/dirent.h */
+struct entry {
+	unsigned long ino, off;
+	unsigned short len;
+	unsigned char type;
+	char name[];
+};
+
+/* Whether the port is called that; its device is then in `path`. */
+static bool is_port(const char *port, const char *name, char *path, size_t size)
+{
+	char file[320], text[128];
+	long len;
+
+	if (*name == '.' ||
+	    !join(file, sizeof(file), "/sys/class/virtio-ports/", name, "/name",
+		  NULL))
+		return false;
+	len = read_file(file, text, sizeof(text));
+	if (len > 0 && text[len - 1] == '\n')
+		text[len - 1] = '\0';
+	return len > 0 && is_equal(text, port) &&
+	       join(path, size, "/dev/", name, NULL);
+}
+
+static bool find_port(const char *port, char *path, size_t size)
+{
+	_Alignas(8) char buf[2048];
+	int fd = sys_open("/sys/class/virtio-ports", O_RDONLY | O_DIRECTORY);
+	bool found = false;
+	long len = 0;
+
+	while (fd >= 0 && !found &&
+	       (len = sys3(__NR_getdents64, fd, buf, sizeof(buf))) > 0) {
+		for (long at = 0; !found && at < len;) {
+			const struct entry *e = (void *)(buf + at);
+
+			found = is_port(port, e->name, path, size);
+			at += e->len;
+		}
+	}
+	if (fd >= 0)
+		sys_close(fd);
+	return found;
+}
+
+static const struct {
+	long s, ns;
+} pause = { 0, 10000000 };
+
+/*
+ * The driver learns of its ports by messages, so the port may come later than
+ * the driver; nothing else tells of that here than a look.
+ */
+static int open_port(const char *port, int flags)
+{
+	char path[320];
+	int fd = -ENOENT;
+
+	for (int i = 0; i < 500; i++) {
+		if (find_port(port, path, sizeof(path)))
+			fd = sys_open(path, flags);
+		if (fd >= 0)
+			break;
+		sys4(__NR_ppoll, NULL, 0, &pause, NULL);
+	}
+	return fd;
+}
+
+/*
+ * A port whose other end is not connected has no input, as one that is at its
+ * end, and it may take a moment until the driver hears that it is.
+ */
+static int open_input(const char *port)
+{
+	struct {
+		int fd;
+		short events, revents;
+	} poll = { .fd = open_port(port, O_RDONLY), .events = POLLIN };
+
+	for (int i = 0; poll.fd >= 0 && i < 20; i++) {
+		poll.revents = 0;
+		sys4(__NR_ppoll, &poll, 1, &pause, NULL);
+		if (poll.revents & POLLIN || !(poll.revents & POLLHUP))
+			break;
+		sys4(__NR_ppoll, NULL, 0, &pause, NULL);
+	}
+	return poll.fd;
 }
 
 /* ---- The terminal -------------------------------------------------------- */
@@ -87,11 +181,15 @@ static void take_terminal(const struct settings *settings)
 	set_terminal(settings, fd);
 	for (int i = 0; i < 3; i++)
 		sys_dup3(fd, i);
-	if (!settings->no_input)
-		return;
-	fd = sys_open("/dev/null", O_RDONLY);
+	fd = -ENOENT;
+	if (settings->input)
+		fd = open_input(settings->input);
+	else if (settings->no_input)
+		fd = sys_open("/dev/null", O_RDONLY);
 	if (fd >= 0)
 		sys_dup3(fd, 0);
+	else if (settings->input)
+		say("no port to read the input from: ", error_name(fd), NULL);
 }
 
 /* ---- The program --------------------------------------------------------- */
@@ -178,74 +276,6 @@ unsigned int program_run(const struct settings *settings)
 
 /* ---- Its status ---------------------------------------------------------- */
 
-/* Linux, include/linux/dirent.h */
-struct entry {
-	unsigned long ino, off;
-	unsigned short len;
-	unsigned char type;
-	char name[];
-};
-
-/* Whether the port is called that; its device is then in `path`. */
-static bool is_port(const char *port, const char *name, char *path, size_t size)
-{
-	char file[320], text[128];
-	long len;
-
-	if (*name == '.' ||
-	    !join(file, sizeof(file), "/sys/class/virtio-ports/", name, "/name",
-		  NULL))
-		return false;
-	len = read_file(file, text, sizeof(text));
-	if (len > 0 && text[len - 1] == '\n')
-		text[len - 1] = '\0';
-	return len > 0 && is_equal(text, port) &&
-	       join(path, size, "/dev/", name, NULL);
-}
-
-static bool find_port(const char *port, char *path, size_t size)
-{
-	_Alignas(8) char buf[2048];
-	int fd = sys_open("/sys/class/virtio-ports", O_RDONLY | O_DIRECTORY);
-	bool found = false;
-	long len = 0;
-
-	while (fd >= 0 && !found &&
-	       (len = sys3(__NR_getdents64, fd, buf, sizeof(buf))) > 0) {
-		for (long at = 0; !found && at < len;) {
-			const struct entry *e = (void *)(buf + at);
-
-			found = is_port(port, e->name, path, size);
-			at += e->len;
-		}
-	}
-	if (fd >= 0)
-		sys_close(fd);
-	return found;
-}
-
-/*
- * The driver learns of its ports by messages, so the port may come later than
- * the driver; nothing else tells of that here than a look.
- */
-static int open_port(const char *port)
-{
-	static const struct {
-		long s, ns;
-	} pause = { 0, 10000000 };
-	char path[320];
-	int fd = -ENOENT;
-
-	for (int i = 0; i < 500; i++) {
-		if (find_port(port, path, sizeof(path)))
-			fd = sys_open(path, O_WRONLY);
-		if (fd >= 0)
-			break;
-		sys2(__NR_nanosleep, &pause, NULL);
-	}
-	return fd;
-}
-
 /*
  * The last thing to be seen is what the command has printed, and not that the
  * machine is powered down, of which kernels tell with the highest priority.
@@ -267,7 +297,7 @@ void program_tell(const struct settings *settings, unsigned int status)
 
 	if (!settings->status)
 		return;
-	fd = open_port(settings->status);
+	fd = open_port(settings->status, O_WRONLY);
 	if (fd < 0) {
 		say("no port to tell the exit status by "
 		    "(CONFIG_VIRTIO_CONSOLE): ",

@@ -70,6 +70,7 @@ void settings_read(struct settings *settings)
 		{ "term", &settings->term },
 		{ "init", &settings->init },
 		{ "status", &settings->status },
+		{ "stdin", &settings->input },
 	};
 	long len = read_file("/settings", text, sizeof(text));
 

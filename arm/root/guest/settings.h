@@ -16,6 +16,7 @@ struct settings {
 	const char *dir;     /* where the program is started */
 	const char *term;    /* kind of terminal */
 	const char *init;    /* first process, in place of what follows */
+	const char *input;   /* name of the port that has its input */
 	const char *status;  /* name of the port that gets the exit status */
 	unsigned int rows, cols; /* of the terminal; 0: not known */
 	bool plain_output, plain_input, no_input;

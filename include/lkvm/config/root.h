@@ -14,6 +14,7 @@ struct vm_config;
 #define ROOT_TAG	 "lkvm-root"
 #define ROOT_HOST_TAG	 "hostfs" /* as with kvmtool */
 #define ROOT_STATUS_PORT "org.lkvm.status"
+#define ROOT_INPUT_PORT	 "org.lkvm.input" /* and finds its input */
 
 /* All zero: there is none. */
 struct root_config {
@@ -21,6 +22,7 @@ struct root_config {
 	const char *init;     /* first process; NULL: a shell, or `command` */
 	const char *modules;  /* directory of lib/modules; NULL: the root's */
 	char *const *command; /* ends with NULL; or NULL */
+	bool has_input;	      /* of the command, by ROOT_INPUT_PORT */
 	char *found;	      /* made by `lkvm setup`: `dir`; or NULL */
 };
 
