@@ -31,8 +31,7 @@ void program_become_init(const char *path, char *argv[], char *envp[])
 	say(path, ": ", error_name(ret), NULL);
 }
 
-/* ---- Ports of the virtio console ------------------------------------------
- */
+/* ---- Ports of the virtio console ----------------------------------------- */
 
 /* Linux, include/linux/dirent.h */
 struct entry {
@@ -80,6 +79,7 @@ static bool find_port(const char *port, char *path, size_t size)
 	return found;
 }
 
+/* Linux does not mind that it cannot write to it what is left of the time. */
 static const struct {
 	long s, ns;
 } pause = { 0, 10000000 };
@@ -163,6 +163,7 @@ static void set_terminal(const struct settings *settings, int fd)
 	if (settings->plain_output)
 		termios.c_oflag &= ~(tcflag_t)OPOST;
 	if (settings->plain_input || settings->no_input) {
+		/* ^C of a pipe is a byte as all others. */
 		termios.c_lflag &= ~(tcflag_t)(ECHO | ISIG);
 		termios.c_iflag &= ~(tcflag_t)(ICRNL | IXON | IXOFF);
 	}
