@@ -93,7 +93,7 @@ static int failed(const struct collection *c, const char *name, int err)
 static int read_list(const struct collection *c, const char *name, char **text)
 {
 	void *data = NULL;
-	size_t len;
+	size_t len = 0;
 	int ret = read_inside(c, name, MODULES_MAX_DEP, &data, &len);
 
 	*text = data;
@@ -189,7 +189,7 @@ static int add_module(struct collection *c, unsigned int n)
 	struct blob out = { .limit = MAX_MODULE };
 	const char *path = c->list.paths[n];
 	void *data = NULL;
-	size_t len;
+	size_t len = 0;
 	int ret = read_inside(c, path, MAX_MODULE, &data, &len);
 
 	if (!ret)
