@@ -47,20 +47,23 @@ endif
 
 ROOMS := control sandbox arm hw virtio pci disk net share chardev vmm config efi util
 SRCS := $(wildcard *.c $(ROOMS:%=%/*.c) $(ROOMS:%=%/*/*.c))
-OBJS := $(SRCS:%.c=$(OBJDIR)/%.o) $(OBJDIR)/arm/selftest/image.o
+OBJS := $(SRCS:%.c=$(OBJDIR)/%.o) $(OBJDIR)/arm/selftest/image.o \
+	$(OBJDIR)/arm/root/init.o
 # What a plain `lkvm run` does not use is linked in one piece, before zlib and
 # libzstd: the kernel maps a program in windows of 64 KiB, all of which is resident
 # if one page of it is used.
 OTHERS := $(filter $(addprefix $(OBJDIR)/,builtin-flash% \
-	builtin-selftest.o arm/selftest/% arm/tables/a% arm/tables/s% \
+	builtin-sandbox.o builtin-selftest.o builtin-setup.o arm/root/% \
+	arm/selftest/% arm/tables/a% arm/tables/s% \
 	arm/boot/firmware_% arm/boot/smbios.o arm/machine-virtio.o \
 	arm/machine-devices.o arm/machine-disk.o arm/machine-net.o \
 	arm/machine-rng.o arm/machine-console.o arm/machine-share.o \
 	arm/machine-fs.o \
 	arm/machine-vsock.o \
 	hw/fw_cfg/% hw/pl% efi/% virtio/% pci/% disk/% net/% share/% \
-	config/disk.o config/network.o config/port.o config/share.o config/fs.o \
-	config/smbios.o vmm/iothread.o util/iov.o),$(OBJS))
+	config/disk.o config/network.o config/port.o config/root.o \
+	config/sandbox.o config/share.o config/fs.o config/smbios.o \
+	vmm/iothread.o util/cpio.o util/iov.o),$(OBJS))
 ifeq ($(SANITIZE),1)
 LKVM := $(BUILD)/lkvm-sanitize
 else
@@ -172,6 +175,37 @@ $(OBJDIR)/arm/selftest/image.o: arm/selftest/image.S $(SELFTEST_IMAGE)
 	-DIMAGE='"$(SELFTEST_IMAGE)"' -c -o $@ $<
 
 -include $(GUEST_OBJS:.o=.d)
+
+# ---- The first process of a guest of --root ----------------------------------
+
+# A program for Linux, without a C library, that is part of lkvm as well.
+INIT_SRCS := $(wildcard arm/root/guest/*.[cS])
+INIT_OBJS := $(addsuffix .o,$(INIT_SRCS:%=$(GUEST_OBJDIR)/%))
+INIT := $(GUEST_OBJDIR)/root-init
+INIT_CFLAGS := -std=gnu11 -Os $(WARNINGS) -ffreestanding -fno-stack-protector \
+	-fno-asynchronous-unwind-tables -ffunction-sections -fno-pie \
+	-mgeneral-regs-only -mno-outline-atomics $(GUEST_LOOPS)
+# For guests with pages of up to 64 KiB.
+INIT_LDFLAGS := -nostdlib -static -no-pie -Wl,--build-id=none -Wl,--gc-sections \
+	-Wl,-z,noexecstack -Wl,-z,max-page-size=65536 -Wl,-z,noseparate-code \
+	-Wl,-z,norelro -Wl,-s
+
+$(INIT_OBJS): $(GUEST_OBJDIR)/%.o: % | $(DEPS)
+	$(call say,GUESTCC,$<)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(GUEST_CC) $(INIT_CFLAGS) -MMD -MP -c -o $@ $<
+
+$(INIT): $(INIT_OBJS)
+	$(call say,GUESTLD,$@)
+	$(Q)$(GUEST_CC) $(INIT_LDFLAGS) -o $@ $(INIT_OBJS)
+
+$(OBJDIR)/arm/root/init.o: arm/root/init.S $(INIT)
+	$(call say,CC,$<)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(LKVM_CPPFLAGS) $(LKVM_CFLAGS) \
+	-DPROGRAM='"$(INIT)"' -c -o $@ $<
+
+-include $(INIT_OBJS:.o=.d)
 
 # ---- Tests -----------------------------------------------------------------
 

@@ -14,6 +14,9 @@
 /* In the order in which `lkvm help` lists them. */
 static const struct command commands[] = {
 	{ "run", cmd_run, "Start a virtual machine" },
+	{ "sandbox", cmd_sandbox,
+	  "Run a command on a kernel and the host's programs" },
+	{ "setup", cmd_setup, "Make a root directory for --root" },
 	{ "flash", cmd_flash, "Make, look into and compare flash files" },
 	{ "selftest", cmd_selftest,
 	  "Check whether lkvm works on this machine" },

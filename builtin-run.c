@@ -346,7 +346,7 @@ static int run_config(struct run *run)
 }
 
 /* On the heap: the configuration's pointers into itself must not move. */
-int cmd_run(int argc, char *const argv[])
+int run_command(const struct run_kind *kind, int argc, char *const argv[])
 {
 	struct run *run = calloc(1, sizeof(*run));
 	int status = EXIT_STATUS_USAGE;
@@ -356,12 +356,21 @@ int cmd_run(int argc, char *const argv[])
 		pr_fatal("out of memory");
 		return EXIT_STATUS_SETUP;
 	}
-	ret = run_config_parse(&run->config, argc, argv);
+	ret = kind->parse(&run->config, argc, argv);
+	if (!ret && !machine_check_config(&run->config))
+		status = run_config(run);
 	if (ret == OPTIONS_HELP)
 		status = EXIT_STATUS_POWEROFF;
-	else if (!ret && !machine_check_config(&run->config))
-		status = run_config(run);
+	else if (kind->status)
+		status = kind->status(status);
 	vm_config_free(&run->config);
 	free(run);
 	return status;
+}
+
+int cmd_run(int argc, char *const argv[])
+{
+	static const struct run_kind kind = { .parse = run_config_parse };
+
+	return run_command(&kind, argc, argv);
 }

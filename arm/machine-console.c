@@ -142,6 +142,7 @@ static int fill(struct machine *machine, struct virtio_console_params *params)
 	params->rows = machine->console_rows;
 	for (unsigned int i = 0; !ret && i < list->count; i++) {
 		params->ports[i + 1].name = list->items[i].name;
+		params->ports[i + 1].only_input = list->items[i].only_input;
 		ret = create_backend(machine, i, &params->ports[i + 1].chr);
 	}
 	if (ret)

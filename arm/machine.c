@@ -23,6 +23,7 @@
 #include "lkvm/util/json.h"
 #include "lkvm/util/log.h"
 #include "machine.h"
+#include "root/root.h"
 
 /* api.rst, KVM_CREATE_VM: without the capability the limit is 40 bits. */
 #define IPA_BITS_DEFAULT 40
@@ -273,6 +274,9 @@ int machine_create(const struct vm_config *config, struct machine **out)
 	ret = ram_choose_size(machine, nr_vcpus);
 	if (!ret)
 		ret = boot_open(machine);
+	if (!ret && config->root.dir)
+		ret = root_make_initrd(config, &machine->kernel,
+				       &machine->initrd_file);
 	if (!ret && vm_config_count_virtio(config))
 		ret = machine_open_virtio(machine);
 	if (!ret)

@@ -220,6 +220,8 @@ static void update_input(struct terminal *term)
 
 	if (term->accept && (term->nr_unread || (on && term->always_ready)))
 		wake(term);
+	if (term->eof && term->chr.ended && !term->told_end)
+		wake(term);
 	if (term->always_ready || on == term->input_on)
 		return;
 	/* Not EPOLL_CTL_MOD to 0: EPOLLHUP would still be reported. */
@@ -348,6 +350,16 @@ static void read_keys(struct terminal *term)
 	pthread_mutex_unlock(&term->lock);
 }
 
+/* Without the lock, as for `receive`. If it is too early `accept` follows. */
+static void tell_end(struct terminal *term)
+{
+	bool told = term->chr.ended && term->chr.ended(&term->chr);
+
+	pthread_mutex_lock(&term->lock);
+	term->told_end |= told;
+	pthread_mutex_unlock(&term->lock);
+}
+
 /*
  * Passes bytes to the front, at most `accept`: buffered ones first, else those
  * of a pipe or file.
@@ -356,15 +368,18 @@ static void deliver(struct terminal *term)
 {
 	u8 buf[READ_MAX];
 	size_t room, len;
-	bool eof;
+	bool eof, end;
 
 	pthread_mutex_lock(&term->lock);
 	len = take_unread(term, buf);
 	room = term->accept;
 	eof = term->eof;
+	end = eof && !term->nr_unread && !term->told_end;
 	pthread_mutex_unlock(&term->lock);
 	if (!len && room && !eof && !term->is_tty)
 		len = read_input(term, buf, room);
+	if (!len && end)
+		tell_end(term);
 	if (!len)
 		return;
 	/* Before the call, in which the front says what it takes from now on.

@@ -145,6 +145,11 @@ static int parse_fs(const char *arg, void *opaque)
 	return 0;
 }
 
+static int parse_root(const char *arg, void *opaque)
+{
+	return root_config_parse(&((struct vm_config *)opaque)->root, arg);
+}
+
 /*
  * "auto" selects an installed firmware by its descriptor (arm/boot). A file of
  * this name can be written as ./auto.
@@ -376,6 +381,15 @@ static const struct option_def boot_options[] = {
 		   "Initial RAM disk"),
 	OPT_STRING('p', "params", struct vm_config, boot.params, "STRING",
 		   "Add STRING to the kernel command line"),
+	OPT_CALLBACK(0, "root", parse_root, "host|DIR",
+		     "Run the kernel on the host's own programs, or on those "
+		     "in DIR, which is not changed: a shell, unless --init "
+		     "names another program"),
+	OPT_STRING(0, "init", struct vm_config, root.init, "PATH",
+		   "What --root starts as the first process"),
+	OPT_STRING(0, "modules", struct vm_config, root.modules, "DIR",
+		   "Take the modules that --root needs from DIR/lib/modules, "
+		   "not from the root"),
 	OPT_CALLBACK(
 		'f', "firmware", parse_firmware, "FILE|auto",
 		"Firmware to start, in RAM (KVMTOOL_EFI.fd) or, with virt, "
@@ -552,7 +566,8 @@ static int check(const struct vm_config *config)
 }
 
 /* Positional arguments are kept in a list, as options may follow them. */
-int run_config_parse(struct vm_config *config, int argc, char *const argv[])
+int run_config_parse_as(const char *synopsis, struct vm_config *config,
+			int argc, char *const argv[])
 {
 	struct string_list positional = { 0 };
 	int ret;
@@ -560,11 +575,21 @@ int run_config_parse(struct vm_config *config, int argc, char *const argv[])
 	set_defaults(config);
 	ret = options_parse(groups, config, argc, argv, &positional);
 	if (ret == OPTIONS_HELP)
-		options_usage(stdout, SYNOPSIS, groups);
+		options_usage(stdout, synopsis, groups);
 	else if (!ret)
 		ret = take_kernel(config, &positional);
 	string_list_free(&positional);
 	return ret ? ret : check(config);
+}
+
+int run_config_parse(struct vm_config *config, int argc, char *const argv[])
+{
+	int ret = run_config_parse_as(SYNOPSIS, config, argc, argv);
+
+	if (ret ||
+	    (!config->root.dir && !config->root.init && !config->root.modules))
+		return ret;
+	return root_config_apply(config);
 }
 
 /* Also for a configuration that run_config_parse() has filled in part. */
@@ -586,6 +611,8 @@ void vm_config_free(struct vm_config *config)
 		share_config_free(&config->share.items[i]);
 	for (unsigned int i = 0; i < config->fs.count; i++)
 		fs_config_free(&config->fs.items[i]);
+	if (config->root.found)
+		root_config_free(&config->root);
 	free(config->flash.items);
 	free(config->disk.items);
 	free(config->network.items);

@@ -43,7 +43,9 @@ static int explain(const struct disk_config *config, int err)
 			 "away",
 			 path);
 	else if (err == EISDIR)
-		pr_fatal("disk %s: is a directory", path);
+		pr_fatal("disk %s: is a directory; --root starts a kernel "
+			 "with one, --9p shares it",
+			 path);
 	else if (err == ENOENT &&
 		 file_is_dangling(path, target, sizeof(target)))
 		pr_fatal("disk %s: is a symbolic link to %s, which does not "

@@ -45,18 +45,25 @@ u32 share_descriptors(unsigned int count)
 	return (u32)MIN(MAX(each, (u64)MIN_FIDS), (u64)MAX_FIDS);
 }
 
+/* How the user has asked for it. */
+static const char *option_of(const struct share_config *config)
+{
+	return config->is_root ? "--root" : "--9p";
+}
+
 /* What to do about it, where that is known; returns -err. */
 static int explain(const struct share_config *config, int err)
 {
 	if (err == ENOENT)
-		pr_fatal("--9p %s: there is no such directory: \"mkdir %s\" "
+		pr_fatal("%s %s: there is no such directory: \"mkdir %s\" "
 			 "makes it",
-			 config->path, config->path);
+			 option_of(config), config->path, config->path);
 	else if (err == ENOTDIR)
-		pr_fatal("--9p %s: is not a directory", config->path);
+		pr_fatal("%s %s: is not a directory", option_of(config),
+			 config->path);
 	else
-		pr_fatal("--9p %s: unable to open it: %s", config->path,
-			 strerror(err));
+		pr_fatal("%s %s: unable to open it: %s", option_of(config),
+			 config->path, strerror(err));
 	return -err;
 }
 
@@ -68,9 +75,9 @@ static int check_proc(const struct share_config *config, int fd)
 	if (!fstat(fd, &st) && !stat(p9_path(fd).text, &seen) &&
 	    st.st_dev == seen.st_dev && st.st_ino == seen.st_ino)
 		return 0;
-	pr_fatal("--9p %s: a share needs /proc, which cannot be "
-		 "used here: mount it",
-		 config->path);
+	pr_fatal("%s %s: a share needs /proc, which cannot be used here: "
+		 "mount it",
+		 option_of(config), config->path);
 	return -ENOENT;
 }
 

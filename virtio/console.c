@@ -167,6 +167,7 @@ static void destroy_backend(struct chardev *chr)
 	if (!chr)
 		return;
 	chr->receive = NULL;
+	chr->ended = NULL;
 	if (chr->ops->destroy)
 		chr->ops->destroy(chr);
 }
@@ -211,6 +212,8 @@ static void init_port(struct console_port *port, unsigned int n,
 		return;
 	port->chr->front = port;
 	port->chr->receive = console_receive;
+	if (params->only_input)
+		port->chr->ended = console_ended;
 }
 
 /*

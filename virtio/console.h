@@ -62,6 +62,7 @@ struct console_port {
 	/* Of the lock of CONTROL_IN. */
 	u32 due;    /* bits: messages for which there was no buffer so far */
 	bool ready; /* the driver has it */
+	bool ended; /* nothing will come from the backend any more */
 	/* Of the lock of the port's input queue. */
 	bool running; /* the device is started */
 	bool open;    /* the guest wants input */
@@ -111,6 +112,7 @@ void console_set_open(struct console_port *port, bool open);
 
 /* For struct chardev: the backend of a port, its front, sends. */
 void console_receive(struct chardev *chr, const u8 *buf, size_t len);
+bool console_ended(struct chardev *chr);
 
 /* console_control.c: takes a message of the driver's from its queue. */
 int console_serve_control(struct virtio_device *vdev, unsigned int queue);
@@ -120,6 +122,9 @@ void console_send_due(struct virtio_console *con);
 
 /* The console's size is another one. Without a lock. */
 void console_tell_size(struct virtio_console *con);
+
+/* The port has no more input, whenever the driver asks. Without a lock. */
+void console_tell_end(struct console_port *port);
 
 /* The device is started, or stopped. Without a lock. */
 void console_run_control(struct virtio_console *con, bool running);

@@ -61,7 +61,8 @@ static void make_message(const struct console_port *port, enum due what,
 	*msg = (struct message) {
 		.control = { .id = htole32(port->n),
 			     .event = htole16(events[what]),
-			     .value = htole16(1) },
+			     .value = htole16(what != DUE_OPEN ||
+					      !port->ended) },
 		.len = sizeof(msg->control),
 	};
 	if (what == DUE_NAME)
@@ -137,7 +138,10 @@ static void add_all(struct virtio_console *con)
 	pthread_mutex_unlock(&con->vdev.queues[CONTROL_IN].lock);
 }
 
-/* Of a port whose backend is always connected; Linux's users wait for that. */
+/*
+ * Of a port whose backend is connected as long as there may be input; Linux's
+ * users wait for that, and its read(2) then returns 0.
+ */
 static u32 due_of(const struct console_port *port)
 {
 	bool has_size = port->con->vdev.offered & BIT(VIRTIO_CONSOLE_F_SIZE);
@@ -225,6 +229,19 @@ void console_tell_size(struct virtio_console *con)
 	pthread_mutex_lock(&con->vdev.queues[CONTROL_IN].lock);
 	if (port->ready) {
 		port->due |= BIT(DUE_RESIZE);
+		console_send_due(con);
+	}
+	pthread_mutex_unlock(&con->vdev.queues[CONTROL_IN].lock);
+}
+
+void console_tell_end(struct console_port *port)
+{
+	struct virtio_console *con = port->con;
+
+	pthread_mutex_lock(&con->vdev.queues[CONTROL_IN].lock);
+	port->ended = true;
+	if (port->ready) {
+		port->due |= BIT(DUE_OPEN);
 		console_send_due(con);
 	}
 	pthread_mutex_unlock(&con->vdev.queues[CONTROL_IN].lock);

@@ -154,6 +154,21 @@ void console_receive(struct chardev *chr, const u8 *buf, size_t len)
 		chr->ops->unread(chr, buf + n, len - n);
 }
 
+/* On the event loop, too: nobody else adds to the line. */
+bool console_ended(struct chardev *chr)
+{
+	struct console_port *port = chr->front;
+	struct virtio_queue *queue = input_of(port);
+	bool waits;
+
+	pthread_mutex_lock(&queue->lock);
+	waits = port->nr_line;
+	pthread_mutex_unlock(&queue->lock);
+	if (!waits)
+		console_tell_end(port);
+	return !waits;
+}
+
 void console_set_open(struct console_port *port, bool open)
 {
 	pthread_mutex_lock(&input_of(port)->lock);

@@ -73,7 +73,7 @@ static int copy_initrds(struct machine *machine, u64 at, u64 room)
 	if (size)
 		ret = boot_file_read(&machine->kernel, inner->offset,
 				     ram_ptr(machine, at), size);
-	if (!ret && machine->config->boot.initrd) {
+	if (!ret && machine->initrd_file.path) {
 		ret = file_load(&machine->initrd_file,
 				ram_ptr(machine, at + start), room - start,
 				&size);
@@ -90,7 +90,9 @@ static int copy_initrds(struct machine *machine, u64 at, u64 room)
  */
 static int load_initrd(struct machine *machine, u64 low)
 {
-	const char *path = machine->config->boot.initrd;
+	const char *path = machine->config->root.dir
+				   ? machine->initrd_file.path
+				   : machine->config->boot.initrd;
 	u64 inner = ALIGN_UP(machine->uki.initrd.size, INITRD_ALIGN);
 	struct boot_file *file = &machine->initrd_file;
 	u64 end = machine->dtb.base;
@@ -300,15 +302,19 @@ static int build_cmdline(struct machine *machine)
 	const struct vm_config *config = machine->config;
 	bool defaults = !config->boot.nodefaults &&
 			machine->boot == BOOT_KERNEL;
+	/* What a sandbox runs is all that is to be seen, unless it crashes. */
+	const char *sandbox = config->root.command ? " loglevel=1 panic=-1"
+						   : "";
 	char console[64] = "";
 
 	if (machine->cmdline)
 		return 0;
 	if (defaults)
-		snprintf(console, sizeof(console), "console=%s",
+		snprintf(console, sizeof(console), "console=%s%s",
 			 config->console == CONSOLE_VIRTIO
 				 ? "hvc0"
-				 : machine->type->console);
+				 : machine->type->console,
+			 sandbox);
 	if (!join(&machine->cmdline, console, machine->uki.cmdline ?: "",
 		  config->boot.params ?: ""))
 		return 0;

@@ -234,13 +234,16 @@ static void links(void **state)
 	assert_bad("link", RW, EIO, "unable to open it: Input/output error");
 }
 
+#define DIRECTORY \
+	"is a directory; --root starts a kernel with one, --9p shares it\n"
+
 static void directory(void **state)
 {
 	(void)state;
 	assert_int_equal(mkdir(path_of("d"), 0755), 0);
-	assert_bad("d", RW, EISDIR, "is a directory\n");
-	assert_bad("d", RO, EISDIR, "is a directory\n");
-	assert_bad("d", RO | RAW, EISDIR, "is a directory\n");
+	assert_bad("d", RW, EISDIR, DIRECTORY);
+	assert_bad("d", RO, EISDIR, DIRECTORY);
+	assert_bad("d", RO | RAW, EISDIR, DIRECTORY);
 }
 
 /* A FIFO without another end is not waited for. */

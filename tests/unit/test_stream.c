@@ -120,6 +120,46 @@ static void closed(void **state)
 	assert_int_equal(messages, 0);
 }
 
+static struct {
+	unsigned int calls;
+	bool taken;
+} end;
+
+static bool ended(struct chardev *chr)
+{
+	assert_ptr_equal(chr, s.chr);
+	end.calls++;
+	return end.taken;
+}
+
+/* The front hears of it when all has been delivered, and until it takes it. */
+static void told_of_the_end(void **state)
+{
+	(void)state;
+	memset(&end, 0, sizeof(end));
+	create_socket();
+	s.chr->ended = ended;
+	send_text("last");
+	close(s.far);
+	s.far = 0;
+	s.chr->ops->accept(s.chr, 4);
+	evloop_poll(&s.loop);
+	assert_string_equal(s.got, "last");
+	assert_int_equal(end.calls, 0);
+	s.chr->ops->accept(s.chr, 4);
+	evloop_poll(&s.loop);
+	evloop_poll(&s.loop);
+	assert_int_equal(end.calls, 1);
+	assert_int_equal(evloop_poll(&s.loop), 0);
+	end.taken = true;
+	s.chr->ops->accept(s.chr, 5);
+	evloop_poll(&s.loop);
+	assert_int_equal(end.calls, 2);
+	s.chr->ops->accept(s.chr, 6);
+	assert_int_equal(evloop_poll(&s.loop), 0);
+	assert_int_equal(end.calls, 2);
+}
+
 static void only_output(void **state)
 {
 	int fds[2];
@@ -187,13 +227,10 @@ static void no_descriptor_for_it(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		STREAM(both_directions),
-		STREAM(no_byte_is_special),
-		STREAM(closed),
-		STREAM(only_output),
-		STREAM(no_space),
-		STREAM(end_of_the_run),
-		STREAM(no_descriptor_for_it),
+		STREAM(both_directions), STREAM(no_byte_is_special),
+		STREAM(closed),		 STREAM(told_of_the_end),
+		STREAM(only_output),	 STREAM(no_space),
+		STREAM(end_of_the_run),	 STREAM(no_descriptor_for_it),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

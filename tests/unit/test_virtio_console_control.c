@@ -206,6 +206,55 @@ static void late_buffers(void **state)
 	expect_nothing(c);
 }
 
+/* ---- The end of input ---------------------------------------------------- */
+
+/* Told when the driver has what came before, and to the next driver as well. */
+static void end_of_input(void **state)
+{
+	struct con_rig *c;
+	struct chardev *chr;
+
+	con_only_input = BIT(1);
+	c = con_create(state, 3, 7, 80, 25);
+	chr = &c->backends[1].chr;
+	con_start(c, MULTIPORT, 40);
+	con_open_all(c);
+	assert_null(c->backends[0].chr.ended);
+	assert_null(c->backends[2].chr.ended);
+	assert_int_equal(con_type(c, 1, "text"), 4);
+	assert_false(chr->ended(chr));
+	expect_nothing(c);
+	con_give(c, con_in(1), 1);
+	assert_string_equal(con_read(c, 1), "text");
+	assert_true(chr->ended(chr));
+	con_expect(c, 1, PORT_OPEN, 0, NULL, 0);
+	expect_nothing(c);
+	con_start(c, MULTIPORT, 10);
+	con_send(c, 1, PORT_READY, 1);
+	con_expect(c, 1, PORT_NAME, 1, "org.one", 7);
+	con_expect(c, 1, PORT_OPEN, 0, NULL, 0);
+	con_send(c, 2, PORT_READY, 1);
+	con_expect(c, 2, PORT_NAME, 1, "two", 3);
+	con_expect(c, 2, PORT_OPEN, 1, NULL, 0);
+}
+
+/* Before there is a driver: nothing is told until it asks. */
+static void end_before_the_start(void **state)
+{
+	struct con_rig *c;
+	struct chardev *chr;
+
+	con_only_input = BIT(1);
+	c = con_create(state, 2, 3, 80, 25);
+	chr = &c->backends[1].chr;
+	assert_true(chr->ended(chr));
+	con_start(c, MULTIPORT, 10);
+	expect_nothing(c);
+	con_send(c, 1, PORT_READY, 1);
+	con_expect(c, 1, PORT_NAME, 1, "org.one", 7);
+	con_expect(c, 1, PORT_OPEN, 0, NULL, 0);
+}
+
 /* A message is cut to what there is room for. */
 static void small_buffers(void **state)
 {
@@ -353,6 +402,8 @@ int main(void)
 		CON_TEST(resize_without_multiport),
 		CON_TEST(size_with_the_first_output),
 		CON_TEST(late_buffers),
+		CON_TEST(end_of_input),
+		CON_TEST(end_before_the_start),
 		CON_TEST(small_buffers),
 		CON_TEST(interrupts),
 		CON_TEST(messages_of_any_length),

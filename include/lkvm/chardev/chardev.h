@@ -41,6 +41,12 @@ struct chardev {
 	const struct chardev_ops *ops;
 	/* `len` bytes have arrived; on the event loop's thread. */
 	void (*receive)(struct chardev *chr, const u8 *buf, size_t len);
+	/*
+	 * Nothing will arrive any more; on the same thread. False: the front
+	 * has something to pass on first, and is to be told again when it has
+	 * said `accept`. NULL: it does not want to know.
+	 */
+	bool (*ended)(struct chardev *chr);
 	void *front;
 };
 

@@ -37,7 +37,7 @@ struct terminal {
 	pthread_mutex_t lock; /* of what follows; innermost */
 	size_t accept;	      /* bytes the front takes now */
 	bool input_on;
-	bool eof;
+	bool eof, told_end; /* no more input, and the front knows that */
 	u8 unread[TERMINAL_TYPED_MAX + TERMINAL_UNREAD_MAX];
 	size_t nr_unread;
 };

@@ -18,7 +18,9 @@ struct port_config {
 	const char *file; /* output goes there; NULL: `fd` */
 	u32 fd;		  /* open for writing */
 	bool fd_reads;	  /* what is read from it is the guest's input */
-	char *strings;	  /* what the pointers point into */
+	/* Its end is that of the port: for what cannot be written to. */
+	bool only_input;
+	char *strings; /* what the pointers point into */
 };
 
 struct port_list {

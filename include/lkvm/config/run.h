@@ -16,4 +16,15 @@
  */
 int run_config_parse(struct vm_config *config, int argc, char *const argv[]);
 
+/* The same for `lkvm sandbox`; the command, at the end of argv, in root. */
+int sandbox_config_parse(struct vm_config *config, int argc,
+			 char *const argv[]);
+
+/*
+ * The options that both have, with another synopsis in the help. What --root
+ * means is still to be applied.
+ */
+int run_config_parse_as(const char *synopsis, struct vm_config *config,
+			int argc, char *const argv[]);
+
 #endif

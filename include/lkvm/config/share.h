@@ -18,6 +18,7 @@ struct share_config {
 	const char *path;
 	const char *tag; /* what the guest mounts it by */
 	bool readonly;
+	bool is_root; /* of --root, and no --9p */
 	enum share_owner owner;
 	char *strings; /* what the pointers point into */
 };

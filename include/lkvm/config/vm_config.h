@@ -11,6 +11,7 @@
 #include "lkvm/config/fw_cfg.h"
 #include "lkvm/config/network.h"
 #include "lkvm/config/port.h"
+#include "lkvm/config/root.h"
 #include "lkvm/config/share.h"
 #include "lkvm/config/smbios.h"
 #include "lkvm/util/util.h"
@@ -123,6 +124,7 @@ struct vm_config {
 	struct smbios_list smbios;
 	struct share_list share;
 	struct fs_list fs;
+	struct root_config root;
 	struct debug_config debug;
 };
 

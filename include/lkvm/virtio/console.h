@@ -19,6 +19,11 @@
 struct virtio_console_port {
 	const char *name;    /* not copied; NULL for the console */
 	struct chardev *chr; /* NULL: there is no such port */
+	/*
+	 * The port is closed when there will be no more input. Others stay
+	 * open: Linux writes to none that is closed.
+	 */
+	bool only_input;
 };
 
 struct virtio_console_params {
