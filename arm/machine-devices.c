@@ -23,7 +23,9 @@ int machine_open_virtio(struct machine *machine)
 			 count, MACHINE_MAX_VIRTIO);
 		return -ENOSPC;
 	}
-	ret = machine_open_disks(machine);
+	ret = machine_check_balloon(machine);
+	if (!ret)
+		ret = machine_open_disks(machine);
 	if (!ret)
 		ret = machine_open_nets(machine);
 	if (!ret)
@@ -62,5 +64,7 @@ int machine_add_virtio(struct machine *machine)
 		ret = machine_add_console(machine);
 	if (!ret)
 		ret = machine_add_shares(machine);
+	if (!ret)
+		ret = machine_add_balloon(machine);
 	return ret;
 }

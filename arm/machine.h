@@ -308,6 +308,13 @@ struct chardev *machine_take_terminal(struct machine *machine,
 /* machine-rng.c: adds one if the options want it. 0 or -errno. */
 int machine_add_rng(struct machine *machine);
 
+/*
+ * machine-balloon.c: whether the balloon fits the RAM, 0 or -EINVAL after a
+ * message; adds it if the options want one, 0 or -errno.
+ */
+int machine_check_balloon(const struct machine *machine);
+int machine_add_balloon(struct machine *machine);
+
 /* machine-share.c: the same three for shares. */
 int machine_open_shares(struct machine *machine);
 int machine_add_shares(struct machine *machine);

@@ -126,6 +126,14 @@ static int parse_9p(const char *arg, void *opaque)
 	return 0;
 }
 
+/* One at most: a second one replaces all that the first has said. */
+static int parse_balloon(const char *arg, void *opaque)
+{
+	struct vm_config *config = opaque;
+
+	return balloon_config_parse(&config->balloon, arg);
+}
+
 /*
  * "auto" selects an installed firmware by its descriptor (arm/boot). A file of
  * this name can be written as ./auto.
@@ -403,6 +411,11 @@ static const struct option_def device_options[] = {
 		     "owner=host|mapped"),
 	OPT_FLAG(0, "rng", struct vm_config, rng,
 		 "Source of random bytes, /dev/hwrng of Linux"),
+	OPT_CALLBACK(0, "balloon", parse_balloon, "[OPT...]",
+		     "Memory balloon: the guest returns RAM that it does not "
+		     "use. OPT: target=SIZE (it does without so much), "
+		     "stats=SECONDS (how often it is asked for its memory's "
+		     "statistics, which --stats has)"),
 	OPT_CALLBACK(0, "smbios", parse_smbios, "type=N,KEY=TEXT...",
 		     "virt with firmware: strings that tell the guest of its "
 		     "machine; repeatable. type=1 (system): manufacturer=, "

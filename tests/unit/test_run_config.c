@@ -296,6 +296,13 @@ static void virtio_devices(void **state)
 	assert_int_equal(vm_config_count_virtio(good("--rng|-d|a|-d|b")), 3);
 	assert_false(good("--rng|--no-rng")->rng);
 	bad("--rng=/dev/urandom", "--rng");
+	assert_false(good("")->balloon.on);
+	assert_true(good("--balloon|Image")->balloon.on);
+	assert_int_equal(vm_config_count_virtio(good("--balloon|--rng")), 2);
+	assert_int_equal(good("--balloon=target=1M")->balloon.target, SZ_1M);
+	assert_int_equal(good("--balloon=stats=3|--balloon")->balloon.interval,
+			 0);
+	bad("--balloon=3", "--balloon 3");
 }
 
 static void consoles(void **state)

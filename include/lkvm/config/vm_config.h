@@ -5,6 +5,7 @@
 
 #include <sched.h>
 
+#include "lkvm/config/balloon.h"
 #include "lkvm/config/disk.h"
 #include "lkvm/config/flash.h"
 #include "lkvm/config/fw_cfg.h"
@@ -117,6 +118,7 @@ struct vm_config {
 	enum console console;
 	struct port_list ports; /* PORT_MAX at most */
 	bool rng;		/* the guest has a source of random bytes */
+	struct balloon_config balloon;
 	struct fw_cfg_list fw_cfg;
 	struct smbios_list smbios;
 	struct share_list share;
@@ -135,7 +137,7 @@ vm_config_count_virtio(const struct vm_config *config)
 {
 	return config->disk.count + !!config->cloud_init +
 	       config->network.count + config->share.count + config->rng +
-	       vm_config_has_console(config);
+	       vm_config_has_console(config) + config->balloon.on;
 }
 
 /* Frees what run_config_parse() has allocated. */
