@@ -56,10 +56,10 @@ OTHERS := $(filter $(addprefix $(OBJDIR)/,builtin-flash% \
 	arm/boot/firmware_% arm/boot/smbios.o arm/machine-virtio.o \
 	arm/machine-devices.o arm/machine-disk.o arm/machine-net.o \
 	arm/machine-rng.o arm/machine-console.o arm/machine-share.o \
-	arm/machine-balloon.o \
+	arm/machine-balloon.o arm/machine-pmem.o \
 	hw/fw_cfg/% hw/pl% efi/% virtio/% pci/% disk/% net/% share/% \
-	config/balloon.o config/disk.o config/network.o config/port.o \
-	config/share.o \
+	config/balloon.o config/disk.o config/network.o config/pmem.o \
+	config/port.o config/share.o \
 	config/smbios.o vmm/iothread.o util/iov.o),$(OBJS))
 ifeq ($(SANITIZE),1)
 LKVM := $(BUILD)/lkvm-sanitize

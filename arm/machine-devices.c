@@ -32,6 +32,8 @@ int machine_open_virtio(struct machine *machine)
 		ret = machine_open_ports(machine);
 	if (!ret)
 		ret = machine_open_shares(machine);
+	if (!ret)
+		ret = machine_open_pmems(machine);
 	return ret;
 }
 
@@ -42,6 +44,7 @@ void machine_close_virtio(struct machine *machine)
 	machine_close_nets(machine);
 	machine_close_shares(machine);
 	machine_close_ports(machine);
+	machine_close_pmems(machine);
 }
 
 /*
@@ -66,5 +69,7 @@ int machine_add_virtio(struct machine *machine)
 		ret = machine_add_shares(machine);
 	if (!ret)
 		ret = machine_add_balloon(machine);
+	if (!ret)
+		ret = machine_add_pmems(machine);
 	return ret;
 }

@@ -25,6 +25,20 @@ struct device_place {
 	u32 spi;
 };
 
+/* A file that is memory of the guest's: see machine-pmem.c. */
+struct machine_pmem {
+	const char *path; /* the option's; NULL: it is not open */
+	char name[8];	  /* of its device */
+	int fd;
+	u64 base;
+	u64 size; /* of the memory: not less than the file's */
+	u64 file_size;
+	void *hva;
+	void *map; /* what that is part of; NULL: nothing */
+	size_t map_size;
+	struct memslot slot;
+};
+
 /* Where banks of flash are, one behind the other, each aligned to its size. */
 struct flash_window {
 	struct addr_range range;
@@ -156,10 +170,12 @@ struct machine {
 	u32 disk_slots[MACHINE_MAX_VIRTIO]; /* PCI's or virtio-mmio's */
 	u32 net_slots[MACHINE_MAX_VIRTIO];
 	struct acpi_device virtio[MACHINE_MAX_VIRTIO]; /* slots in use */
+	struct machine_pmem pmems[MACHINE_MAX_VIRTIO];
 	/* Of shares, as `disks`. */
 	struct p9_server *shares[MACHINE_MAX_VIRTIO];
 
 	unsigned long kvm_type;	  /* of the VM */
+	u64 memory_end;		  /* of RAM, or of the last file above it */
 	struct addr_range mmio64; /* PCI's above 4 GiB; size 0: none */
 
 	/* Of the virtio console; see machine-console.c. */
@@ -314,6 +330,17 @@ int machine_add_rng(struct machine *machine);
  */
 int machine_check_balloon(const struct machine *machine);
 int machine_add_balloon(struct machine *machine);
+
+/*
+ * machine-pmem.c: the same three for files that are memory, the last of them
+ * when there is no VM any more. machine_open_pmems() also chooses where they
+ * are, once RAM has its place. machine_explain_pmems() says which of them is
+ * the reason why KVM finds no memory.
+ */
+int machine_open_pmems(struct machine *machine);
+int machine_add_pmems(struct machine *machine);
+void machine_close_pmems(struct machine *machine);
+void machine_explain_pmems(const struct machine *machine);
 
 /* machine-share.c: the same three for shares. */
 int machine_open_shares(struct machine *machine);

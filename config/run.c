@@ -126,6 +126,15 @@ static int parse_9p(const char *arg, void *opaque)
 	return 0;
 }
 
+/* Repeatable; the files are opened when the machine is made. */
+static int parse_pmem(const char *arg, void *opaque)
+{
+	struct vm_config *config = opaque;
+	struct pmem_config *pmem = config_list_add(&config->pmem);
+
+	return pmem ? pmem_config_parse(pmem, arg) : -ENOMEM;
+}
+
 /* One at most: a second one replaces all that the first has said. */
 static int parse_balloon(const char *arg, void *opaque)
 {
@@ -398,6 +407,11 @@ static const struct option_def device_options[] = {
 		     "direct (past the page cache), format=raw, serial=TEXT, "
 		     "bootindex=N (virt: the order in which firmware tries "
 		     "disks), queues=N"),
+	OPT_CALLBACK(0, "pmem", parse_pmem, "FILE[,OPT]",
+		     "Map FILE into the guest's memory, as /dev/pmem0 of "
+		     "Linux, shared with the host and other guests; "
+		     "repeatable. OPT: ro, snapshot (changes are thrown "
+		     "away)"),
 	OPT_STRING(0, "cloud-init", struct vm_config, cloud_init, "DIR",
 		   "One more disk, with the files in DIR for cloud-init: "
 		   "user-data, meta-data and others"),
@@ -568,8 +582,11 @@ void vm_config_free(struct vm_config *config)
 		port_config_free(&config->ports.items[i]);
 	for (unsigned int i = 0; i < config->share.count; i++)
 		share_config_free(&config->share.items[i]);
+	for (unsigned int i = 0; i < config->pmem.count; i++)
+		pmem_config_free(&config->pmem.items[i]);
 	free(config->flash.items);
 	free(config->disk.items);
+	free(config->pmem.items);
 	free(config->network.items);
 	free(config->ports.items);
 	free(config->fw_cfg.items);

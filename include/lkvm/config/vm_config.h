@@ -10,6 +10,7 @@
 #include "lkvm/config/flash.h"
 #include "lkvm/config/fw_cfg.h"
 #include "lkvm/config/network.h"
+#include "lkvm/config/pmem.h"
 #include "lkvm/config/port.h"
 #include "lkvm/config/share.h"
 #include "lkvm/config/smbios.h"
@@ -119,6 +120,7 @@ struct vm_config {
 	struct port_list ports; /* PORT_MAX at most */
 	bool rng;		/* the guest has a source of random bytes */
 	struct balloon_config balloon;
+	struct pmem_list pmem;
 	struct fw_cfg_list fw_cfg;
 	struct smbios_list smbios;
 	struct share_list share;
@@ -137,7 +139,8 @@ vm_config_count_virtio(const struct vm_config *config)
 {
 	return config->disk.count + !!config->cloud_init +
 	       config->network.count + config->share.count + config->rng +
-	       vm_config_has_console(config) + config->balloon.on;
+	       vm_config_has_console(config) + config->balloon.on +
+	       config->pmem.count;
 }
 
 /* Frees what run_config_parse() has allocated. */
