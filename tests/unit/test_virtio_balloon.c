@@ -431,7 +431,7 @@ static void statistics(void **state)
 	struct vio_rig *r = create_with(state, SZ_4K, 7);
 	const struct pair first[] = { { 4, 1000 }, { 5, UINT64_MAX } };
 	const struct pair next[] = {
-		{ 16, 1 }, { 0xffff, 2 }, { 15, 3 }, { 4, 999 }
+		{ 16, 1 }, { 17, 2 }, { 15, 3 }, { 4, 999 }
 	};
 	struct virtq_used used;
 
