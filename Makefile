@@ -58,12 +58,12 @@ OTHERS := $(filter $(addprefix $(OBJDIR)/,builtin-flash% \
 	arm/boot/firmware_% arm/boot/smbios.o arm/machine-virtio.o \
 	arm/machine-devices.o arm/machine-disk.o arm/machine-net.o \
 	arm/machine-rng.o arm/machine-console.o arm/machine-share.o \
-	arm/machine-fs.o \
-	arm/machine-vsock.o \
+	arm/machine-fs.o arm/machine-vsock.o arm/machine-balloon.o \
+	arm/machine-pmem.o \
 	hw/fw_cfg/% hw/pl% efi/% virtio/% pci/% disk/% net/% share/% \
-	config/disk.o config/network.o config/port.o config/root.o \
-	config/sandbox.o config/share.o config/fs.o config/smbios.o \
-	vmm/iothread.o util/cpio.o util/iov.o),$(OBJS))
+	config/balloon.o config/disk.o config/network.o config/pmem.o \
+	config/port.o config/root.o config/sandbox.o config/share.o \
+	config/fs.o config/smbios.o vmm/iothread.o util/cpio.o util/iov.o),$(OBJS))
 ifeq ($(SANITIZE),1)
 LKVM := $(BUILD)/lkvm-sanitize
 else

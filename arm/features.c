@@ -81,7 +81,10 @@ static void choose_ptrauth(struct machine *machine)
 				       BIT(KVM_ARM_VCPU_PTRAUTH_GENERIC);
 }
 
-/* Has to be enabled before the first vCPU is created. */
+/*
+ * Has to be enabled before the first vCPU is created. Files have no tags, and
+ * KVM takes none of them for memory of a guest with MTE.
+ */
 static int choose_mte(struct machine *machine)
 {
 	int ret;
@@ -89,6 +92,10 @@ static int choose_mte(struct machine *machine)
 	if (machine->config->cpu.disable_mte || machine->features.aarch32 ||
 	    !has(machine, KVM_CAP_ARM_MTE))
 		return 0;
+	if (machine->config->pmem.count) {
+		pr_info("--pmem: the guest has no memory tagging");
+		return 0;
+	}
 	ret = vm_enable_cap(&machine->vm, KVM_CAP_ARM_MTE, 0);
 	if (ret) {
 		pr_fatal("Unable to enable MTE for the guest (error %d); "

@@ -23,7 +23,9 @@ int machine_open_virtio(struct machine *machine)
 			 count, MACHINE_MAX_VIRTIO);
 		return -ENOSPC;
 	}
-	ret = machine_open_disks(machine);
+	ret = machine_check_balloon(machine);
+	if (!ret)
+		ret = machine_open_disks(machine);
 	if (!ret)
 		ret = machine_open_nets(machine);
 	if (!ret)
@@ -34,6 +36,8 @@ int machine_open_virtio(struct machine *machine)
 		ret = machine_open_fs(machine);
 	if (!ret)
 		ret = machine_open_vsock(machine);
+	if (!ret)
+		ret = machine_open_pmems(machine);
 	return ret;
 }
 
@@ -46,6 +50,7 @@ void machine_close_virtio(struct machine *machine)
 	machine_close_fs(machine);
 	machine_close_ports(machine);
 	machine_close_vsock(machine);
+	machine_close_pmems(machine);
 }
 
 /*
@@ -72,5 +77,9 @@ int machine_add_virtio(struct machine *machine)
 		ret = machine_add_fs(machine);
 	if (!ret)
 		ret = machine_add_vsock(machine);
+	if (!ret)
+		ret = machine_add_balloon(machine);
+	if (!ret)
+		ret = machine_add_pmems(machine);
 	return ret;
 }

@@ -149,15 +149,17 @@ static unsigned int add_window(struct machine *machine, unsigned int needed,
  */
 static int choose_vm_type(struct machine *machine, unsigned long *type)
 {
-	u64 top = machine->ram.base + machine->ram.size - 1;
+	u64 top = machine->memory_end - 1;
 	unsigned int needed = MAX(ilog2(top) + 1, IPA_BITS_MIN);
 	int offered = vm_check_cap(&machine->vm, KVM_CAP_ARM_VM_IPA_SIZE);
 	unsigned int limit = offered > 0 ? (unsigned int)offered
 					 : IPA_BITS_DEFAULT;
 
 	if (needed > limit) {
-		pr_fatal("--mem: RAM ends at 0x%" PRIx64 ", which takes %u "
-			 "address bits; this host offers guests %u",
+		pr_fatal("--%s ends at 0x%" PRIx64 ", which takes %u address "
+			 "bits; this host offers guests %u",
+			 machine->config->pmem.count ? "pmem: memory"
+						     : "mem: RAM",
 			 top, needed, limit);
 		return -E2BIG;
 	}
@@ -272,6 +274,7 @@ int machine_create(const struct vm_config *config, struct machine **out)
 	machine->ram_fd = -1;
 	machine->its_fd = -1;
 	ret = ram_choose_size(machine, nr_vcpus);
+	machine->memory_end = machine->ram.base + machine->ram.size;
 	if (!ret)
 		ret = boot_open(machine);
 	if (!ret && config->root.dir)

@@ -25,6 +25,20 @@ struct device_place {
 	u32 spi;
 };
 
+/* A file that is memory of the guest's: see machine-pmem.c. */
+struct machine_pmem {
+	const char *path; /* the option's; NULL: it is not open */
+	char name[8];	  /* of its device */
+	int fd;
+	u64 base;
+	u64 size; /* of the memory: not less than the file's */
+	u64 file_size;
+	void *hva;
+	void *map; /* what that is part of; NULL: nothing */
+	size_t map_size;
+	struct memslot slot;
+};
+
 /* Where banks of flash are, one behind the other, each aligned to its size. */
 struct flash_window {
 	struct addr_range range;
@@ -157,12 +171,14 @@ struct machine {
 	u32 disk_slots[MACHINE_MAX_VIRTIO]; /* PCI's or virtio-mmio's */
 	u32 net_slots[MACHINE_MAX_VIRTIO];
 	struct acpi_device virtio[MACHINE_MAX_VIRTIO]; /* slots in use */
+	struct machine_pmem pmems[MACHINE_MAX_VIRTIO];
 	/* Of shares, as `disks`. */
 	struct p9_server *shares[MACHINE_MAX_VIRTIO];
 	struct fs_daemon *fs[MACHINE_MAX_VIRTIO];
 	int vsock_fd; /* one more than the descriptor, or 0 */
 
 	unsigned long kvm_type;	  /* of the VM */
+	u64 memory_end;		  /* of RAM, or of the last file above it */
 	struct addr_range mmio64; /* PCI's above 4 GiB; size 0: none */
 
 	/* Of the virtio console; see machine-console.c. */
@@ -310,6 +326,24 @@ struct chardev *machine_take_terminal(struct machine *machine,
 
 /* machine-rng.c: adds one if the options want it. 0 or -errno. */
 int machine_add_rng(struct machine *machine);
+
+/*
+ * machine-balloon.c: whether the balloon fits the RAM, 0 or -EINVAL after a
+ * message; adds it if the options want one, 0 or -errno.
+ */
+int machine_check_balloon(const struct machine *machine);
+int machine_add_balloon(struct machine *machine);
+
+/*
+ * machine-pmem.c: the same three for files that are memory, the last of them
+ * when there is no VM any more. machine_open_pmems() also chooses where they
+ * are, once RAM has its place. machine_explain_pmems() says which of them is
+ * the reason why KVM finds no memory.
+ */
+int machine_open_pmems(struct machine *machine);
+int machine_add_pmems(struct machine *machine);
+void machine_close_pmems(struct machine *machine);
+void machine_explain_pmems(const struct machine *machine);
 
 /* machine-share.c: the same three for shares. */
 int machine_open_shares(struct machine *machine);

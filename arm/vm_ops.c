@@ -78,12 +78,20 @@ static int mmio_done(struct vcpu *vcpu)
 	return atomic_load(&machine->batch_allowed) ? batch_continue(vcpu) : 0;
 }
 
+/* api.rst, KVM_RUN: EFAULT is what a page that is not there gives. */
+static void run_failed(struct vcpu *vcpu, int err)
+{
+	if (err == EFAULT)
+		machine_explain_pmems(vcpu->vm->arch);
+}
+
 const struct vm_arch_ops arm_vm_ops = {
 	.handle_exit = handle_exit,
 	.mmio_done = mmio_done,
 	.executes = executes,
 	.system_event = suspend_system_event,
 	.reset = machine_reset,
+	.run_failed = run_failed,
 	.release_vcpu = batch_release,
 	.describe = cpu_describe,
 };

@@ -150,6 +150,23 @@ static int parse_root(const char *arg, void *opaque)
 	return root_config_parse(&((struct vm_config *)opaque)->root, arg);
 }
 
+/* Repeatable; the files are opened when the machine is made. */
+static int parse_pmem(const char *arg, void *opaque)
+{
+	struct vm_config *config = opaque;
+	struct pmem_config *pmem = config_list_add(&config->pmem);
+
+	return pmem ? pmem_config_parse(pmem, arg) : -ENOMEM;
+}
+
+/* One at most: a second one replaces all that the first has said. */
+static int parse_balloon(const char *arg, void *opaque)
+{
+	struct vm_config *config = opaque;
+
+	return balloon_config_parse(&config->balloon, arg);
+}
+
 /*
  * "auto" selects an installed firmware by its descriptor (arm/boot). A file of
  * this name can be written as ./auto.
@@ -423,6 +440,11 @@ static const struct option_def device_options[] = {
 		     "direct (past the page cache), format=raw, serial=TEXT, "
 		     "bootindex=N (virt: the order in which firmware tries "
 		     "disks), queues=N"),
+	OPT_CALLBACK(0, "pmem", parse_pmem, "FILE[,OPT]",
+		     "Map FILE into the guest's memory, as /dev/pmem0 of "
+		     "Linux, shared with the host and other guests; "
+		     "repeatable. OPT: ro, snapshot (changes are thrown "
+		     "away)"),
 	OPT_STRING(0, "cloud-init", struct vm_config, cloud_init, "DIR",
 		   "One more disk, with the files in DIR for cloud-init: "
 		   "user-data, meta-data and others"),
@@ -444,6 +466,11 @@ static const struct option_def device_options[] = {
 	OPT_U32(0, "vsock", struct vm_config, vsock, 3, UINT32_MAX - 1, "CID",
 		"Sockets between host and guest (AF_VSOCK), at which the guest "
 		"has this address"),
+	OPT_CALLBACK(0, "balloon", parse_balloon, "[OPT...]",
+		     "Memory balloon: the guest returns RAM that it does not "
+		     "use. OPT: target=SIZE (it does without so much), "
+		     "stats=SECONDS (how often it is asked for its memory's "
+		     "statistics, which --stats has)"),
 	OPT_CALLBACK(0, "smbios", parse_smbios, "type=N,KEY=TEXT...",
 		     "virt with firmware: strings that tell the guest of its "
 		     "machine; repeatable. type=1 (system): manufacturer=, "
@@ -613,8 +640,11 @@ void vm_config_free(struct vm_config *config)
 		fs_config_free(&config->fs.items[i]);
 	if (config->root.found)
 		root_config_free(&config->root);
+	for (unsigned int i = 0; i < config->pmem.count; i++)
+		pmem_config_free(&config->pmem.items[i]);
 	free(config->flash.items);
 	free(config->disk.items);
+	free(config->pmem.items);
 	free(config->network.items);
 	free(config->ports.items);
 	free(config->fw_cfg.items);

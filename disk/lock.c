@@ -13,8 +13,8 @@
 #include <fcntl.h>
 #include <string.h>
 
+#include "lkvm/disk/lock.h"
 #include "lkvm/util/log.h"
-#include "raw.h"
 
 #define BYTE_DOES  100
 #define BYTE_ALONE 200
@@ -77,19 +77,19 @@ static bool contradicts(int fd, bool write)
  * The locks go with the descriptor. Another program's lock of the whole file
  * for writing makes lock_all() fail (EAGAIN).
  */
-int disk_lock(int fd, const char *path, bool write)
+int disk_lock(int fd, const char *what, const char *path, bool write)
 {
 	int ret = lock_all(fd, write);
 
 	if (ret == -EAGAIN || ret == -EACCES ||
 	    (!ret && contradicts(fd, write))) {
-		pr_fatal("disk %s: is in use by another lkvm or QEMU%s", path,
-			 write ? "" : ", which writes to it");
+		pr_fatal("%s %s: is in use by another lkvm or QEMU%s", what,
+			 path, write ? "" : ", which writes to it");
 		return -EBUSY;
 	}
 	if (ret)
-		pr_warn("disk %s: unable to lock it (%s): make sure that "
+		pr_warn("%s %s: unable to lock it (%s): make sure that "
 			"nothing else uses it",
-			path, strerror(-ret));
+			what, path, strerror(-ret));
 	return 0;
 }

@@ -18,6 +18,7 @@
 #include <unistd.h>
 
 #include "lkvm/disk/format.h"
+#include "lkvm/disk/lock.h"
 #include "lkvm/util/file.h"
 #include "lkvm/util/log.h"
 #include "raw.h"
@@ -180,7 +181,8 @@ static int open_and_lock(const struct disk_config *config, int *fd,
 			return *fd;
 		ret = look(config, *fd, disk, is_block);
 		if (!ret)
-			ret = disk_lock(*fd, config->path, is_written(config));
+			ret = disk_lock(*fd, "disk", config->path,
+					is_written(config));
 		if (ret || !file_lost_name(*fd, config->path))
 			return ret;
 		close(*fd);

@@ -63,7 +63,4 @@ void qcow2_set_backing(struct disk *disk, struct disk *backing);
  */
 int snapshot_create(struct disk *below, struct disk **out);
 
-/* lock.c: see there. 0, or -errno after a fatal message. */
-int disk_lock(int fd, const char *path, bool write);
-
 #endif

@@ -252,7 +252,13 @@ static int unknown_option(const char *text, int len, const char *suggestion)
 	return -EINVAL;
 }
 
-/* Whether the next word of the command line belongs to the option. */
+/* An argument that may be left out comes behind '=' only. */
+static bool is_optional(const struct option_def *def)
+{
+	return def->arg_name && def->arg_name[0] == '[';
+}
+
+/* Whether there may be an argument. */
 static bool takes_argument(const struct option_use *use)
 {
 	if (!use->def || use->def->type == OPTION_FLAG)
@@ -272,7 +278,7 @@ static int take_argument(struct parser *parser, struct option_use *use)
 			 use->text, SHOWN, use->arg);
 		return -EINVAL;
 	}
-	if (use->arg)
+	if (use->arg || is_optional(use->def))
 		return 0;
 	if (parser->next == parser->argc) {
 		pr_fatal("Option %.*s needs a value: %s", use->len, use->text,
@@ -460,7 +466,9 @@ static void print_option(FILE *out, const struct option_def *def)
 		len = fprintf(out, "      ");
 	if (def->long_name)
 		len += fprintf(out, "--%s", def->long_name);
-	if (def->arg_name)
+	if (is_optional(def))
+		len += fprintf(out, "[=%s", def->arg_name + 1);
+	else if (def->arg_name)
 		len += fprintf(out, " %s", def->arg_name);
 	if (len > HELP_COLUMN - 2) {
 		putc('\n', out);

@@ -186,4 +186,6 @@ void vcpu_run_failed(struct vcpu *vcpu, int err)
 	snprintf(text, sizeof(text), "KVM_RUN failed: %s (errno)",
 		 strerror(err));
 	fail(vcpu, text, (u64)err);
+	if (vcpu->vm->arch_ops && vcpu->vm->arch_ops->run_failed)
+		vcpu->vm->arch_ops->run_failed(vcpu, err);
 }

@@ -50,8 +50,8 @@ struct config {
 	struct string_list disks;
 	u32 cpus, beyond;
 	u64 seed;
-	const char *irqchip;
-	unsigned int debug;
+	const char *irqchip, *balloon;
+	unsigned int debug, balloons;
 	enum model model;
 };
 
@@ -71,6 +71,15 @@ static int parse_irqchip(const char *arg, void *opaque)
 		return -ENODEV;
 	}
 	config->irqchip = arg;
+	return 0;
+}
+
+static int parse_balloon(const char *arg, void *opaque)
+{
+	struct config *config = opaque;
+
+	config->balloons++;
+	config->balloon = arg;
 	return 0;
 }
 
@@ -114,6 +123,8 @@ static int parse(struct fixture *f, const char *line)
 		OPT_CALLBACK('I', "irqchip", parse_irqchip, "CHIP",
 			     "interrupt controller"),
 		OPT_CALLBACK(0, "debug", count_debug, NULL, "more messages"),
+		OPT_CALLBACK('b', "balloon", parse_balloon, "[OPT...]",
+			     "balloon"),
 		OPT_ENUM('M', "model", struct config, model, models, "MODEL",
 			 "which one"),
 		OPT_FLAG(0, "hidden", struct config, hidden, NULL),
@@ -279,6 +290,28 @@ static void test_flags(void **state)
 	parse_fails(f, "--no-kernel", "--no-kernel", "Unknown");
 	parse_fails(f, "--no-debug", "--no-debug", "Unknown");
 	parse_fails(f, "--no-", "--no-", "Unknown");
+}
+
+/* An argument that may be left out is never the next word. */
+static void test_optional_argument(void **state)
+{
+	struct fixture *f = *state;
+
+	parse_ok(f, "--balloon");
+	assert_int_equal(f->config.balloons, 1);
+	assert_null(f->config.balloon);
+	parse_ok(f, "--balloon=a=b|--rng");
+	assert_string_equal(f->config.balloon, "a=b");
+	parse_ok(f, "--balloon=|--rng");
+	assert_string_equal(f->config.balloon, "");
+	parse_ok(f, "-b|Image");
+	assert_null(f->config.balloon);
+	assert_string_equal(f->positional.items[0], "Image");
+	parse_ok(f, "-bx|--balloon|--rng");
+	assert_int_equal(f->config.balloons, 2);
+	assert_null(f->config.balloon);
+	assert_true(f->config.rng);
+	parse_fails(f, "--no-balloon", "--no-balloon", "Unknown");
 }
 
 static void test_flag_with_value(void **state)
@@ -554,6 +587,8 @@ static void test_usage(void **state)
 			   "Fits"),
 		OPT_STRING(0, "abcdefghi", struct config, params, "JKLMNOPQRST",
 			   "Fits not"),
+		OPT_CALLBACK('b', "may-have", parse_balloon, "[OPT...]",
+			     "Optional"),
 		OPT_FLAG('w', "wrapped", struct config, rng,
 			 "This is wrapped where it reaches the last "
 			 "column=: not earlier, not later, and again where "
@@ -581,6 +616,7 @@ static void test_usage(void **state)
 		"      --abcdefghi JKLMNOPQRS  Fits\n"
 		"      --abcdefghi JKLMNOPQRST\n"
 		"                              Fits not\n"
+		"  -b, --may-have[=OPT...]     Optional\n"
 		"  -w, --wrapped               This is wrapped where it "
 		"reaches "
 		"the last column=:\n"
@@ -635,6 +671,7 @@ int main(void)
 		OPTION_TEST(test_last_wins),
 		OPTION_TEST(test_list),
 		OPTION_TEST(test_flags),
+		OPTION_TEST(test_optional_argument),
 		OPTION_TEST(test_flag_with_value),
 		OPTION_TEST(test_numbers),
 		OPTION_TEST(test_bad_numbers),

@@ -322,6 +322,19 @@ static void virtio_devices(void **state)
 	bad("--vsock=4294967295", "from 3 to 4294967294");
 	bad("--vsock=host", "'host' is not a number");
 	bad("--rng=/dev/urandom", "--rng");
+	assert_false(good("")->balloon.on);
+	assert_true(good("--balloon|Image")->balloon.on);
+	assert_int_equal(vm_config_count_virtio(good("--balloon|--rng")), 2);
+	assert_int_equal(good("--balloon=target=1M")->balloon.target, SZ_1M);
+	assert_int_equal(good("--balloon=stats=3|--balloon")->balloon.interval,
+			 0);
+	bad("--balloon=3", "--balloon 3");
+	good("--pmem|a,ro|--pmem=b");
+	assert_int_equal(t.config.pmem.count, 2);
+	assert_true(t.config.pmem.items[0].readonly);
+	assert_string_equal(t.config.pmem.items[1].path, "b");
+	assert_int_equal(vm_config_count_virtio(&t.config), 2);
+	bad("--pmem=a,ro,snapshot", "--pmem a,ro,snapshot");
 }
 
 static void consoles(void **state)

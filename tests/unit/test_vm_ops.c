@@ -25,7 +25,7 @@ static struct {
 	struct vcpu vcpu;
 	struct kvm_run run;
 	struct mmio_region region;
-	unsigned int asked, skipped, aborts;
+	unsigned int asked, skipped, aborts, explained;
 	bool repeat; /* what the device wants */
 	u64 offset;
 	bool write;
@@ -51,6 +51,12 @@ int cpu_get_pc(struct vcpu *vcpu, u64 *pc)
 	(void)vcpu;
 	*pc = BASE + 4;
 	return t.error;
+}
+
+void machine_explain_pmems(const struct machine *machine)
+{
+	assert_ptr_equal(machine, &t.machine);
+	t.explained++;
 }
 
 void cpu_describe(struct vcpu *vcpu, char *buf, size_t size)
@@ -213,6 +219,18 @@ static void executes(void **state)
 	assert_false(arm_vm_ops.executes(&t.vcpu, BASE, SIZE));
 }
 
+/* Only where memory was not there, files may be the reason. */
+static void failed_runs(void **state)
+{
+	(void)state;
+	t.vm.arch = &t.machine;
+	t.vcpu.vm = &t.vm;
+	arm_vm_ops.run_failed(&t.vcpu, ENOSYS);
+	assert_int_equal(t.explained, 0);
+	arm_vm_ops.run_failed(&t.vcpu, EFAULT);
+	assert_int_equal(t.explained, 1);
+}
+
 #define OPS_TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 int main(void)
@@ -224,6 +242,7 @@ int main(void)
 		OPS_TEST(cache_maintenance_is_skipped),
 		OPS_TEST(unknown_exits),
 		OPS_TEST(executes),
+		OPS_TEST(failed_runs),
 	};
 
 	return cmocka_run_group_tests_name("vm_ops", tests, NULL, NULL);

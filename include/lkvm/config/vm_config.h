@@ -5,11 +5,13 @@
 
 #include <sched.h>
 
+#include "lkvm/config/balloon.h"
 #include "lkvm/config/disk.h"
 #include "lkvm/config/flash.h"
 #include "lkvm/config/fs.h"
 #include "lkvm/config/fw_cfg.h"
 #include "lkvm/config/network.h"
+#include "lkvm/config/pmem.h"
 #include "lkvm/config/port.h"
 #include "lkvm/config/root.h"
 #include "lkvm/config/share.h"
@@ -120,6 +122,8 @@ struct vm_config {
 	struct port_list ports; /* PORT_MAX at most */
 	bool rng;		/* the guest has a source of random bytes */
 	u32 vsock;		/* its CID; 0: it has no such sockets */
+	struct balloon_config balloon;
+	struct pmem_list pmem;
 	struct fw_cfg_list fw_cfg;
 	struct smbios_list smbios;
 	struct share_list share;
@@ -149,7 +153,8 @@ vm_config_count_virtio(const struct vm_config *config)
 {
 	return config->disk.count + !!config->cloud_init +
 	       config->network.count + config->share.count + config->fs.count +
-	       config->rng + !!config->vsock + vm_config_has_console(config);
+	       config->pmem.count + config->rng + !!config->vsock +
+	       config->balloon.on + vm_config_has_console(config);
 }
 
 /* Frees what run_config_parse() has allocated. */

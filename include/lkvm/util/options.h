@@ -56,9 +56,14 @@ struct option_def {
 	int (*callback)(const char *arg, void *config);
 	const char *const *names; /* of an enum's values; NULL: it has none */
 	size_t nr_names;
-	u64 min, max;	      /* of a number; both are allowed */
-	const char *arg_name; /* a callback without it takes no argument */
-	const char *help;     /* NULL: neither shown nor suggested */
+	u64 min, max; /* of a number; both are allowed */
+	/*
+	 * A callback without it takes no argument. If it begins with '[', as
+	 * in "[OPT...]", the argument may be left out, for which the callback
+	 * gets NULL; if there is one, '=' is before it.
+	 */
+	const char *arg_name;
+	const char *help; /* NULL: neither shown nor suggested */
 };
 
 /*

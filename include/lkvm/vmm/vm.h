@@ -71,6 +71,11 @@ struct vm_arch_ops {
 	 * always ends the run.
 	 */
 	int (*reset)(struct vm *vm);
+	/*
+	 * KVM_RUN has failed with `err`, an errno, and a message said so: says
+	 * what is known of the reason. NULL: nothing is.
+	 */
+	void (*run_failed)(struct vcpu *vcpu, int err);
 	/* Frees `arch` of a vCPU that will not run any more; may be NULL. */
 	void (*release_vcpu)(struct vcpu *vcpu);
 	/*
