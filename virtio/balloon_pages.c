@@ -18,6 +18,19 @@
 #include "balloon.h"
 #include "lkvm/vmm/gmem.h"
 
+/* Pages of a file are a hole in it then, for all who have mapped it. */
+static int advice_for(const struct gmem *mem, const u8 *at)
+{
+	for (unsigned int i = 0; i < mem->nr_regions; i++) {
+		const struct gmem_region *region = &mem->regions[i];
+
+		if (region->shared && at >= region->hva &&
+		    (u64)(at - region->hva) < region->size)
+			return MADV_REMOVE;
+	}
+	return MADV_DONTNEED;
+}
+
 void balloon_give_range(struct balloon_pages *pages, void *at, size_t len)
 {
 	uintptr_t from = (uintptr_t)at, to = from + len;
@@ -28,7 +41,7 @@ void balloon_give_range(struct balloon_pages *pages, void *at, size_t len)
 	to = ALIGN_DOWN(to, pages->page);
 	if (from >= to)
 		return;
-	if (!madvise((void *)from, to - from, MADV_DONTNEED)) {
+	if (!madvise((void *)from, to - from, advice_for(pages->mem, at))) {
 		atomic_fetch_add(&pages->given, to - from);
 		return;
 	}

@@ -35,7 +35,7 @@ static struct {
 		size_t from, len;
 	} calls[64];
 	unsigned int nr_calls;
-	int error;
+	int error, advice; /* 0: MADV_DONTNEED */
 	bool no_memory, blocks;
 	sem_t begun, may_end;
 } host;
@@ -54,7 +54,8 @@ int __wrap_madvise(void *at, size_t len, int advice)
 {
 	size_t from = (size_t)((u8 *)at - host.ram);
 
-	if (advice != MADV_DONTNEED || host.nr_calls == ARRAY_SIZE(host.calls))
+	if (advice != (host.advice ?: MADV_DONTNEED) ||
+	    host.nr_calls == ARRAY_SIZE(host.calls))
 		abort();
 	if (host.blocks) {
 		sem_post(&host.begun);
@@ -236,6 +237,20 @@ static void inflates(void **state)
 	assert_int_equal(host.nr_calls, 3);
 	assert_int_equal(vio_stat(r, "deflated"), 4 * SZ_4K);
 	assert_int_equal(vio_stat(r, "errors"), 0);
+}
+
+/* RAM that other processes have mapped is a file: it gets a hole. */
+static void shared_ram(void **state)
+{
+	struct vio_rig *r = create(state);
+	const u32 page = FIRST + 3;
+
+	gmem_share(&r->mem, RAM_GPA, 9);
+	host.advice = MADV_REMOVE;
+	vio_start(r, 0);
+	give(r, 0, &page, 1);
+	assert_int_equal(host.nr_calls, 1);
+	expect_call(0, 3, 1);
 }
 
 static void not_ram(void **state)
@@ -606,25 +621,16 @@ static void no_memory(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(identity),
-		TEST(configuration),
-		TEST(target),
-		TEST(inflates),
-		TEST(not_ram),
-		TEST(pieces),
-		TEST(many),
-		TEST(large_pages),
-		TEST(nothing_to_give),
-		TEST(host_refuses),
-		TEST(report_queues),
-		TEST(poisoned),
-		TEST(statistics),
-		TEST(stats_stopped),
-		TEST(more_buffers),
-		TEST(huge_stats),
-		TEST(broken_stats),
-		TEST(reset_waits),
-		cmocka_unit_test(no_memory),
+		TEST(identity),	     TEST(configuration),
+		TEST(target),	     TEST(inflates),
+		TEST(shared_ram),    TEST(not_ram),
+		TEST(pieces),	     TEST(many),
+		TEST(large_pages),   TEST(nothing_to_give),
+		TEST(host_refuses),  TEST(report_queues),
+		TEST(poisoned),	     TEST(statistics),
+		TEST(stats_stopped), TEST(more_buffers),
+		TEST(huge_stats),    TEST(broken_stats),
+		TEST(reset_waits),   cmocka_unit_test(no_memory),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
