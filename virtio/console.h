@@ -107,12 +107,14 @@ void console_update(struct console_port *port);
 /* The device is started, or stopped. Without a lock. */
 void console_set_running(struct console_port *port, bool running);
 
+/* Whether there is input for which the guest has no room. Without a lock. */
+bool console_input_waits(struct console_port *port);
+
 /* The guest wants a port's input, or no more. Without a lock. */
 void console_set_open(struct console_port *port, bool open);
 
 /* For struct chardev: the backend of a port, its front, sends. */
 void console_receive(struct chardev *chr, const u8 *buf, size_t len);
-bool console_ended(struct chardev *chr);
 
 /* console_control.c: takes a message of the driver's from its queue. */
 int console_serve_control(struct virtio_device *vdev, unsigned int queue);
@@ -123,8 +125,11 @@ void console_send_due(struct virtio_console *con);
 /* The console's size is another one. Without a lock. */
 void console_tell_size(struct virtio_console *con);
 
-/* The port has no more input, whenever the driver asks. Without a lock. */
-void console_tell_end(struct console_port *port);
+/*
+ * For struct chardev: the backend of a port has no more input, which the driver
+ * then hears.
+ */
+bool console_ended(struct chardev *chr);
 
 /* The device is started, or stopped. Without a lock. */
 void console_run_control(struct virtio_console *con, bool running);

@@ -234,10 +234,14 @@ void console_tell_size(struct virtio_console *con)
 	pthread_mutex_unlock(&con->vdev.queues[CONTROL_IN].lock);
 }
 
-void console_tell_end(struct console_port *port)
+/* On the event loop, as what adds to the input that waits. */
+bool console_ended(struct chardev *chr)
 {
+	struct console_port *port = chr->front;
 	struct virtio_console *con = port->con;
 
+	if (console_input_waits(port))
+		return false;
 	pthread_mutex_lock(&con->vdev.queues[CONTROL_IN].lock);
 	port->ended = true;
 	if (port->ready) {
@@ -245,6 +249,7 @@ void console_tell_end(struct console_port *port)
 		console_send_due(con);
 	}
 	pthread_mutex_unlock(&con->vdev.queues[CONTROL_IN].lock);
+	return true;
 }
 
 void console_run_control(struct virtio_console *con, bool running)

@@ -154,19 +154,15 @@ void console_receive(struct chardev *chr, const u8 *buf, size_t len)
 		chr->ops->unread(chr, buf + n, len - n);
 }
 
-/* On the event loop, too: nobody else adds to the line. */
-bool console_ended(struct chardev *chr)
+bool console_input_waits(struct console_port *port)
 {
-	struct console_port *port = chr->front;
 	struct virtio_queue *queue = input_of(port);
 	bool waits;
 
 	pthread_mutex_lock(&queue->lock);
 	waits = port->nr_line;
 	pthread_mutex_unlock(&queue->lock);
-	if (!waits)
-		console_tell_end(port);
-	return !waits;
+	return waits;
 }
 
 void console_set_open(struct console_port *port, bool open)
