@@ -6,7 +6,7 @@
 /* SOURCES: config/keyvalue.c util/names.c util/parse.c */
 /* SOURCES: tests/unit/virtq_driver.c tests/unit/virtio_rig.c */
 /* SOURCES: tests/unit/vhost_user_peer.c tests/unit/flash_fixture.c */
-/* WRAP: poll calloc */
+/* WRAP: poll calloc clock_gettime */
 /*
  * A file system by virtio: what a daemon gets of the guest's requests, how it
  * is stopped, and what the guest gets when there is none any more.
@@ -15,6 +15,7 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <linux/fuse.h>
@@ -34,14 +35,25 @@ static struct virtio_transport_ops transport;
 static struct vio_rig *r;
 static atomic_bool stopping;
 static bool no_memory;
+static time_t later;		     /* seconds that have passed meanwhile */
 static int kicks[VIRTIO_MAX_QUEUES]; /* what KVM writes, or -1 */
 
 void *__real_calloc(size_t n, size_t size);
 void *__wrap_calloc(size_t n, size_t size);
+int __real_clock_gettime(clockid_t clock, struct timespec *time);
+int __wrap_clock_gettime(clockid_t clock, struct timespec *time);
 
 void *__wrap_calloc(size_t n, size_t size)
 {
 	return no_memory ? NULL : __real_calloc(n, size);
+}
+
+int __wrap_clock_gettime(clockid_t clock, struct timespec *time)
+{
+	int ret = __real_clock_gettime(clock, time);
+
+	time->tv_sec += later;
+	return ret;
 }
 
 void log_set_level(enum log_level level)
@@ -97,6 +109,7 @@ static int setup(void **state)
 	peer_init(&peer);
 	stopping = false;
 	no_memory = false;
+	later = 0;
 	for (unsigned int i = 0; i < VIRTIO_MAX_QUEUES; i++)
 		kicks[i] = -1;
 	r = vio_create(state);
@@ -209,6 +222,22 @@ static void resets(void **state)
 		assert_int_equal(kicks[0] + kicks[1], -2);
 	}
 	assert_int_equal(peer.count[VHOST_USER_SET_OWNER], 1);
+	assert_string_equal(messages, "");
+}
+
+/* The time for answers begins with each start, and with each stop. */
+static void long_runs(void **state)
+{
+	(void)state;
+	create(TAG);
+	for (u32 i = 1; i <= 3; i++) {
+		later += 3600;
+		vio_start(r, 0);
+		serve_one(1, (u8)i);
+		later += 3600;
+		vio_set_status(r, 0);
+		assert_int_equal(peer.count[VHOST_USER_GET_VRING_BASE], 2 * i);
+	}
 	assert_string_equal(messages, "");
 }
 
@@ -490,14 +519,23 @@ static void no_memory_for_it(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		FS_TEST(configuration),	   FS_TEST(long_tag),
-		FS_TEST(no_multiqueue),	   FS_TEST(requests),
-		FS_TEST(resets),	   FS_TEST(pause_of_the_bus),
-		FS_TEST(only_some_queues), FS_TEST(dies),
-		FS_TEST(dies_before),	   FS_TEST(reports_an_error),
-		FS_TEST(refuses_to_start), FS_TEST(hangs_at_a_reset),
-		FS_TEST(odd_requests),	   FS_TEST(broken_ring),
-		FS_TEST(refused),	   FS_TEST(closed_at_once),
+		FS_TEST(configuration),
+		FS_TEST(long_tag),
+		FS_TEST(no_multiqueue),
+		FS_TEST(requests),
+		FS_TEST(resets),
+		FS_TEST(long_runs),
+		FS_TEST(pause_of_the_bus),
+		FS_TEST(only_some_queues),
+		FS_TEST(dies),
+		FS_TEST(dies_before),
+		FS_TEST(reports_an_error),
+		FS_TEST(refuses_to_start),
+		FS_TEST(hangs_at_a_reset),
+		FS_TEST(odd_requests),
+		FS_TEST(broken_ring),
+		FS_TEST(refused),
+		FS_TEST(closed_at_once),
 		FS_TEST(no_memory_for_it),
 	};
 
