@@ -38,7 +38,8 @@
 #define D_WRITE	   2U
 #define D_INDIRECT 4U
 
-#define PATIENCE_MS 20000
+#define PATIENCE_MS   20000
+#define IMPATIENCE_MS 500
 
 /* ---- virtio.c: a device, by either transport ---- */
 

@@ -87,13 +87,17 @@ bool vdev_reset(const struct vdev *v)
 	return !vdev_read(v, R_STATUS);
 }
 
+/* Once it was in vain, the test has failed: the rest of it is to be quick. */
 bool vdev_breaks(const struct vdev *v)
 {
-	u64 end = time_after(PATIENCE_MS);
+	static u64 patience = PATIENCE_MS;
+	u64 end = time_after(patience);
 
 	while (!(vdev_read(v, R_STATUS) & S_NEEDS_RESET))
-		if (time_now() > end)
+		if (time_now() > end) {
+			patience = IMPATIENCE_MS;
 			return false;
+		}
 	return true;
 }
 
