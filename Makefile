@@ -360,11 +360,14 @@ $(BROKEN): tests/boot/lib/broken.c $(OBJS)
 # looks for compilers, hence a second make.
 check:
 	$(Q)$(MAKE) --no-print-directory check-deps
+	$(Q)$(MAKE) --no-print-directory -j 2 check-build
 	$(Q)$(MAKE) --no-print-directory check-all
 
-.PHONY: check-all
-check-all: all guests $(KVM_TEST) $(A64_TEST) $(RECORD) $(BROKEN) \
+.PHONY: check-all check-build
+check-build: all guests $(KVM_TEST) $(A64_TEST) $(RECORD) $(BROKEN) \
 		$(UNIT_BINS) $(FUZZ_BINS) $(UNIT_DRIVERS)
+
+check-all: check-build
 	$(Q)tests/run --jobs 2 tests/lint $(UNIT_TESTS) \
 	"tests/fuzz/run $(FUZZ_SECONDS) $(FUZZ_BINS)" $(BOOT_TESTS)
 
