@@ -157,7 +157,7 @@ int cmd_setup(int argc, char *const argv[])
 		return ret == OPTIONS_HELP ? EXIT_STATUS_POWEROFF
 					   : EXIT_STATUS_USAGE;
 	ret = root_named_path(name, &path);
-	if (ret) {
+	if (!path) {
 		pr_fatal("setup %s: %s", name,
 			 ret == -EINVAL	  ? "want a name, not a path"
 			 : ret == -ENOENT ? "HOME is not set"

@@ -31,7 +31,10 @@ int root_named_path(const char *name, char **path)
 		return -EINVAL;
 	if (!home || !*home)
 		return -ENOENT;
-	return asprintf(path, "%s/.lkvm/%s", home, name) < 0 ? -ENOMEM : 0;
+	if (asprintf(path, "%s/.lkvm/%s", home, name) >= 0)
+		return 0;
+	*path = NULL;
+	return -ENOMEM;
 }
 
 /* A folder of that name here comes first, as with kvmtool's --disk. */
