@@ -22,7 +22,8 @@
 #	expect_status 0
 #	finish
 #
-# $work is a folder for whatever a case needs. Input is /dev/null.
+# $work is a folder for whatever a case needs. Input is /dev/null. $ALL is not empty in
+# make check-long, for cases that are much like others.
 
 build=${BUILD:-build}
 
@@ -131,7 +132,7 @@ await() {
 on_host() {
 	function=$1
 	shift
-	tests/host/run --with tests/boot/lib --with "$0" "$@" -- \
+	tests/host/run --env ALL --with tests/boot/lib --with "$0" "$@" -- \
 		"sh \$IN/${0##*/} --inside $function"
 	status=$?
 	case $status in
