@@ -222,8 +222,8 @@ static int execute(char *const argv[], char *const envp[])
 	return worst;
 }
 
-/* The child. */
-static void run(const struct settings *settings, char *const argv[])
+/* The command's process. */
+static void become(const struct settings *settings, char *const argv[])
 {
 	char term[128];
 	char path[] = "PATH=" PATHS, home[] = "HOME=/root",
@@ -233,7 +233,6 @@ static void run(const struct settings *settings, char *const argv[])
 
 	join(term, sizeof(term),
 	     "TERM=", settings->term ? settings->term : "dumb", NULL);
-	take_terminal(settings);
 	if (settings->dir && sys_chdir(settings->dir)) {
 		say(settings->dir, ": the guest has no such directory", NULL);
 		sys_chdir("/");
@@ -260,6 +259,43 @@ static unsigned int await(long pid)
 			     : (status >> 8) & 0xff;
 }
 
+/* Keys that interrupt the command are not for who waits for it. */
+static void ignore_keys(void)
+{
+	static const int signals[] = { SIGINT, SIGQUIT, SIGTSTP, SIGTTOU };
+	/* Linux, include/linux/signal_types.h, struct sigaction */
+	const struct {
+		unsigned long handler, flags, restorer, mask;
+	} ignore = { .handler = (unsigned long)SIG_IGN };
+
+	for (unsigned int i = 0; i < sizeof(signals) / sizeof(*signals); i++)
+		sys4(__NR_rt_sigaction, signals[i], (long)&ignore, 0,
+		     sizeof(ignore.mask));
+}
+
+/*
+ * The child. The kernel hangs the terminal up when the leader of its session
+ * ends, and what is on its way to a serial port is lost then: so the leader is
+ * not the command, and waits until all of that is out.
+ */
+static void lead(const struct settings *settings, char *const argv[])
+{
+	unsigned int status = STATUS_NOT_USABLE;
+	long pid;
+
+	take_terminal(settings);
+	pid = sys5(__NR_clone, SIGCHLD, 0, 0, 0, 0);
+	if (!pid)
+		become(settings, argv);
+	ignore_keys();
+	if (pid > 0)
+		status = await(pid);
+	else
+		say("no new process: ", error_name((int)pid), NULL);
+	sys3(__NR_ioctl, 2, TCSBRK, 1);
+	sys1(__NR_exit_group, (int)status);
+}
+
 unsigned int program_run(const struct settings *settings)
 {
 	static char shell[] = "/bin/sh";
@@ -267,7 +303,7 @@ unsigned int program_run(const struct settings *settings)
 	long pid = sys5(__NR_clone, SIGCHLD, 0, 0, 0, 0);
 
 	if (!pid)
-		run(settings, settings->nr_args ? settings->args : shell_argv);
+		lead(settings, settings->nr_args ? settings->args : shell_argv);
 	if (pid < 0) {
 		say("no new process: ", error_name((int)pid), NULL);
 		return STATUS_NOT_USABLE;
