@@ -292,7 +292,7 @@ RECORD := $(BUILD)/tests/lkvm-record
 BROKEN := $(BUILD)/tests/lkvm-broken
 # The last are the longest: they begin first, so that two jobs end together.
 # Debian takes minutes to install and to boot: `make check-long`.
-BOOT_TESTS := $(filter-out tests/boot/75-debian.test tests/boot/76-root.test,\
+BOOT_TESTS := $(filter-out tests/boot/75-debian.test,\
 	$(shell ls -r tests/boot/*.test))
 # Each scenario boots its host: one continued from a saved state was once seen
 # to lose its timer interrupts.
