@@ -1,41 +1,21 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* SOURCES: config/balloon.c config/keyvalue.c util/names.c util/parse.c */
-/* WRAP: pr_fatal */
+/* SOURCES: tests/unit/flash_fixture.c */
 /* The argument of --balloon. */
 #include <errno.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdio.h>
 #include <string.h>
 
-#include <cmocka.h>
-
+#include "flash_fixture.h"
 #include "lkvm/config/balloon.h"
-#include "lkvm/util/log.h"
 
 static struct balloon_config config;
-static char message[1024];
-static unsigned int nr_fatal;
-
-void __wrap_pr_fatal(const char *fmt, ...) __printf(1, 2);
-
-void __wrap_pr_fatal(const char *fmt, ...)
-{
-	va_list args;
-
-	va_start(args, fmt);
-	vsnprintf(message, sizeof(message), fmt, args);
-	va_end(args);
-	nr_fatal++;
-}
 
 static void assert_good(const char *arg, u64 target, u32 interval)
 {
 	memset(&config, 0xa5, sizeof(config));
-	nr_fatal = 0;
+	forget_messages();
 	if (balloon_config_parse(&config, arg) || nr_fatal)
-		fail_msg("\"%s\": %s", arg, message);
+		fail_msg("\"%s\": %s", arg, messages);
 	assert_true(config.on);
 	assert_int_equal(config.target, target);
 	assert_int_equal(config.interval, interval);
@@ -43,12 +23,10 @@ static void assert_good(const char *arg, u64 target, u32 interval)
 
 static void assert_bad(const char *arg, const char *text)
 {
-	nr_fatal = 0;
-	assert_int_equal(balloon_config_parse(&config, arg), -EINVAL);
+	forget_messages();
+	assert_refusal(balloon_config_parse(&config, arg), EINVAL, text);
+	assert_int_equal(strncmp(messages, "--balloon ", 10), 0);
 	assert_false(config.on);
-	if (nr_fatal != 1 || strncmp(message, "--balloon ", 10) ||
-	    !strstr(message, text))
-		fail_msg("\"%s\": %u messages: %s", arg, nr_fatal, message);
 }
 
 static void parses(void **state)

@@ -1,42 +1,22 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* SOURCES: config/pmem.c config/keyvalue.c util/names.c util/parse.c */
-/* WRAP: pr_fatal */
+/* SOURCES: tests/unit/flash_fixture.c */
 /* The argument of --pmem. */
 #include <errno.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdio.h>
 #include <string.h>
 
-#include <cmocka.h>
-
+#include "flash_fixture.h"
 #include "lkvm/config/pmem.h"
-#include "lkvm/util/log.h"
 
 static struct pmem_config config;
-static char message[1024];
-static unsigned int nr_fatal;
-
-void __wrap_pr_fatal(const char *fmt, ...) __printf(1, 2);
-
-void __wrap_pr_fatal(const char *fmt, ...)
-{
-	va_list args;
-
-	va_start(args, fmt);
-	vsnprintf(message, sizeof(message), fmt, args);
-	va_end(args);
-	nr_fatal++;
-}
 
 static void assert_good(const char *arg, const char *path, bool readonly,
 			bool snapshot)
 {
 	memset(&config, 0xa5, sizeof(config));
-	nr_fatal = 0;
+	forget_messages();
 	if (pmem_config_parse(&config, arg) || nr_fatal)
-		fail_msg("\"%s\": %s", arg, message);
+		fail_msg("\"%s\": %s", arg, messages);
 	assert_string_equal(config.path, path);
 	assert_int_equal(config.readonly, readonly);
 	assert_int_equal(config.snapshot, snapshot);
@@ -46,12 +26,10 @@ static void assert_good(const char *arg, const char *path, bool readonly,
 
 static void assert_bad(const char *arg, const char *text)
 {
-	nr_fatal = 0;
-	assert_int_equal(pmem_config_parse(&config, arg), -EINVAL);
+	forget_messages();
+	assert_refusal(pmem_config_parse(&config, arg), EINVAL, text);
+	assert_int_equal(strncmp(messages, "--pmem ", 7), 0);
 	assert_null(config.strings);
-	if (nr_fatal != 1 || strncmp(message, "--pmem ", 7) ||
-	    !strstr(message, text))
-		fail_msg("\"%s\": %u messages: %s", arg, nr_fatal, message);
 }
 
 static void parses(void **state)
