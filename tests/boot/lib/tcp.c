@@ -19,26 +19,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-static int fail(const char *what)
-{
-	perror(what);
-	return 1;
-}
-
-/* Returns 0, or -1 with errno. */
-static int copy(int from, int to)
-{
-	static char buf[65536];
-	ssize_t n;
-
-	while ((n = read(from, buf, sizeof(buf))) > 0)
-		for (ssize_t done = 0, m; done < n; done += m) {
-			m = write(to, buf + done, n - done);
-			if (m < 0)
-				return -1;
-		}
-	return (int)n;
-}
+#include "stream.h"
 
 static int connect_to(const char *address, unsigned int port)
 {
@@ -65,23 +46,7 @@ static int serve(unsigned int port, const char *file)
 	setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
 	if (bind(fd, (void *)&any, sizeof(any)) || listen(fd, 16))
 		return fail("serve");
-	if (fork())
-		return 0;
-	setsid();
-	fclose(stdin);
-	fclose(stdout);
-	for (;;) {
-		int peer = accept(fd, NULL, NULL);
-		FILE *f = fopen(file, "re");
-		char ask;
-
-		if (peer < 0 || !f)
-			return fail(file);
-		if (read(peer, &ask, 1) != 1 || copy(fileno(f), peer))
-			perror(file);
-		fclose(f);
-		close(peer);
-	}
+	return serve_file(fd, file, true);
 }
 
 int main(int argc, char *argv[])

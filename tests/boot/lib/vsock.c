@@ -4,7 +4,7 @@
  *
  *	vsock get CID PORT     prints what comes until the end
  *	vsock serve PORT FILE  sends FILE to each who connects, in the
- *background once it listens
+ *	                       background once it listens
  *
  * Exit status: 0, or 1 after a message.
  */
@@ -14,31 +14,13 @@
 #include <sys/socket.h>
 #include <sys/time.h>
 #include <unistd.h>
+
 #include <linux/vm_sockets.h>
+
+#include "stream.h"
 
 /* An emulated guest may take longer than the 2 s that the kernel waits. */
 #define PATIENCE 100
-
-static int fail(const char *what)
-{
-	perror(what);
-	return 1;
-}
-
-/* Returns 0, or -1 with errno. */
-static int copy(int from, int to)
-{
-	static char buf[65536];
-	ssize_t n;
-
-	while ((n = read(from, buf, sizeof(buf))) > 0)
-		for (ssize_t done = 0, m; done < n; done += m) {
-			m = write(to, buf + done, n - done);
-			if (m < 0)
-				return -1;
-		}
-	return (int)n;
-}
 
 static int get(unsigned int cid, unsigned int port)
 {
@@ -66,22 +48,7 @@ static int serve(unsigned int port, const char *file)
 
 	if (fd < 0 || bind(fd, (void *)&any, sizeof(any)) || listen(fd, 16))
 		return fail("serve");
-	if (fork())
-		return 0;
-	setsid();
-	fclose(stdin);
-	fclose(stdout);
-	for (;;) {
-		int peer = accept(fd, NULL, NULL);
-		FILE *f = fopen(file, "re");
-
-		if (peer < 0 || !f)
-			return fail(file);
-		if (copy(fileno(f), peer))
-			perror(file);
-		fclose(f);
-		close(peer);
-	}
+	return serve_file(fd, file, false);
 }
 
 int main(int argc, char *argv[])
