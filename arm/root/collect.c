@@ -234,6 +234,11 @@ static int want_all(const struct vm_config *config, struct collection *c)
 		{ "virtio_blk", config->disk.count || config->cloud_init },
 		{ "virtio_net", config->network.count },
 		{ "virtio_rng", config->rng },
+		{ "virtio_balloon", config->balloon.on },
+		{ "virtio_pmem", config->pmem.count },
+		{ "nd_pmem", config->pmem.count },
+		{ "vmw_vsock_virtio_transport", config->vsock },
+		{ "virtiofs", config->fs.count },
 	};
 	int ret = 0;
 

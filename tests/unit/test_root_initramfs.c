@@ -264,6 +264,28 @@ static void missing(void **state)
 	assert_int_equal(nr_fatal, 0);
 }
 
+/* The drivers of what else the guest has, which nothing else would load. */
+static void devices(void **state)
+{
+	t.config.rng = true;
+	t.config.balloon.on = true;
+	t.config.vsock = 3;
+	t.config.disk.count = 1;
+	t.config.network.count = 1;
+	t.config.pmem.count = 1;
+	t.config.fs.count = 1;
+	assert_int_equal(make(*state), 0);
+	assert_int_equal(count_settings("missing="), 12);
+	assert_setting("missing=virtio_rng");
+	assert_setting("missing=virtio_balloon");
+	assert_setting("missing=vmw_vsock_virtio_transport");
+	assert_setting("missing=virtio_blk");
+	assert_setting("missing=virtio_net");
+	assert_setting("missing=virtio_pmem");
+	assert_setting("missing=nd_pmem");
+	assert_setting("missing=virtiofs");
+}
+
 static void assert_fails(struct fixture *f, const char *text)
 {
 	assert_true(make(f) < 0);
@@ -367,7 +389,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		ROOT(modules), ROOT(missing),  ROOT(hostile),
-		ROOT(links),   ROOT(settings),
+		ROOT(links),   ROOT(settings), ROOT(devices),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
