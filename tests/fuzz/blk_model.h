@@ -7,8 +7,7 @@
 #ifndef TESTS_BLK_MODEL_H
 #define TESTS_BLK_MODEL_H
 
-#include <stdlib.h>
-
+#include "tests/fuzz/input.h"
 #include "virtio/blk.h"
 
 #define MODEL_RAM     (2 * SZ_4K) /* bytes, from address 0 on */
@@ -29,11 +28,5 @@ void model_destroy(void);
 /* Before blk_request(), and after it with its result. */
 void model_begin(const struct virtq_chain *chain);
 void model_end(s64 ret);
-
-static inline void require(bool good)
-{
-	if (!good)
-		abort();
-}
 
 #endif

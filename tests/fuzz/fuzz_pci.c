@@ -17,6 +17,7 @@
 #include "lkvm/util/log.h"
 #include "lkvm/virtio/pci.h"
 #include "lkvm/vmm/gmem.h"
+#include "tests/fuzz/input.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -61,11 +62,6 @@ enum kind {
 	NO_NOTIFY = 0x02, /* KVM refuses */
 };
 
-struct input {
-	const u8 *data;
-	size_t size;
-};
-
 /* Which function was asked for what. */
 struct hit {
 	struct pci_function *fn;
@@ -90,20 +86,6 @@ static struct {
 	bool told[QUEUES];
 	u64 notified[QUEUES];
 } t;
-
-static void require(bool good)
-{
-	if (!good)
-		abort();
-}
-
-static u8 take(struct input *in)
-{
-	if (!in->size)
-		return 0;
-	in->size--;
-	return *in->data++;
-}
 
 static u32 take_n(struct input *in, unsigned int n)
 {

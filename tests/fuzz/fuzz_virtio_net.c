@@ -5,7 +5,7 @@
 /* SOURCES: virtio/queue_chain.c vmm/gmem.c vmm/mmio.c vmm/fdt.c */
 /* SOURCES: util/iov.c util/json.c util/log.c util/output.c */
 /* SOURCES: virtio/net_pair.c virtio/net_control.c virtio/net_vhost.c */
-/* SOURCES: virtio/vhost.c */
+/* SOURCES: virtio/vhost.c tests/fuzz/mmio_rig.c */
 /*
  * A network device of two pairs of queues behind the MMIO transport, its
  * registers and the guest's RAM driven by fuzz input, with threads that run
@@ -20,46 +20,17 @@
 #include <string.h>
 
 #include "lkvm/util/iov.h"
-#include "lkvm/virtio/mmio.h"
 #include "lkvm/virtio/net.h"
-#include "lkvm/vmm/gmem.h"
-#include "lkvm/vmm/iothread.h"
+#include "mmio_rig.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-#define BASE	0x0a000000ULL
-#define PAIRS	2U
-#define QUEUES	(2 * PAIRS + 1)
-#define ENTRIES 16U
-#define FD	100
-#define NET_FD	200
-#define ENOUGH	1000U /* frames of one action */
-#define RAM	0x20000U
-
-/* Where things are in RAM, if the input does not change it. */
-#define RINGS  0x200U /* of each queue */
-#define DRIVER 0x100U
-#define DEVICE 0x140U
-#define TABLES 0xa00U
-#define DATA   0x1000U
-
-/* virtio 1.4, "MMIO Device Register Layout" */
-#define REG_WANTED	 0x20
-#define REG_WANTED_SEL	 0x24
-#define REG_QUEUE_SEL	 0x30
-#define REG_QUEUE_SIZE	 0x38
-#define REG_QUEUE_READY	 0x44
-#define REG_QUEUE_NOTIFY 0x50
-#define REG_STATUS	 0x70
-#define REG_QUEUE_DESC	 0x80
-#define REG_QUEUE_DRIVER 0x90
-#define REG_QUEUE_DEVICE 0xa0
-
-#define F_NEXT	   1
-#define F_WRITE	   2
-#define F_INDIRECT 4
-#define F_AVAIL	   0x80
-#define F_USED	   0x8000
+#define PAIRS  2U
+#define QUEUES (2 * PAIRS + 1)
+#define NET_FD 200
+#define ENOUGH 1000U /* frames of one action */
+#define RAM    0x20000U
+#define DATA   0x1000U /* in RAM, behind rings and tables */
 
 /* What one byte of input does; the low four bits are its argument. */
 enum action {
@@ -73,13 +44,9 @@ enum action {
 	START = 0xe0,
 };
 
-/* The first byte, and that behind START: what the driver is like. */
+/* The first byte, and that behind START, beside the rig's bits. */
 enum driver {
-	PACKED = 0x01,
-	INDIRECT = 0x02,
-	EVENT_IDX = 0x04,
 	MERGE = 0x08,
-	POLLED = 0x10,
 	OFFLOADS = 0x20,
 	NO_THREADS = 0x40, /* and these two are of the host */
 	NO_NOTIFY = 0x80,
@@ -91,43 +58,11 @@ enum driver {
 	(BIT(VIRTIO_NET_F_CSUM) | BIT(VIRTIO_NET_F_HOST_TSO4) | \
 	 BIT(VIRTIO_NET_F_GUEST_CSUM) | BIT(VIRTIO_NET_F_GUEST_TSO4))
 
-struct input {
-	const u8 *data;
-	size_t size;
-};
-
-struct desc {
-	u64 addr;
-	u32 len;
-	u16 words[2]; /* flags and next, or id and flags */
-};
-
-struct ring {
-	u16 next; /* entry */
-	u16 index;
-	bool wrap;
-};
-
-struct thread {
-	struct iothread *io;
-	bool pending;
-	bool notified; /* by KVM, for that queue */
-	u64 queue;
-};
-
 static struct {
-	struct mmio_bus bus;
-	struct gmem mem;
-	struct virtio_mmio *mmio;
-	struct virtio_device *vdev;
 	struct net nets[PAIRS];
 	bool attached; /* the second */
-	u8 kind, control;
+	u8 control;
 	u32 pair; /* that chains are for */
-	bool high;
-	u8 before[RAM];
-	struct ring rings[QUEUES];
-	struct thread threads[QUEUES];
 	u32 moved, closed;
 	/* Frames that arrive. */
 	u32 lens[8], first, count;
@@ -137,134 +72,20 @@ static struct {
 
 static u8 ram[RAM];
 
-/* What holds whatever the input is. */
-static void require(bool holds)
-{
-	if (!holds)
-		abort();
-}
-
-static u8 take(struct input *in)
-{
-	if (!in->size)
-		return 0;
-	in->size--;
-	return *in->data++;
-}
-
 /* ---- The host ------------------------------------------------------------ */
-
-void irq_line_set(const struct irq_line *line, bool high)
-{
-	(void)line;
-	require(t.high != high);
-	t.high = high;
-}
-
-/* The one that serves it. */
-static struct thread *thread_of(int fd)
-{
-	require(fd >= FD && fd < FD + (int)QUEUES && t.threads[fd - FD].io);
-	return &t.threads[fd - FD];
-}
-
-int ioeventfd_assign(struct vm *vm, u64 addr, unsigned int len, int fd,
-		     const u64 *match)
-{
-	struct thread *thread = thread_of(fd);
-
-	(void)vm;
-	require(addr == BASE + REG_QUEUE_NOTIFY && len == 4);
-	require(*match < QUEUES && !thread->notified);
-	if (t.kind & NO_NOTIFY)
-		return -ENOSPC;
-	thread->notified = true;
-	thread->queue = *match;
-	return 0;
-}
-
-int ioeventfd_deassign(struct vm *vm, u64 addr, unsigned int len, int fd,
-		       const u64 *match)
-{
-	struct thread *thread = thread_of(fd);
-
-	(void)vm;
-	require(addr == BASE + REG_QUEUE_NOTIFY && len == 4);
-	require(thread->notified && thread->queue == *match);
-	thread->notified = false;
-	return 0;
-}
-
-/* By the name's end, which is the queue's number. */
-int iothread_start(struct iothread *io, const char *name,
-		   void (*serve)(void *opaque), void *opaque)
-{
-	u32 n = (u32)(name[strlen(name) - 1] - '0');
-
-	if (t.kind & NO_THREADS)
-		return -EAGAIN;
-	require(n < QUEUES && !t.threads[n].io);
-	*io = (struct iothread) { .fd = FD + (int)n,
-				  .started = true,
-				  .watched = -1,
-				  .serve = serve,
-				  .opaque = opaque };
-	t.threads[n] = (struct thread) { .io = io };
-	return 0;
-}
 
 void iothread_watch(struct iothread *io, int fd)
 {
-	require(io->started && (io->fd - FD) % 2 == 0 && io->fd < FD + 4);
-	require(fd == -1 || fd == NET_FD + (io->fd - FD) / 2);
+	require(io->started && (io->fd - RIG_FD) % 2 == 0 &&
+		io->fd < RIG_FD + 4);
+	require(fd == -1 || fd == NET_FD + (io->fd - RIG_FD) / 2);
 	io->watched = fd;
 }
 
-void iothread_kick(struct iothread *io)
+/* Its back end has something for it. */
+static bool has_frames(const struct iothread *io)
 {
-	require(io->started);
-	t.threads[io->fd - FD].pending = true;
-}
-
-void iothread_let_interrupt(void)
-{
-}
-
-void iothread_interrupt(struct iothread *io)
-{
-	(void)io;
-}
-
-void iothread_stop(struct iothread *io)
-{
-	if (!io->started)
-		return;
-	require(!t.threads[io->fd - FD].notified);
-	t.threads[io->fd - FD] = (struct thread) { 0 };
-	io->started = false;
-}
-
-/* There is a driver, which need not reset the device. */
-static bool runs(void)
-{
-	u32 status = virtio_get_status(t.vdev);
-
-	return status & VIRTIO_S_DRIVER_OK && !(status & VIRTIO_S_NEEDS_RESET);
-}
-
-static void run_threads(void)
-{
-	for (u32 i = 0; i < QUEUES; i++) {
-		struct thread *thread = &t.threads[i];
-		struct iothread *io = thread->io;
-		bool frames = io && io->watched >= NET_FD &&
-			      (t.count || t.ended);
-
-		if (!thread->pending && !frames)
-			continue;
-		thread->pending = false;
-		io->serve(io->opaque);
-	}
+	return io->watched >= NET_FD && (t.count || t.ended);
 }
 
 /* ---- The back end -------------------------------------------------------- */
@@ -273,7 +94,7 @@ static void run_threads(void)
 static void enough(void)
 {
 	if (++t.moved == ENOUGH)
-		virtio_needs_reset(t.vdev, "of the fuzzer");
+		virtio_needs_reset(rig.vdev, "of the fuzzer");
 }
 
 static int model_send(struct net *net, const struct virtio_net_hdr_v1 *header,
@@ -282,12 +103,12 @@ static int model_send(struct net *net, const struct virtio_net_hdr_v1 *header,
 	static const struct virtio_net_hdr_v1 zero;
 	static u8 copy[NET_FRAME_MAX];
 
-	require(runs() && count && count <= NET_MAX_IOV);
+	require(rig_runs() && count && count <= NET_MAX_IOV);
 	require(net == &t.nets[0] || (net == &t.nets[1] && t.attached));
 	require(len >= NET_FRAME_MIN && len <= NET_FRAME_MAX);
 	require(iov_read(iov, count, 0, copy, len) == len);
 	require(!iov_read(iov, count, len, copy, 1));
-	if (t.kind & OFFLOADS)
+	if (rig.kind & OFFLOADS)
 		require(header->flags <= 1 && header->gso_type <= 1);
 	else
 		require(!memcmp(header, &zero, sizeof(zero)));
@@ -299,7 +120,7 @@ static int model_receive(struct net *net, struct net_frame *frame)
 {
 	u8 **last = &t.last[net - t.nets];
 
-	require(runs());
+	require(rig_runs());
 	require(net == &t.nets[0] || (net == &t.nets[1] && t.attached));
 	free(*last);
 	*last = NULL;
@@ -368,111 +189,15 @@ static void arrive(u8 byte, struct input *in)
 
 /* ---- The driver ---------------------------------------------------------- */
 
-static void wr(u64 reg, u32 value)
-{
-	mmio_bus_write(&t.bus, BASE + reg, value, 4);
-}
-
-static void set_up_queue(u32 n)
-{
-	u16 flags = t.kind & POLLED ? 1 : 0;
-	u32 at = n * RINGS;
-
-	wr(REG_QUEUE_SEL, n);
-	wr(REG_QUEUE_SIZE, ENTRIES);
-	wr(REG_QUEUE_DESC, at);
-	wr(REG_QUEUE_DRIVER, at + DRIVER);
-	wr(REG_QUEUE_DEVICE, at + DEVICE);
-	memset(ram + at, 0, RINGS);
-	memcpy(ram + at + DRIVER + (t.kind & PACKED ? 2 : 0), &flags, 2);
-	wr(REG_QUEUE_READY, 1);
-	t.rings[n] = (struct ring) { .wrap = true };
-}
-
 static void start(u8 kind)
 {
-	const u8 host = NO_THREADS | NO_NOTIFY;
-
-	t.kind = (t.kind & host) | (kind & (u8)~host);
 	t.control = kind & (CONTROL | MULTI);
-	wr(REG_STATUS, 0);
-	wr(REG_WANTED_SEL, 0);
-	wr(REG_WANTED,
-	   BIT(VIRTIO_NET_F_MAC) | BIT(VIRTIO_NET_F_STATUS) |
-		   (t.control ? BIT(VIRTIO_NET_F_CTRL_VQ) : 0) |
-		   (t.control & MULTI ? BIT(VIRTIO_NET_F_MQ) : 0) |
-		   (kind & OFFLOADS ? ALL_OFFLOADS : 0) |
-		   (kind & MERGE ? BIT(VIRTIO_NET_F_MRG_RXBUF) : 0) |
-		   (kind & INDIRECT ? VIRTQ_F_INDIRECT_DESC : 0) |
-		   (kind & EVENT_IDX ? VIRTQ_F_EVENT_IDX : 0));
-	wr(REG_WANTED_SEL, 1);
-	wr(REG_WANTED, 1 | (kind & PACKED ? 4 : 0));
-	wr(REG_STATUS, VIRTIO_S_FEATURES_OK);
-	require(virtio_get_status(t.vdev) == VIRTIO_S_FEATURES_OK);
-	for (u32 n = 0; n < QUEUES; n++)
-		set_up_queue(n);
-	wr(REG_STATUS, VIRTIO_S_DRIVER_OK);
-}
-
-static void put(u32 at, const struct desc *desc)
-{
-	if (at <= RAM - sizeof(*desc))
-		memcpy(ram + at, desc, sizeof(*desc));
-}
-
-static void put_split(u32 queue, struct desc *descs, u32 n)
-{
-	struct ring *ring = &t.rings[queue];
-	u8 *driver = ram + queue * RINGS + DRIVER;
-	u16 head = ring->next;
-
-	for (u32 i = 0; i < n; i++) {
-		u32 at = queue * RINGS + ring->next * 16U;
-
-		ring->next = (u16)((ring->next + 1) % ENTRIES);
-		descs[i].words[1] = ring->next;
-		put(at, &descs[i]);
-	}
-	memcpy(driver + 4 + ring->index % ENTRIES * 2, &head, 2);
-	ring->index++;
-	memcpy(driver + 2, &ring->index, 2);
-}
-
-static void put_packed(u32 queue, struct desc *descs, u32 n)
-{
-	struct ring *ring = &t.rings[queue];
-
-	for (u32 i = 0; i < n; i++) {
-		u16 flags = descs[i].words[0];
-
-		descs[i].words[0] = ring->index++;
-		descs[i].words[1] = flags | (ring->wrap ? F_AVAIL : F_USED);
-		put(queue * RINGS + ring->next * 16U, &descs[i]);
-		ring->next = (u16)((ring->next + 1) % ENTRIES);
-		ring->wrap ^= !ring->next;
-	}
-}
-
-/* A chain in a table, and a descriptor of that in its place. */
-static void put_table(struct desc *descs, u32 n, u32 slot)
-{
-	u32 table = TABLES + slot % 8 * 0x60U;
-
-	for (u32 i = 0; i < n; i++) {
-		struct desc desc = descs[i];
-
-		desc.words[1] = t.kind & PACKED ? desc.words[0] : (u16)(i + 1);
-		put(table + i * 16, &desc);
-	}
-	descs[0] = (struct desc) { table, n * 16, { F_INDIRECT } };
-}
-
-static void put_chain(u32 queue, struct desc *descs, u32 n)
-{
-	if (t.kind & PACKED)
-		put_packed(queue, descs, n);
-	else
-		put_split(queue, descs, n);
+	rig_start(kind,
+		  BIT(VIRTIO_NET_F_MAC) | BIT(VIRTIO_NET_F_STATUS) |
+			  (t.control ? BIT(VIRTIO_NET_F_CTRL_VQ) : 0) |
+			  (t.control & MULTI ? BIT(VIRTIO_NET_F_MQ) : 0) |
+			  (kind & OFFLOADS ? ALL_OFFLOADS : 0) |
+			  (kind & MERGE ? BIT(VIRTIO_NET_F_MRG_RXBUF) : 0));
 }
 
 /* A header and data, in as many buffers as the low bits of `shape` say. */
@@ -492,10 +217,10 @@ static void chain(u8 shape, struct input *in)
 			descs[i].words[0] |= F_NEXT;
 	}
 	if (shape & 16) {
-		put_table(descs, n, t.rings[queue].index % 8U);
+		rig_put_table(descs, n, rig.rings[queue].index % 8U);
 		n = 1;
 	}
-	put_chain(queue, descs, n);
+	rig_put(queue, descs, n);
 }
 
 /* In up to three buffers, the last for the answer. */
@@ -514,50 +239,26 @@ static void command(u8 shape, struct input *in)
 	ram[DATA + 3] = 0;
 	if (shape & 8)
 		descs[shape >> 4 & 1].len = take(in);
-	put_chain(queue, descs, 3);
+	rig_put(queue, descs, 3);
 }
 
 /* ---- Actions ------------------------------------------------------------- */
 
-static void write_ram(struct input *in)
-{
-	u32 at = (take(in) | (u32)take(in) << 8) % RAM;
-	u32 n = take(in) % 64;
-
-	for (u32 i = 0; i < n && at + i < RAM; i++)
-		ram[at + i] = take(in);
-}
-
-/* As KVM has it: an eventfd takes its own number, in four bytes. */
-static void write_register(u64 reg, u32 value, unsigned int len)
-{
-	for (u32 i = 0; reg == REG_QUEUE_NOTIFY && len == 4 && i < QUEUES; i++)
-		if (t.threads[i].notified && t.threads[i].queue == value) {
-			t.threads[i].pending = true;
-			return;
-		}
-	mmio_bus_write(&t.bus, BASE + reg, value, len);
-}
-
 /* The device alone. */
 static void act_on_device(u8 byte, struct input *in)
 {
-	u64 reg;
-
 	switch (byte & 0xe0) {
 	case READ:
-		reg = take(in) * 4ULL % VIRTIO_MMIO_SIZE + byte % 4U;
-		mmio_bus_read(&t.bus, BASE + reg, 1U << (byte / 4 % 4));
+		rig_read_any(byte, in);
 		break;
 	case WRITE:
-		reg = take(in) * 4ULL % VIRTIO_MMIO_SIZE;
-		write_register(reg + byte % 4U, take(in), byte & 4 ? 1 : 4);
+		rig_write_any(byte, in);
 		break;
 	case NOTIFY:
-		write_register(REG_QUEUE_NOTIFY, byte % 8U, 4);
+		rig_write(REG_QUEUE_NOTIFY, byte % 8U, 4);
 		break;
 	case RUN:
-		run_threads();
+		rig_run_threads(has_frames);
 		break;
 	default:
 		break;
@@ -568,12 +269,12 @@ static void act_on_device(u8 byte, struct input *in)
 static void act(struct input *in)
 {
 	u8 byte = take(in);
-	bool ran = runs();
+	bool ran = rig_runs();
 
 	t.moved = 0;
 	switch (byte & 0xe0) {
 	case WRITE_RAM:
-		write_ram(in);
+		take_to_ram(in, rig.ram, rig.size);
 		return;
 	case CHAIN:
 		chain(byte & 0x1f, in);
@@ -594,11 +295,11 @@ static void act(struct input *in)
 	default:
 		break;
 	}
-	memcpy(t.before, ram, RAM);
+	rig_save_ram();
 	act_on_device(byte, in);
 	/* It may be this that starts it, or resets it. */
-	if ((!ran && !runs()) || !virtio_get_status(t.vdev))
-		require(!memcmp(t.before, ram, RAM));
+	if ((!ran && !rig_runs()) || !virtio_get_status(rig.vdev))
+		rig_check_ram();
 }
 
 static void create(u8 kind)
@@ -608,23 +309,23 @@ static void create(u8 kind)
 		.net = &t.nets[0],
 		.mac = { 2, 1, 2, 3, 4, 5 },
 		.mtu = 1500,
-		.mem = &t.mem,
+		.mem = &rig.mem,
 	};
-	struct virtio_mmio_params mmio = { .base = BASE };
+	struct virtio_device *vdev;
 
 	memset(&t, 0, sizeof(t));
 	memset(ram, 0, sizeof(ram));
-	t.kind = kind;
+	rig_create(QUEUES, ram, RAM);
+	rig.no_threads = kind & NO_THREADS;
+	rig.no_notify = kind & NO_NOTIFY;
+	rig.renumbers = true; /* the control queue */
 	for (u32 i = 0; i < PAIRS; i++)
 		t.nets[i] = (struct net) { .ops = &model_ops,
 					   .fd = NET_FD + (int)i,
 					   .offloads = ALL_OFFLOADS };
 	t.nets[0].next = &t.nets[1];
-	require(!gmem_add(&t.mem, 0, RAM, ram));
-	require(!virtio_net_create(&params, &t.vdev));
-	mmio.vdev = t.vdev;
-	mmio_bus_init(&t.bus);
-	require(!virtio_mmio_create(&mmio, &t.bus, &t.mmio));
+	require(!virtio_net_create(&params, &vdev));
+	rig_attach(vdev);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
@@ -637,13 +338,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	start(kind);
 	while (in.size)
 		act(&in);
-	memcpy(t.before, ram, RAM);
-	t.mmio->dev.ops->destroy(&t.mmio->dev);
-	require(!memcmp(t.before, ram, RAM) && !t.high);
-	for (u32 i = 0; i < QUEUES; i++)
-		require(!t.threads[i].io);
+	rig_destroy();
 	require(!t.attached && t.closed == 1);
-	mmio_bus_destroy(&t.bus);
 	for (u32 i = 0; i < PAIRS; i++)
 		free(t.last[i]);
 	return 0;

@@ -11,6 +11,7 @@
 
 #include "lkvm/virtio/queue.h"
 #include "lkvm/vmm/gmem.h"
+#include "tests/fuzz/input.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -33,11 +34,6 @@ enum action {
 	RESET = 0xa0,
 };
 
-struct input {
-	const u8 *data;
-	size_t size;
-};
-
 static struct {
 	struct gmem mem;
 	struct virtq q;
@@ -47,20 +43,6 @@ static struct {
 	struct virtq_chain held[HELD];
 	bool holds[HELD];
 } t;
-
-static void require(bool good)
-{
-	if (!good)
-		abort();
-}
-
-static u8 take(struct input *in)
-{
-	if (!in->size)
-		return 0;
-	in->size--;
-	return *in->data++;
-}
 
 static void check_chain(const struct virtq_chain *chain)
 {
