@@ -2,55 +2,17 @@
 /* SOURCES: config/disk.c config/keyvalue.c util/names.c util/parse.c */
 /* SOURCES: tests/unit/flash_fixture.c */
 /* The argument of --disk. */
-#include <errno.h>
 #include <string.h>
 
-#include "flash_fixture.h"
 #include "lkvm/config/disk.h"
 
 #define SERIAL_20 "12345678901234567890"
 
-static struct disk_config config;
-
-static int setup(void **state)
-{
-	(void)state;
-	forget_messages();
-	memset(&config, 0xa5, sizeof(config));
-	config.strings = NULL;
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	(void)state;
-	disk_config_free(&config);
-	return 0;
-}
-
-/* Nothing is left of what *config held. */
-static void assert_good(const char *arg)
-{
-	disk_config_free(&config);
-	setup(NULL);
-	if (disk_config_parse(&config, arg))
-		fail_msg("%s: refused: %s", arg, messages);
-	assert_string_equal(messages, "");
-	assert_non_null(config.strings);
-}
-
-/* Refused, with one message that names the option and holds `text`. */
-static void assert_bad(const char *arg, const char *text)
-{
-	disk_config_free(&config);
-	setup(NULL);
-	assert_int_equal(disk_config_parse(&config, arg), -EINVAL);
-	assert_null(config.strings);
-	if (nr_fatal != 1)
-		fail_msg("\"%s\": %u messages: %s", arg, nr_fatal, messages);
-	if (strncmp(messages, "--disk ", 7) || !strstr(messages, text))
-		fail_msg("\"%s\": said: %s", arg, messages);
-}
+#define OPTION	     "--disk"
+#define CONFIG	     disk_config
+#define CONFIG_PARSE disk_config_parse
+#define CONFIG_FREE  disk_config_free
+#include "option_fixture.h"
 
 static void file_alone(void **state)
 {

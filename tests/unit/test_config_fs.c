@@ -2,71 +2,43 @@
 /* SOURCES: config/fs.c config/keyvalue.c util/names.c util/parse.c */
 /* SOURCES: tests/unit/flash_fixture.c */
 /* The argument of --fs. */
-#include <errno.h>
 #include <string.h>
 
-#include "flash_fixture.h"
 #include "lkvm/config/fs.h"
 
 #define TAG_36 "123456789012345678901234567890123456"
 
-static struct fs_config config;
+#define OPTION	     "--fs"
+#define CONFIG	     fs_config
+#define CONFIG_PARSE fs_config_parse
+#define CONFIG_FREE  fs_config_free
+#include "option_fixture.h"
 
-static int setup(void **state)
+static void assert_share(const char *arg, const char *path, const char *tag,
+			 bool readonly, enum fs_sandbox sandbox)
 {
-	(void)state;
-	forget_messages();
-	memset(&config, 0xa5, sizeof(config));
-	config.strings = NULL;
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	(void)state;
-	fs_config_free(&config);
-	return 0;
-}
-
-static void assert_good(const char *arg, const char *path, const char *tag,
-			bool readonly, enum fs_sandbox sandbox)
-{
-	fs_config_free(&config);
-	setup(NULL);
-	if (fs_config_parse(&config, arg))
-		fail_msg("%s: refused: %s", arg, messages);
-	assert_string_equal(messages, "");
+	assert_good(arg);
 	assert_string_equal(config.path, path);
 	assert_string_equal(config.tag, tag);
 	assert_int_equal(config.readonly, readonly);
 	assert_int_equal(config.sandbox, sandbox);
 }
 
-/* Refused, with one message that names the option and holds `text`. */
-static void assert_bad(const char *arg, const char *text)
-{
-	fs_config_free(&config);
-	setup(NULL);
-	assert_refusal(fs_config_parse(&config, arg), EINVAL, text);
-	assert_null(config.strings);
-	assert_int_equal(strncmp(messages, "--fs ", 5), 0);
-}
-
 static void good(void **state)
 {
 	(void)state;
-	assert_good("/srv/tree,src", "/srv/tree", "src", false,
-		    FS_SANDBOX_NAMESPACE);
-	assert_good(".,src,ro", ".", "src", true, FS_SANDBOX_NAMESPACE);
-	assert_good("a=b,/dev/root", "a=b", "/dev/root", false,
-		    FS_SANDBOX_NAMESPACE);
-	assert_good("a,,b,c,,d,ro,ro", "a,b", "c,d", true,
-		    FS_SANDBOX_NAMESPACE);
-	assert_good("d,t,sandbox=none,ro", "d", "t", true, FS_SANDBOX_NONE);
-	assert_good("d,t,sandbox=chroot", "d", "t", false, FS_SANDBOX_CHROOT);
-	assert_good("d,t,sandbox=namespace", "d", "t", false,
-		    FS_SANDBOX_NAMESPACE);
-	assert_good("d," TAG_36, "d", TAG_36, false, FS_SANDBOX_NAMESPACE);
+	assert_share("/srv/tree,src", "/srv/tree", "src", false,
+		     FS_SANDBOX_NAMESPACE);
+	assert_share(".,src,ro", ".", "src", true, FS_SANDBOX_NAMESPACE);
+	assert_share("a=b,/dev/root", "a=b", "/dev/root", false,
+		     FS_SANDBOX_NAMESPACE);
+	assert_share("a,,b,c,,d,ro,ro", "a,b", "c,d", true,
+		     FS_SANDBOX_NAMESPACE);
+	assert_share("d,t,sandbox=none,ro", "d", "t", true, FS_SANDBOX_NONE);
+	assert_share("d,t,sandbox=chroot", "d", "t", false, FS_SANDBOX_CHROOT);
+	assert_share("d,t,sandbox=namespace", "d", "t", false,
+		     FS_SANDBOX_NAMESPACE);
+	assert_share("d," TAG_36, "d", TAG_36, false, FS_SANDBOX_NAMESPACE);
 }
 
 static void bad(void **state)

@@ -2,55 +2,16 @@
 /* SOURCES: config/network.c config/keyvalue.c config/list.c util/names.c */
 /* SOURCES: util/parse.c tests/unit/flash_fixture.c */
 /* The argument of --network, and the addresses that interfaces get. */
-#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
-#include "flash_fixture.h"
 #include "lkvm/config/network.h"
 
-static struct network_config config;
-
-static int setup(void **state)
-{
-	(void)state;
-	forget_messages();
-	memset(&config, 0xa5, sizeof(config));
-	config.strings = NULL;
-	config.forwards.items = NULL;
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	(void)state;
-	network_config_free(&config);
-	return 0;
-}
-
-/* Nothing is left of what *config held. */
-static void assert_good(const char *arg)
-{
-	network_config_free(&config);
-	setup(NULL);
-	if (network_config_parse(&config, arg))
-		fail_msg("%s: refused: %s", arg, messages);
-	assert_string_equal(messages, "");
-}
-
-/* Refused, with one message that names the option and holds `text`. */
-static void assert_bad(const char *arg, const char *text)
-{
-	network_config_free(&config);
-	setup(NULL);
-	assert_int_equal(network_config_parse(&config, arg), -EINVAL);
-	assert_null(config.strings);
-	assert_null(config.forwards.items);
-	if (nr_fatal != 1)
-		fail_msg("\"%s\": %u messages: %s", arg, nr_fatal, messages);
-	if (strncmp(messages, "--network ", 10) || !strstr(messages, text))
-		fail_msg("\"%s\": said: %s", arg, messages);
-}
+#define OPTION	     "--network"
+#define CONFIG	     network_config
+#define CONFIG_PARSE network_config_parse
+#define CONFIG_FREE  network_config_free
+#include "option_fixture.h"
 
 static void modes(void **state)
 {

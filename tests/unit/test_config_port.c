@@ -1,73 +1,20 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* SOURCES: config/port.c config/keyvalue.c util/names.c util/parse.c */
-/* WRAP: pr_fatal */
+/* SOURCES: tests/unit/flash_fixture.c */
 /* The argument of --virtio-port. */
-#include <errno.h>
 #include <fcntl.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include <cmocka.h>
-
 #include "lkvm/config/port.h"
-#include "lkvm/util/log.h"
 
-static struct port_config config;
-static char message[1024];
-static unsigned int nr_fatal;
-
-void __wrap_pr_fatal(const char *fmt, ...) __printf(1, 2);
-
-void __wrap_pr_fatal(const char *fmt, ...)
-{
-	va_list args;
-
-	va_start(args, fmt);
-	vsnprintf(message, sizeof(message), fmt, args);
-	va_end(args);
-	nr_fatal++;
-}
-
-static int setup(void **state)
-{
-	(void)state;
-	memset(&config, 0xa5, sizeof(config));
-	config.strings = NULL;
-	message[0] = '\0';
-	nr_fatal = 0;
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	(void)state;
-	port_config_free(&config);
-	return 0;
-}
-
-static void assert_good(const char *arg)
-{
-	teardown(NULL);
-	setup(NULL);
-	if (port_config_parse(&config, arg) || nr_fatal)
-		fail_msg("\"%s\": %s", arg, message);
-}
-
-static void assert_bad(const char *arg, const char *text)
-{
-	teardown(NULL);
-	setup(NULL);
-	assert_int_equal(port_config_parse(&config, arg), -EINVAL);
-	assert_null(config.strings);
-	if (nr_fatal != 1 || strncmp(message, "--virtio-port ", 14) ||
-	    !strstr(message, text))
-		fail_msg("\"%s\": %u messages: %s", arg, nr_fatal, message);
-}
+#define OPTION	     "--virtio-port"
+#define CONFIG	     port_config
+#define CONFIG_PARSE port_config_parse
+#define CONFIG_FREE  port_config_free
+#include "option_fixture.h"
 
 static void files(void **state)
 {

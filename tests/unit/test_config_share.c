@@ -2,70 +2,39 @@
 /* SOURCES: config/share.c config/keyvalue.c util/names.c util/parse.c */
 /* SOURCES: tests/unit/flash_fixture.c */
 /* The argument of --9p. */
-#include <errno.h>
 #include <string.h>
 
-#include "flash_fixture.h"
 #include "lkvm/config/share.h"
 
 #define TAG_32 "12345678901234567890123456789012"
 
-static struct share_config config;
+#define OPTION	     "--9p"
+#define CONFIG	     share_config
+#define CONFIG_PARSE share_config_parse
+#define CONFIG_FREE  share_config_free
+#include "option_fixture.h"
 
-static int setup(void **state)
+static void assert_share(const char *arg, const char *path, const char *tag,
+			 bool readonly)
 {
-	(void)state;
-	forget_messages();
-	memset(&config, 0xa5, sizeof(config));
-	config.strings = NULL;
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	(void)state;
-	share_config_free(&config);
-	return 0;
-}
-
-static void assert_good(const char *arg, const char *path, const char *tag,
-			bool readonly)
-{
-	share_config_free(&config);
-	setup(NULL);
-	if (share_config_parse(&config, arg))
-		fail_msg("%s: refused: %s", arg, messages);
-	assert_string_equal(messages, "");
+	assert_good(arg);
 	assert_string_equal(config.path, path);
 	assert_string_equal(config.tag, tag);
 	assert_int_equal(config.readonly, readonly);
 }
 
-/* Refused, with one message that names the option and holds `text`. */
-static void assert_bad(const char *arg, const char *text)
-{
-	share_config_free(&config);
-	setup(NULL);
-	assert_int_equal(share_config_parse(&config, arg), -EINVAL);
-	assert_null(config.strings);
-	if (nr_fatal != 1)
-		fail_msg("\"%s\": %u messages: %s", arg, nr_fatal, messages);
-	if (strncmp(messages, "--9p ", 5) || !strstr(messages, text))
-		fail_msg("\"%s\": said: %s", arg, messages);
-}
-
 static void good(void **state)
 {
 	(void)state;
-	assert_good("/srv/tree,src", "/srv/tree", "src", false);
-	assert_good(".,src,ro", ".", "src", true);
-	assert_good("a=b,/dev/root", "a=b", "/dev/root", false);
-	assert_good("a,,b,c,,d,ro,ro", "a,b", "c,d", true);
+	assert_share("/srv/tree,src", "/srv/tree", "src", false);
+	assert_share(".,src,ro", ".", "src", true);
+	assert_share("a=b,/dev/root", "a=b", "/dev/root", false);
+	assert_share("a,,b,c,,d,ro,ro", "a,b", "c,d", true);
 	assert_int_equal(config.owner, SHARE_OWNER_HOST);
-	assert_good("d,t,owner=mapped", "d", "t", false);
+	assert_share("d,t,owner=mapped", "d", "t", false);
 	assert_int_equal(config.owner, SHARE_OWNER_MAPPED);
 	assert_bad("d,t,owner=root", "there are host and mapped");
-	assert_good("d," TAG_32, "d", TAG_32, false);
+	assert_share("d," TAG_32, "d", TAG_32, false);
 }
 
 static void bad(void **state)

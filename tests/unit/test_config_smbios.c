@@ -2,51 +2,15 @@
 /* SOURCES: config/smbios.c config/keyvalue.c util/names.c util/parse.c */
 /* SOURCES: tests/unit/flash_fixture.c */
 /* The argument of --smbios. */
-#include <errno.h>
 #include <string.h>
 
-#include "flash_fixture.h"
 #include "lkvm/config/smbios.h"
 
-static struct smbios_config config;
-
-static int setup(void **state)
-{
-	(void)state;
-	forget_messages();
-	memset(&config, 0xa5, sizeof(config));
-	config.strings = NULL;
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	(void)state;
-	smbios_config_free(&config);
-	return 0;
-}
-
-static void assert_good(const char *arg)
-{
-	smbios_config_free(&config);
-	setup(NULL);
-	if (smbios_config_parse(&config, arg))
-		fail_msg("%s: refused: %s", arg, messages);
-	assert_string_equal(messages, "");
-}
-
-/* Refused, with one message that names the option and holds `text`. */
-static void assert_bad(const char *arg, const char *text)
-{
-	smbios_config_free(&config);
-	setup(NULL);
-	assert_int_equal(smbios_config_parse(&config, arg), -EINVAL);
-	assert_null(config.strings);
-	if (nr_fatal != 1)
-		fail_msg("\"%s\": %u messages: %s", arg, nr_fatal, messages);
-	if (strncmp(messages, "--smbios ", 9) || !strstr(messages, text))
-		fail_msg("\"%s\": said: %s", arg, messages);
-}
+#define OPTION	     "--smbios"
+#define CONFIG	     smbios_config
+#define CONFIG_PARSE smbios_config_parse
+#define CONFIG_FREE  smbios_config_free
+#include "option_fixture.h"
 
 static void system_strings(void **state)
 {

@@ -2,53 +2,16 @@
 /* SOURCES: config/flash.c config/keyvalue.c util/names.c util/parse.c */
 /* SOURCES: tests/unit/flash_fixture.c */
 /* The argument of --flash. */
-#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
-#include "flash_fixture.h"
 #include "lkvm/config/flash.h"
 
-static struct flash_config config;
-
-static int reset(void **state)
-{
-	(void)state;
-	forget_messages();
-	memset(&config, 0xa5, sizeof(config));
-	config.strings = NULL;
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	(void)state;
-	flash_config_free(&config);
-	return 0;
-}
-
-static void assert_good(const char *arg)
-{
-	forget_messages();
-	flash_config_free(&config);
-	memset(&config, 0xa5, sizeof(config));
-	if (flash_config_parse(&config, arg))
-		fail_msg("%s: refused: %s", arg, messages);
-	assert_string_equal(messages, "");
-}
-
-/* Refused, with one message that holds `text`. */
-static void assert_bad(const char *arg, const char *text)
-{
-	forget_messages();
-	flash_config_free(&config);
-	assert_int_equal(flash_config_parse(&config, arg), -EINVAL);
-	assert_null(config.strings);
-	if (nr_fatal != 1)
-		fail_msg("\"%s\": %u messages: %s", arg, nr_fatal, messages);
-	if (!strstr(messages, text))
-		fail_msg("\"%s\": said: %s", arg, messages);
-}
+#define OPTION	     "--flash"
+#define CONFIG	     flash_config
+#define CONFIG_PARSE flash_config_parse
+#define CONFIG_FREE  flash_config_free
+#include "option_fixture.h"
 
 static void file_alone(void **state)
 {
@@ -364,34 +327,34 @@ static void no_contradictions(void **state)
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(file_alone, reset, teardown),
-		cmocka_unit_test_setup_teardown(ro, reset, teardown),
-		cmocka_unit_test_setup_teardown(create, reset, teardown),
-		cmocka_unit_test_setup_teardown(size, reset, teardown),
-		cmocka_unit_test_setup_teardown(label, reset, teardown),
-		cmocka_unit_test_setup_teardown(all_in_any_order, reset,
+		cmocka_unit_test_setup_teardown(file_alone, setup, teardown),
+		cmocka_unit_test_setup_teardown(ro, setup, teardown),
+		cmocka_unit_test_setup_teardown(create, setup, teardown),
+		cmocka_unit_test_setup_teardown(size, setup, teardown),
+		cmocka_unit_test_setup_teardown(label, setup, teardown),
+		cmocka_unit_test_setup_teardown(all_in_any_order, setup,
 						teardown),
-		cmocka_unit_test_setup_teardown(commas, reset, teardown),
-		cmocka_unit_test_setup_teardown(long_path, reset, teardown),
-		cmocka_unit_test_setup_teardown(no_file, reset, teardown),
-		cmocka_unit_test_setup_teardown(unknown_options, reset,
+		cmocka_unit_test_setup_teardown(commas, setup, teardown),
+		cmocka_unit_test_setup_teardown(long_path, setup, teardown),
+		cmocka_unit_test_setup_teardown(no_file, setup, teardown),
+		cmocka_unit_test_setup_teardown(unknown_options, setup,
 						teardown),
-		cmocka_unit_test_setup_teardown(empty_items, reset, teardown),
-		cmocka_unit_test_setup_teardown(values_where_none_belong, reset,
+		cmocka_unit_test_setup_teardown(empty_items, setup, teardown),
+		cmocka_unit_test_setup_teardown(values_where_none_belong, setup,
 						teardown),
-		cmocka_unit_test_setup_teardown(values_that_lack, reset,
+		cmocka_unit_test_setup_teardown(values_that_lack, setup,
 						teardown),
-		cmocka_unit_test_setup_teardown(bad_sizes, reset, teardown),
-		cmocka_unit_test_setup_teardown(label_too_long, reset,
+		cmocka_unit_test_setup_teardown(bad_sizes, setup, teardown),
+		cmocka_unit_test_setup_teardown(label_too_long, setup,
 						teardown),
-		cmocka_unit_test_setup_teardown(snapshot, reset, teardown),
-		cmocka_unit_test_setup_teardown(template, reset, teardown),
-		cmocka_unit_test_setup_teardown(sync_modes, reset, teardown),
-		cmocka_unit_test_setup_teardown(faults, reset, teardown),
-		cmocka_unit_test_setup_teardown(bad_faults, reset, teardown),
-		cmocka_unit_test_setup_teardown(contradictions, reset,
+		cmocka_unit_test_setup_teardown(snapshot, setup, teardown),
+		cmocka_unit_test_setup_teardown(template, setup, teardown),
+		cmocka_unit_test_setup_teardown(sync_modes, setup, teardown),
+		cmocka_unit_test_setup_teardown(faults, setup, teardown),
+		cmocka_unit_test_setup_teardown(bad_faults, setup, teardown),
+		cmocka_unit_test_setup_teardown(contradictions, setup,
 						teardown),
-		cmocka_unit_test_setup_teardown(no_contradictions, reset,
+		cmocka_unit_test_setup_teardown(no_contradictions, setup,
 						teardown),
 	};
 
