@@ -346,7 +346,7 @@ static int run_config(struct run *run)
 }
 
 /* On the heap: the configuration's pointers into itself must not move. */
-int run_command(const struct run_kind *kind, int argc, char *const argv[])
+int run_command(struct run_kind *kind, int argc, char *const argv[])
 {
 	struct run *run = calloc(1, sizeof(*run));
 	int status = EXIT_STATUS_USAGE;
@@ -356,21 +356,28 @@ int run_command(const struct run_kind *kind, int argc, char *const argv[])
 		pr_fatal("out of memory");
 		return EXIT_STATUS_SETUP;
 	}
-	ret = kind->parse(&run->config, argc, argv);
+	ret = kind->parse(kind, &run->config, argc, argv);
 	if (!ret && !machine_check_config(&run->config))
 		status = run_config(run);
 	if (ret == OPTIONS_HELP)
 		status = EXIT_STATUS_POWEROFF;
 	else if (kind->status)
-		status = kind->status(status);
+		status = kind->status(kind, status);
 	vm_config_free(&run->config);
 	free(run);
 	return status;
 }
 
+static int parse_run(struct run_kind *kind, struct vm_config *config, int argc,
+		     char *const argv[])
+{
+	(void)kind;
+	return run_config_parse(config, argc, argv);
+}
+
 int cmd_run(int argc, char *const argv[])
 {
-	static const struct run_kind kind = { .parse = run_config_parse };
+	struct run_kind kind = { .parse = parse_run };
 
 	return run_command(&kind, argc, argv);
 }

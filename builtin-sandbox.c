@@ -26,8 +26,14 @@
 
 #define STATUS_SIZE 8 /* "255", a newline, and zeros */
 
-/* The main thread's alone. Its position is not used by us. */
-static int status_fd = -1;
+struct sandbox {
+	struct run_kind kind;
+	/*
+	 * The file in memory, -1 before it is made. Its position is not used:
+	 * the machine has a duplicate, with which it shares that.
+	 */
+	int status_fd;
+};
 
 /* Zeros, which no status has, until the guest writes there. */
 static int make_file(void)
@@ -104,25 +110,27 @@ static int add_input(struct vm_config *config)
 	return ret;
 }
 
-static int parse(struct vm_config *config, int argc, char *const argv[])
+static int parse(struct run_kind *kind, struct vm_config *config, int argc,
+		 char *const argv[])
 {
+	struct sandbox *box = container_of(kind, struct sandbox, kind);
 	int ret = sandbox_config_parse(config, argc, argv);
 
 	if (ret)
 		return ret;
-	status_fd = make_file();
-	ret = add_port(config, ROOT_STATUS_PORT, duplicate(status_fd));
+	box->status_fd = make_file();
+	ret = add_port(config, ROOT_STATUS_PORT, duplicate(box->status_fd));
 	return ret ? ret : add_input(config);
 }
 
 /* One line with a number of 8 bits, or it is nobody's. */
-static bool read_status(int *status)
+static bool read_status(int fd, int *status)
 {
 	char text[STATUS_SIZE + 1] = "";
 	char *end;
 	u64 value;
 
-	if (status_fd < 0 || pread(status_fd, text, STATUS_SIZE, 0) < 0)
+	if (fd < 0 || pread(fd, text, STATUS_SIZE, 0) < 0)
 		return false;
 	end = strchr(text, '\n');
 	if (!end)
@@ -137,11 +145,12 @@ static bool read_status(int *status)
 /*
  * A guest that has told the status has ended its command, whatever came then.
  */
-static int status_of(int status)
+static int status_of(struct run_kind *kind, int status)
 {
+	struct sandbox *box = container_of(kind, struct sandbox, kind);
 	int told;
 
-	if (read_status(&told))
+	if (read_status(box->status_fd, &told))
 		return told;
 	if (status == EXIT_STATUS_TIMEOUT || status == EXIT_STATUS_KILLED)
 		return status;
@@ -153,8 +162,10 @@ static int status_of(int status)
 
 int cmd_sandbox(int argc, char *const argv[])
 {
-	static const struct run_kind kind = { .parse = parse,
-					      .status = status_of };
+	struct sandbox box = {
+		.kind = { .parse = parse, .status = status_of },
+		.status_fd = -1,
+	};
 
-	return run_command(&kind, argc, argv);
+	return run_command(&box.kind, argc, argv);
 }

@@ -25,20 +25,24 @@ int cmd_selftest(int argc, char *const argv[]);
 int cmd_version(int argc, char *const argv[]);
 int cmd_help(int argc, char *const argv[]);
 
-/* What commands that run a guest differ in. */
+/*
+ * What commands that run a guest differ in; one that has state of its own
+ * embeds this and finds it by container_of(). All on the main thread.
+ */
 struct vm_config;
 struct run_kind {
 	/* As run_config_parse(). */
-	int (*parse)(struct vm_config *config, int argc, char *const argv[]);
+	int (*parse)(struct run_kind *kind, struct vm_config *config, int argc,
+		     char *const argv[]);
 	/*
 	 * Makes an exit status of the run's, an enum exit_status; NULL: it is
 	 * that. Not called if only help was printed.
 	 */
-	int (*status)(int status);
+	int (*status)(struct run_kind *kind, int status);
 };
 
 /* builtin-run.c: runs what the arguments say; returns the exit status. */
-int run_command(const struct run_kind *kind, int argc, char *const argv[]);
+int run_command(struct run_kind *kind, int argc, char *const argv[]);
 
 /* Prints how lkvm is called, for `lkvm`, `lkvm help` and `lkvm --help`. */
 void print_commands(void);
