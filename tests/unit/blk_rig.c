@@ -6,8 +6,8 @@
 #include <unistd.h>
 
 #include "blk_rig.h"
-#include "lkvm/util/json.h"
 #include "thread_state.h"
+#include "vdev_driver.h"
 
 #define RING_GPA 0x40000000ULL
 #define DATA_GPA 0x80000000ULL
@@ -248,9 +248,7 @@ struct blk_rig *blk_create(void **state, const struct blk_rig_params *params)
 
 void blk_set_status(struct blk_rig *r, u32 status)
 {
-	pthread_mutex_lock(&r->vdev->lock);
-	virtio_set_status(r->vdev, status);
-	pthread_mutex_unlock(&r->vdev->lock);
+	vdev_set_status(r->vdev, status);
 }
 
 static void forget(struct blk_rig *r)
@@ -265,17 +263,9 @@ static void forget(struct blk_rig *r)
 
 void blk_negotiate(struct blk_rig *r, u64 features)
 {
-	u64 all = features | r->features | VIRTQ_F_VERSION_1;
-	u32 status = VIRTIO_S_ACKNOWLEDGE | VIRTIO_S_DRIVER;
-
 	blk_set_status(r, 0);
 	forget(r);
-	blk_set_status(r, status);
-	virtio_set_wanted(r->vdev, 0, (u32)all);
-	virtio_set_wanted(r->vdev, 1, (u32)(all >> 32));
-	status |= VIRTIO_S_FEATURES_OK;
-	blk_set_status(r, status);
-	assert_int_equal(virtio_get_status(r->vdev), status);
+	vdev_negotiate(r->vdev, features | r->features | VIRTQ_F_VERSION_1);
 }
 
 void blk_start(struct blk_rig *r, u64 features)
@@ -288,12 +278,9 @@ void blk_start(struct blk_rig *r, u64 features)
 						   RING_GPA + i * RING_RAM,
 						   BLK_ENTRIES, r->features),
 				 0);
-		virtq_driver_disable_irq(d);
-		*virtio_setup(r->vdev, i) = d->setup;
-		virtio_queue_enable(r->vdev, i);
-		assert_true(virtio_queue_is_enabled(r->vdev, i));
+		vdev_enable(r->vdev, i, d);
 	}
-	blk_set_status(r, virtio_get_status(r->vdev) | VIRTIO_S_DRIVER_OK);
+	vdev_start(r->vdev);
 }
 
 int blk_setup(void **state)
@@ -475,21 +462,5 @@ u8 blk_do(struct blk_rig *r, struct blk_rq *rq)
 
 u64 blk_stat(struct blk_rig *r, const char *name)
 {
-	struct json_writer json = { 0 };
-	char *text = NULL, key[32];
-	const char *at;
-	size_t len = 0;
-	u64 value;
-
-	json.out = open_memstream(&text, &len);
-	json_begin_object(&json, NULL);
-	r->vdev->ops->stats(r->vdev, &json);
-	json_end_object(&json);
-	fclose(json.out);
-	snprintf(key, sizeof(key), "\"%s\": ", name);
-	at = strstr(text, key);
-	assert_non_null(at);
-	value = strtoull(at + strlen(key), NULL, 10);
-	free(text);
-	return value;
+	return vdev_stat(r->vdev, name);
 }

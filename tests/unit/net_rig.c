@@ -8,9 +8,9 @@
 #include <unistd.h>
 
 #include "lkvm/util/iov.h"
-#include "lkvm/util/json.h"
 #include "lkvm/util/log.h"
 #include "net_rig.h"
+#include "vdev_driver.h"
 
 #define RING_GPA 0x40000000ULL
 #define DATA_GPA 0x80000000ULL
@@ -238,9 +238,7 @@ struct net_rig *net_create(void **state, u64 offloads, u32 mtu)
 
 void net_set_status(struct net_rig *r, u32 status)
 {
-	pthread_mutex_lock(&r->vdev->lock);
-	virtio_set_status(r->vdev, status);
-	pthread_mutex_unlock(&r->vdev->lock);
+	vdev_set_status(r->vdev, status);
 }
 
 static void forget(struct net_rig *r)
@@ -261,28 +259,17 @@ static void set_up_queue(struct net_rig *r, unsigned int i)
 					   RING_GPA + i * RING_RAM,
 					   NET_RIG_ENTRIES, r->features),
 			 0);
-	virtq_driver_disable_irq(d);
-	*virtio_setup(r->vdev, i) = d->setup;
-	virtio_queue_enable(r->vdev, i);
-	assert_true(virtio_queue_is_enabled(r->vdev, i));
+	vdev_enable(r->vdev, i, d);
 }
 
 void net_start(struct net_rig *r, u64 features)
 {
-	u64 all = features | r->features | VIRTQ_F_VERSION_1;
-	u32 status = VIRTIO_S_ACKNOWLEDGE | VIRTIO_S_DRIVER;
-
 	net_set_status(r, 0);
 	forget(r);
-	net_set_status(r, status);
-	virtio_set_wanted(r->vdev, 0, (u32)all);
-	virtio_set_wanted(r->vdev, 1, (u32)(all >> 32));
-	status |= VIRTIO_S_FEATURES_OK;
-	net_set_status(r, status);
-	assert_int_equal(virtio_get_status(r->vdev), status);
+	vdev_negotiate(r->vdev, features | r->features | VIRTQ_F_VERSION_1);
 	for (unsigned int i = 0; i < NET_RIG_QUEUES; i++)
 		set_up_queue(r, i);
-	net_set_status(r, status | VIRTIO_S_DRIVER_OK);
+	vdev_start(r->vdev);
 }
 
 int net_setup(void **state)
@@ -495,24 +482,7 @@ void net_check_ram(struct net_rig *r)
 
 u64 net_stat(struct net_rig *r, const char *name)
 {
-	struct json_writer json = { 0 };
-	char *text = NULL, key[32];
-	const char *at;
-	size_t len = 0;
-	u64 value;
-
-	json.out = open_memstream(&text, &len);
-	json_begin_object(&json, NULL);
-	r->vdev->ops->stats(r->vdev, &json);
-	json_end_object(&json);
-	fclose(json.out);
-	snprintf(key, sizeof(key), "\"%s\": ", name);
-	at = strstr(text, key);
-	assert_non_null(at);
-	at += strlen(key);
-	value = *at == 't' ? 1 : strtoull(at, NULL, 10);
-	free(text);
-	return value;
+	return vdev_stat(r->vdev, name);
 }
 
 void net_await_stat(struct net_rig *r, const char *name, u64 value)

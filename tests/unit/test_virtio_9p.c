@@ -14,13 +14,12 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "lkvm/util/json.h"
 #include "lkvm/util/log.h"
 #include "lkvm/virtio/9p.h"
 #include "lkvm/vmm/gmem.h"
 #include "p9_rig.h"
 #include "thread_state.h"
-#include "virtq_driver.h"
+#include "vdev_driver.h"
 
 #define RING_GPA 0x40000000ULL
 #define DATA_GPA 0x80000000ULL
@@ -100,34 +99,19 @@ static const struct virtio_transport_ops transport = {
 	.reset = transport_reset,
 };
 
-static void set_status(u32 status)
-{
-	pthread_mutex_lock(&t.vdev->lock);
-	virtio_set_status(t.vdev, status);
-	pthread_mutex_unlock(&t.vdev->lock);
-}
-
 /* Up to DRIVER_OK, from whatever state. */
 static void start(u64 ring)
 {
 	u64 features = ring | VIRTQ_F_VERSION_1 | VIRTQ_F_INDIRECT_DESC | 1;
-	u32 status = VIRTIO_S_ACKNOWLEDGE | VIRTIO_S_DRIVER;
 
-	set_status(0);
+	vdev_set_status(t.vdev, 0);
 	virtq_driver_destroy(&t.driver);
-	set_status(status);
-	virtio_set_wanted(t.vdev, 0, (u32)features);
-	virtio_set_wanted(t.vdev, 1, (u32)(features >> 32));
-	status |= VIRTIO_S_FEATURES_OK;
-	set_status(status);
-	assert_int_equal(virtio_get_status(t.vdev), status);
+	vdev_negotiate(t.vdev, features);
 	assert_int_equal(virtq_driver_init(&t.driver, t.ring, RING_GPA, ENTRIES,
 					   features),
 			 0);
-	virtq_driver_disable_irq(&t.driver);
-	*virtio_setup(t.vdev, 0) = t.driver.setup;
-	virtio_queue_enable(t.vdev, 0);
-	set_status(status | VIRTIO_S_DRIVER_OK);
+	vdev_enable(t.vdev, 0, &t.driver);
+	vdev_start(t.vdev);
 }
 
 static void create(const char *name, const char *tag)
@@ -166,7 +150,7 @@ static int setup(void **state)
 
 static int teardown(void **state)
 {
-	set_status(0);
+	vdev_set_status(t.vdev, 0);
 	virtq_driver_destroy(&t.driver);
 	t.vdev->ops->destroy(t.vdev);
 	free(t.ring);
@@ -285,7 +269,7 @@ static void long_tag(void **state)
 	u8 bytes[40];
 
 	(void)state;
-	set_status(0);
+	vdev_set_status(t.vdev, 0);
 	t.vdev->ops->destroy(t.vdev);
 	create("a name of more than 15 bytes",
 	       "12345678901234567890123456789012345");
@@ -355,7 +339,7 @@ static void reset_ends_the_session(void **state)
 
 	session();
 	assert_int_equal(t.stats->fids, 1);
-	set_status(0);
+	vdev_set_status(t.vdev, 0);
 	assert_int_equal(t.stats->fids, 0);
 	start(ring);
 	assert_int_equal(request(make(P9_TCLUNK, "d", 0)), P9_RLERROR);
@@ -378,7 +362,7 @@ static void reset_waits(void **state)
 		;
 	work.sleeper = gettid();
 	sem_post(&work.may_end);
-	set_status(0);
+	vdev_set_status(t.vdev, 0);
 	assert_int_equal(atomic_load(&work.ended), 1);
 	assert_int_equal(t.stats->fids, 0);
 	memset(t.data, 0x11, DATA);
@@ -401,27 +385,6 @@ static void interrupts(void **state)
 
 /* ---- Others -------------------------------------------------------------- */
 
-static u64 stat_of(const char *name)
-{
-	struct json_writer json = { 0 };
-	char *text = NULL, key[32];
-	const char *at;
-	size_t len = 0;
-	u64 value;
-
-	json.out = open_memstream(&text, &len);
-	json_begin_object(&json, NULL);
-	t.vdev->ops->stats(t.vdev, &json);
-	json_end_object(&json);
-	fclose(json.out);
-	snprintf(key, sizeof(key), "\"%s\": ", name);
-	at = strstr(text, key);
-	assert_non_null(at);
-	value = strtoull(at + strlen(key), NULL, 10);
-	free(text);
-	return value;
-}
-
 static void statistics(void **state)
 {
 	(void)state;
@@ -430,13 +393,13 @@ static void statistics(void **state)
 	request(make(P9_TWRITE, "dqdV", 0, 0ULL, 5, "12345", 5));
 	request(make(P9_TREAD, "dqd", 0, 1ULL, 100));
 	request(make(P9_TREAD, "dqd", 1, 0ULL, 100));
-	assert_int_equal(stat_of("requests"), 6);
-	assert_int_equal(stat_of("errors"), 1);
-	assert_int_equal(stat_of("reads"), 1);
-	assert_int_equal(stat_of("bytes_read"), 4);
-	assert_int_equal(stat_of("writes"), 1);
-	assert_int_equal(stat_of("bytes_written"), 5);
-	assert_int_equal(stat_of("fids"), 1);
+	assert_int_equal(vdev_stat(t.vdev, "requests"), 6);
+	assert_int_equal(vdev_stat(t.vdev, "errors"), 1);
+	assert_int_equal(vdev_stat(t.vdev, "reads"), 1);
+	assert_int_equal(vdev_stat(t.vdev, "bytes_read"), 4);
+	assert_int_equal(vdev_stat(t.vdev, "writes"), 1);
+	assert_int_equal(vdev_stat(t.vdev, "bytes_written"), 5);
+	assert_int_equal(vdev_stat(t.vdev, "fids"), 1);
 }
 
 static void no_memory_for_it(void **state)

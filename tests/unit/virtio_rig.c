@@ -5,7 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "lkvm/util/json.h"
+#include "vdev_driver.h"
 #include "virtio_rig.h"
 
 #define RING_GPA 0x40000000ULL
@@ -75,9 +75,7 @@ void vio_attach(struct vio_rig *r, struct virtio_device *vdev)
 
 void vio_set_status(struct vio_rig *r, u32 status)
 {
-	pthread_mutex_lock(&r->vdev->lock);
-	virtio_set_status(r->vdev, status);
-	pthread_mutex_unlock(&r->vdev->lock);
+	vdev_set_status(r->vdev, status);
 }
 
 bool vio_needs_reset(struct vio_rig *r)
@@ -93,18 +91,10 @@ static void forget(struct vio_rig *r)
 
 static void negotiate(struct vio_rig *r, u64 features)
 {
-	u64 all = features | r->features | VIRTQ_F_VERSION_1;
-	u32 status = VIRTIO_S_ACKNOWLEDGE | VIRTIO_S_DRIVER;
-
 	vio_set_status(r, 0);
 	forget(r);
 	memset(r->data, VIO_NOISE, VIO_DATA);
-	vio_set_status(r, status);
-	virtio_set_wanted(r->vdev, 0, (u32)all);
-	virtio_set_wanted(r->vdev, 1, (u32)(all >> 32));
-	status |= VIRTIO_S_FEATURES_OK;
-	vio_set_status(r, status);
-	assert_int_equal(virtio_get_status(r->vdev), status);
+	vdev_negotiate(r->vdev, features | r->features | VIRTQ_F_VERSION_1);
 }
 
 static void enable(struct vio_rig *r, unsigned int queue)
@@ -115,10 +105,7 @@ static void enable(struct vio_rig *r, unsigned int queue)
 					   RING_GPA + queue * RING_RAM,
 					   r->entries, r->features),
 			 0);
-	virtq_driver_disable_irq(d);
-	*virtio_setup(r->vdev, queue) = d->setup;
-	virtio_queue_enable(r->vdev, queue);
-	assert_true(virtio_queue_is_enabled(r->vdev, queue));
+	vdev_enable(r->vdev, queue, d);
 }
 
 static void prepare_some(struct vio_rig *r, u64 features, u64 queues)
@@ -137,7 +124,7 @@ void vio_prepare(struct vio_rig *r, u64 features)
 void vio_start_some(struct vio_rig *r, u64 features, u64 queues)
 {
 	prepare_some(r, features, queues);
-	vio_set_status(r, virtio_get_status(r->vdev) | VIRTIO_S_DRIVER_OK);
+	vdev_start(r->vdev);
 }
 
 void vio_start(struct vio_rig *r, u64 features)
@@ -212,21 +199,5 @@ void vio_await(sem_t *bell)
 
 u64 vio_stat(struct vio_rig *r, const char *name)
 {
-	struct json_writer json = { 0 };
-	char *text = NULL, key[40];
-	const char *at;
-	size_t len = 0;
-	u64 value;
-
-	json.out = open_memstream(&text, &len);
-	json_begin_object(&json, NULL);
-	r->vdev->ops->stats(r->vdev, &json);
-	json_end_object(&json);
-	fclose(json.out);
-	snprintf(key, sizeof(key), "\"%s\": ", name);
-	at = strstr(text, key);
-	assert_non_null(at);
-	value = strtoull(at + strlen(key), NULL, 10);
-	free(text);
-	return value;
+	return vdev_stat(r->vdev, name);
 }
