@@ -32,6 +32,7 @@ static bool is_written(const struct disk_config *config)
 	return !config->readonly && !config->snapshot;
 }
 
+/* The common reasons, each with what to do about it. Returns -err. */
 static int explain(const struct disk_config *config, int err)
 {
 	const char *path = config->path;
@@ -189,6 +190,10 @@ static int open_and_lock(const struct disk_config *config, int *fd,
 	}
 }
 
+/*
+ * O_DIRECT is refused by some file systems, such as old tmpfs; the user has
+ * asked for it, so that is an error and no silent fallback.
+ */
 static int go_direct(const struct disk_config *config, struct disk *disk)
 {
 	int ret = config->direct ? raw_go_direct(disk) : 0;
@@ -200,7 +205,10 @@ static int go_direct(const struct disk_config *config, struct disk *disk)
 	return ret;
 }
 
-/* Without it *disk stays as it is. */
+/*
+ * The medium becomes what is below a snapshot, which closes it. Without the
+ * option *disk stays as it is.
+ */
 static int add_snapshot(const struct disk_config *config, struct disk **disk)
 {
 	int ret = config->snapshot ? snapshot_create(*disk, disk) : 0;
@@ -267,7 +275,10 @@ static int add_backing(const struct disk_config *config, struct disk *disk,
 	return ret;
 }
 
-/* The name may hold anything but its end. */
+/*
+ * The name comes from the image, and goes to the terminal in a message: no
+ * escape sequences.
+ */
 static void make_printable(char *name)
 {
 	for (; *name; name++)
@@ -321,7 +332,10 @@ static int make(const struct disk_config *config, const struct disk *raw,
 	return ret;
 }
 
-/* Without a snapshot. */
+/*
+ * What is in one file, with what that is based on, but without a snapshot. The
+ * size of a qcow2 image is in its header, so that of the file is not checked.
+ */
 static int open_medium(const struct disk_config *config, struct disk **out)
 {
 	struct disk disk = { .path = config->path,
@@ -340,6 +354,10 @@ static int open_medium(const struct disk_config *config, struct disk **out)
 	return ret;
 }
 
+/*
+ * A snapshot is over all of it: what the guest changes is neither in the image
+ * nor in its backing file.
+ */
 int disk_open(const struct disk_config *config, struct disk **out)
 {
 	struct disk *disk;

@@ -55,7 +55,10 @@ static void do_one(struct pool *pool, struct disk_request *rq)
 			;
 }
 
-/* A thread of the pool. */
+/*
+ * A thread of the pool. It blocks in calls for as long as the disk does, so
+ * pool_close() waits for whatever is under way.
+ */
 static void *run(void *arg)
 {
 	struct pool *pool = arg;
@@ -123,6 +126,10 @@ static void pool_submit(struct disk_queue *queue)
 	pthread_mutex_unlock(&pool->lock);
 }
 
+/*
+ * All or nothing, for who must not do a request itself: the thread of an
+ * io_uring, whose own transfers would not be seen to end meanwhile.
+ */
 bool pool_hand_over(struct disk_queue *queue)
 {
 	struct pool *pool = from_queue(queue);
@@ -157,6 +164,7 @@ static struct disk_request *pool_next(struct disk_queue *queue, bool wait)
 	return rq;
 }
 
+/* True if something has ended already: `fd` was not written for that. */
 static bool pool_wake(struct disk_queue *queue, bool on)
 {
 	struct pool *pool = from_queue(queue);

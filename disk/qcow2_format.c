@@ -89,6 +89,11 @@ int qcow2_header_read(int fd, struct qcow2_header *h)
 	return ret ? ret : decode_v3(fd, &raw, h);
 }
 
+/*
+ * What the arithmetic on offsets relies on, in the reader as in a disk: no
+ * shift is too wide, no sum overflows. What is supported is decided by whoever
+ * asks.
+ */
 bool qcow2_header_sane(const struct qcow2_header *h)
 {
 	return h->cluster_bits >= QCOW2_MIN_CLUSTER_BITS &&

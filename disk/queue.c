@@ -8,6 +8,11 @@
 #include "queue.h"
 #include "raw.h"
 
+/*
+ * A ring is of use only where the medium can name places of a file (`begin`).
+ * Any other disk, and a kernel without io_uring, has threads that make calls
+ * which wait; whoever uses the queue sees no difference.
+ */
 int disk_queue_open(struct disk *disk, u32 depth, int fd,
 		    struct disk_queue **out)
 {
@@ -40,6 +45,10 @@ static bool is_ended(const struct disk *disk, struct disk_request *rq)
 	return rq->ret || !rq->len;
 }
 
+/*
+ * A request that has ended before it was begun is not handed over, but comes
+ * back from disk_queue_next() like others: callers have one path for both.
+ */
 void disk_queue_add(struct disk_queue *queue, struct disk_request *rq)
 {
 	rq->done = 0;
@@ -86,6 +95,10 @@ struct disk_request *disk_queue_next(struct disk_queue *queue, bool wait)
 	return rq;
 }
 
+/*
+ * What has ended without the kind of queue would not make `fd` readable: for
+ * that the caller must not wait.
+ */
 bool disk_queue_wake(struct disk_queue *queue, bool on)
 {
 	return queue->ops->wake(queue, on) || (on && queue->ended.first);

@@ -16,6 +16,10 @@
 #include "lkvm/util/run_program.h"
 #include "raw.h"
 
+/*
+ * "NoCloud": the label of the file system is how cloud-init knows the disk; it
+ * takes it in capital letters as well.
+ */
 #define SEED_LABEL "cidata"
 
 /* Each takes the options of mkisofs. */
@@ -69,7 +73,11 @@ static int make(const char *folder, int fd)
 	return ret > 0 ? -EIO : ret;
 }
 
-/* A path in the name would be an option for the program. */
+/*
+ * A folder whose name begins with "-" gets "./" in front: the program would
+ * take it for an option. The image is in memory, so nothing is left on the disk
+ * if lkvm is killed.
+ */
 static int make_image(const char *folder, int *fd)
 {
 	char path[4096];
@@ -95,6 +103,10 @@ static int make_image(const char *folder, int *fd)
 	return ret;
 }
 
+/*
+ * The guest sees it as a raw disk that is read only. A size that is no multiple
+ * of the sector would be a program that was cut short.
+ */
 int disk_open_seed(const char *folder, struct disk **out)
 {
 	struct disk disk = { .path = folder,

@@ -28,7 +28,11 @@ static u64 ones(unsigned int len)
 
 /* ---- Configuration space ------------------------------------------------- */
 
-/* What is not there reads as ones (PCI, section 6.1). */
+/*
+ * Section 7.2.2 of PCIe: bits 27:20 of the offset are the bus, 19:15 the slot,
+ * 14:12 the function, 11:0 the register. What is not there reads as ones (PCI,
+ * section 6.1).
+ */
 static struct pci_function *ecam_find(struct mmio_region *region, u64 offset,
 				      unsigned int len, u32 *reg)
 {
@@ -80,6 +84,10 @@ static const struct mmio_ops ecam_ops = {
 
 /* ---- Windows ------------------------------------------------------------- */
 
+/*
+ * The function that decodes this address now, and where it is in which of its
+ * base addresses. That changes while other vCPUs move it: see decode.c.
+ */
 static struct pci_function *window_find(struct mmio_region *region, u64 offset,
 					unsigned int len, unsigned int *bar,
 					u64 *at)
@@ -257,7 +265,10 @@ static void host_stats(struct device *dev, struct json_writer *json)
 	}
 }
 
-/* The bridge's own function is part of it. */
+/*
+ * The bridge's own function, in slot 0, is part of it; the others are their
+ * models', which free them.
+ */
 static void host_destroy(struct device *dev)
 {
 	struct pci_host *host = container_of(dev, struct pci_host, dev);
@@ -281,7 +292,10 @@ static const struct device_ops host_ops = {
 	.destroy = host_destroy,
 };
 
-/* Slots are given in the order of plugging in, and stay as they are. */
+/*
+ * Slots are given in the order of plugging in, and stay as they are: names of
+ * network interfaces in guests depend on them. All have INTA but the bridge.
+ */
 int pci_plug(struct pci_host *host, struct pci_function *fn)
 {
 	for (unsigned int i = 0; i < PCI_SLOTS; i++) {

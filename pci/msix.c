@@ -17,6 +17,7 @@
 #define ENTRY_CTRL   12U
 #define CONTROL_BITS 1U /* PCI_MSIX_ENTRY_CTRL_MASKBIT */
 
+/* Section 6.8.2.9: after a reset all vectors are masked. */
 static void reset_entries(struct pci_msix *msix)
 {
 	for (unsigned int i = 0; i < msix->nr; i++)
@@ -118,6 +119,10 @@ void pci_msix_notify(struct pci_function *fn, unsigned int n)
 
 /* ---- The table and the pending bits -------------------------------------- */
 
+/*
+ * The address is one word of 64 bits in memory, two in the table: `halves` has
+ * them for the caller, who puts them together again after a write.
+ */
 static u32 *word_of(struct pci_msix_entry *entry, u32 offset, u32 halves[2])
 {
 	halves[0] = (u32)entry->address;

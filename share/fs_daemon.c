@@ -29,6 +29,10 @@ static const char *const places[] = {
 	"/usr/lib/virtiofsd",
 };
 
+/*
+ * Not blocking: the vhost-user code waits by poll(2), with a limit of time, so
+ * that a daemon that does not answer cannot stop the guest for ever.
+ */
 static int make_socket(void)
 {
 	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
@@ -38,6 +42,7 @@ static int make_socket(void)
 
 /* ---- A daemon that runs already ------------------------------------------ */
 
+/* EAGAIN is what connect(2) of such a socket says when the backlog is full. */
 static int explain_connect(const struct fs_config *config, int err)
 {
 	if (err == ECONNREFUSED)
@@ -52,6 +57,10 @@ static int explain_connect(const struct fs_config *config, int err)
 	return -err;
 }
 
+/*
+ * The daemon was started by the user, with options of its own, so those of lkvm
+ * that it would need at its start are refused rather than ignored.
+ */
 static int connect_to(const struct fs_config *config, struct fs_daemon *daemon)
 {
 	struct sockaddr_un addr = { .sun_family = AF_UNIX };
@@ -101,7 +110,11 @@ static int join(struct fs_daemon *daemon, const struct sockaddr_un *addr)
 	return ret;
 }
 
-/* Returns the socket that listens, or -errno. */
+/*
+ * mkdtemp(3) makes the folder for this user alone (mode 0700), in which the
+ * name exists only until the connection is made. Two bytes of the address are
+ * for "/s".
+ */
 static int make_connection(struct fs_daemon *daemon)
 {
 	struct sockaddr_un addr = { .sun_family = AF_UNIX };
@@ -121,6 +134,11 @@ static int make_connection(struct fs_daemon *daemon)
 	return ret;
 }
 
+/*
+ * virtiofsd takes the socket that listens as its descriptor 3. Its log is what
+ * lkvm prints if it ends, so only errors are wanted. "--readonly" is the last,
+ * since its place ends the list if it is not given.
+ */
 static int start(const struct fs_config *config, struct fs_daemon *daemon,
 		 int listener)
 {
@@ -185,6 +203,10 @@ static int open_path(const struct fs_config *config, struct fs_daemon *daemon)
 	return -ENOTDIR;
 }
 
+/*
+ * What the path names decides: a directory gets a daemon of lkvm's own, a
+ * socket has one.
+ */
 int fs_daemon_open(const struct fs_config *config, struct fs_daemon **out)
 {
 	struct fs_daemon *daemon = calloc(1, sizeof(*daemon));
@@ -229,6 +251,10 @@ void fs_daemon_kill(struct fs_daemon *daemon)
 		program_kill(&daemon->program);
 }
 
+/*
+ * virtiofsd ends by itself once its connection is closed; it has END_MS for
+ * what it has begun, and is killed then.
+ */
 void fs_daemon_close(struct fs_daemon *daemon)
 {
 	if (!daemon)

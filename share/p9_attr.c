@@ -9,7 +9,10 @@
 
 #include "p9.h"
 
-/* Linux, include/net/9p/9p.h: all but the time of birth and versions. */
+/*
+ * What Rgetattr says is valid. Linux, include/net/9p/9p.h: all but the time of
+ * birth and versions.
+ */
 #define STATS_BASIC 0x7ffU
 
 /* Linux, fs/9p/vfs_inode_dotl.c */

@@ -28,6 +28,9 @@ static u32 get_u32(const u8 *at)
 
 /* ---- The session --------------------------------------------------------- */
 
+/*
+ * Without `msize` there is no session, and no message is accepted but Tversion.
+ */
 void p9_server_reset(struct p9_server *server)
 {
 	for (u32 i = 0; i < P9_FID_BUCKETS; i++)
@@ -149,6 +152,10 @@ static int check(const struct p9_request *rq, const struct message *message)
 	return message->changes && server->readonly ? -EROFS : 0;
 }
 
+/*
+ * The handler has taken all fields when it does anything, so a message that is
+ * cut short changes nothing.
+ */
 static int execute(struct p9_request *rq)
 {
 	const struct message *message = find(rq->type);
@@ -186,6 +193,10 @@ static u32 send_reply(struct p9_request *rq, u8 type)
 	return size;
 }
 
+/*
+ * Errors of the client's request are replies; -EINVAL is for a chain that
+ * cannot hold any.
+ */
 s64 p9_server_serve(struct p9_server *server, struct p9_io *io)
 {
 	u8 *head = server->request;
@@ -210,6 +221,10 @@ s64 p9_server_serve(struct p9_server *server, struct p9_io *io)
 
 /* ---- The server ---------------------------------------------------------- */
 
+/*
+ * The root's descriptor belongs to this from the call on. Its qid is made here
+ * so that the numbers of devices in qids begin with the root's.
+ */
 int p9_server_create(const struct p9_params *params, struct p9_server **out)
 {
 	struct p9_server *server = calloc(1, sizeof(*server));

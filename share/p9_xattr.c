@@ -60,6 +60,10 @@ static int keep(struct p9_request *rq, const struct p9_fid *from, u32 id, u32 n)
 	return 0;
 }
 
+/*
+ * A new fid for the value, which Tread reads and Tclunk frees; with an empty
+ * name, for the list of names. The reply has the length.
+ */
 int p9_xattrwalk(struct p9_request *rq)
 {
 	struct p9_fid *fid = p9_take_fid(rq);
@@ -78,7 +82,10 @@ int p9_xattrwalk(struct p9_request *rq)
 	return n < 0 ? (int)n : keep(rq, fid, id, (u32)n);
 }
 
-/* The fid is the attribute's from now on. */
+/*
+ * The fid is the attribute's from now on: Twrite collects the value, of the
+ * size that is told here, and Tclunk sets it.
+ */
 int p9_xattrcreate(struct p9_request *rq)
 {
 	struct p9_fid *fid = p9_take_fid(rq);

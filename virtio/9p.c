@@ -49,6 +49,11 @@ static void read_config(struct virtio_device *vdev, u32 offset, void *buf,
 
 /* ---- The queue ----------------------------------------------------------- */
 
+/*
+ * Requests of a session are in order, as one thread serves the queue. An error
+ * of p9_server_serve() is a chain that is no message or has no room for a
+ * reply: it breaks the queue.
+ */
 static int serve(struct virtio_device *vdev, unsigned int n)
 {
 	struct virtio_9p *p9 = from_device(vdev);

@@ -86,6 +86,7 @@ static bool has(const struct virtio_device *vdev, unsigned int feature)
 	return vdev->features & BIT(feature);
 }
 
+/* See the head of this file for how drivers count. */
 static bool is_stats(const struct virtio_device *vdev, unsigned int queue)
 {
 	return queue == STATS && has(vdev, VIRTIO_BALLOON_F_STATS_VQ);
@@ -108,6 +109,10 @@ static void inflate(struct virtio_balloon *balloon,
 	balloon_give_pages(&balloon->pages, numbers, n);
 }
 
+/*
+ * "Free Page Reporting": the buffers are the free pages themselves. They were
+ * copied from the ring as addresses in RAM, so they are checked.
+ */
 static void report(struct virtio_balloon *balloon,
 		   const struct virtq_chain *chain)
 {

@@ -17,6 +17,10 @@
 
 /* ---- Configuration ------------------------------------------------------- */
 
+/*
+ * Columns and rows are one atomic word, so that a driver never sees the columns
+ * of one size with the rows of another.
+ */
 static void console_read_config(struct virtio_device *vdev, u32 offset,
 				void *buf, u32 len)
 {
@@ -58,7 +62,10 @@ void virtio_console_resize(struct virtio_device *vdev, u16 cols, u16 rows)
 
 /* ---- The device ---------------------------------------------------------- */
 
-/* The queues are looked at next. */
+/*
+ * Each queue is kicked next, by virtio/device.c: input that waits in back ends
+ * gets buffers then that the driver has made available before.
+ */
 static int console_start(struct virtio_device *vdev)
 {
 	struct virtio_console *con = console_of(vdev);
@@ -71,7 +78,11 @@ static int console_start(struct virtio_device *vdev)
 	return 0;
 }
 
-/* What the driver has asked for stays: the device may be started again. */
+/*
+ * Input first: back ends send from the event loop's thread, with the queue's
+ * lock, under which console_set_running() ends that. What the driver has asked
+ * for stays, as the device may be started again.
+ */
 static void console_stop(struct virtio_device *vdev)
 {
 	struct virtio_console *con = console_of(vdev);
@@ -140,6 +151,7 @@ static void console_kick(struct virtio_device *vdev, unsigned int queue)
 		put_out(port);
 }
 
+/* A port without a back end is not in use, and is left out. */
 static void console_stats(struct virtio_device *vdev, struct json_writer *json)
 {
 	struct virtio_console *con = console_of(vdev);
@@ -197,6 +209,10 @@ static const struct virtio_model_ops console_ops = {
 	.destroy = console_destroy,
 };
 
+/*
+ * Output is served on the vCPU's thread for a driver that waits for it, as
+ * Linux's console does (`lock_step`).
+ */
 static void init_port(struct console_port *port, unsigned int n,
 		      const struct virtio_console_port *params)
 {

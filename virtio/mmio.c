@@ -54,6 +54,11 @@ static struct virtio_mmio *from_region(struct mmio_region *region)
 
 /* ---- Interrupts ---------------------------------------------------------- */
 
+/*
+ * Used buffers and a changed configuration share the line; the driver finds out
+ * by InterruptStatus. irq_line_set() is called for changes alone, as each call
+ * is one to KVM.
+ */
 static void raise(struct virtio_mmio *mmio, u32 bit)
 {
 	pthread_mutex_lock(&mmio->irq_lock);
@@ -122,6 +127,10 @@ static const struct virtio_transport_ops transport_ops = {
 
 /* ---- Registers ----------------------------------------------------------- */
 
+/*
+ * With the device's lock. What a driver must not read (virtio 1.4, "MMIO Device
+ * Register Layout") is zero.
+ */
 static u32 read_register(struct virtio_mmio *mmio, u64 offset)
 {
 	struct virtio_device *vdev = mmio->vdev;
@@ -158,7 +167,11 @@ static u32 read_register(struct virtio_mmio *mmio, u64 offset)
 	}
 }
 
-/* Without effect for a queue that is enabled, or that there is not. */
+/*
+ * Addresses have 64 bits in two registers, of which the one at the higher
+ * offset has the upper half. Without effect for a queue that is enabled, or
+ * that there is not: virtio_setup() is NULL then.
+ */
 static void write_queue_register(struct virtio_mmio *mmio, u64 offset,
 				 u32 value)
 {
@@ -183,7 +196,11 @@ static void write_queue_register(struct virtio_mmio *mmio, u64 offset,
 	}
 }
 
-/* Registers that are read only have no effect. */
+/*
+ * With the device's lock, which virtio_set_status() and the like want. To write
+ * a register that is read only has no effect. QueueNotify does not come here,
+ * see mmio_write().
+ */
 static void write_register(struct virtio_mmio *mmio, u64 offset, u32 value)
 {
 	struct virtio_device *vdev = mmio->vdev;
@@ -241,7 +258,11 @@ static u64 mmio_read(struct mmio_region *region, u64 offset, unsigned int len)
 	return value;
 }
 
-/* A notification may take long, and takes no lock of the device's. */
+/*
+ * A notification takes no lock of the device's: it may have the model serve the
+ * queue on this thread, which takes long, and other vCPUs would wait for a
+ * register meanwhile.
+ */
 static void mmio_write(struct mmio_region *region, u64 offset, u64 value,
 		       unsigned int len)
 {
@@ -316,6 +337,10 @@ static void destroy_model(struct virtio_device *vdev)
 		vdev->ops->destroy(vdev);
 }
 
+/*
+ * The reset stops whatever serves queues, so that nobody uses the model, nor
+ * raises the line, while it is destroyed.
+ */
 static void destroy(struct device *dev)
 {
 	struct virtio_mmio *mmio = container_of(dev, struct virtio_mmio, dev);

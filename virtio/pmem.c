@@ -81,7 +81,11 @@ static u32 carry_out(struct virtio_pmem *pmem, const struct virtq_chain *chain)
 	return ret;
 }
 
-/* A chain without room for the answer gets what fits of it. */
+/*
+ * Without the queue's lock while the file is synced, which may take seconds: a
+ * vCPU that notifies the queue must not wait for that. A chain without room for
+ * the answer gets what fits of it.
+ */
 static int serve(struct virtio_device *vdev, unsigned int n)
 {
 	struct virtio_pmem *pmem = from_device(vdev);
@@ -162,6 +166,7 @@ static void pmem_read_config(struct virtio_device *vdev, u32 offset, void *buf,
 	memcpy(buf, (const u8 *)&config + offset, len);
 }
 
+/* The thread comes with the first notification. */
 static int pmem_start(struct virtio_device *vdev)
 {
 	(void)vdev;
@@ -236,7 +241,11 @@ static void init(struct virtio_pmem *pmem,
 	virtio_runner_init(&pmem->runner, vdev, 0, serve);
 }
 
-/* In a batch, too, reads are the CPU's as long as the slot is mapped. */
+/*
+ * Only a read-only one has a region on the bus: its memory slot is read-only to
+ * KVM, which hands over writes. In a batch, too, reads are the CPU's as long as
+ * the slot is mapped.
+ */
 int virtio_pmem_create(const struct virtio_pmem_params *params,
 		       struct virtio_device **out)
 {

@@ -46,6 +46,10 @@ int virtq_enable(struct virtq *q, const struct virtq_setup *setup, u64 features)
 
 /* ---- For devices --------------------------------------------------------- */
 
+/*
+ * What the driver did wrong breaks the queue for good, until it is reset:
+ * nothing that the ring says from then on can be relied on.
+ */
 int virtq_pop(struct virtq *q, struct virtq_chain *chain)
 {
 	int ret;

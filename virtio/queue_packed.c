@@ -41,6 +41,10 @@ static u8 *entry(const struct virtq *q, u32 n)
 	return q->desc + DESC_SIZE * n;
 }
 
+/*
+ * Acquire: all else of the descriptor is read after the flags that make it
+ * available (virtio 1.4, "Driver and Device Ring Wrap Counters").
+ */
 static bool packed_has_more(const struct virtq *q)
 {
 	u16 flags =
@@ -124,6 +128,7 @@ static void packed_push(struct virtq *q, const struct virtq_chain *chain,
 	advance(q, &q->used, &q->used_wrap, chain->slots);
 }
 
+/* "Event Suppression Structure Format": RING_EVENT_FLAGS_DISABLE. */
 static bool packed_is_polled(const struct virtq *q)
 {
 	return virtq_load(q->driver + EVENT_FLAGS, __ATOMIC_RELAXED) ==

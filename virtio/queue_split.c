@@ -36,6 +36,10 @@ static int split_map(struct virtq *q, const struct virtq_setup *setup)
 	return q->desc && q->driver && q->device ? 0 : -EINVAL;
 }
 
+/*
+ * Acquire: the entries that the index announces, and their descriptors, are
+ * read after it (virtio 1.4, "Updating idx", has the driver order them).
+ */
 static u16 avail_idx(const struct virtq *q)
 {
 	return virtq_load(q->driver + RING_IDX, __ATOMIC_ACQUIRE);
@@ -98,6 +102,10 @@ static int split_pop(struct virtq *q, struct virtq_chain *chain)
 	return 1;
 }
 
+/*
+ * Chains that were not used and are to be popped again: the driver cannot see
+ * that they were. pending is the caller's, virtq_unpop().
+ */
 static void split_unpop(struct virtq *q, u16 slots)
 {
 	q->avail = (u16)(q->avail - slots);

@@ -101,6 +101,10 @@ static int fail(u32 cid, const char *what, int error)
 	return -error;
 }
 
+/*
+ * The CID is the descriptor's until it is closed: two guests with the same one
+ * are found out here, before the machine is made.
+ */
 int virtio_vsock_open(u32 cid)
 {
 	int fd = open(VHOST_VSOCK, O_RDWR | O_CLOEXEC), ret;
@@ -127,6 +131,7 @@ static void vsock_read_config(struct virtio_device *vdev, u32 offset, void *buf,
 	memcpy(buf, (const u8 *)&config + offset, len);
 }
 
+/* From here to vsock_stop() rx and tx are in the kernel, with their indices. */
 static int vsock_start(struct virtio_device *vdev)
 {
 	return vhost_start(&from_device(vdev)->vhost);
@@ -144,6 +149,7 @@ static void vsock_kick(struct virtio_device *vdev, unsigned int queue)
 		vhost_kick(&from_device(vdev)->vhost, queue);
 }
 
+/* Packets are not counted: lkvm sees none of them. */
 static void vsock_stats(struct virtio_device *vdev, struct json_writer *json)
 {
 	json_u64(json, "cid", from_device(vdev)->cid);
@@ -177,6 +183,10 @@ static u64 features_of(const struct vhost *vhost)
 	       (vhost->features & BIT(VIRTIO_VSOCK_F_SEQPACKET));
 }
 
+/*
+ * The descriptor of params is this device's from the call on, also after an
+ * error.
+ */
 int virtio_vsock_create(const struct virtio_vsock_params *params,
 			struct virtio_device **out)
 {

@@ -22,6 +22,10 @@ static enum disk_way begin_flush(struct qcow2 *q, const struct disk_request *rq,
 			 : DISK_BY_CALLS;
 }
 
+/*
+ * A medium without `begin`, or content behind the backing file's end, which
+ * reads as zero, is left to calls.
+ */
 static enum disk_way begin_backing(struct qcow2 *q,
 				   const struct disk_request *rq,
 				   struct disk_place *place)

@@ -30,6 +30,10 @@ static u64 limit_of(const struct qcow2 *q)
 	return ALIGN_UP(atomic_load(&q->end), qcow2_cluster_size(q));
 }
 
+/*
+ * Tables whose place is known from the header. An image in which a cluster of
+ * data lies over one of them would be changed by the guest's writes.
+ */
 static bool is_in_table(const struct qcow2_table *table, u64 offset, u64 len)
 {
 	return range_overlaps(offset, len, table->offset, (u64)table->size * 8);
@@ -63,6 +67,10 @@ static int read_part(struct qcow2 *q, const struct iovec *iov, u32 count,
 	return ret;
 }
 
+/*
+ * Three cases: all of it inside of the file, all behind it but in the last
+ * cluster, or a part of each.
+ */
 int qcow2_file_readv(struct qcow2 *q, struct iovec *iov, u32 count, u64 len,
 		     u64 offset)
 {

@@ -21,6 +21,7 @@ static u64 l2_mask(const struct qcow2 *q)
 	return BIT(q->l2_bits) - 1;
 }
 
+/* Entries from this one to the end of its slice. Slices are powers of two. */
 u64 qcow2_slice_left(const struct qcow2 *q, u64 index)
 {
 	u64 each = q->l2.size >> entry_bits(q);
@@ -65,6 +66,7 @@ static u64 *words_of(const struct qcow2 *q, const struct qcow2_slice *slice,
 	return (u64 *)(void *)(slice->data + (within & (q->l2.size - 1)));
 }
 
+/* "Extended L2 Entries": the bitmap is the second word of an entry. */
 static struct qcow2_entry load(const struct qcow2 *q,
 			       const struct qcow2_slice *slice, u64 index)
 {
@@ -76,6 +78,11 @@ static struct qcow2_entry load(const struct qcow2 *q,
 	};
 }
 
+/*
+ * "Cluster mapping": bit 63 is set if the refcount is exactly one, so that
+ * the cluster can be written in place. It has no meaning where the cluster is
+ * compressed.
+ */
 bool qcow2_is_own(const struct qcow2_entry *entry)
 {
 	return entry->at & QCOW2_COPIED && !(entry->at & QCOW2_COMPRESSED) &&
@@ -143,6 +150,11 @@ static int decode(struct qcow2 *q, const struct qcow2_entry *entry, u64 offset,
 	return 0;
 }
 
+/*
+ * An extent is one transfer, so what belongs to it has to be of one kind and,
+ * if it is data, in one piece in the file. Compressed clusters are read one by
+ * one.
+ */
 static bool continues(const struct qcow2_extent *e,
 		      const struct qcow2_extent *next)
 {
@@ -182,6 +194,11 @@ static bool is_cached(const struct qcow2 *q, u64 index)
 	return !at || qcow2_cache_has(&q->l2, at + slice_of(q, index));
 }
 
+/*
+ * Without a table of level 2 all of what it would map is absent. With `cached`,
+ * -EAGAIN if a slice would have to be read, as a thread that others rely on
+ * must not wait for I/O.
+ */
 static int find(struct qcow2 *q, u64 offset, u64 want, bool cached,
 		struct qcow2_extent *e)
 {
@@ -220,11 +237,16 @@ int qcow2_find_cached(struct qcow2 *q, u64 offset, u64 want,
 /* ---- Changing -------------------------------------------------------------
  */
 
+/* With `change`, which is enough to read level 1: nobody changes it without. */
 bool qcow2_has_l2(struct qcow2 *q, u64 index)
 {
 	return q->l1.entries[index >> q->l2_bits];
 }
 
+/*
+ * The caller has `change`, so that nobody else changes the entries between this
+ * and qcow2_set_entries(), and stays within a slice: qcow2_slice_left().
+ */
 int qcow2_get_entries(struct qcow2 *q, u64 index, u32 count,
 		      struct qcow2_entry *entries)
 {
@@ -279,7 +301,11 @@ static int write_l2(struct qcow2 *q, u64 old, u64 at)
 	return ret;
 }
 
-/* The slices of what was there before, as another table, are forgotten. */
+/*
+ * Slices that are cached at this place are of what the cluster was before it
+ * became a table, and are forgotten. Level 1 is written by the next commit,
+ * from `from` to `to`.
+ */
 static void use_l2(struct qcow2 *q, u32 n, u64 at)
 {
 	pthread_mutex_lock(&q->lock);
@@ -290,7 +316,10 @@ static void use_l2(struct qcow2 *q, u32 n, u64 at)
 	pthread_mutex_unlock(&q->lock);
 }
 
-/* An internal snapshot may have the table that there is. */
+/*
+ * An internal snapshot may have the table that there is, too. Then it is
+ * copied, as a cluster of data would be; the old one loses a reference.
+ */
 int qcow2_own_l2(struct qcow2 *q, u64 index)
 {
 	u32 n = (u32)(index >> q->l2_bits), got;

@@ -11,6 +11,10 @@
 #include "check.h"
 #include "lkvm/util/file.h"
 
+/*
+ * A flush of the guest is a commit: the only moment, but for the end and for
+ * caches that are full, at which the tables of the file change.
+ */
 static int qcow2_flush(struct disk *disk)
 {
 	struct qcow2 *q = qcow2_from_disk(disk);
@@ -69,6 +73,7 @@ static const struct disk_ops qcow2_ops = {
 /* ---- The beginning --------------------------------------------------------
  */
 
+/* Their order is at the head of qcow2.h. */
 static void init_locks(struct qcow2 *q)
 {
 	pthread_mutex_init(&q->change, NULL);
@@ -77,6 +82,10 @@ static void init_locks(struct qcow2 *q)
 	pthread_mutex_init(&q->compressed.lock, NULL);
 }
 
+/*
+ * Numbers that qcow2_check() has found to be in range. The guest does not see a
+ * last sector that is not whole.
+ */
 static void set_geometry(struct qcow2 *q, const struct qcow2_check *c)
 {
 	const struct qcow2_header *h = &c->h;
@@ -110,6 +119,11 @@ static int read_table(const struct qcow2_check *c, struct qcow2_table *table,
 	return ret == -ENODATA ? -EIO : ret;
 }
 
+/*
+ * Both tables stay in memory as a whole, since their size is limited by
+ * qcow2_check(): 8 MiB for refcounts, 32 MiB for level 1. Of what they point to
+ * there are slices, no larger than a cluster.
+ */
 static int read_tables(struct qcow2 *q, const struct qcow2_check *c)
 {
 	const struct qcow2_header *h = &c->h;
@@ -162,6 +176,10 @@ static int fill(struct qcow2 *q, const struct qcow2_check *c)
 	return ret;
 }
 
+/*
+ * `file` belongs to this function from the call on: it is closed with the disk,
+ * or here after an error.
+ */
 int qcow2_create(const struct disk *disk, struct disk *file, struct disk **out,
 		 struct qcow2_backing *backing)
 {
@@ -195,6 +213,7 @@ int qcow2_create(const struct disk *disk, struct disk *file, struct disk **out,
 	return ret;
 }
 
+/* Before the disk is used, so without a lock. */
 void qcow2_set_backing(struct disk *disk, struct disk *backing)
 {
 	qcow2_from_disk(disk)->backing = backing;

@@ -50,6 +50,7 @@ static u64 load(const u8 *data, unsigned int order, u64 n)
 	return value;
 }
 
+/* Counts of 16 bits and more are big endian. */
 static void store(u8 *data, unsigned int order, u64 n, u64 value)
 {
 	unsigned int shift = (unsigned int)(n << order) & 7;
@@ -102,6 +103,7 @@ static void set_count(struct qcow2 *q, struct qcow2_slice *slice, u64 cluster,
 /* ---- More blocks, and a larger table --------------------------------------
  */
 
+/* The part of a table that the next commit writes is one range, [from, to). */
 static void mark_entry(struct qcow2_table *table, u32 n)
 {
 	table->from = table->to ? MIN(table->from, n) : n;
@@ -200,7 +202,11 @@ static int grow_table(struct qcow2 *q, u64 block)
 	return use_table(q, &area, entries);
 }
 
-/* In the first cluster of those it is for. */
+/*
+ * In the first cluster of those that it is for, whose own count is the first in
+ * it: 1. The file has it before the table names it, as the table is written by
+ * the next commit.
+ */
 static int make_block(struct qcow2 *q, u64 block)
 {
 	u64 cluster = qcow2_cluster_size(q), first = block << block_bits(q);
@@ -284,6 +290,11 @@ static int find_free(struct qcow2 *q, u64 *found, struct qcow2_slice **slice)
 	return -EIO;
 }
 
+/*
+ * A run within one slice of counts, so that nothing can fail half way. `fresh`
+ * tells a caller who writes a part of the clusters that the rest reads as zero,
+ * as nothing was there before.
+ */
 int qcow2_alloc(struct qcow2 *q, u32 want, u64 *first, u32 *got, bool *fresh)
 {
 	u64 size = qcow2_cluster_size(q), end, at;
@@ -339,6 +350,11 @@ void qcow2_unalloc(struct qcow2 *q, u64 first, u32 count)
 		drop_one(q, first + i, &left);
 }
 
+/*
+ * Counts go down after the next commit, when nothing durable points to the
+ * clusters any more. Who has more runs than fit has lost the space, which qemu-
+ * img check finds; callers commit before that.
+ */
 void qcow2_free(struct qcow2 *q, u64 first, u64 count)
 {
 	struct qcow2_run *last = q->freed + q->nr_freed - 1;
