@@ -186,8 +186,8 @@ static int write_file(int fd, const struct options *opts, const u8 *content)
 		ret = pwrite_full(fd, content, opts->size, 0);
 	if (!ret && ftruncate(fd, (off_t)opts->size) < 0)
 		ret = -errno;
-	if (!ret && fdatasync(fd) < 0)
-		ret = -errno;
+	if (!ret)
+		ret = file_sync_data(fd);
 	if (ret)
 		pr_fatal("flash %s: unable to write %" PRIu64 " bytes: %s",
 			 opts->path, opts->size, strerror(-ret));

@@ -61,11 +61,11 @@ static int explain(const struct disk_config *config, int err)
 /* O_NONBLOCK: opening a FIFO would wait for its other end. */
 static int open_file(const struct disk_config *config)
 {
-	int flags = O_CLOEXEC | O_NOCTTY | O_NONBLOCK;
-	int fd = open(config->path,
-		      flags | (is_written(config) ? O_RDWR : O_RDONLY));
+	int flags = O_NOCTTY | O_NONBLOCK;
+	int fd = file_open(config->path,
+			   flags | (is_written(config) ? O_RDWR : O_RDONLY), 0);
 
-	return fd < 0 ? explain(config, errno) : fd;
+	return fd < 0 ? explain(config, -fd) : fd;
 }
 
 static int unreadable(const struct disk_config *config, int err)

@@ -100,7 +100,7 @@ static int raw_write(struct disk *disk, struct iovec *iov, u32 count,
 /* The size does not change, so the data is enough. */
 static int raw_flush(struct disk *disk)
 {
-	return fdatasync(from_disk(disk)->fd) < 0 ? -errno : 0;
+	return file_sync_data(from_disk(disk)->fd);
 }
 
 /* What a file system or device that has no such operation answers. */
@@ -246,7 +246,7 @@ int raw_go_direct(struct disk *disk)
 	char path[32];
 
 	snprintf(path, sizeof(path), "/proc/self/fd/%d", raw->fd);
-	raw->direct = open(path, (disk->readonly ? O_RDONLY : O_RDWR) |
-					 O_DIRECT | O_CLOEXEC);
-	return raw->direct < 0 ? -errno : 0;
+	raw->direct = file_open(
+		path, (disk->readonly ? O_RDONLY : O_RDWR) | O_DIRECT, 0);
+	return MIN(raw->direct, 0);
 }

@@ -304,7 +304,7 @@ static int open_nameless(void)
 
 	if (!dir || !*dir)
 		dir = "/var/tmp";
-	fd = open(dir, O_RDWR | O_TMPFILE | O_CLOEXEC, 0600);
+	fd = file_open(dir, O_RDWR | O_TMPFILE, 0600);
 	if (fd >= 0)
 		return fd;
 	if ((size_t)snprintf(path, sizeof(path), "%s/lkvm-XXXXXX", dir) >=

@@ -108,16 +108,37 @@ int file_read_fd(int fd, size_t max, void **buf, size_t *len)
 	return 0;
 }
 
+/*
+ * A signal interrupts open(2) only where that waits: for the other end of a
+ * FIFO, or for a server, as with FUSE and NFS.
+ */
+int file_open(const char *path, int flags, mode_t mode)
+{
+	int fd;
+
+	do {
+		fd = open(path, flags | O_CLOEXEC, mode);
+	} while (fd < 0 && errno == EINTR);
+	return fd < 0 ? -errno : fd;
+}
+
+int file_sync_data(int fd)
+{
+	int ret;
+
+	do {
+		ret = fdatasync(fd) < 0 ? -errno : 0;
+	} while (ret == -EINTR);
+	return ret;
+}
+
 /* O_NOCTTY: a terminal named by mistake does not become ours. */
 int file_read_all(const char *path, size_t max, void **buf, size_t *len)
 {
-	int fd, err;
+	int fd = file_open(path, O_RDONLY | O_NOCTTY, 0), err;
 
-	do {
-		fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
-	} while (fd < 0 && errno == EINTR);
 	if (fd < 0)
-		return -errno;
+		return fd;
 	err = file_read_fd(fd, max, buf, len);
 	close(fd);
 	return err;

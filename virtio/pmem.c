@@ -21,6 +21,7 @@
 #include <linux/virtio_ids.h>
 #include <linux/virtio_pmem.h>
 
+#include "lkvm/util/file.h"
 #include "lkvm/util/iov.h"
 #include "lkvm/util/json.h"
 #include "lkvm/util/log.h"
@@ -56,13 +57,16 @@ static struct virtio_pmem *from_device(struct virtio_device *vdev)
 /* The size does not change, so that is what fdatasync(2) may leave out. */
 static u32 flush(struct virtio_pmem *pmem)
 {
+	int ret;
+
 	atomic_fetch_add(&pmem->flushes, 1);
 	if (atomic_exchange(&pmem->lost, false))
 		return RESP_EIO;
-	if (pmem->fd < 0 || !fdatasync(pmem->fd))
+	ret = pmem->fd < 0 ? 0 : file_sync_data(pmem->fd);
+	if (!ret)
 		return RESP_OK;
 	pr_guest(&pmem->messages, "%s: a flush has failed: %s", pmem->vdev.name,
-		 strerror(errno));
+		 strerror(-ret));
 	return RESP_EIO;
 }
 

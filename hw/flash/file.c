@@ -25,11 +25,10 @@
 int flash_file_open(struct flash_file *file, int flags)
 {
 	/* Without O_NONBLOCK opening a FIFO would wait for its other end. */
-	file->fd = open(file->path, flags | O_CLOEXEC | O_NOCTTY | O_NONBLOCK,
-			0666);
+	file->fd = file_open(file->path, flags | O_NOCTTY | O_NONBLOCK, 0666);
 	file->format = NULL;
 	memset(&file->decoder, 0, sizeof(file->decoder));
-	return file->fd < 0 ? -errno : 0;
+	return MIN(file->fd, 0);
 }
 
 void flash_file_close(struct flash_file *file)

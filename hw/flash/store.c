@@ -152,11 +152,8 @@ static u64 now(void)
 static int timed_sync(struct flash_store *store)
 {
 	u64 start = now();
-	int ret;
+	int ret = file_sync_data(store->fd);
 
-	do {
-		ret = fdatasync(store->fd) < 0 ? -errno : 0;
-	} while (ret == -EINTR);
 	store->syncs++;
 	store->sync_ns += now() - start;
 	return ret;

@@ -78,6 +78,29 @@ ssize_t pwrite(int fd, const void *buf, size_t len, off_t off)
 				   : syscall(SYS_pwrite64, fd, buf, len, off);
 }
 
+int open(const char *path, int flags, ...)
+{
+	size_t len = 0;
+	ssize_t ret;
+	va_list args;
+	mode_t mode;
+
+	va_start(args, flags);
+	mode = va_arg(args, mode_t);
+	va_end(args);
+	return planned(&len, &ret)
+		       ? (int)ret
+		       : (int)syscall(SYS_openat, AT_FDCWD, path, flags, mode);
+}
+
+int fdatasync(int fd)
+{
+	size_t len = 0;
+	ssize_t ret;
+
+	return planned(&len, &ret) ? (int)ret : (int)syscall(SYS_fdatasync, fd);
+}
+
 struct fixture {
 	char path[64];
 	int fd;
@@ -314,6 +337,42 @@ static void test_check_writable(void **state)
 	assert_int_equal(file_check_writable("no-such-file-here"), 0);
 }
 
+static void test_open(void **state)
+{
+	static const int steps[] = { -EINTR, -EINTR, 1 };
+	static const int denied[] = { -EACCES };
+	struct fixture *f = *state;
+	struct stat st;
+	int fd;
+
+	set_plan(steps, ARRAY_SIZE(steps));
+	fd = file_open(f->path, O_WRONLY, 0);
+	assert_true(fd >= 0);
+	assert_int_equal(plan_left, 0);
+	assert_true(fcntl(fd, F_GETFD) & FD_CLOEXEC);
+	close(fd);
+	set_plan(denied, ARRAY_SIZE(denied));
+	assert_int_equal(file_open(f->path, O_WRONLY, 0), -EACCES);
+	assert_int_equal(file_open("/nowhere/f", O_RDONLY, 0), -ENOENT);
+	unlink(f->path);
+	fd = file_open(f->path, O_WRONLY | O_CREAT, 0600);
+	assert_true(fd >= 0 && !fstat(fd, &st));
+	assert_int_equal(st.st_mode & 0777, 0600);
+	close(fd);
+}
+
+static void test_sync_data(void **state)
+{
+	static const int steps[] = { -EINTR, 0, -EINTR, -EIO };
+	struct fixture *f = *state;
+
+	set_plan(steps, ARRAY_SIZE(steps));
+	assert_int_equal(file_sync_data(f->fd), 0);
+	assert_int_equal(file_sync_data(f->fd), -EIO);
+	assert_int_equal(plan_left, 0);
+	assert_int_equal(file_sync_data(f->fd), 0);
+}
+
 #define FILE_TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
@@ -325,6 +384,8 @@ int main(void)
 		FILE_TEST(test_read_all_interrupted),
 		FILE_TEST(test_read_all_unknown_size),
 		FILE_TEST(test_read_all_pipe),
+		FILE_TEST(test_open),
+		FILE_TEST(test_sync_data),
 		FILE_TEST(test_pread_full),
 		FILE_TEST(test_pwrite_full),
 		FILE_TEST(test_write_full),

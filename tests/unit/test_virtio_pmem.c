@@ -2,7 +2,7 @@
 /* SOURCES: virtio/pmem.c virtio/runner.c virtio/device.c virtio/queue.c */
 /* SOURCES: virtio/queue_split.c virtio/queue_packed.c virtio/queue_chain.c */
 /* SOURCES: vmm/iothread.c vmm/thread.c vmm/gmem.c vmm/mmio.c util/json.c */
-/* SOURCES: util/log.c util/output.c util/iov.c */
+/* SOURCES: util/log.c util/output.c util/iov.c util/file.c */
 /* SOURCES: tests/unit/virtq_driver.c tests/unit/virtio_rig.c */
 /* WRAP: fdatasync calloc */
 /* Memory that lasts: its flushes, and what is written where nobody may. */

@@ -11,6 +11,15 @@
 #include "lkvm/util/util.h"
 
 /*
+ * open(2), with `mode` if the flags have O_CREAT or O_TMPFILE. Returns a
+ * descriptor, which is closed by exec, or -errno.
+ */
+int file_open(const char *path, int flags, mode_t mode);
+
+/* fdatasync(2). Returns 0 or -errno. */
+int file_sync_data(int fd);
+
+/*
  * Reads all of `path`: a regular file, or a pipe, a device or a file of
  * procfs, whose size is not known beforehand. On success *buf, which the
  * caller frees, holds *len bytes and after them a zero byte that is not
