@@ -102,7 +102,7 @@ int vm_open(struct vm *vm, const char *dev)
 		pr_fatal("Unable to create the event loop: %s", strerror(-ret));
 		goto err_close;
 	}
-	worker_init(&vm->worker, &vm->loop, "lkvm-worker", NR_WORKERS);
+	worker_init(&vm->worker, "lkvm-worker", NR_WORKERS);
 	memslots_init(&vm->slots);
 	mmio_bus_init(&vm->bus);
 	device_list_init(&vm->devices);

@@ -78,7 +78,7 @@ static int make_idle_bank(void **state)
 	drop_bank();
 	memset(&vm.loop, 0, sizeof(vm.loop));
 	assert_int_equal(evloop_init(&vm.loop), 0);
-	worker_init(&vm.worker, &vm.loop, "worker", 2);
+	worker_init(&vm.worker, "worker", 2);
 	fake.idle_sync = sync_that_blocks;
 	make_file(SIZE);
 	assert_int_equal(make_bank(""), 0);

@@ -10,27 +10,22 @@
 #include <sys/queue.h>
 
 #include "lkvm/util/util.h"
-#include "lkvm/vmm/evloop.h"
 
 #define WORKER_MAX_THREADS 8U
 
 /*
  * Something to be done, embedded in what it is for and owned by the caller, who
  * may free it when it is not under way: before worker_submit(), and after
- * `done`, or `run` where there is no `done`. All zeroes but for the functions
- * at first.
+ * worker_drain() or worker_cancel(). All zeroes but for the function at first.
  */
 struct worker_job {
 	/* On a thread of the worker, with no lock held. */
 	void (*run)(struct worker_job *job);
-	/* After that, on the event loop's thread; may be NULL. */
-	void (*done)(struct worker_job *job);
 	/* Private from here on. */
 	enum {
 		JOB_IDLE,
 		JOB_QUEUED,
 		JOB_RUNNING,
-		JOB_FINISHED, /* `done` is still to be called */
 	} state;
 	STAILQ_ENTRY(worker_job) next;
 };
@@ -39,27 +34,24 @@ STAILQ_HEAD(worker_jobs, worker_job);
 
 struct worker {
 	const char *name; /* of the threads; not owned */
-	struct evloop *loop;
 	unsigned int max_threads;
 	pthread_mutex_t lock; /* of all that follows, and of jobs' states */
 	pthread_cond_t work, changed;
-	struct worker_jobs queue, finished;
+	struct worker_jobs queue;
 	unsigned int nr_queued;
 	unsigned int nr_threads, nr_idle;
 	pthread_t threads[WORKER_MAX_THREADS];
 	bool ending;
-	bool watched;		     /* `source` is in the loop */
-	struct evloop_source source; /* an eventfd: something is finished */
 };
 
 /*
- * Prepares *worker. Threads, up to `max_threads` of them, and descriptors are
- * created when there is work for them.
+ * Prepares *worker. Threads, up to `max_threads` of them, are created when
+ * there is work for them.
  */
-void worker_init(struct worker *worker, struct evloop *loop, const char *name,
+void worker_init(struct worker *worker, const char *name,
 		 unsigned int max_threads);
 
-/* No job is under way, and the loop does not run. */
+/* No job is under way. */
 void worker_destroy(struct worker *worker);
 
 /*
@@ -69,14 +61,10 @@ void worker_destroy(struct worker *worker);
  */
 int worker_submit(struct worker *worker, struct worker_job *job);
 
-/*
- * Waits until the job is not under way; calls its `done` if that is due. On the
- * thread of the event loop, with no lock held that `run` or `done` take.
- */
+/* Waits until the job is not under way; with no lock held that `run` takes. */
 void worker_drain(struct worker *worker, struct worker_job *job);
 
-/* The same, but a job that has not begun is taken back, and `done` not called.
- */
+/* The same, but a job that has not begun is taken back. */
 void worker_cancel(struct worker *worker, struct worker_job *job);
 
 #endif
