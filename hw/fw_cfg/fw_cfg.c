@@ -9,10 +9,10 @@
  * Registers are big-endian; the bus passes values as a little-endian CPU has
  * them, hence the swaps.
  *
- * Accesses come on vCPUs' threads; the device's lock guards selection, offset
- * and the buffers that guests write. A transfer is complete when the access
- * that starts it returns, so the guest never sees one under way. What a guest
- * gets wrong ends with DMA's error bit or zeros, never with a message.
+ * Accesses come on vCPUs' threads; the device's lock guards selection and
+ * offset. A transfer is complete when the access that starts it returns, so the
+ * guest never sees one under way. What a guest gets wrong ends with DMA's error
+ * bit or zeros, never with a message.
  */
 #include <endian.h>
 #include <errno.h>
@@ -114,25 +114,10 @@ static int dma_read(struct fw_cfg *fw, u64 addr, u32 len)
 	return to ? take(fw, to, len) : -EFAULT;
 }
 
-/* All of the bytes or none: a guest cannot make an item longer. */
-static int dma_write(struct fw_cfg *fw, u64 addr, u32 len)
-{
-	const struct fw_cfg_item *item = fw->selected;
-
-	if (!item || !item->buf || available(fw, len) < len)
-		return -EROFS;
-	if (gmem_read(fw->ram, addr, item->buf + fw->offset, len))
-		return -EFAULT;
-	fw->offset += len;
-	if (item->written)
-		item->written(item->opaque);
-	return 0;
-}
-
 /*
  * Of several commands in one structure the first in the order of the
  * specification counts: select, which goes with any other, then read, write,
- * skip.
+ * skip. No item of lkvm's can be written, which a guest finds out by the error.
  */
 static int transfer(struct fw_cfg *fw, const struct dma_access *access)
 {
@@ -147,7 +132,7 @@ static int transfer(struct fw_cfg *fw, const struct dma_access *access)
 	if (control & DMA_READ)
 		return dma_read(fw, addr, len);
 	if (control & DMA_WRITE)
-		return dma_write(fw, addr, len);
+		return -EROFS;
 	if (control & DMA_SKIP)
 		fw->offset += available(fw, len);
 	return 0;
@@ -260,10 +245,7 @@ static void fdt_node(struct device *dev, struct fdt_writer *fdt)
 	fdt_node_end(fdt);
 }
 
-/*
- * What guests have written to items is undone; the signature is selected, as at
- * power-on.
- */
+/* The signature is selected, as at power-on. */
 static void reset(struct device *dev)
 {
 	struct fw_cfg *fw = from_device(dev);
@@ -272,7 +254,6 @@ static void reset(struct device *dev)
 	fw->selected = fw_cfg_find(fw, FW_CFG_SIGNATURE);
 	fw->offset = 0;
 	fw->dma_high = 0;
-	fw_cfg_reset_items(fw);
 	pthread_mutex_unlock(&fw->lock);
 }
 

@@ -55,22 +55,10 @@ struct fw_cfg_item *fw_cfg_find(const struct fw_cfg *fw, u16 key)
 
 void fw_cfg_free_items(struct fw_cfg *fw)
 {
-	for (size_t i = 0; i < fw->nr_items; i++) {
+	for (size_t i = 0; i < fw->nr_items; i++)
 		release(&fw->items[i].data);
-		free(fw->items[i].initial);
-	}
 	free(fw->items);
 	free(fw->directory);
-}
-
-void fw_cfg_reset_items(struct fw_cfg *fw)
-{
-	for (size_t i = 0; i < fw->nr_items; i++) {
-		struct fw_cfg_item *item = &fw->items[i];
-
-		if (item->buf)
-			memcpy(item->buf, item->initial, item->data.len);
-	}
 }
 
 /*
@@ -270,36 +258,4 @@ int fw_cfg_add_file_bytes(struct fw_cfg *fw, const char *name,
 	int ret = copy_of(bytes, len, &data);
 
 	return ret ? ret : fw_cfg_add_file(fw, name, &data);
-}
-
-/*
- * Two copies: the one that the guest changes, and the one that a reset
- * restores.
- */
-int fw_cfg_add_writable(struct fw_cfg *fw, const char *name,
-			const void *initial, size_t len,
-			void (*written)(void *opaque), void *opaque,
-			const u8 **buf)
-{
-	struct fw_cfg_item file = { .written = written, .opaque = opaque };
-	struct fw_cfg_data again;
-	int ret;
-
-	ret = copy_of(initial, len, &file.data);
-	if (ret)
-		return ret;
-	ret = copy_of(initial, len, &again);
-	if (!ret) {
-		file.buf = file.data.opaque;
-		file.initial = again.opaque;
-		ret = insert_file(fw, name, &file);
-	}
-	if (ret) {
-		release(&file.data);
-		free(file.initial);
-		return ret;
-	}
-	if (buf)
-		*buf = file.buf;
-	return 0;
 }

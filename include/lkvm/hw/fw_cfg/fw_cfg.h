@@ -54,10 +54,6 @@ struct fw_cfg_item {
 	u16 key;
 	char name[FW_CFG_MAX_NAME + 1]; /* "" if it is no file */
 	struct fw_cfg_data data;
-	u8 *buf;     /* the bytes, if the guest may write them */
-	u8 *initial; /* what they are at power-on */
-	void (*written)(void *opaque);
-	void *opaque; /* for `written` */
 };
 
 /* What guests did; guarded by `lock`. */
@@ -93,7 +89,7 @@ struct fw_cfg {
 	size_t nr_files; /* the last of the items */
 	u8 *directory;
 
-	pthread_mutex_t lock; /* of all below, and of buffers guests write */
+	pthread_mutex_t lock;		    /* of all below */
 	const struct fw_cfg_item *selected; /* NULL: none has this key */
 	u32 offset;			    /* in it; its length at most */
 	u32 dma_high;			    /* upper half of the DMA address */
@@ -133,16 +129,5 @@ int fw_cfg_add_file(struct fw_cfg *fw, const char *name,
 		    const struct fw_cfg_data *data);
 int fw_cfg_add_file_bytes(struct fw_cfg *fw, const char *name,
 			  const void *bytes, size_t len);
-
-/*
- * A file that the guest may write by DMA: a copy of `initial`, which it is
- * again after a reset. After each write `written`, which may be NULL, is
- * called on the vCPU's thread with the device's lock held; only then may it
- * look at the file's bytes, which are at *buf on success.
- */
-int fw_cfg_add_writable(struct fw_cfg *fw, const char *name,
-			const void *initial, size_t len,
-			void (*written)(void *opaque), void *opaque,
-			const u8 **buf);
 
 #endif
