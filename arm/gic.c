@@ -21,6 +21,10 @@
 #define GIC_PPI_CPU_SHIFT 8
 #define GICV2_MAX_CPUS	  8U
 
+/*
+ * GICv2 and GICv3 differ in nearly all that follows; ITS and GICv2m only in
+ * MSIs.
+ */
 bool gic_is_v3(const struct machine *machine)
 {
 	return machine->irqchip == IRQCHIP_GICV3 ||

@@ -8,6 +8,7 @@
 #include "lkvm/virtio/balloon.h"
 #include "machine.h"
 
+/* What can be known before there is a VM. */
 int machine_check_balloon(const struct machine *machine)
 {
 	const struct balloon_config *config = &machine->config->balloon;

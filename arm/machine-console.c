@@ -28,6 +28,7 @@ static void serial_write(struct chardev *chr, const u8 *buf, size_t len)
 	machine->terminal->ops->write(machine->terminal, buf, len);
 }
 
+/* No input comes this way: the terminal's is the virtio console's. */
 static void serial_accept(struct chardev *chr, size_t n)
 {
 	(void)chr;
@@ -81,6 +82,10 @@ static int take_fd(const struct port_config *port)
 	return (int)port->fd;
 }
 
+/*
+ * Numbers plus one, as 0 is no file. Before there is a VM: a file that cannot
+ * be opened ends lkvm at once.
+ */
 int machine_open_ports(struct machine *machine)
 {
 	const struct port_list *list = &machine->config->ports;
@@ -105,6 +110,7 @@ void machine_close_ports(struct machine *machine)
 	}
 }
 
+/* The descriptor is the back end's from here on, also after an error. */
 static int create_backend(struct machine *machine, unsigned int n,
 			  struct chardev **out)
 {
@@ -122,6 +128,7 @@ static int create_backend(struct machine *machine, unsigned int n,
 
 /* ---- The device ---------------------------------------------------------- */
 
+/* The terminal, port 0's, is the machine's. */
 static void destroy_backends(const struct virtio_console_params *params)
 {
 	for (unsigned int i = 1; i < params->nr_ports; i++)

@@ -6,6 +6,10 @@
 #include "lkvm/virtio/fs.h"
 #include "machine.h"
 
+/*
+ * Before there is a VM, so that a wrong path or a daemon that does not start
+ * ends lkvm at once.
+ */
 int machine_open_fs(struct machine *machine)
 {
 	const struct fs_list *list = &machine->config->fs;
@@ -17,6 +21,10 @@ int machine_open_fs(struct machine *machine)
 }
 
 /* Those of devices are the devices'. */
+/*
+ * Those that no device has got: after an error, or where the machine was not
+ * built.
+ */
 void machine_close_fs(struct machine *machine)
 {
 	for (unsigned int i = 0; i < MACHINE_MAX_VIRTIO; i++) {

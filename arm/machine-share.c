@@ -6,6 +6,11 @@
 #include "lkvm/virtio/9p.h"
 #include "machine.h"
 
+/*
+ * Before there is a VM, so that a wrong path ends lkvm at once. Files that
+ * guests keep open are descriptors of lkvm's, of which each share gets its
+ * part.
+ */
 int machine_open_shares(struct machine *machine)
 {
 	const struct share_list *list = &machine->config->share;
@@ -18,6 +23,10 @@ int machine_open_shares(struct machine *machine)
 }
 
 /* Those of devices are the devices'. */
+/*
+ * Those that no device has got: after an error, or where the machine was not
+ * built.
+ */
 void machine_close_shares(struct machine *machine)
 {
 	for (unsigned int i = 0; i < MACHINE_MAX_VIRTIO; i++) {

@@ -5,6 +5,11 @@
 #include "lkvm/virtio/vsock.h"
 #include "machine.h"
 
+/*
+ * The descriptor plus one is kept, since the machine's members are 0 at first.
+ * It is opened before there is a VM: a CID that another guest has is an error
+ * at once.
+ */
 int machine_open_vsock(struct machine *machine)
 {
 	int fd;
@@ -26,6 +31,7 @@ void machine_close_vsock(struct machine *machine)
 	machine->vsock_fd = 0;
 }
 
+/* The descriptor is the device's from here on. */
 int machine_add_vsock(struct machine *machine)
 {
 	const struct virtio_vsock_params params = {

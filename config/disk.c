@@ -49,6 +49,7 @@ static const struct key_def keys[] = {
 				DISK_MAX_QUEUES, "1 to 64"),
 };
 
+/* A snapshot is for changes, which a disk that is read-only does not get. */
 static const struct key_conflict conflicts[] = {
 	{ DISK_RO, DISK_SNAPSHOT, "with ro the guest cannot write" },
 };
@@ -63,7 +64,10 @@ static const struct key_table table = {
 	.nr_conflicts = ARRAY_SIZE(conflicts),
 };
 
-/* Raw content is all there is of a disk. */
+/*
+ * Raw content is all there is of a raw disk, so only an image can be based on
+ * another file.
+ */
 static int check_backing(const struct disk_config *config, const char *arg)
 {
 	const char *why = NULL;
@@ -78,6 +82,7 @@ static int check_backing(const struct disk_config *config, const char *arg)
 	return -EINVAL;
 }
 
+/* All strings point into `strings`, a copy of the argument. */
 int disk_config_parse(struct disk_config *config, const char *arg)
 {
 	int ret;

@@ -34,7 +34,10 @@ static const char *const mode_names[] = {
 
 /* ---- Values -------------------------------------------------------------- */
 
-/* Six bytes of two digits; not that of a group, nor none at all. */
+/*
+ * IEEE 802 addresses: six bytes of two digits each. A group's address, or none
+ * at all, is no address of an interface.
+ */
 static int parse_mac(const char *value, void *item)
 {
 	struct network_config *config = item;
@@ -58,7 +61,11 @@ static int parse_mac(const char *value, void *item)
 	return 0;
 }
 
-/* Copies the host's address; *at is what follows its colon. */
+/*
+ * Copies the host's address; *at is what follows its colon. Without one it is
+ * the loopback address, so that a port of the guest is not open to the network
+ * unless the user says so.
+ */
 static int parse_host(const char **at, struct network_forward *to)
 {
 	bool ipv6 = **at == '[';
@@ -108,6 +115,7 @@ static int parse_forward(const char *value, struct network_forward *to)
 	return parse_port(&value, '\0', &to->guest_port);
 }
 
+/* May be given several times, so it adds to a list. */
 static int parse_hostfwd(const char *value, void *item)
 {
 	struct network_config *config = item;
@@ -152,6 +160,10 @@ static int refuse(const char *value, void *item)
 	"no addresses: in mode user passt gives the host's, in mode tap " \
 	"script= can set the interface's"
 
+/*
+ * kvmtool's keys first, as far as they have a meaning here; at the end those
+ * that are known only to be refused with advice.
+ */
 static const struct key_def keys[] = {
 	KEY_ENUM("mode", struct network_config, mode, mode_names),
 	KEY_STRING("tapif", struct network_config, tapif, IFNAMSIZ - 1),
@@ -226,6 +238,7 @@ static const char *problem_of(const struct network_config *config)
 	return NULL;
 }
 
+/* After all keys are known: kvmtool takes them in any order. */
 static int check(struct network_config *config, const char *arg)
 {
 	const char *problem;
@@ -276,6 +289,11 @@ static u64 hash(const char *name, unsigned int n)
 	return (sum ^ n) * 0x100000001b3ULL;
 }
 
+/*
+ * The same guest gets the same address at each start, so that a DHCP server and
+ * the guest's own rules know it again; guests of different names have different
+ * ones. Without a name it is kvmtool's, 02:15:15:15:15:15, and those after it.
+ */
 void network_config_mac(const struct network_config *config, const char *name,
 			unsigned int n, u8 mac[NETWORK_MAC])
 {

@@ -35,6 +35,7 @@ static const struct key_table table = {
 	.nr_conflicts = ARRAY_SIZE(conflicts),
 };
 
+/* All strings point into `strings`, a copy of the argument. */
 int pmem_config_parse(struct pmem_config *config, const char *arg)
 {
 	memset(config, 0, sizeof(*config));

@@ -15,6 +15,7 @@
 #include "lkvm/config/vm_config.h"
 #include "lkvm/util/log.h"
 
+/* Symbolic links are followed, as the server of the share will. */
 static bool is_folder(const char *path)
 {
 	struct stat st;
@@ -83,6 +84,7 @@ static const char *find_conflict(const struct vm_config *config)
 	return NULL;
 }
 
+/* Options that belong to --root are refused without it, rather than ignored. */
 static int check(const struct vm_config *config)
 {
 	const struct root_config *root = &config->root;
@@ -107,6 +109,7 @@ static int check(const struct vm_config *config)
 	return -EINVAL;
 }
 
+/* Read-only: what a guest of --root writes stays in its memory. */
 static int add_share(struct vm_config *config, const char *path,
 		     const char *tag)
 {

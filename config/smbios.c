@@ -11,6 +11,10 @@
 #include "lkvm/config/smbios.h"
 #include "lkvm/util/log.h"
 
+/*
+ * Sets of types: DMTF DSP0134, sections 7.2 (type 1), 7.4 (type 3) and 7.12
+ * (type 11).
+ */
 #define SYSTEM	  BIT(SMBIOS_TYPE_SYSTEM)
 #define ENCLOSURE BIT(SMBIOS_TYPE_ENCLOSURE)
 #define OEM	  BIT(SMBIOS_TYPE_OEM)
@@ -63,6 +67,7 @@ static const u64 types_of[ARRAY_SIZE(keys)] = {
 	[KEY_PATH] = OEM,
 };
 
+/* Several strings are several options: the table has them in that order. */
 static const struct key_conflict conflicts[] = {
 	{ KEY_VALUE, KEY_PATH, "the string comes from one of them" },
 };
@@ -76,6 +81,7 @@ static const struct key_table table = {
 	.nr_conflicts = ARRAY_SIZE(conflicts),
 };
 
+/* `what` and `key` are one sentence. Returns -EINVAL. */
 static int bad(const char *arg, const char *what, const char *key)
 {
 	pr_fatal("--smbios %.256s: %s%s", arg, what, key);

@@ -62,6 +62,10 @@ int disk_flush(struct disk *disk)
 	return disk_ended(disk, "flush", 0, disk->ops->flush(disk));
 }
 
+/*
+ * Content is undefined after a discard, but for what the medium promises; a
+ * guest that wants zeroes says so.
+ */
 int disk_discard(struct disk *disk, u64 offset, u64 len)
 {
 	int ret = disk_check(disk, offset, len, true);

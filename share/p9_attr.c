@@ -76,7 +76,10 @@ int p9_getattr(struct p9_request *rq)
 
 /* ---- Changes ------------------------------------------------------------- */
 
-/* The fields of Tsetattr. */
+/*
+ * The fields of Tsetattr (Linux, include/net/9p/9p.h, struct p9_iattr_dotl):
+ * `valid` has a bit for each of the others, and for times that are now.
+ */
 struct changes {
 	u32 valid, mode, uid, gid;
 	u64 size;
@@ -196,6 +199,10 @@ static int change(const struct p9_server *server, const struct p9_fid *fid,
 	return ret ? ret : change_times(fid, c);
 }
 
+/*
+ * The mode of a mapped object is an attribute of the host's file (see
+ * p9_owner.c), the size and the times are always the file's own.
+ */
 int p9_setattr(struct p9_request *rq)
 {
 	struct p9_fid *fid = p9_take_fid(rq);

@@ -82,6 +82,10 @@ static u32 fill(struct virtio_rng *rng, const struct virtq_chain *chain)
 	return (u32)(VIRTIO_RNG_MAX - left);
 }
 
+/*
+ * Without the queue's lock: the first bytes after the host's boot may take
+ * long, and a vCPU may notify meanwhile.
+ */
 static int serve(struct virtio_device *vdev, unsigned int n)
 {
 	struct virtio_rng *rng = from_device(vdev);

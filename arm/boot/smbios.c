@@ -38,6 +38,10 @@ static int read_text(const char *path, char **text)
 	return ret;
 }
 
+/*
+ * Strings of type 11, as systemd takes credentials from, in the order of the
+ * options. The text is a copy, freed by boot_close_smbios().
+ */
 static int add_oem(struct machine *machine, const struct smbios_config *config)
 {
 	char **item;
@@ -59,6 +63,7 @@ static int add_oem(struct machine *machine, const struct smbios_config *config)
 	return -ENOMEM;
 }
 
+/* By its length it is no short name, which efi_guid_parse() takes as well. */
 static int parse_uuid(struct machine *machine, const char *uuid)
 {
 	if (strlen(uuid) + 1 == EFI_GUID_TEXT_SIZE &&
@@ -72,6 +77,10 @@ static int parse_uuid(struct machine *machine, const char *uuid)
 	return -EINVAL;
 }
 
+/*
+ * Texts of the other types stay in the configuration; boot_build_smbios() takes
+ * them.
+ */
 static int open_item(struct machine *machine,
 		     const struct smbios_config *config)
 {

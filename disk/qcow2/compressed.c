@@ -83,6 +83,10 @@ static int decompress(struct qcow2 *q, u64 entry)
 	return ret;
 }
 
+/*
+ * One cluster is kept, as a guest that reads on gets the next part of it. Its
+ * lock is held over the I/O: others would need the same buffers.
+ */
 int qcow2_read_compressed(struct qcow2 *q, u64 entry, u64 skip,
 			  const struct iovec *iov, u32 count, u64 len)
 {

@@ -110,6 +110,10 @@ static int zero_in_place(struct qcow2 *q, u64 offset, u64 len, bool unmap,
 	return ret;
 }
 
+/*
+ * What cannot be had from the tables is written: parts of clusters, and all
+ * where version 2 would show the backing file.
+ */
 static int write_zeroes(struct qcow2 *q, u64 offset, u64 len, bool unmap)
 {
 	u8 *zeroes = len ? calloc(1, SZ_64K) : NULL;
