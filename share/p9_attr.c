@@ -78,7 +78,7 @@ int p9_getattr(struct p9_request *rq)
 
 /*
  * The fields of Tsetattr (Linux, include/net/9p/9p.h, struct p9_iattr_dotl):
- * `valid` has a bit for each of the others, and for times that are now.
+ * `valid` has a bit for each of the others, and for times that are given.
  */
 struct changes {
 	u32 valid, mode, uid, gid;

@@ -20,6 +20,9 @@
 #include "lkvm/vmm/mmio.h"
 #include "no_ring.h"
 
+#define IRQ_OWNER UART
+#include "irq_fixture.h"
+
 /* One port with a backend that holds what is still to be delivered. */
 struct port {
 	struct chardev chr; /* first: the backend's callbacks cast to it */
@@ -32,24 +35,6 @@ struct port {
 	size_t accepted;
 	unsigned int nr_accept;
 };
-
-/* What irq_line_set() last said, and how often it spoke. */
-static struct {
-	bool high;
-	unsigned int calls;
-} irq;
-
-void irq_line_set(const struct irq_line *line, bool high)
-{
-	void *p = (void *)(uintptr_t)line;
-	struct UART *uart = container_of(p, struct UART, irq);
-
-	assert_int_equal(line->gsi, GSI);
-	assert_int_equal(pthread_mutex_trylock(&uart->lock), EBUSY);
-	assert_int_not_equal(high, irq.high);
-	irq.high = high;
-	irq.calls++;
-}
 
 static void backend_write(struct chardev *chr, const u8 *buf, size_t len)
 {

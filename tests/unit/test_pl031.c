@@ -18,6 +18,9 @@
 #define START  1709251198 /* 2024-02-29 23:59:58 UTC */
 #define SECOND 1000000000ULL
 
+#define IRQ_OWNER pl031
+#include "irq_fixture.h"
+
 enum {
 	DR = 0x00,
 	MR = 0x04,
@@ -37,23 +40,6 @@ struct clock {
 
 static s64 host_time, host_ns;
 static unsigned int host_looks;
-
-static struct {
-	bool high;
-	unsigned int calls;
-} irq;
-
-void irq_line_set(const struct irq_line *line, bool high)
-{
-	void *p = (void *)(uintptr_t)line;
-	struct pl031 *rtc = container_of(p, struct pl031, irq);
-
-	assert_int_equal(line->gsi, GSI);
-	assert_int_equal(pthread_mutex_trylock(&rtc->lock), EBUSY);
-	assert_int_not_equal(high, irq.high);
-	irq.high = high;
-	irq.calls++;
-}
 
 static int fake_gettime(clockid_t id, struct timespec *ts)
 {

@@ -20,6 +20,9 @@
 #define PHANDLE 10
 #define KEY	0x08
 
+#define IRQ_OWNER pl061
+#include "irq_fixture.h"
+
 enum {
 	DATA = 0x3fc, /* all lines */
 	DIR = 0x400,
@@ -38,23 +41,6 @@ struct chip {
 	struct evloop loop;
 	struct pl061 *gpio;
 };
-
-static struct {
-	bool high;
-	unsigned int calls;
-} irq;
-
-void irq_line_set(const struct irq_line *line, bool high)
-{
-	void *p = (void *)(uintptr_t)line;
-	struct pl061 *gpio = container_of(p, struct pl061, irq);
-
-	assert_int_equal(line->gsi, GSI);
-	assert_int_equal(pthread_mutex_trylock(&gpio->lock), EBUSY);
-	assert_int_not_equal(high, irq.high);
-	irq.high = high;
-	irq.calls++;
-}
 
 /* As Linux's driver: bytes. */
 static u8 rd(struct chip *c, unsigned int reg)

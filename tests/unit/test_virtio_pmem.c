@@ -287,16 +287,7 @@ static void cannot_be_made(void **state)
 	mmio_bus_destroy(&host.bus);
 }
 
-#define TEST(f)                                                              \
-	{ #f ": split", f, vio_setup, teardown,                              \
-	  &(struct vio_variant) { VIRTQ_F_INDIRECT_DESC } },                 \
-	{                                                                    \
-#f ": packed", f, vio_setup, teardown, &(struct vio_variant) \
-		{                                                            \
-			VIRTQ_F_INDIRECT_DESC | VIRTQ_F_EVENT_IDX |          \
-				VIRTQ_F_RING_PACKED                          \
-		}                                                            \
-	}
+#define TEST(f) VIO_TEST_WITH(f, teardown)
 
 int main(void)
 {

@@ -73,18 +73,22 @@ struct vio_variant {
 	u64 features;
 };
 
-#define VIO_TEST_OF(f, title, bits)                                     \
-	{                                                               \
-		.name = #f ": " title, .test_func = (f),                \
-		.setup_func = vio_setup, .teardown_func = vio_teardown, \
-		.initial_state = &(struct vio_variant) { (bits) },      \
+#define VIO_TEST_OF(f, title, bits) VIO_TEST_ENDS(f, title, bits, vio_teardown)
+
+#define VIO_TEST_ENDS(f, title, bits, teardown)                       \
+	{                                                             \
+		.name = #f ": " title, .test_func = (f),              \
+		.setup_func = vio_setup, .teardown_func = (teardown), \
+		.initial_state = &(struct vio_variant) { (bits) },    \
 	}
 
-/* Once for each kind of ring. */
-#define VIO_TEST(f)                                                     \
-	VIO_TEST_OF(f, "split", VIRTQ_F_INDIRECT_DESC),                 \
-		VIO_TEST_OF(f, "packed",                                \
-			    VIRTQ_F_INDIRECT_DESC | VIRTQ_F_EVENT_IDX | \
-				    VIRTQ_F_RING_PACKED)
+/* Once for each kind of ring; with a teardown of the test's own. */
+#define VIO_TEST(f) VIO_TEST_WITH(f, vio_teardown)
+#define VIO_TEST_WITH(f, teardown)                                        \
+	VIO_TEST_ENDS(f, "split", VIRTQ_F_INDIRECT_DESC, teardown),       \
+		VIO_TEST_ENDS(f, "packed",                                \
+			      VIRTQ_F_INDIRECT_DESC | VIRTQ_F_EVENT_IDX | \
+				      VIRTQ_F_RING_PACKED,                \
+			      teardown)
 
 #endif
