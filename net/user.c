@@ -8,6 +8,9 @@
  *
  * The stream must not get out of step: of a frame that did not fit into the
  * socket as a whole the rest is kept, and goes before all else.
+ *
+ * passt takes long frames whatever the MTU is, so the guest need not make
+ * segments; and what comes from it is made into long frames: see tcp.h.
  */
 #include <endian.h>
 #include <errno.h>
@@ -22,12 +25,21 @@
 #include "lkvm/util/iov.h"
 #include "lkvm/util/log.h"
 #include "lkvm/util/run_program.h"
-#include "net.h"
+#include "tcp.h"
+
+#define F(name) BIT(VIRTIO_NET_F_##name)
+
+#define OFFLOADS                                                 \
+	(F(CSUM) | F(HOST_TSO4) | F(HOST_TSO6) | F(GUEST_CSUM) | \
+	 F(GUEST_TSO4) | F(GUEST_TSO6))
 
 #define LENGTH sizeof(u32) /* bytes before each frame */
 
 /* How long a frame waits for passt; a reset of the device waits for it. */
 #define SEND_WAIT_MS 100
+
+/* passt drops the connection for longer ones (tap.c, ETH_MAX_MTU). */
+#define SEND_MAX 65535U
 
 /* So much of the stream is read at once; two frames fit. */
 #define RECEIVE_BUFFER (2 * ALIGN_UP(LENGTH + NET_FRAME_MAX, SZ_4K))
@@ -40,10 +52,12 @@
 struct user_net {
 	struct net net;
 	unsigned int n;
+	u64 features; /* offloads that were negotiated */
 	/* Of the thread that sends. */
 	bool late; /* passt did not take the last one in time */
 	u32 rest_at, rest_len;
-	u8 rest[LENGTH + NET_FRAME_MAX];
+	u8 rest[LENGTH + SEND_MAX];
+	struct tcp_split split;
 	/* Of the one that receives. */
 	u32 start, end; /* of what is in the buffer */
 	u8 buffer[RECEIVE_BUFFER];
@@ -104,29 +118,47 @@ static int send_rest(struct user_net *user)
 	return 0;
 }
 
-/* A frame that is sent in part is sent: the buffers are the guest's again. */
+/*
+ * One that passt gets: `iov` has the frame, and room for its length before
+ * that. A frame that is sent in part is sent: the buffers are the guest's
+ * again.
+ */
+static int send_whole(struct user_net *user, struct iovec *iov, u32 count,
+		      u32 len)
+{
+	u32 length = htobe32(len);
+	int ret = send_rest(user);
+	ssize_t n;
+
+	if (ret)
+		return ret;
+	iov[0] = (struct iovec) { &length, LENGTH };
+	n = send_some(user, iov, count + 1);
+	if (n < 0)
+		return (int)n;
+	user->rest_at = 0;
+	user->rest_len = (u32)iov_read(iov, count + 1, (u64)n, user->rest,
+				       LENGTH + len - (size_t)n);
+	ret = send_rest(user);
+	return ret == -EAGAIN ? 0 : ret;
+}
+
+/* Of segments that are lost in part the guest's TCP sends the others again. */
 static int user_send(struct net *net, const struct virtio_net_hdr_v1 *header,
 		     const struct iovec *iov, u32 count, u32 len)
 {
 	struct user_net *user = from_net(net);
-	u32 length = htobe32(len);
-	struct iovec all[NET_MAX_IOV + 1];
-	int ret = send_rest(user);
-	ssize_t n;
+	struct iovec all[NET_MAX_IOV + 2];
+	int ret = tcp_split_begin(&user->split, header, iov, count, len,
+				  SEND_MAX);
 
-	(void)header;
-	if (ret)
-		return ret;
-	all[0] = (struct iovec) { &length, LENGTH };
-	memcpy(all + 1, iov, count * sizeof(*iov));
-	n = send_some(user, all, count + 1);
-	if (n < 0)
-		return (int)n;
-	user->rest_at = 0;
-	user->rest_len = (u32)iov_read(all, count + 1, (u64)n, user->rest,
-				       LENGTH + len - (size_t)n);
-	ret = send_rest(user);
-	return ret == -EAGAIN ? 0 : ret;
+	while (!ret) {
+		count = tcp_split_next(&user->split, all + 1, &len);
+		if (!count)
+			break;
+		ret = send_whole(user, all, count, len);
+	}
+	return ret;
 }
 
 /* ---- From passt ---------------------------------------------------------- */
@@ -139,8 +171,11 @@ static int end(struct user_net *user, const char *why, int error)
 	return -error;
 }
 
-/* 1 if there is a whole frame in the buffer, 0 if there is none. */
-static int take_frame(struct user_net *user, struct net_frame *frame)
+/*
+ * The length of the frame that is whole in the buffer, 0 if there is none, or
+ * -EPROTO: the next is no frame.
+ */
+static int find_frame(const struct user_net *user)
 {
 	u32 have = user->end - user->start, len;
 
@@ -149,13 +184,40 @@ static int take_frame(struct user_net *user, struct net_frame *frame)
 	memcpy(&len, user->buffer + user->start, LENGTH);
 	len = be32toh(len);
 	if (len < NET_FRAME_MIN || len > NET_FRAME_MAX)
-		return end(user, "sends what is no frame", EPROTO);
-	if (have - LENGTH < len)
+		return -EPROTO;
+	return have - LENGTH < len ? 0 : (int)len;
+}
+
+/* Takes the frame that find_frame() has found. */
+static u8 *take(struct user_net *user, int len)
+{
+	u8 *data = user->buffer + user->start + LENGTH;
+
+	user->start += (u32)LENGTH + (u32)len;
+	return data;
+}
+
+/*
+ * 1 if there is a frame in the buffer, 0 if there is none. Those that can be
+ * merged with it are behind it.
+ */
+static int take_frame(struct user_net *user, struct net_frame *frame)
+{
+	struct tcp_merge merge;
+	int len = find_frame(user);
+
+	if (len < 0)
+		return end(user, "sends what is no frame", -len);
+	if (!len)
 		return 0;
-	memset(&frame->header, 0, sizeof(frame->header));
-	frame->data = user->buffer + user->start + LENGTH;
-	frame->len = len;
-	user->start += (u32)LENGTH + len;
+	tcp_merge_begin(&merge, take(user, len), (u32)len, user->features);
+	while ((len = find_frame(user)) > 0 &&
+	       tcp_merge_add(&merge, user->buffer + user->start + LENGTH,
+			     (u32)len))
+		take(user, len);
+	tcp_merge_end(&merge, &frame->header);
+	frame->data = merge.data;
+	frame->len = merge.len;
 	return 1;
 }
 
@@ -194,11 +256,9 @@ static int user_receive(struct net *net, struct net_frame *frame)
 	return ret;
 }
 
-/* There are none. */
 static int user_set_offloads(struct net *net, u64 features)
 {
-	(void)net;
-	(void)features;
+	from_net(net)->features = features;
 	return 0;
 }
 
@@ -229,6 +289,7 @@ int user_create(int fd, unsigned int n, struct net **out)
 	user->n = n;
 	user->net.ops = &user_ops;
 	user->net.fd = fd;
+	user->net.offloads = OFFLOADS;
 	*out = &user->net;
 	return 0;
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* SOURCES: net/user.c util/run_program.c util/iov.c */
+/* SOURCES: net/user.c util/run_program.c util/iov.c net/checksum.c */
+/* SOURCES: net/tcp.c net/tcp_split.c net/tcp_merge.c */
 /* SOURCES: tests/unit/flash_fixture.c */
 /* WRAP: poll */
 /*
@@ -25,6 +26,8 @@
 #include "net/net.h"
 
 #define PATIENCE 60
+#define F(name)	 BIT(VIRTIO_NET_F_##name)
+#define SEND_MAX 65535U /* what passt takes */
 
 static struct net *net;
 static int peer;
@@ -138,6 +141,66 @@ static void frames(void **state)
 	expect_none();
 }
 
+/* A segment of 4 bytes, as little as it can be; the `n`th of a connection. */
+static void put_segment(u8 n)
+{
+	u8 data[4 + 58] = { [3] = 58,	     [4 + 12] = 8,   [4 + 14] = 0x45,
+			    [4 + 17] = 44,   [4 + 23] = 6,   [4 + 41] = n * 4,
+			    [4 + 46] = 0x50, [4 + 47] = 0x10 };
+
+	memset(data + sizeof(data) - 4, n, 4);
+	put(data, sizeof(data));
+}
+
+static void expect_segments(u8 gso_type, u32 len, u8 first, u8 last)
+{
+	struct net_frame frame;
+
+	assert_int_equal(net->ops->receive(net, &frame), 1);
+	assert_int_equal(frame.header.gso_type, gso_type);
+	assert_int_equal(frame.len, len);
+	assert_int_equal(frame.data[54], first);
+	assert_int_equal(frame.data[len - 1], last);
+}
+
+/* Those that are there; if the guest wants that, and until it is reset. */
+static void segments(void **state)
+{
+	const u64 features = F(GUEST_CSUM) | F(GUEST_TSO4);
+
+	(void)state;
+	net->ops->set_offloads(net, features);
+	for (u8 i = 0; i < 5; i++)
+		put_segment(i);
+	put_frame(60, 1);
+	put_segment(5);
+	expect_segments(VIRTIO_NET_HDR_GSO_TCPV4, 58 + 4 * 4, 0, 4);
+	expect_frame(60, 1);
+	expect_segments(VIRTIO_NET_HDR_GSO_NONE, 58, 5, 5);
+	expect_none();
+	net->ops->set_offloads(net, 0);
+	put_segment(6);
+	put_segment(7);
+	expect_segments(VIRTIO_NET_HDR_GSO_NONE, 58, 6, 6);
+	expect_segments(VIRTIO_NET_HDR_GSO_NONE, 58, 7, 7);
+	expect_none();
+}
+
+/* What is broken behind segments does not keep the guest from them. */
+static void segments_before_an_error(void **state)
+{
+	struct net_frame frame;
+
+	(void)state;
+	net->ops->set_offloads(net, F(GUEST_CSUM) | F(GUEST_TSO4));
+	put_segment(0);
+	put_segment(1);
+	put("\0\0\0\1", 4);
+	expect_segments(VIRTIO_NET_HDR_GSO_TCPV4, 58 + 4, 0, 1);
+	assert_int_equal(net->ops->receive(net, &frame), -EPROTO);
+	assert_said("passt sends what is no frame");
+}
+
 /* One byte at a time, and up to each byte of the next length. */
 static void in_parts(void **state)
 {
@@ -227,7 +290,10 @@ static void passt_ends(void **state)
 
 static int send_frame(u32 len, u32 seed, u32 parts)
 {
-	struct virtio_net_hdr_v1 header = { .flags = 0xff };
+	/* Nothing is to be done. */
+	struct virtio_net_hdr_v1 header = {
+		.flags = (u8)~VIRTIO_NET_HDR_F_NEEDS_CSUM, .csum_start = 1
+	};
 	struct iovec iov[NET_MAX_IOV];
 	u8 *data = malloc(len);
 	u32 each = len / parts, done = 0;
@@ -278,9 +344,45 @@ static void sent(void **state)
 		assert_int_equal(send_frame(14 + i * 15, i, 1 + i % 14), 0);
 		get_frame(14 + i * 15, i);
 	}
-	assert_int_equal(send_frame(NET_FRAME_MAX, 1, NET_MAX_IOV), 0);
-	get_frame(NET_FRAME_MAX, 1);
+	assert_int_equal(send_frame(SEND_MAX, 1, NET_MAX_IOV), 0);
+	get_frame(SEND_MAX, 1);
 	assert_int_equal(polls, 0);
+	/* passt would end for it. */
+	assert_int_equal(send_frame(SEND_MAX + 1, 1, 3), -EMSGSIZE);
+	assert_int_equal(send_frame(60, 2, 3), 0);
+	get_frame(60, 2);
+}
+
+/* Two frames of one that passt would not take. */
+static void sent_as_two(void **state)
+{
+	struct virtio_net_hdr_v1 header = {
+		.flags = VIRTIO_NET_HDR_F_NEEDS_CSUM,
+		.gso_type = VIRTIO_NET_HDR_GSO_TCPV4,
+		.gso_size = htole16(1000),
+		.csum_start = htole16(34),
+		.csum_offset = htole16(16),
+	};
+	static u8 data[54 + 65500], got[SEND_MAX];
+	struct iovec iov = { data, sizeof(data) };
+	u32 length;
+
+	(void)state;
+	memcpy(data + 12, "\x08\x00\x45", 3);
+	data[46] = 0x50;
+	assert_int_equal(net->ops->send(net, &header, &iov, 1, sizeof(data)),
+			 0);
+	get(&length, 4);
+	assert_int_equal(be32toh(length), 54 + 65000);
+	get(got, 54 + 65000);
+	get(&length, 4);
+	assert_int_equal(be32toh(length), 54 + 500);
+	get(got, 54 + 500);
+	/* The sequence number, 65000. */
+	assert_memory_equal(got + 38, "\0\0\xfd\xe8", 4);
+	header.gso_size = 0;
+	assert_int_equal(net->ops->send(net, &header, &iov, 1, sizeof(data)),
+			 -EINVAL);
 }
 
 static void small_socket(void)
@@ -297,7 +399,7 @@ static void *reader(void *arg)
 {
 	(void)arg;
 	for (u32 i = 0; i < 50; i++)
-		get_frame(NET_FRAME_MAX - i, i);
+		get_frame(SEND_MAX - i, i);
 	return NULL;
 }
 
@@ -309,7 +411,7 @@ static void sent_in_parts(void **state)
 	small_socket();
 	assert_int_equal(pthread_create(&thread, NULL, reader, NULL), 0);
 	for (u32 i = 0; i < 50; i++)
-		assert_int_equal(send_frame(NET_FRAME_MAX - i, i, 3), 0);
+		assert_int_equal(send_frame(SEND_MAX - i, i, 3), 0);
 	pthread_join(thread, NULL);
 	assert_true(polls > 0);
 }
@@ -419,7 +521,9 @@ static void check_start(const struct network_config *config, const char *args)
 	assert_int_equal(user_open(config, 1, &net), 0);
 	assert_string_equal(messages, "");
 	expect_file("args", args);
-	assert_int_equal(net->offloads, 0);
+	assert_int_equal(net->offloads, F(CSUM) | F(HOST_TSO4) | F(HOST_TSO6) |
+						F(GUEST_CSUM) | F(GUEST_TSO4) |
+						F(GUEST_TSO6));
 	assert_int_equal(fcntl(net->fd, F_GETFD), FD_CLOEXEC);
 }
 
@@ -526,6 +630,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(frames),
+		TEST(segments),
+		TEST(segments_before_an_error),
 		TEST(in_parts),
 		TEST(too_short),
 		TEST(empty),
@@ -533,6 +639,7 @@ int main(void)
 		TEST(longest_number),
 		TEST(passt_ends),
 		TEST(sent),
+		TEST(sent_as_two),
 		TEST(sent_in_parts),
 		TEST(passt_stands_still),
 		START_TEST(start),
