@@ -44,7 +44,10 @@
 /* So much of the stream is read at once; two frames fit. */
 #define RECEIVE_BUFFER (2 * ALIGN_UP(LENGTH + NET_FRAME_MAX, SZ_4K))
 
-/* What passt may have in flight: the kernel has a limit of its own. */
+/*
+ * What may be in flight either way: the kernel has a limit of its own. passt
+ * drops frames for which there is no room, and its connections wait then.
+ */
 #define SOCKET_BUFFER (int)SZ_1M
 
 #define DEFAULT_MTU 1500 /* RFC 894 */
@@ -275,17 +278,23 @@ static const struct net_ops user_ops = {
 	.close = user_close,
 };
 
+/* Smaller ones are slower only. */
+static void set_buffer(int fd)
+{
+	const int size = SOCKET_BUFFER;
+
+	setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &size, sizeof(size));
+}
+
 int user_create(int fd, unsigned int n, struct net **out)
 {
 	struct user_net *user = calloc(1, sizeof(*user));
-	const int size = SOCKET_BUFFER;
 
 	if (!user) {
 		close(fd);
 		return -ENOMEM;
 	}
-	/* Smaller ones are slower only. */
-	setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &size, sizeof(size));
+	set_buffer(fd);
 	user->n = n;
 	user->net.ops = &user_ops;
 	user->net.fd = fd;
@@ -391,6 +400,7 @@ int user_open(const struct network_config *config, unsigned int n,
 			 strerror(-ret));
 		return ret;
 	}
+	set_buffer(fds[1]);
 	ret = start_passt(config, n, fds[1]);
 	close(fds[1]);
 	if (ret) {

@@ -2,7 +2,7 @@
 /* SOURCES: net/user.c util/run_program.c util/iov.c net/checksum.c */
 /* SOURCES: net/tcp.c net/tcp_split.c net/tcp_merge.c */
 /* SOURCES: tests/unit/flash_fixture.c */
-/* WRAP: poll */
+/* WRAP: poll setsockopt */
 /*
  * A network by passt: frames on the stream, whatever that is cut into; how the
  * program is started, with a script in its place; and how it ends.
@@ -36,6 +36,23 @@ static int last_timeout;   /* of these */
 static bool no_room;	   /* these time out at once */
 static char folder[64];
 static char *old_path;
+
+static unsigned int buffers; /* sockets with one that is larger */
+
+int __real_setsockopt(int fd, int level, int name, const void *value,
+		      socklen_t len);
+int __wrap_setsockopt(int fd, int level, int name, const void *value,
+		      socklen_t len);
+
+int __wrap_setsockopt(int fd, int level, int name, const void *value,
+		      socklen_t len)
+{
+	int size;
+
+	memcpy(&size, value, sizeof(size));
+	buffers += name == SO_SNDBUF && size >= (int)SZ_1M;
+	return __real_setsockopt(fd, level, name, value, len);
+}
 
 int __real_poll(struct pollfd *fds, nfds_t n, int timeout);
 int __wrap_poll(struct pollfd *fds, nfds_t n, int timeout);
@@ -518,8 +535,11 @@ static void check_start(const struct network_config *config, const char *args)
 {
 	make_passt(ECHO);
 	net->ops->close(net);
+	buffers = 0;
 	assert_int_equal(user_open(config, 1, &net), 0);
 	assert_string_equal(messages, "");
+	/* Both ends: passt drops what does not fit into its own. */
+	assert_int_equal(buffers, 2);
 	expect_file("args", args);
 	assert_int_equal(net->offloads, F(CSUM) | F(HOST_TSO4) | F(HOST_TSO6) |
 						F(GUEST_CSUM) | F(GUEST_TSO4) |
