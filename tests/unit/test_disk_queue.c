@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* SOURCES: disk/request.c disk/queue.c disk/uring.c disk/pool.c */
+/* SOURCES: disk/try.c */
 /* SOURCES: disk/disk.c disk/raw.c disk/merge.c */
 /* SOURCES: vmm/thread.c util/iov.c util/file.c tests/unit/flash_fixture.c */
 /* WRAP: io_uring_queue_init pthread_create */

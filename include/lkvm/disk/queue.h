@@ -39,6 +39,13 @@ struct disk_request {
 	bool merged; /* it stands for several: see disk/merge.c */
 };
 
+/*
+ * Does a transfer if that needs no wait for a medium; any thread. Returns 0, or
+ * -EAGAIN: a part may have been done, and a queue has to do it as a whole. That
+ * is also for what has an error, so nothing is logged here.
+ */
+int disk_try(struct disk *disk, struct disk_request *rq);
+
 struct disk_queue;
 
 /*
