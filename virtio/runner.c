@@ -80,10 +80,12 @@ static bool serve_some(struct virtio_runner *runner, u32 max)
 		virtq_disable_kicks(q);
 		ret = 1;
 		while (n < max && may_serve(runner)) {
+			bool alone = !q->pending;
+
 			ret = runner->serve(dev, runner->queue);
 			if (ret <= 0)
 				break;
-			lone_by_thread(&runner->lone, q->pending <= 1);
+			lone_by_thread(&runner->lone, alone);
 			if (!(++n % BATCH))
 				virtio_queue_done(dev, runner->queue);
 		}
@@ -152,7 +154,7 @@ static void run(void *opaque)
 	if (runner->lock_step)
 		iothread_let_interrupt();
 	pthread_mutex_lock(&queue->lock);
-	if (runner->handed_at && woken > runner->handed_at)
+	if (runner->handed_at && woken >= runner->handed_at)
 		lone_woken(&runner->lone, woken - runner->handed_at);
 	runner->handed_at = 0;
 	if (!runner->serving && may_serve(runner)) {

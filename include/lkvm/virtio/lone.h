@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Whether a queue's thread pays. A guest that waits for each of its requests
- * before it makes the next gains nothing from a thread that is woken for it: two
- * wake-ups, the thread's and the vCPU's, take longer than a request whose data is
- * in memory. So once there were many requests in a row that were alone, vCPUs
- * try to do them before their notifications return, and go on as long as that
- * is quicker than the thread would be.
+ * before it makes the next gains nothing from a thread that is woken for it:
+ * two wake-ups, the thread's and the vCPU's, take longer than a request whose
+ * data is in memory. So once there were many requests in a row that were alone,
+ * vCPUs try to do them before their notifications return, and go on as long as
+ * that is quicker than the thread would be.
  *
  * Numbers only, of the queue's lock: virtio/runner.c acts on them.
  */
@@ -17,7 +17,7 @@
 struct virtio_lone {
 	bool here; /* vCPUs shall do requests */
 	/* Private from here on. */
-	u32 streak;   /* requests that the thread has taken and that were alone */
+	u32 streak; /* requests that the thread has taken and that were alone */
 	u32 patience; /* the streak that makes vCPUs try */
 	u32 done;     /* by vCPUs in a row */
 	u32 against;  /* what speaks against them */
