@@ -10,6 +10,10 @@
  * but for no other one: those are left to the thread. Wake-ups are measured,
  * as they depend on the host's processors and their idle states; between 3 and
  * 60 us are common, and an emulated host needs hundreds.
+ *
+ * A guest that would have several requests under way has only one as long as a
+ * vCPU ends each before the next can be made. So the thread gets one from time
+ * to time, which also measures it again.
  */
 #include <string.h>
 
@@ -26,8 +30,8 @@
 #define MISTAKE 4U
 #define LIMIT	32U
 
-/* One sample more is left out: somebody else may have had the processor. */
-#define SAMPLES 5U
+/* After so many of a vCPU's the thread gets one. */
+#define PERIOD 64U
 
 void lone_init(struct virtio_lone *lone)
 {
@@ -37,34 +41,46 @@ void lone_init(struct virtio_lone *lone)
 
 void lone_by_thread(struct virtio_lone *lone, bool alone)
 {
-	if (lone->here)
+	if (lone->here) {
+		if (!alone)
+			lone_failed(lone);
 		return;
+	}
 	lone->streak = alone ? lone->streak + 1 : 0;
 	if (lone->streak < lone->patience)
 		return;
 	lone->here = true;
-	lone->done = lone->against = lone->samples = 0;
-	lone->sum = lone->largest = 0;
+	lone->done = lone->against = 0;
+	lone->due = LONE_SAMPLES;
 }
 
-bool lone_measures(const struct virtio_lone *lone)
+bool lone_is_due(const struct virtio_lone *lone)
 {
-	return lone->here && lone->samples < SAMPLES;
+	return lone->here && lone->due;
 }
 
 void lone_woken(struct virtio_lone *lone, u64 ns)
 {
-	if (!lone_measures(lone))
+	if (!lone_is_due(lone))
 		return;
-	lone->samples++;
-	lone->sum += ns;
-	lone->largest = MAX(lone->largest, ns);
+	lone->due--;
+	lone->wake[lone->at] = ns;
+	lone->at = (lone->at + 1) % LONE_SAMPLES;
 }
 
-/* Two wake-ups. */
+/*
+ * Two wake-ups; without the longest of the last ones, in which somebody else
+ * may have had the processor.
+ */
 static u64 limit(const struct virtio_lone *lone)
 {
-	return (lone->sum - lone->largest) * 2 / (SAMPLES - 1);
+	u64 sum = 0, longest = 0;
+
+	for (u32 i = 0; i < LONE_SAMPLES; i++) {
+		sum += lone->wake[i];
+		longest = MAX(longest, lone->wake[i]);
+	}
+	return (sum - longest) * 2 / (LONE_SAMPLES - 1);
 }
 
 void lone_done(struct virtio_lone *lone, u64 ns)
@@ -72,6 +88,8 @@ void lone_done(struct virtio_lone *lone, u64 ns)
 	lone->done++;
 	if (lone->done == WORTH)
 		lone->patience = PATIENCE;
+	if (!(lone->done % PERIOD))
+		lone->due = 1;
 	if (ns > limit(lone))
 		lone_failed(lone);
 	else if (lone->against)

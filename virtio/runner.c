@@ -215,7 +215,7 @@ static bool serve_here(struct virtio_runner *runner)
 		lone_failed(&runner->lone);
 		return false;
 	}
-	if (lone_measures(&runner->lone)) {
+	if (lone_is_due(&runner->lone)) {
 		runner->handed_at = now_ns();
 		return false;
 	}

@@ -10,7 +10,7 @@
 #include "lkvm/virtio/lone.h"
 
 #define STREAK	64U
-#define SAMPLES 5U
+#define PERIOD	64U
 #define WAKE_UP 10000U /* ns */
 
 static void alone(struct virtio_lone *lone, u32 n)
@@ -21,11 +21,11 @@ static void alone(struct virtio_lone *lone, u32 n)
 
 static void measure(struct virtio_lone *lone, u64 ns)
 {
-	for (u32 i = 0; i < SAMPLES; i++) {
-		assert_true(lone_measures(lone));
+	for (u32 i = 0; i < LONE_SAMPLES; i++) {
+		assert_true(lone_is_due(lone));
 		lone_woken(lone, ns);
 	}
-	assert_false(lone_measures(lone));
+	assert_false(lone_is_due(lone));
 }
 
 /* vCPUs do them, and waking the thread takes WAKE_UP. */
@@ -45,7 +45,7 @@ static void a_streak_makes_them_try(void **state)
 
 	(void)state;
 	lone_init(&lone);
-	assert_false(lone_measures(&lone));
+	assert_false(lone_is_due(&lone));
 	alone(&lone, STREAK - 1);
 	assert_false(lone.here);
 	lone_by_thread(&lone, false);
@@ -78,7 +78,7 @@ static void one_slow_wake_up_does_not_count(void **state)
 	(void)state;
 	lone_init(&lone);
 	alone(&lone, STREAK);
-	for (u32 i = 0; i < SAMPLES; i++)
+	for (u32 i = 0; i < LONE_SAMPLES; i++)
 		lone_woken(&lone, i == 1 ? 1000000000 : WAKE_UP);
 	for (u32 i = 0; i < 20; i++)
 		lone_done(&lone, 2 * WAKE_UP + 1);
@@ -103,6 +103,46 @@ static void one_in_five_may_fail(void **state)
 		else
 			lone_failed(&lone);
 	assert_false(lone.here);
+}
+
+/* What a vCPU does at once is always alone: the thread gets some, too. */
+static void several_under_way_are_found_out(void **state)
+{
+	struct virtio_lone lone = begun();
+
+	(void)state;
+	for (u32 i = 0; i < 4; i++) {
+		for (u32 j = 0; j < PERIOD; j++) {
+			assert_false(lone_is_due(&lone));
+			lone_done(&lone, WAKE_UP);
+		}
+		assert_true(lone_is_due(&lone));
+		lone_woken(&lone, WAKE_UP);
+		lone_by_thread(&lone, true);
+	}
+	assert_true(lone.here);
+	for (u32 i = 0; i < 20; i++)
+		lone_by_thread(&lone, i % 8);
+	assert_true(lone.here);
+	for (u32 i = 0; i < 20; i++)
+		lone_by_thread(&lone, !(i % 8));
+	assert_false(lone.here);
+}
+
+/* The processor's idle states may change. */
+static void wake_ups_are_measured_again(void **state)
+{
+	struct virtio_lone lone = begun();
+
+	(void)state;
+	for (u32 i = 0; i < LONE_SAMPLES * PERIOD; i++) {
+		if (lone_is_due(&lone))
+			lone_woken(&lone, 3 * WAKE_UP);
+		lone_done(&lone, WAKE_UP);
+	}
+	for (u32 i = 0; i < 20; i++)
+		lone_done(&lone, 5 * WAKE_UP);
+	assert_true(lone.here);
 }
 
 static u32 streak_needed(struct virtio_lone *lone)
@@ -148,6 +188,8 @@ int main(void)
 		cmocka_unit_test(quick_ones_stay),
 		cmocka_unit_test(one_slow_wake_up_does_not_count),
 		cmocka_unit_test(one_in_five_may_fail),
+		cmocka_unit_test(several_under_way_are_found_out),
+		cmocka_unit_test(wake_ups_are_measured_again),
 		cmocka_unit_test(attempts_in_vain_get_rare),
 	};
 

@@ -15,9 +15,9 @@
 #include "runner_rig.h"
 #include "thread_state.h"
 
-#define STREAK	64U
-#define SAMPLES 5U
-#define TRIES	4U
+#define STREAK 64U
+#define PERIOD 64U
+#define TRIES  4U
 
 static atomic_uint attempts, refused;
 static atomic_long ns; /* of the clock */
@@ -106,7 +106,7 @@ static struct runner_rig *create(void **state, enum notify_mode mode)
 static void begin(struct runner_rig *r)
 {
 	rig_start(r);
-	do_some(r, STREAK + SAMPLES);
+	do_some(r, STREAK + LONE_SAMPLES);
 	assert_int_equal(attempts, 0);
 }
 
@@ -121,20 +121,24 @@ static void vcpus_take_over(void **state)
 	assert_int_equal(q->forgotten, 1);
 	assert_int_equal(q->fd, -1);
 	/* The thread is measured. */
-	do_some(r, SAMPLES);
+	do_some(r, LONE_SAMPLES);
 	assert_int_not_equal(q->tid, gettid());
 	assert_int_equal(attempts, 0);
 	interrupts = q->interrupts;
-	do_some(r, 100);
-	assert_int_equal(attempts, 100);
+	do_some(r, PERIOD);
+	assert_int_equal(attempts, PERIOD);
 	assert_int_equal(q->tid, gettid());
-	assert_int_equal(q->interrupts - interrupts, 100);
+	assert_int_equal(q->interrupts - interrupts, PERIOD);
+	do_one(r);
+	assert_int_not_equal(q->tid, gettid());
+	do_one(r);
+	assert_int_equal(q->tid, gettid());
 	assert_int_equal(q->notified, 1);
 	/* After a reset all begins anew. */
 	rig_start(r);
 	do_some(r, STREAK);
 	assert_int_equal(q->notified, 2);
-	assert_int_equal(attempts, 100);
+	assert_int_equal(attempts, PERIOD + 1);
 }
 
 /* There are exits anyway. */

@@ -14,16 +14,19 @@
 
 #include "lkvm/util/util.h"
 
+#define LONE_SAMPLES 5U
+
 struct virtio_lone {
 	bool here; /* vCPUs shall do requests */
 	/* Private from here on. */
-	u32 streak; /* requests that the thread has taken and that were alone */
+	u32 streak;   /* of requests that the thread has taken, all alone */
 	u32 patience; /* the streak that makes vCPUs try */
 	u32 done;     /* by vCPUs in a row */
 	u32 against;  /* what speaks against them */
-	/* What waking the thread takes, in ns. */
-	u32 samples;
-	u64 sum, largest;
+	u32 due;      /* requests that the thread shall have in between */
+	/* What waking the thread took, in ns, and where the next one goes. */
+	u64 wake[LONE_SAMPLES];
+	u32 at;
 };
 
 /* As when the guest has not made any request. */
@@ -33,10 +36,10 @@ void lone_init(struct virtio_lone *lone);
 void lone_by_thread(struct virtio_lone *lone, bool alone);
 
 /*
- * Whether the next request shall be handed to the thread although `here` is
- * set, which sleeps, and lone_woken() be told how long that took.
+ * Whether the next request shall be handed to the thread, which sleeps,
+ * although `here` is set: then lone_woken() has to be told how long that took.
  */
-bool lone_measures(const struct virtio_lone *lone);
+bool lone_is_due(const struct virtio_lone *lone);
 void lone_woken(struct virtio_lone *lone, u64 ns);
 
 /* A vCPU has done a request that was alone, in `ns`. */
