@@ -57,6 +57,22 @@ static void send_msi(void *opaque, u32 id, u64 address, u32 data)
 		mmio_bus_write(&machine->vm.bus, address, data, sizeof(data));
 }
 
+/* The same for KVM. A message to the frame is the SPI that it would pulse. */
+static int route_msi(void *opaque, struct irq_route *route, u32 id, u64 address,
+		     u32 data)
+{
+	struct machine *machine = opaque;
+	const struct machine_type *type = machine->type;
+	u32 spi = data - INTID_SPI;
+
+	if (machine->irqchip == IRQCHIP_GICV3_ITS)
+		return irq_route_msi(&machine->vm, route, id, address, data);
+	if (address != type->v2m.base + GICV2M_SETSPI ||
+	    spi - type->v2m_spi >= type->nr_v2m_spis)
+		return -EINVAL;
+	return irq_route_spi(&machine->vm, route, spi);
+}
+
 static struct acpi_range acpi_range(const struct addr_range *range)
 {
 	return (struct acpi_range) { range->base, range->size };
@@ -68,6 +84,7 @@ int machine_add_pci(struct machine *machine)
 	const struct machine_type *type = machine->type;
 	bool msi = machine->irqchip == IRQCHIP_GICV3_ITS ||
 		   machine->irqchip == IRQCHIP_GICV2M;
+	bool irqfds = msi && irq_routes_init(&machine->vm);
 	const struct pci_host_params params = {
 		.name = "pci",
 		.ecam = type->pci.ecam.base,
@@ -80,6 +97,7 @@ int machine_add_pci(struct machine *machine)
 		.io_size = type->pci.io.size,
 		.intx = machine_spi(machine, type->pci.spi, IRQ_LEVEL_HIGH),
 		.send_msi = msi ? send_msi : NULL,
+		.route_msi = irqfds ? route_msi : NULL,
 		.opaque = machine,
 	};
 	int ret = pci_host_create(&params, &machine->vm.bus, &machine->pci);

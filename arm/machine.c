@@ -386,6 +386,8 @@ static void write_vm_stats(struct machine *machine, struct json_writer *json)
 	json_u64(json, "unclaimed", atomic_load(&machine->vm.bus.unclaimed));
 	json_u64(json, "memslot_updates",
 		 atomic_load(&machine->vm.slots.updates));
+	json_u64(json, "irq_route_updates",
+		 atomic_load(&machine->vm.irq_routes.updates));
 	json_begin_object(json, "devices");
 	device_stats_all(&machine->vm.devices, json);
 	json_end_object(json);

@@ -3,7 +3,8 @@
  * MSI-X (PCI, section 6.8.2): a table of messages in a range of the function's,
  * and bits of those that were masked when they were wanted. A message goes to
  * the interrupt controller through the bridge; nothing is sent while the driver
- * has not allowed the function to be a bus master.
+ * has not allowed the function to be a bus master. Those that others want by an
+ * eventfd KVM sends, while they can be sent.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -67,6 +68,108 @@ static void send_pending(struct pci_function *fn, struct pci_msix_entry *entry)
 			 entry->data);
 }
 
+/* ---- Eventfds ------------------------------------------------------------ */
+
+static bool can_bind(const struct pci_msix *msix, const struct pci_irqfd *irqfd)
+{
+	return irqfd->listed && irqfd->vector < msix->nr &&
+	       can_send(msix, &msix->entries[irqfd->vector]);
+}
+
+/* Routes are changed at once, with the eventfd bound. */
+static bool set_route(struct pci_function *fn, struct pci_irqfd *irqfd)
+{
+	const struct pci_host_params *params = &fn->host->params;
+	const struct pci_msix_entry *entry = &fn->msix.entries[irqfd->vector];
+
+	return !params->route_msi(params->opaque, &irqfd->route, fn->slot << 3,
+				  entry->address, entry->data);
+}
+
+/* KVM is told of changes only. With the lock. */
+static void update_irqfd(struct pci_function *fn, struct pci_irqfd *irqfd)
+{
+	struct vm *vm = fn->host->params.intx.vm;
+
+	if (!can_bind(&fn->msix, irqfd) || !set_route(fn, irqfd))
+		irq_route_unbind(vm, &irqfd->route);
+	else if (!pci_irqfd_is_bound(irqfd) &&
+		 !irq_route_bind(vm, &irqfd->route, irqfd->fd, -1))
+		fn->msix.binds++;
+}
+
+static void update_irqfds(struct pci_function *fn)
+{
+	for (struct pci_irqfd *i = fn->msix.irqfds; i; i = i->next)
+		update_irqfd(fn, i);
+}
+
+/* With the lock. KVM does not have it any more then. */
+static void unlist(struct pci_function *fn, struct pci_irqfd *irqfd)
+{
+	struct pci_irqfd **at = &fn->msix.irqfds;
+
+	if (!irqfd->listed)
+		return;
+	while (*at != irqfd)
+		at = &(*at)->next;
+	*at = irqfd->next;
+	irqfd->listed = false;
+	update_irqfd(fn, irqfd);
+}
+
+static void list(struct pci_function *fn, struct pci_irqfd *irqfd, int fd)
+{
+	irqfd->fd = fd;
+	irqfd->next = fn->msix.irqfds;
+	irqfd->listed = true;
+	fn->msix.irqfds = irqfd;
+	update_irqfd(fn, irqfd);
+}
+
+void pci_irqfd_set_fd(struct pci_function *fn, struct pci_irqfd *irqfd, int fd)
+{
+	pthread_mutex_lock(&fn->msix.lock);
+	unlist(fn, irqfd);
+	if (fd >= 0 && fn->host->params.route_msi)
+		list(fn, irqfd, fd);
+	pthread_mutex_unlock(&fn->msix.lock);
+}
+
+void pci_irqfd_set_vector(struct pci_function *fn, struct pci_irqfd *irqfd,
+			  unsigned int vector)
+{
+	pthread_mutex_lock(&fn->msix.lock);
+	irqfd->vector = vector;
+	update_irqfd(fn, irqfd);
+	pthread_mutex_unlock(&fn->msix.lock);
+}
+
+bool pci_irqfd_is_bound(struct pci_irqfd *irqfd)
+{
+	return atomic_load(&irqfd->route.bound);
+}
+
+u64 pci_irqfd_binds(struct pci_function *fn)
+{
+	u64 binds;
+
+	pthread_mutex_lock(&fn->msix.lock);
+	binds = fn->msix.binds;
+	pthread_mutex_unlock(&fn->msix.lock);
+	return binds;
+}
+
+void pci_irqfd_release(struct pci_function *fn, struct pci_irqfd *irqfd)
+{
+	pthread_mutex_lock(&fn->msix.lock);
+	unlist(fn, irqfd);
+	irq_route_release(fn->host->params.intx.vm, &irqfd->route);
+	pthread_mutex_unlock(&fn->msix.lock);
+}
+
+/* ---- The function's state ------------------------------------------------ */
+
 /* INTx is not used while MSI-X is (section 6.8.2.1). */
 void pci_msix_update(struct pci_function *fn)
 {
@@ -79,6 +182,7 @@ void pci_msix_update(struct pci_function *fn)
 	msix->masked = flags & PCI_MSIX_FLAGS_MASKALL || !master;
 	for (unsigned int i = 0; i < msix->nr; i++)
 		send_pending(fn, &msix->entries[i]);
+	update_irqfds(fn);
 	pthread_mutex_unlock(&msix->lock);
 }
 
@@ -90,6 +194,7 @@ void pci_msix_reset(struct pci_function *fn)
 	pthread_mutex_lock(&msix->lock);
 	msix->enabled = msix->masked = false;
 	reset_entries(msix);
+	update_irqfds(fn);
 	pthread_mutex_unlock(&msix->lock);
 }
 
@@ -203,6 +308,7 @@ void pci_msix_write(struct pci_function *fn, u64 offset, u64 value,
 	write_word(fn, offset, (u32)value);
 	if (len == 8)
 		write_word(fn, offset + 4, (u32)(value >> 32));
+	update_irqfds(fn);
 	pthread_mutex_unlock(&msix->lock);
 }
 

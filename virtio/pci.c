@@ -4,8 +4,8 @@
  *
  * Layout, as QEMU has it: MSI-X in the range of base address 1, all else in
  * that of 4, a page for each structure. Registers are accessed with the
- * device's lock, but for notifications. Interrupts come from any thread and
- * have a lock of their own, and so has what KVM is told about notifications:
+ * device's lock, but for notifications. Interrupts are pci_irq.c's. What KVM is
+ * told about notifications has a lock of its own:
  * the range that they are in may be moved while queues are in use.
  *
  * The bridge's lock may be held by whoever accesses a range (by the capability
@@ -21,6 +21,7 @@
 #include "lkvm/util/json.h"
 #include "lkvm/util/log.h"
 #include "lkvm/virtio/pci.h"
+#include "pci_irq.h"
 
 /* virtio 1.4, "PCI Device Discovery". EDK2 wants a subsystem ID from 0x40 on.
  */
@@ -48,95 +49,9 @@
 #define COMMON_SIZE	  60
 #define NOTIFY_MULTIPLIER 4U
 
-#define ISR_QUEUE  1
-#define ISR_CONFIG 2
-
 static struct virtio_pci *from_function(struct pci_function *fn)
 {
 	return container_of(fn, struct virtio_pci, fn);
-}
-
-/* ---- Interrupts ---------------------------------------------------------- */
-
-/*
- * With MSI-X the vector says what it was; a queue without one has none. INTA is
- * high until the driver reads the ISR status.
- */
-static void raise(struct virtio_pci *pci, const u16 *vector, u8 isr)
-{
-	bool msix = pci_msix_enabled(&pci->fn);
-	u16 n;
-
-	pthread_mutex_lock(&pci->irq_lock);
-	n = *vector;
-	pci->interrupts++;
-	if (!msix) {
-		pci->isr |= isr;
-		pci_set_intx(&pci->fn, true);
-	}
-	pthread_mutex_unlock(&pci->irq_lock);
-	if (msix && n != VIRTIO_MSI_NO_VECTOR)
-		pci_msix_notify(&pci->fn, n);
-}
-
-/* Called with the queue's lock, or without. */
-static void queue_interrupt(struct virtio_device *vdev, unsigned int queue)
-{
-	struct virtio_pci *pci = vdev->transport_data;
-
-	raise(pci, &pci->vectors[queue], ISR_QUEUE);
-}
-
-/* Also tells of NEEDS_RESET. */
-static void config_interrupt(struct virtio_device *vdev)
-{
-	struct virtio_pci *pci = vdev->transport_data;
-
-	raise(pci, &pci->config_vector, ISR_CONFIG);
-}
-
-/* "ISR status capability": reading it clears it. */
-static u8 read_isr(struct virtio_pci *pci)
-{
-	u8 isr;
-
-	pthread_mutex_lock(&pci->irq_lock);
-	isr = pci->isr;
-	pci->isr = 0;
-	pci_set_intx(&pci->fn, false);
-	pthread_mutex_unlock(&pci->irq_lock);
-	return isr;
-}
-
-static void transport_reset(struct virtio_device *vdev)
-{
-	struct virtio_pci *pci = vdev->transport_data;
-
-	read_isr(pci);
-	pthread_mutex_lock(&pci->irq_lock);
-	pci->config_vector = VIRTIO_MSI_NO_VECTOR;
-	for (unsigned int i = 0; i < VIRTIO_MAX_QUEUES; i++)
-		pci->vectors[i] = VIRTIO_MSI_NO_VECTOR;
-	pthread_mutex_unlock(&pci->irq_lock);
-}
-
-/* A vector that there is not reads back as none: drivers look at that. */
-static void set_vector(struct virtio_pci *pci, u16 *vector, u16 value)
-{
-	pthread_mutex_lock(&pci->irq_lock);
-	*vector = value < pci->fn.msix.nr ? value : VIRTIO_MSI_NO_VECTOR;
-	pthread_mutex_unlock(&pci->irq_lock);
-}
-
-/* Read on vCPUs' threads while others raise interrupts. */
-static u16 get_vector(struct virtio_pci *pci, const u16 *vector)
-{
-	u16 value;
-
-	pthread_mutex_lock(&pci->irq_lock);
-	value = *vector;
-	pthread_mutex_unlock(&pci->irq_lock);
-	return value;
 }
 
 /* ---- Notifications that KVM passes on ------------------------------------ */
@@ -197,10 +112,11 @@ static void moved(struct pci_function *fn, unsigned int bar, u64 from, u64 to)
 }
 
 static const struct virtio_transport_ops transport_ops = {
-	.queue_interrupt = queue_interrupt,
-	.config_interrupt = config_interrupt,
-	.reset = transport_reset,
+	.queue_interrupt = virtio_pci_queue_interrupt,
+	.config_interrupt = virtio_pci_config_interrupt,
+	.reset = virtio_pci_reset_interrupts,
 	.notify = notify,
+	.queue_irqfd = virtio_pci_queue_irqfd,
 };
 
 /* ---- Common configuration ------------------------------------------------ */
@@ -218,7 +134,8 @@ static u32 read_queue(struct virtio_pci *pci, u64 offset)
 	case VIRTIO_PCI_COMMON_Q_SIZE:
 		return setup->size;
 	case VIRTIO_PCI_COMMON_Q_MSIX:
-		return get_vector(pci, &pci->vectors[pci->queue_sel]);
+		return virtio_pci_get_vector(pci,
+					     &pci->vectors[pci->queue_sel]);
 	case VIRTIO_PCI_COMMON_Q_ENABLE:
 		return virtio_queue_is_enabled(pci->vdev, pci->queue_sel);
 	case VIRTIO_PCI_COMMON_Q_NOFF:
@@ -255,7 +172,7 @@ static u32 read_common(struct virtio_pci *pci, u64 offset)
 	case VIRTIO_PCI_COMMON_GF:
 		return virtio_get_wanted(vdev, pci->wanted_sel);
 	case VIRTIO_PCI_COMMON_MSIX:
-		return get_vector(pci, &pci->config_vector);
+		return virtio_pci_get_vector(pci, &pci->config_vector);
 	case VIRTIO_PCI_COMMON_NUMQ:
 		return vdev->nr_queues;
 	case VIRTIO_PCI_COMMON_STATUS:
@@ -300,7 +217,7 @@ static void reset_queue(struct virtio_pci *pci)
 	    !(pci->vdev->features & VIRTQ_F_RING_RESET))
 		return;
 	virtio_queue_reset(pci->vdev, pci->queue_sel);
-	set_vector(pci, &pci->vectors[pci->queue_sel], VIRTIO_MSI_NO_VECTOR);
+	virtio_pci_set_vector(pci, pci->queue_sel, VIRTIO_MSI_NO_VECTOR);
 }
 
 /* A vector may be changed at any time, all else before the queue is enabled. */
@@ -308,8 +225,7 @@ static void write_queue(struct virtio_pci *pci, u64 offset, u32 value)
 {
 	if (offset == VIRTIO_PCI_COMMON_Q_MSIX) {
 		if (pci->queue_sel < pci->vdev->nr_queues)
-			set_vector(pci, &pci->vectors[pci->queue_sel],
-				   (u16)value);
+			virtio_pci_set_vector(pci, pci->queue_sel, (u16)value);
 	} else if (offset == VIRTIO_PCI_COMMON_Q_ENABLE) {
 		/* "The driver MUST NOT write a 0". */
 		if (value == 1)
@@ -338,7 +254,7 @@ static void write_common(struct virtio_pci *pci, u64 offset, u32 value)
 		virtio_set_wanted(vdev, pci->wanted_sel, value);
 		break;
 	case VIRTIO_PCI_COMMON_MSIX:
-		set_vector(pci, &pci->config_vector, (u16)value);
+		virtio_pci_set_config_vector(pci, (u16)value);
 		break;
 	case VIRTIO_PCI_COMMON_STATUS:
 		virtio_set_status(vdev, value);
@@ -377,7 +293,7 @@ static u64 read_registers(struct virtio_pci *pci, u64 offset, unsigned int len)
 	u64 value = 0;
 
 	if (offset == AT_ISR && len == 1)
-		return read_isr(pci);
+		return virtio_pci_read_isr(pci);
 	pthread_mutex_lock(&pci->vdev->lock);
 	if (len == common_width(offset))
 		value = read_common(pci, offset);
@@ -490,6 +406,8 @@ static void function_stats(struct pci_function *fn, struct json_writer *json)
 	pthread_mutex_lock(&pci->irq_lock);
 	json_u64(json, "interrupts", pci->interrupts);
 	pthread_mutex_unlock(&pci->irq_lock);
+	if (pci->irqfds)
+		json_u64(json, "irqfds", pci_irqfd_binds(fn));
 	json_u64(json, "notifications", atomic_load(&pci->kicks));
 	if (pci->vdev->ops->stats)
 		pci->vdev->ops->stats(pci->vdev, json);
@@ -518,6 +436,7 @@ static void function_destroy(struct pci_function *fn)
 
 	function_reset(fn);
 	destroy_model(pci->vdev);
+	virtio_pci_free_irqfds(pci);
 	pci_function_destroy(fn);
 	pthread_mutex_destroy(&pci->notify_lock);
 	pthread_mutex_destroy(&pci->irq_lock);
@@ -609,10 +528,23 @@ static void add_caps(struct virtio_pci *pci)
 }
 
 /* One vector for each queue and one for the configuration. */
+static int add_msix(struct virtio_pci *pci, const struct pci_host *host)
+{
+	unsigned int nr_queues = pci->vdev->nr_queues;
+	int ret;
+
+	pci_add_bar(&pci->fn, BAR_MSIX, MSIX_SIZE, 0);
+	ret = pci_add_msix(&pci->fn, nr_queues + 1, BAR_MSIX, MSIX_TABLE,
+			   MSIX_PBA);
+	if (ret || !host->params.route_msi)
+		return ret;
+	pci->irqfds = calloc(nr_queues, sizeof(*pci->irqfds));
+	return pci->irqfds ? 0 : -ENOMEM;
+}
+
 static int fill(struct virtio_pci *pci, const struct pci_host *host)
 {
 	struct pci_function *fn = &pci->fn;
-	unsigned int nr_vectors = pci->vdev->nr_queues + 1;
 	int ret = 0;
 
 	fn->ops = &function_ops;
@@ -623,11 +555,8 @@ static int fill(struct virtio_pci *pci, const struct pci_host *host)
 	fn->revision = REVISION;
 	fn->class = class_of(pci->vdev->id);
 	pci_function_init(fn);
-	if (host->params.send_msi) {
-		pci_add_bar(fn, BAR_MSIX, MSIX_SIZE, 0);
-		ret = pci_add_msix(fn, nr_vectors, BAR_MSIX, MSIX_TABLE,
-				   MSIX_PBA);
-	}
+	if (host->params.send_msi)
+		ret = add_msix(pci, host);
 	pci_add_bar(fn, BAR_REGISTERS, REGISTERS_SIZE,
 		    PCI_BASE_ADDRESS_MEM_TYPE_64 |
 			    PCI_BASE_ADDRESS_MEM_PREFETCH);
@@ -660,7 +589,7 @@ int virtio_pci_create(struct virtio_device *vdev, struct pci_host *host,
 	ret = fill(pci, host);
 	if (!ret)
 		ret = pci_plug(host, &pci->fn);
-	transport_reset(vdev);
+	virtio_pci_reset_interrupts(vdev);
 	if (ret) {
 		function_destroy(&pci->fn);
 		return ret;

@@ -6,10 +6,11 @@
  * eventfds (`kick`); a notification that KVM does not take is passed on.
  *
  * What it has for the driver are eventfds, too: `call`, once the driver wants
- * an interrupt, and `err`, once it has broken the rules. A thread waits for
- * both, as an interrupt depends on the transport: on a register that says what
- * it was for, on vectors that may be masked. They are in an epoll instance,
- * edge triggered, so that nobody has to read them.
+ * an interrupt, and `err`, once it has broken the rules. KVM makes interrupts
+ * of the former while the transport can arrange for that. A thread waits for
+ * both, as an interrupt may depend on a register that says what it was for, or
+ * its vector may be masked. They are in an epoll instance, edge triggered, so
+ * that nobody has to read them; what KVM takes does not wake the thread.
  *
  * Where a ring goes on is in its struct virtq while the kernel does not serve
  * it: 0 after a reset, and what the kernel has left after the loss of bus
@@ -173,10 +174,15 @@ static int start_ring(struct vhost *vhost, unsigned int n)
 	ret = set_ring(vhost, n);
 	if (!ret)
 		ret = set_eventfds(vhost, n);
-	if (!ret && transport->notify)
+	if (ret)
+		return ret;
+	if (transport->notify)
 		ring->notified = !transport->notify(
 			vhost->vdev, vhost->first + n, ring->kick, true);
-	return ret;
+	if (transport->queue_irqfd)
+		transport->queue_irqfd(vhost->vdev, vhost->first + n,
+				       ring->call);
+	return 0;
 }
 
 static void close_fd(int *fd)
@@ -207,14 +213,18 @@ static void close_ring(struct vhost *vhost, unsigned int n)
 	pthread_mutex_unlock(&queue->lock);
 }
 
+/* Both ways, for a ring that may not have got so far. */
 static void end_notifications(struct vhost *vhost, unsigned int n)
 {
+	const struct virtio_transport_ops *transport = vhost->vdev->transport;
 	struct vhost_ring *ring = &vhost->rings[n];
 
 	if (ring->notified)
-		vhost->vdev->transport->notify(vhost->vdev, vhost->first + n,
-					       ring->kick, false);
+		transport->notify(vhost->vdev, vhost->first + n, ring->kick,
+				  false);
 	ring->notified = false;
+	if (transport->queue_irqfd)
+		transport->queue_irqfd(vhost->vdev, vhost->first + n, -1);
 }
 
 /* ---- All of them --------------------------------------------------------- */

@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Interrupt lines, messages and eventfds: KVM_IRQ_LINE, KVM_SIGNAL_MSI,
- * KVM_IRQFD and KVM_IOEVENTFD
- * (Documentation/virt/kvm/api.rst, 4.25, 4.71, 4.75, 4.59). Thread-safe, as the
- * ioctls are; devices call irq_line_set() with their lock held, so that levels
- * reach KVM in order.
+ * Interrupt lines, messages and eventfds: KVM_IRQ_LINE, KVM_SIGNAL_MSI and
+ * KVM_IOEVENTFD (Documentation/virt/kvm/api.rst, 4.25, 4.71, 4.59).
+ * Thread-safe, as the ioctls are; devices call irq_line_set() with their lock
+ * held, so that levels reach KVM in order. KVM_IRQFD is vmm/irq_route.c's.
  */
 #include <errno.h>
 #include <string.h>
@@ -52,36 +51,6 @@ void irq_send_msi(struct vm *vm, u32 device_id, u64 address, u32 data)
 	if (ioctl(vm->fd, KVM_SIGNAL_MSI, &msi) < 0)
 		pr_guest(&vm->irq_errors, "KVM_SIGNAL_MSI failed: %s",
 			 strerror(errno));
-}
-
-static int irqfd(struct vm *vm, struct kvm_irqfd *args)
-{
-	return ioctl(vm->fd, KVM_IRQFD, args) < 0 ? -errno : 0;
-}
-
-int irqfd_assign(struct vm *vm, u32 gsi, int fd, int resample)
-{
-	struct kvm_irqfd args = {
-		.fd = (u32)fd,
-		.gsi = gsi,
-	};
-
-	if (resample >= 0) {
-		args.flags = KVM_IRQFD_FLAG_RESAMPLE;
-		args.resamplefd = (u32)resample;
-	}
-	return irqfd(vm, &args);
-}
-
-int irqfd_deassign(struct vm *vm, u32 gsi, int fd)
-{
-	struct kvm_irqfd args = {
-		.fd = (u32)fd,
-		.gsi = gsi,
-		.flags = KVM_IRQFD_FLAG_DEASSIGN,
-	};
-
-	return irqfd(vm, &args);
 }
 
 /* Without `match` any value written at the address signals the eventfd. */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* SOURCES: pci/config.c pci/intx.c */
+/* SOURCES: pci/config.c pci/intx.c virtio/pci_irq.c */
 /* SOURCES: pci/host.c pci/function.c pci/decode.c pci/msix.c */
 /* SOURCES: virtio/pci.c virtio/device.c virtio/queue.c virtio/queue_split.c */
 /* SOURCES: virtio/queue_packed.c virtio/queue_chain.c vmm/gmem.c vmm/mmio.c */

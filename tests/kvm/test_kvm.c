@@ -26,8 +26,8 @@
 #define EDGE_DOORBELL  0x03000000
 #define LEVEL_DOORBELL 0x03000010
 #define LEVEL_MATCH    0x1234
-#define EDGE_GSI       20
-#define LEVEL_GSI      21
+#define EDGE_SPI       20
+#define LEVEL_SPI      21
 #define ROUNDS	       10
 
 /* As in tests/guest/count.c. */
@@ -74,6 +74,7 @@ static void test_eventfds(const char *dir)
 	int level = eventfd(0, EFD_CLOEXEC);
 	int resample = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	const u64 match = LEVEL_MATCH;
+	struct irq_route edge_route = { 0 }, level_route = { 0 };
 	struct vcpu_totals totals;
 	struct machine *machine;
 	char path[PATH_MAX];
@@ -89,9 +90,14 @@ static void test_eventfds(const char *dir)
 	check(!ret, "ioeventfd for any value");
 	ret = ioeventfd_assign(vm, LEVEL_DOORBELL, 4, level, &match);
 	check(!ret, "ioeventfd for one value");
-	ret = irqfd_assign(vm, EDGE_GSI, edge, -1);
+	check(irq_routes_init(vm), "irqfds can be had");
+	ret = irq_route_spi(vm, &edge_route, EDGE_SPI);
+	if (!ret)
+		ret = irq_route_bind(vm, &edge_route, edge, -1);
 	check(!ret, "irqfd, edge");
-	ret = irqfd_assign(vm, LEVEL_GSI, level, resample);
+	ret = irq_route_spi(vm, &level_route, LEVEL_SPI);
+	if (!ret)
+		ret = irq_route_bind(vm, &level_route, level, resample);
 	check(!ret, "irqfd, level with resampling");
 	check(vm_run(vm) == VM_EXIT_POWEROFF, "all interrupts arrived");
 	vm_vcpu_totals(vm, &totals);
@@ -99,11 +105,16 @@ static void test_eventfds(const char *dir)
 	      "only the value that does not match left the kernel");
 	ret = read(resample, &resampled, sizeof(resampled)) < 0;
 	check(!ret && resampled == ROUNDS, "each end of interrupt was told");
-	check(!irqfd_deassign(vm, EDGE_GSI, edge) &&
-		      !ioeventfd_deassign(vm, EDGE_DOORBELL, 4, edge, NULL),
+	irq_route_unbind(vm, &edge_route);
+	check(!ioeventfd_deassign(vm, EDGE_DOORBELL, 4, edge, NULL),
 	      "deassigned");
-	check(irqfd_assign(vm, EDGE_GSI, -1, -1) < 0,
-	      "a descriptor that is none is refused");
+	check(irq_route_bind(vm, &edge_route, -1, -1) < 0 &&
+		      !irq_route_bind(vm, &edge_route, edge, -1),
+	      "a descriptor that is none is refused, the same once more not");
+	check(irq_route_bind(vm, &level_route, edge, -1) == -EBUSY,
+	      "a descriptor raises one interrupt");
+	irq_route_release(vm, &edge_route);
+	irq_route_release(vm, &level_route);
 	machine_destroy(machine);
 	close(edge);
 	close(level);

@@ -17,6 +17,7 @@
 #include "lkvm/pci/pci.h"
 #include "lkvm/util/json.h"
 #include "lkvm/vmm/fdt.h"
+#include "no_irqfd.h"
 
 #define ECAM	0x3f000000ULL
 #define MMIO32	0x10000000ULL

@@ -17,6 +17,7 @@
 #include <cmocka.h>
 
 #include "lkvm/pci/pci.h"
+#include "no_irqfd.h"
 
 #define ECAM   0x3f000000ULL
 #define MMIO32 0x10000000ULL

@@ -19,6 +19,7 @@
 
 #include "lkvm/pci/pci.h"
 #include "lkvm/vmm/fdt.h"
+#include "no_irqfd.h"
 
 #define ECAM   0x3f000000ULL
 #define MMIO32 0x10000000ULL

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* SOURCES: pci/config.c pci/intx.c */
+/* SOURCES: pci/config.c pci/intx.c virtio/pci_irq.c */
 /* SOURCES: tests/unit/virtio_pci_rig.c virtio/pci.c virtio/device.c */
 /* SOURCES: virtio/queue.c virtio/queue_split.c virtio/queue_packed.c */
 /* SOURCES: virtio/queue_chain.c pci/host.c pci/function.c pci/decode.c */

@@ -94,6 +94,102 @@ static void send_msi(void *opaque, u32 id, u64 address, u32 data)
 	rig.data = data;
 }
 
+/* ---- Interrupts by eventfds ---------------------------------------------- */
+
+/* The route of a queue, which is changed with the function's lock. */
+static struct rig_irqfd *irqfd_of(struct irq_route *route)
+{
+	const struct pci_irqfd *irqfd =
+		container_of(route, struct pci_irqfd, route);
+	ptrdiff_t queue = irqfd - transport()->irqfds;
+
+	require_locked(&transport()->fn.msix.lock);
+	assert_in_range(queue, 0, RIG_QUEUES - 1);
+	return &rig.irqfds[queue];
+}
+
+static int route_msi(void *opaque, struct irq_route *route, u32 id, u64 address,
+		     u32 data)
+{
+	struct rig_irqfd *irqfd = irqfd_of(route);
+
+	assert_ptr_equal(opaque, &rig);
+	assert_int_equal(id, 1 << 3);
+	if (address == rig.unroutable)
+		return -EINVAL;
+	pthread_mutex_lock(&rig.kvm_lock);
+	rig.routes += irqfd->address != address || irqfd->data != data;
+	irqfd->address = address;
+	irqfd->data = data;
+	pthread_mutex_unlock(&rig.kvm_lock);
+	return 0;
+}
+
+/* With the lock. */
+static void send_by_kvm(const struct rig_irqfd *irqfd)
+{
+	rig.kvm_address = irqfd->address;
+	rig.kvm_data = irqfd->data;
+	atomic_fetch_add(&rig.by_kvm, 1);
+}
+
+/* What is in the eventfd counts, and stays there. */
+int irq_route_bind(struct vm *vm, struct irq_route *route, int fd, int resample)
+{
+	struct rig_irqfd *irqfd = irqfd_of(route);
+
+	assert_ptr_equal(vm, VM);
+	assert_int_equal(fd, RIG_FD + (irqfd - rig.irqfds));
+	assert_int_equal(resample, -1);
+	assert_false(irqfd->bound);
+	if (rig.refuse_bind)
+		return -ENOSPC;
+	pthread_mutex_lock(&rig.kvm_lock);
+	irqfd->bound = true;
+	rig.binds++;
+	if (irqfd->count)
+		send_by_kvm(irqfd);
+	pthread_mutex_unlock(&rig.kvm_lock);
+	atomic_store(&route->bound, true);
+	return 0;
+}
+
+/* What is in the eventfd is gone. */
+void irq_route_unbind(struct vm *vm, struct irq_route *route)
+{
+	struct rig_irqfd *irqfd = irqfd_of(route);
+
+	assert_ptr_equal(vm, VM);
+	if (!atomic_exchange(&route->bound, false))
+		return;
+	pthread_mutex_lock(&rig.kvm_lock);
+	assert_true(irqfd->bound);
+	irqfd->bound = false;
+	irqfd->count = 0;
+	pthread_mutex_unlock(&rig.kvm_lock);
+}
+
+void irq_route_release(struct vm *vm, struct irq_route *route)
+{
+	irq_route_unbind(vm, route);
+	rig.released++;
+}
+
+bool rig_signal(unsigned int queue)
+{
+	struct rig_irqfd *irqfd = &rig.irqfds[queue];
+	bool bound;
+
+	pthread_mutex_lock(&rig.kvm_lock);
+	bound = irqfd->bound;
+	if (bound)
+		send_by_kvm(irqfd);
+	else
+		irqfd->count++;
+	pthread_mutex_unlock(&rig.kvm_lock);
+	return !bound;
+}
+
 /* ---- The model ----------------------------------------------------------- */
 
 static void read_config(struct virtio_device *dev, u32 offset, void *buf,
@@ -206,10 +302,12 @@ void rig_create(const struct rig_params *params)
 		.mmio64_size = RIG_WINDOW,
 		.intx = { .vm = VM, .gsi = RIG_SPI, .trigger = IRQ_LEVEL_HIGH },
 		.send_msi = params->no_msi ? NULL : send_msi,
+		.route_msi = params->irqfds ? route_msi : NULL,
 		.opaque = &rig,
 	};
 
 	memset(&rig, 0, sizeof(rig));
+	pthread_mutex_init(&rig.kvm_lock, NULL);
 	rig.ram = aligned_alloc(SZ_4K, RAM_SIZE);
 	memset(rig.ram, 0, RAM_SIZE);
 	assert_int_equal(gmem_add(&rig.mem, RIG_RAM, RAM_SIZE, rig.ram), 0);

@@ -55,7 +55,16 @@ struct rig_params {
 	u32 id;
 	u32 config_size;
 	bool no_msi;
+	bool irqfds;   /* KVM has them */
 	u32 nr_queues; /* 0: RIG_QUEUES */
+};
+
+/* What KVM knows of a queue's eventfd, and the eventfd. */
+struct rig_irqfd {
+	u64 address;
+	u32 data;
+	bool bound;
+	u64 count; /* written, and not taken by KVM */
 };
 
 struct virtio_pci_rig {
@@ -80,7 +89,16 @@ struct virtio_pci_rig {
 	/* What KVM has been told; 0: nothing. */
 	u64 notified[RIG_QUEUES];
 	unsigned int bad_deassigns;
-	u64 refused;	/* KVM takes no notifications there */
+	u64 refused; /* KVM takes no notifications there */
+	/* Interrupts by eventfds; of kvm_lock. */
+	pthread_mutex_t kvm_lock;
+	struct rig_irqfd irqfds[RIG_QUEUES];
+	unsigned int routes, binds, released;
+	u64 unroutable; /* a message to there leads nowhere */
+	bool refuse_bind;
+	atomic_uint by_kvm; /* messages */
+	u64 kvm_address;    /* of the last one */
+	u32 kvm_data;
 	int fail_alloc; /* 1: the next allocation of lkvm's, and so on */
 };
 
@@ -100,6 +118,12 @@ struct virtio_device *rig_model(const struct rig_params *params);
 /* Configuration space of slot 1. */
 u32 rig_get(u32 offset, unsigned int len);
 void rig_set(u32 offset, u32 value, unsigned int len);
+
+/*
+ * Somebody writes the eventfd of a queue, which is RIG_FD and so on. Returns
+ * true if KVM leaves it to those who wait for it.
+ */
+bool rig_signal(unsigned int queue);
 
 void rig_place(void);
 void rig_move(u64 registers);

@@ -17,6 +17,7 @@
 
 #include "lkvm/vmm/device.h"
 #include "lkvm/vmm/irq.h"
+#include "lkvm/vmm/irq_route.h"
 #include "lkvm/vmm/mmio.h"
 
 #define PCI_SLOTS	32U
@@ -77,12 +78,32 @@ struct pci_msix_entry {
 	bool pending;
 };
 
+/*
+ * An eventfd that stands for a vector: while the vector is enabled and not
+ * masked KVM sends the message when it is written to. Part of a device.
+ */
+struct pci_irqfd {
+	struct pci_irqfd *next; /* from here on of the lock of MSI-X */
+	int fd;
+	unsigned int vector;
+	bool listed;
+	struct irq_route route;
+};
+
 struct pci_msix {
-	pthread_mutex_t lock; /* of all that follows but `nr` and `cap` */
+	/*
+	 * Of all that follows but `nr` and `cap`. It may be taken with the
+	 * bridge's lock and with those of a device; the message is sent, and
+	 * KVM told, with it, so that a vector that was masked is silent when
+	 * the driver goes on.
+	 */
+	pthread_mutex_t lock;
 	unsigned int nr;      /* 0: the function has no MSI-X */
 	u32 cap;	      /* offset of the capability */
 	bool enabled, masked; /* of the function; bus master is off: not */
 	struct pci_msix_entry *entries;
+	struct pci_irqfd *irqfds; /* those that have an eventfd */
+	u64 binds;		  /* how often KVM was given one */
 };
 
 /*
@@ -143,6 +164,13 @@ struct pci_host_params {
 	 * controller raises the interrupt. Any thread. NULL: no MSI-X.
 	 */
 	void (*send_msi)(void *opaque, u32 id, u64 address, u32 data);
+	/*
+	 * Has a route of KVM's lead to what that message raises. 0, or -errno
+	 * if it leads nowhere: then it is sent by send_msi. Any thread, with
+	 * the lock of the function's MSI-X. NULL: KVM has no irqfds.
+	 */
+	int (*route_msi)(void *opaque, struct irq_route *route, u32 id,
+			 u64 address, u32 data);
 	void *opaque;
 };
 
@@ -231,6 +259,31 @@ bool pci_msix_enabled(struct pci_function *fn);
 
 /* The function wants vector `n`, below the number of them. Any thread. */
 void pci_msix_notify(struct pci_function *fn, unsigned int n);
+
+/*
+ * Whoever writes the eventfd `fd` wants the vector from now on; -1: nobody does
+ * any more. Where the vector is masked or not enabled, or KVM cannot do it, it
+ * is left to who waits for `fd` to call pci_msix_notify(). Nothing gets lost
+ * when that changes, if nobody reads `fd`: what is in it then is sent again.
+ * *irqfd is zeroed at first. Any thread.
+ */
+void pci_irqfd_set_fd(struct pci_function *fn, struct pci_irqfd *irqfd, int fd);
+
+/* The vector, 0 at first; none, if there is no such vector. Any thread. */
+void pci_irqfd_set_vector(struct pci_function *fn, struct pci_irqfd *irqfd,
+			  unsigned int vector);
+
+/*
+ * Whether KVM sends the messages: what woke somebody who waits for the eventfd
+ * has been dealt with.
+ */
+bool pci_irqfd_is_bound(struct pci_irqfd *irqfd);
+
+/* How often KVM was given an eventfd of the function's. Any thread. */
+u64 pci_irqfd_binds(struct pci_function *fn);
+
+/* Gives back what KVM has of it. */
+void pci_irqfd_release(struct pci_function *fn, struct pci_irqfd *irqfd);
 
 /* Drives INTA, level triggered; nothing while MSI-X is used. Any thread. */
 void pci_set_intx(struct pci_function *fn, bool high);

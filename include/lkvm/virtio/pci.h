@@ -19,11 +19,12 @@ struct virtio_pci {
 	u32 offered_sel, wanted_sel;
 	u16 queue_sel;
 
-	pthread_mutex_t irq_lock; /* of the next four */
+	pthread_mutex_t irq_lock; /* of the next four; before MSI-X's */
 	u8 isr;
 	u16 config_vector;
 	u16 vectors[VIRTIO_MAX_QUEUES];
 	u64 interrupts;
+	struct pci_irqfd *irqfds; /* of each queue; NULL: KVM has none */
 
 	pthread_mutex_t notify_lock; /* of the next two */
 	u64 notify_base; /* where it is decoded, or PCI_NO_ADDRESS */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Interrupt lines, and eventfds that raise them or are raised by the guest. */
+/* Interrupt lines, messages, and eventfds that the guest writes. */
 #ifndef LKVM_VMM_IRQ_H
 #define LKVM_VMM_IRQ_H
 
@@ -34,14 +34,6 @@ void irq_line_set(const struct irq_line *line, bool high);
  * is logged.
  */
 void irq_send_msi(struct vm *vm, u32 device_id, u64 address, u32 data);
-
-/*
- * Raises input `gsi` of the controller whenever `fd`, an eventfd, is written
- * to. `resample` is an eventfd that KVM writes when the guest ends a
- * level-triggered interrupt, or -1. Returns 0 or -errno.
- */
-int irqfd_assign(struct vm *vm, u32 gsi, int fd, int resample);
-int irqfd_deassign(struct vm *vm, u32 gsi, int fd);
 
 /*
  * A guest's write of `len` bytes (1, 2, 4 or 8; 0 for any) at `addr` writes

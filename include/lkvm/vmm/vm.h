@@ -14,6 +14,7 @@
 #include "lkvm/vmm/evloop.h"
 #include "lkvm/vmm/gmem.h"
 #include "lkvm/vmm/irq.h"
+#include "lkvm/vmm/irq_route.h"
 #include "lkvm/vmm/memslot.h"
 #include "lkvm/vmm/mmio.h"
 #include "lkvm/vmm/mmio_ring.h"
@@ -123,6 +124,7 @@ struct vm {
 	struct mmio_bus bus;
 	struct mmio_ring ring;
 	struct device_list devices;
+	struct irq_routes irq_routes;
 	struct evloop loop;
 	struct worker worker;	   /* for what would block the loop */
 	const cpu_set_t *affinity; /* of the vCPU threads, or NULL; not owned */
