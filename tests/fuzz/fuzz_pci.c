@@ -60,7 +60,11 @@ enum action {
 enum kind {
 	NO_MSI = 0x01,
 	NO_NOTIFY = 0x02, /* KVM refuses */
+	NO_IRQFD = 0x04,
 };
+
+/* Of messages: they lead nowhere. */
+#define UNROUTABLE 0x80U
 
 /* Which function was asked for what. */
 struct hit {
@@ -85,6 +89,10 @@ static struct {
 	bool running;
 	bool told[QUEUES];
 	u64 notified[QUEUES];
+	bool wanted[QUEUES]; /* interrupts by an eventfd */
+	bool bound[QUEUES];
+	u64 routes[QUEUES]; /* where they lead, and the message's data */
+	u32 route_data[QUEUES];
 } t;
 
 static u32 take_n(struct input *in, unsigned int n)
@@ -151,6 +159,61 @@ int ioeventfd_deassign(struct vm *vm, u64 addr, unsigned int len, int fd,
 	require(t.notified[fd] == addr);
 	t.notified[fd] = 0;
 	return 0;
+}
+
+/* ---- Interrupts by eventfds ---------------------------------------------- */
+
+static struct virtio_pci *transport(void)
+{
+	return t.vdev.transport_data;
+}
+
+static u32 queue_of(struct irq_route *route)
+{
+	struct pci_irqfd *irqfd = container_of(route, struct pci_irqfd, route);
+	u32 queue = (u32)(irqfd - transport()->irqfds);
+
+	require(queue < QUEUES);
+	return queue;
+}
+
+static int route_msi(void *opaque, struct irq_route *route, u32 id, u64 address,
+		     u32 data)
+{
+	u32 queue = queue_of(route);
+
+	require(opaque == &t && id >> 3 == VIRTIO);
+	if (address & UNROUTABLE)
+		return -EINVAL;
+	t.routes[queue] = address;
+	t.route_data[queue] = data;
+	return 0;
+}
+
+int irq_route_bind(struct vm *vm, struct irq_route *route, int fd, int resample)
+{
+	u32 queue = queue_of(route);
+
+	(void)vm;
+	require((u32)fd == queue && resample == -1 && !t.bound[queue]);
+	t.bound[queue] = true;
+	atomic_store(&route->bound, true);
+	return 0;
+}
+
+void irq_route_unbind(struct vm *vm, struct irq_route *route)
+{
+	u32 queue = queue_of(route);
+
+	(void)vm;
+	require(t.bound[queue] == atomic_load(&route->bound));
+	t.bound[queue] = false;
+	atomic_store(&route->bound, false);
+}
+
+void irq_route_release(struct vm *vm, struct irq_route *route)
+{
+	irq_route_unbind(vm, route);
 }
 
 /* ---- Functions ----------------------------------------------------------- */
@@ -373,6 +436,38 @@ static void check_notifications(void)
 				 : 0));
 }
 
+/* What the driver has of a queue's vector, if its message can be sent. */
+static const struct pci_msix_entry *entry_of(u32 queue)
+{
+	const struct pci_msix *msix = &transport()->fn.msix;
+	u16 vector = transport()->vectors[queue];
+	u32 flags;
+
+	if (!msix->nr || vector >= msix->nr)
+		return NULL;
+	flags = get(VIRTIO, msix->cap + PCI_MSIX_FLAGS, 2);
+	if (!(flags & PCI_MSIX_FLAGS_ENABLE) ||
+	    flags & PCI_MSIX_FLAGS_MASKALL ||
+	    msix->entries[vector].control & 1 ||
+	    !(get(VIRTIO, PCI_COMMAND, 2) & PCI_COMMAND_MASTER))
+		return NULL;
+	return &msix->entries[vector];
+}
+
+/* KVM has those that can be sent, with the message of this moment. */
+static void check_irqfds(void)
+{
+	for (u32 i = 0; i < QUEUES; i++) {
+		const struct pci_msix_entry *entry = entry_of(i);
+
+		require(t.bound[i] ==
+			(t.wanted[i] && entry && !(t.kind & NO_IRQFD) &&
+			 !(entry->address & UNROUTABLE)));
+		require(!t.bound[i] || (t.routes[i] == entry->address &&
+					t.route_data[i] == entry->data));
+	}
+}
+
 static void check(void)
 {
 	for (u32 slot = 0; slot < NR_SLOTS; slot++) {
@@ -381,6 +476,7 @@ static void check(void)
 		check_line(slot);
 	}
 	check_notifications();
+	check_irqfds();
 }
 
 /* ---- Actions ------------------------------------------------------------- */
@@ -459,6 +555,10 @@ static void event(u8 byte)
 	case 5:
 		if (t.plain.msix.nr)
 			pci_msix_notify(&t.plain, n);
+		break;
+	case 6:
+		t.wanted[n] = !t.wanted[n];
+		ops->queue_irqfd(&t.vdev, n, t.wanted[n] ? (int)n : -1);
 		break;
 	default:
 		break;
@@ -563,6 +663,7 @@ static void create(u8 kind)
 		.io_size = SZ_64K,
 		.intx = { .gsi = SPI, .trigger = IRQ_LEVEL_HIGH },
 		.send_msi = kind & NO_MSI ? NULL : send_msi,
+		.route_msi = kind & NO_IRQFD ? NULL : route_msi,
 		.opaque = &t,
 	};
 
