@@ -26,6 +26,7 @@ static struct {
 	unsigned int sets;
 	struct kvm_irqfd last;
 	unsigned int calls; /* of KVM_IRQFD */
+	const struct irq_route *route;
 	unsigned long failing;
 	int error;
 	bool no_memory;
@@ -73,6 +74,8 @@ int __wrap_ioctl(int fd, unsigned long request, ...)
 		set_table(arg);
 	} else {
 		assert_int_equal(request, KVM_IRQFD);
+		/* Who looks at it meanwhile must not rely on KVM. */
+		assert_false(kvm.route->bound);
 		kvm.last = *(struct kvm_irqfd *)arg;
 		kvm.calls++;
 	}
@@ -261,6 +264,7 @@ static void eventfds(void **state)
 	assert_int_equal(irq_route_spi(vm, &b, 2), 0);
 	irq_route_unbind(vm, &b);
 	assert_int_equal(kvm.calls, 0);
+	kvm.route = &b;
 	assert_int_equal(irq_route_bind(vm, &b, 7, -1), 0);
 	expect_irqfd(1, FIRST + 1, 7, 0);
 	assert_true(b.bound);
@@ -269,6 +273,7 @@ static void eventfds(void **state)
 	assert_false(b.bound);
 	irq_route_unbind(vm, &b);
 	assert_int_equal(kvm.calls, 2);
+	kvm.route = &a;
 	assert_int_equal(irq_route_bind(vm, &a, 8, 9), 0);
 	expect_irqfd(3, FIRST, 8, KVM_IRQFD_FLAG_RESAMPLE);
 	assert_int_equal(kvm.last.resamplefd, 9);
