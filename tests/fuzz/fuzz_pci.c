@@ -17,6 +17,7 @@
 #include "lkvm/util/log.h"
 #include "lkvm/virtio/pci.h"
 #include "lkvm/vmm/gmem.h"
+#include "irqfds.h"
 #include "tests/fuzz/input.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -27,7 +28,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 #define IO	  0x3eff0000ULL
 #define WINDOW	  (16ULL * SZ_1M)
 #define SPI	  3U
-#define QUEUES	  2U
 #define CONFIG	  12U
 #define RAM_SIZE  SZ_64K
 #define NOTIFY_AT 0x3000U
@@ -63,8 +63,6 @@ enum kind {
 	NO_IRQFD = 0x04,
 };
 
-/* Of messages: they lead nowhere. */
-#define UNROUTABLE 0x80U
 
 /* Which function was asked for what. */
 struct hit {
@@ -89,10 +87,6 @@ static struct {
 	bool running;
 	bool told[QUEUES];
 	u64 notified[QUEUES];
-	bool wanted[QUEUES]; /* interrupts by an eventfd */
-	bool bound[QUEUES];
-	u64 routes[QUEUES]; /* where they lead, and the message's data */
-	u32 route_data[QUEUES];
 } t;
 
 static u32 take_n(struct input *in, unsigned int n)
@@ -159,61 +153,6 @@ int ioeventfd_deassign(struct vm *vm, u64 addr, unsigned int len, int fd,
 	require(t.notified[fd] == addr);
 	t.notified[fd] = 0;
 	return 0;
-}
-
-/* ---- Interrupts by eventfds ---------------------------------------------- */
-
-static struct virtio_pci *transport(void)
-{
-	return t.vdev.transport_data;
-}
-
-static u32 queue_of(struct irq_route *route)
-{
-	struct pci_irqfd *irqfd = container_of(route, struct pci_irqfd, route);
-	u32 queue = (u32)(irqfd - transport()->irqfds);
-
-	require(queue < QUEUES);
-	return queue;
-}
-
-static int route_msi(void *opaque, struct irq_route *route, u32 id, u64 address,
-		     u32 data)
-{
-	u32 queue = queue_of(route);
-
-	require(opaque == &t && id >> 3 == VIRTIO);
-	if (address & UNROUTABLE)
-		return -EINVAL;
-	t.routes[queue] = address;
-	t.route_data[queue] = data;
-	return 0;
-}
-
-int irq_route_bind(struct vm *vm, struct irq_route *route, int fd, int resample)
-{
-	u32 queue = queue_of(route);
-
-	(void)vm;
-	require((u32)fd == queue && resample == -1 && !t.bound[queue]);
-	t.bound[queue] = true;
-	atomic_store(&route->bound, true);
-	return 0;
-}
-
-void irq_route_unbind(struct vm *vm, struct irq_route *route)
-{
-	u32 queue = queue_of(route);
-
-	(void)vm;
-	require(t.bound[queue] == atomic_load(&route->bound));
-	t.bound[queue] = false;
-	atomic_store(&route->bound, false);
-}
-
-void irq_route_release(struct vm *vm, struct irq_route *route)
-{
-	irq_route_unbind(vm, route);
 }
 
 /* ---- Functions ----------------------------------------------------------- */
@@ -436,38 +375,6 @@ static void check_notifications(void)
 				 : 0));
 }
 
-/* What the driver has of a queue's vector, if its message can be sent. */
-static const struct pci_msix_entry *entry_of(u32 queue)
-{
-	const struct pci_msix *msix = &transport()->fn.msix;
-	u16 vector = transport()->vectors[queue];
-	u32 flags;
-
-	if (!msix->nr || vector >= msix->nr)
-		return NULL;
-	flags = get(VIRTIO, msix->cap + PCI_MSIX_FLAGS, 2);
-	if (!(flags & PCI_MSIX_FLAGS_ENABLE) ||
-	    flags & PCI_MSIX_FLAGS_MASKALL ||
-	    msix->entries[vector].control & 1 ||
-	    !(get(VIRTIO, PCI_COMMAND, 2) & PCI_COMMAND_MASTER))
-		return NULL;
-	return &msix->entries[vector];
-}
-
-/* KVM has those that can be sent, with the message of this moment. */
-static void check_irqfds(void)
-{
-	for (u32 i = 0; i < QUEUES; i++) {
-		const struct pci_msix_entry *entry = entry_of(i);
-
-		require(t.bound[i] ==
-			(t.wanted[i] && entry && !(t.kind & NO_IRQFD) &&
-			 !(entry->address & UNROUTABLE)));
-		require(!t.bound[i] || (t.routes[i] == entry->address &&
-					t.route_data[i] == entry->data));
-	}
-}
-
 static void check(void)
 {
 	for (u32 slot = 0; slot < NR_SLOTS; slot++) {
@@ -557,8 +464,8 @@ static void event(u8 byte)
 			pci_msix_notify(&t.plain, n);
 		break;
 	case 6:
-		t.wanted[n] = !t.wanted[n];
-		ops->queue_irqfd(&t.vdev, n, t.wanted[n] ? (int)n : -1);
+		irqfds.wanted[n] = !irqfds.wanted[n];
+		ops->queue_irqfd(&t.vdev, n, irqfds.wanted[n] ? (int)n : -1);
 		break;
 	default:
 		break;
@@ -641,6 +548,7 @@ static void plug_virtio(void)
 	t.vdev.nr_queues = QUEUES;
 	t.vdev.queue_size = 16;
 	virtio_device_init(&t.vdev, &t.mem);
+	irqfds.vdev = &t.vdev;
 	require(!virtio_pci_create(&t.vdev, t.host, NULL));
 	fn = t.host->slots[VIRTIO];
 	t.virtio_ops = t.wrapped = *fn->ops;
@@ -668,6 +576,7 @@ static void create(u8 kind)
 	};
 
 	memset(&t, 0, sizeof(t));
+	memset(&irqfds, 0, sizeof(irqfds));
 	t.kind = kind;
 	mmio_bus_init(&t.bus);
 	require(!pci_host_create(&params, &t.bus, &t.host));
