@@ -155,6 +155,7 @@ static void runs(void **state)
 			 VIRTQ_F_VERSION_1 | NET_F(MRG_RXBUF) | r->features);
 	for (unsigned int i = RX; i <= TX; i++) {
 		assert_int_equal(fake->rings[i].backend, TAP_FD);
+		assert_int_equal(r->irqfds[i], fake->rings[i].call);
 		assert_int_equal(vhost_fake_kicks(0, i), 1);
 		vio_add_one(r, i, i * 1000, 100, i == RX);
 		virtq_driver_enable_irq(&r->drivers[i]);
@@ -180,6 +181,8 @@ static void resets(void **state)
 		assert_int_equal(t.offloads, 0);
 		assert_int_equal(vhost_fakes[0].rings[RX].backend, -1);
 		assert_int_equal(vhost_fakes[0].rings[TX].backend, -1);
+		assert_int_equal(r->irqfds[RX], -1);
+		assert_int_equal(r->irqfds[TX], -1);
 	}
 }
 

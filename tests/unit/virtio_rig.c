@@ -40,10 +40,19 @@ static void transport_reset(struct virtio_device *vdev)
 	(void)vdev;
 }
 
+/* The rest of it is left to who waits for the eventfd. */
+static void queue_irqfd(struct virtio_device *vdev, unsigned int queue, int fd)
+{
+	struct vio_rig *r = vdev->transport_data;
+
+	r->irqfds[queue] = fd;
+}
+
 static const struct virtio_transport_ops transport = {
 	.queue_interrupt = queue_interrupt,
 	.config_interrupt = config_interrupt,
 	.reset = transport_reset,
+	.queue_irqfd = queue_irqfd,
 };
 
 /* ---- The device ---------------------------------------------------------- */

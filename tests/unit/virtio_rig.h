@@ -32,6 +32,8 @@ struct vio_rig {
 	struct virtq_driver drivers[VIRTIO_MAX_QUEUES];
 	atomic_uint interrupts[VIRTIO_MAX_QUEUES], config_interrupts;
 	sem_t irq; /* one of them */
+	/* By eventfds: what writes one, or -1. */
+	int irqfds[VIRTIO_MAX_QUEUES];
 };
 
 /* RAM for the device of a test whose `state` that is, to be created next. */

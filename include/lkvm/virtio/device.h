@@ -93,8 +93,8 @@ struct virtio_transport_ops {
 	/*
 	 * The driver wants an interrupt for the queue whenever the eventfd
 	 * `fd`, which nobody reads, is written to; -1: no more. Who waits for
-	 * `fd` calls queue_interrupt, for at times, or always, it does not
-	 * come without that. NULL: always. With the device's lock.
+	 * `fd` calls queue_interrupt, for at times, or always, none comes
+	 * without that. NULL: always.
 	 */
 	void (*queue_irqfd)(struct virtio_device *dev, unsigned int queue,
 			    int fd);
