@@ -41,7 +41,7 @@ struct irq_routes {
 	pthread_mutex_t lock;
 	struct irq_route *first;
 	u32 limit;	      /* GSIs end below; constant */
-	_Atomic(u64) updates; /* of KVM's table, each a matter of the VM's */
+	_Atomic(u64) updates; /* how often KVM was told of it */
 };
 
 /*
