@@ -63,7 +63,6 @@ enum kind {
 	NO_IRQFD = 0x04,
 };
 
-
 /* Which function was asked for what. */
 struct hit {
 	struct pci_function *fn;
