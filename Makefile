@@ -292,7 +292,7 @@ RECORD := $(BUILD)/tests/lkvm-record
 BROKEN := $(BUILD)/tests/lkvm-broken
 # The last are the longest: they begin first, so that two jobs end together.
 # Debian takes minutes to install and to boot: `make check-long`.
-BOOT_TESTS := $(filter-out tests/boot/75-debian.test,\
+BOOT_TESTS := $(filter-out tests/boot/75-debian.test tests/boot/84-cloud.test,\
 	$(shell ls -r tests/boot/*.test))
 # Each scenario boots its host: one continued from a saved state was once seen
 # to lose its timer interrupts.
@@ -384,7 +384,8 @@ check-long: all guests $(FUZZ_BINS) $(BUILD)/unit/chip_driver $(RECORD) \
 	tests/boot/57-edk2-cuts.test tests/boot/58-jffs2-cuts.test \
 	tests/boot/70-disk.test tests/boot/71-net.test tests/boot/72-console.test \
 	tests/boot/76-root.test
-	$(Q)DEBIAN=all tests/run --timeout 3600 tests/boot/75-debian.test
+	$(Q)DEBIAN=all tests/run --timeout 3600 tests/boot/75-debian.test \
+	tests/boot/84-cloud.test
 	$(Q)EDK2=efi tests/run tests/boot/30-reset.test tests/boot/50-edk2.test \
 	tests/boot/54-flash-tools.test
 

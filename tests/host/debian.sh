@@ -1,4 +1,4 @@
-# Installs Debian: for recipes/debian, one half here and one in the emulated host
+# Installs Debian: for recipes/debian (and cloud.sh), one half here and one in the emulated host
 # SPDX-License-Identifier: GPL-2.0-or-later
 # shellcheck shell=sh
 
@@ -32,7 +32,7 @@ without_preinst() {
 	PATH=$PWD/bin:$PATH
 }
 
-unpack_packages() {
+begin_root() {
 	mkdir -p root/var/lib/dpkg root/etc/dpkg/dpkg.cfg.d
 	: >root/var/lib/dpkg/status
 	no_documentation >root/etc/dpkg/dpkg.cfg.d/no-documentation
@@ -40,6 +40,10 @@ unpack_packages() {
 	dpkg-deb --fsys-tarfile debs/base-passwd_*.deb | tar -x -C root -f - ./usr/share/base-passwd
 	cp root/usr/share/base-passwd/passwd.master root/etc/passwd
 	cp root/usr/share/base-passwd/group.master root/etc/group
+}
+
+# Those of debs/, into a root that there is.
+unpack_packages() {
 	without_preinst
 	# shellcheck disable=SC2046
 	dpkg --root="$PWD/root" --force-architecture --force-depends --force-unsafe-io \
@@ -50,7 +54,6 @@ unpack_packages() {
 	find root/etc -name '*.dpkg-new' | while read -r file; do
 		cp -p "$file" "${file%.dpkg-new}"
 	done
-	ln -s mawk root/usr/bin/awk
 	depmod -b root "$(ls root/lib/modules)"
 }
 
@@ -73,7 +76,9 @@ settings() {
 }
 
 unpack() {
+	begin_root
 	unpack_packages
+	ln -s mawk root/usr/bin/awk
 	settings
 	mkfs.vfat -F 16 --offset 2048 -n ESP "$1" $((31 * 1024))
 	mkfs.ext4 -q -F -L debian -m 0 -J size=8 -d root \
@@ -111,9 +116,7 @@ name_root() {
 	ln -s ../../vda2 "/dev/disk/by-uuid/$(in_root blkid -o value -s UUID /dev/vda2)"
 }
 
-configure() {
-	mount_root "$1"
-	progress mounted
+configure_packages() {
 	# Side by side, as each keeps one processor busy for as long. The packages would make
 	# it, too, and twice: INITRD=No keeps the kernel's script from that, and without a
 	# link to the kernel initramfs-tools finds none to update.
@@ -123,6 +126,19 @@ configure() {
 	wait $!
 	progress initramfs
 	mv $root/boot/initrd.new "$root/boot/initrd.img-$(ls $root/lib/modules)"
+}
+
+unmount_root() {
+	for mounted in run dev sys proc boot/efi ''; do
+		umount "$root/$mounted"
+	done
+	progress unmounted
+}
+
+configure() {
+	mount_root "$1"
+	progress mounted
+	configure_packages
 	name_root
 	in_root grub-install --removable --no-nvram
 	progress grub
@@ -135,10 +151,9 @@ configure() {
 	in_root systemctl mask apt-daily.timer apt-daily-upgrade.timer getty-static.service \
 		getty@tty1.service e2scrub_reap.service
 	[ -z "$(in_root dpkg --audit)" ]
-	for mounted in run dev sys proc boot/efi ''; do
-		umount "$root/$mounted"
-	done
-	progress unmounted
+	unmount_root
 }
 
-"$@"
+case $0 in
+*/debian.sh) "$@" ;;
+esac

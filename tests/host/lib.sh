@@ -45,13 +45,13 @@ guessed_archives() {
 # apt_for ARCH [deb|deb-src [RELEASE]]: makes the functions below use a private state
 # for that architecture, with today's lists, of this machine's release of Debian
 # or another one. They run in a sub-shell or after each other, never at once: the
-# caller holds apt_lock.
+# caller holds apt_lock. $dpkg_status is dpkg's list of what is installed; without it nothing is.
 apt_for() {
 	apt_dir=$build/.apt/$1
 	[ "${2-}" != deb-src ] || apt_dir=$apt_dir-src
 	apt_dir=$apt_dir${3:+-$3}
 	mkdir -p "$apt_dir/lists/partial" "$apt_dir/archives/partial" || exit 1
-	: >"$apt_dir/status"
+	cat "${dpkg_status:-/dev/null}" >"$apt_dir/status" || exit 1
 	archives=$(debian_archives)
 	[ -n "$archives" ] || archives=$(guessed_archives)
 	[ -n "$archives" ] || die "no Debian archive among apt's sources: add one first"
@@ -134,7 +134,7 @@ download() {
 	) 8>"$build/.apt/lock" || exit 1
 }
 
-# download_all ARCH[/RELEASE] PACKAGE...: and all on which they depend
+# download_all ARCH[/RELEASE] PACKAGE...: and all on which they depend that $dpkg_status lacks
 download_all() {
 	arch=${1%/*}
 	suite=${1#"$arch"}
@@ -219,4 +219,24 @@ copy_libs() {
 			set -- "$@" "$to/$lib"
 		done
 	done
+}
+
+# with_libs FOLDER PROGRAM...: makes FOLDER, with these programs of the tree of packages
+# pkgs, and their C library and loader, as that of the host is older
+with_libs() {
+	tree=$1
+	shift
+	mkdir -p "$tree/bin"
+	for program; do
+		cp "pkgs/usr/bin/$program" "$tree/bin/" || return 1
+		cat >"$tree/$program" <<-'END' || return 1
+			#!/bin/sh
+			here=$(dirname "$(readlink -f "$0")")
+			exec "$here/lib/ld-linux-aarch64.so.1" --library-path "$here/lib" \
+				"$here/bin/${0##*/}" "$@"
+		END
+		chmod 755 "$tree/$program"
+	done
+	copy_libs pkgs "$tree.libs" "$tree"/bin/* || return 1
+	mv "$tree.libs/usr/lib/aarch64-linux-gnu" "$tree/lib"
 }
