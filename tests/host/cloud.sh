@@ -8,13 +8,13 @@
 
 # ---- on this machine, under fakeroot ----------------------------------------
 
-# set_ids FILE: what rdump loses, as it sets a file's owner after its mode. Lines of "ls -p"
-# are /inode/mode/uid/gid/name/size/.
+# set_ids FILE: bits that rdump loses, as it sets a file's owner after its mode. "ls -p" prints
+# /inode/mode/uid/gid/name/size/.
 set_ids() {
 	find root -type d -printf 'ls -p /%P\n' >folders
 	debugfs -f folders "$1" | awk -F / '
 		/^debugfs: ls -p/ { folder = substr($0, length("debugfs: ls -p /")) }
-		$3 ~ /^10[1-7]/ { print substr($3, 3), "root" folder "/" $6 }' |
+		$3 ~ /^(04|10)[1-7]/ { print substr($3, 3), "root" folder "/" $6 }' |
 		while read -r mode file; do
 			chmod "$mode" "$file"
 		done
