@@ -82,10 +82,6 @@ static int take_fd(const struct port_config *port)
 	return (int)port->fd;
 }
 
-/*
- * Numbers plus one, as 0 is no file. Before there is a VM: a file that cannot
- * be opened ends lkvm at once.
- */
 int machine_open_ports(struct machine *machine)
 {
 	const struct port_list *list = &machine->config->ports;

@@ -84,7 +84,6 @@ static const char *find_conflict(const struct vm_config *config)
 	return NULL;
 }
 
-/* Options that belong to --root are refused without it, rather than ignored. */
 static int check(const struct vm_config *config)
 {
 	const struct root_config *root = &config->root;
