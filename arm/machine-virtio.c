@@ -118,9 +118,15 @@ int machine_add_pci(struct machine *machine)
 
 /* ---- Devices ------------------------------------------------------------- */
 
+/*
+ * What a model can serve in both forms is offered as the user wants it; no
+ * driver has seen the device yet.
+ */
 int machine_add_device(struct machine *machine, struct virtio_device *vdev,
 		       u32 *slot)
 {
+	if (machine->config->ring == VIRTIO_RING_SPLIT)
+		vdev->offered &= ~VIRTQ_F_RING_PACKED;
 	*slot = machine->nr_virtio;
 	if (machine->pci)
 		return virtio_pci_create(vdev, machine->pci, slot);

@@ -302,6 +302,12 @@ static int parse_network(const char *arg, void *opaque)
 	return 0;
 }
 
+/* Devices of vhost and of daemons have split ones whatever is chosen. */
+static const char *const ring_names[] = {
+	[VIRTIO_RING_PACKED] = "packed",
+	[VIRTIO_RING_SPLIT] = "split",
+};
+
 /* kvmtool's third one, hv, is of another architecture. */
 static const char *const console_names[] = {
 	[CONSOLE_SERIAL] = "serial",
@@ -480,6 +486,9 @@ static const struct option_def device_options[] = {
 	OPT_CALLBACK(0, "virtio-transport", parse_transport, "NAME",
 		     "How the guest reaches its virtio devices: pci (the "
 		     "default) or mmio"),
+	OPT_ENUM(0, "virtio-ring", struct vm_config, ring, ring_names, "NAME",
+		 "Form of their queues: packed (the default), where the "
+		 "guest's driver accepts it, or split"),
 	OPT_CALLBACK('n', "network", parse_network, "mode=MODE[,OPT...]",
 		     "Network interface; repeatable. MODE: user (by passt, "
 		     "without privileges), tap, fd or none (the default). OPT: "

@@ -272,6 +272,22 @@ static void disks(void **state)
 	bad("--virtio-transport=mmio-legacy", "legacy devices are not");
 }
 
+static void rings(void **state)
+{
+	const struct vm_config *config = &t.config;
+
+	(void)state;
+	good("-d|a.img");
+	assert_int_equal(config->ring, VIRTIO_RING_PACKED);
+	good("--virtio-ring=split");
+	assert_int_equal(config->ring, VIRTIO_RING_SPLIT);
+	good("--virtio-ring|split|--virtio-ring|packed");
+	assert_int_equal(config->ring, VIRTIO_RING_PACKED);
+	bad("--virtio-ring=both", "--virtio-ring both: there are packed and "
+				  "split");
+	bad("--virtio-ring=", "--virtio-ring");
+}
+
 static void shares(void **state)
 {
 	const struct vm_config *config = &t.config;
@@ -478,7 +494,7 @@ int main(void)
 		TEST(shares),	TEST(file_systems), TEST(virtio_devices),
 		TEST(consoles), TEST(boot_order),   TEST(boot_wait),
 		TEST(cpus),	TEST(flashes),	    TEST(fw_cfg_files),
-		TEST(smbios),	TEST(loglevel),
+		TEST(smbios),	TEST(loglevel),	    TEST(rings),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

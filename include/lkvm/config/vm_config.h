@@ -45,6 +45,12 @@ enum virtio_transport {
 	VIRTIO_TRANSPORT_MMIO,
 };
 
+/* The form of their queues, virtio 1.4, "Virtqueues". */
+enum virtio_ring {
+	VIRTIO_RING_PACKED, /* if the driver accepts that, or else split */
+	VIRTIO_RING_SPLIT,
+};
+
 /* Where the terminal leads. */
 enum console {
 	CONSOLE_SERIAL, /* the first serial port */
@@ -115,6 +121,7 @@ struct vm_config {
 	struct boot_config boot;
 	struct flash_list flash; /* FLASH_MAX_BANKS at most */
 	enum virtio_transport virtio;
+	enum virtio_ring ring;
 	struct disk_list disk;
 	const char *cloud_init;	     /* folder whose files are one more disk */
 	struct network_list network; /* none of mode none */
