@@ -316,7 +316,7 @@ check-boot: all guests $(KVM_TEST) $(A64_TEST) $(RECORD) $(BROKEN)
 check-deps:
 	$(Q)tests/host/packages build host check efi
 	$(Q)tests/host/fetch sysroot kernel busybox host efi13 aavmf aavmf13 uboot \
-	mtd armhf grub passt virtiofsd
+	mtd armhf grub passt virtiofsd kernel13
 
 .PHONY: guests
 guests:
