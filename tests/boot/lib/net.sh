@@ -30,11 +30,11 @@ host4=192.0.2.2 router4=192.0.2.1
 host6=2001:db8::2 router6=2001:db8::1
 
 # enter FUNCTION: call it with a root that programs can leave for a sandbox of
-# theirs, which that of an initramfs is not (pivot_root(2))
+# theirs, which that of an initramfs is not (pivot_root(2)). Its mounts end with it.
 enter() {
-	mkdir "$work/root" && mount -t tmpfs -o mode=755 root "$work/root" || exit 1
+	mkdir "$work/root" || exit 1
 	cat >"$work/enter" <<-END
-		cd "$work/root" || exit 1
+		mount -t tmpfs -o mode=755 root "$work/root" && cd "$work/root" || exit 1
 		cp -a /bin /etc /lib /root /sbin /usr /var .
 		for folder in dev proc sys tmp run $IN $OUT; do
 			mkdir -p ./\$folder

@@ -162,7 +162,7 @@ number_cases() {
 
 scenario_main() {
 	work=$(mktemp -d) || exit 1
-	trap 'rm -rf "$work"' EXIT
+	trap 'rm -rf "$work" || echo "not ok - something is left in $work"' EXIT
 	trap 'exit 1' HUP INT TERM
 	exec </dev/null
 	if [ "${1-}" = --inside ]; then
