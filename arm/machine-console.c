@@ -10,6 +10,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "lkvm/chardev/socket.h"
 #include "lkvm/chardev/terminal.h"
 #include "lkvm/util/log.h"
 #include "lkvm/virtio/console.h"
@@ -82,19 +83,46 @@ static int take_fd(const struct port_config *port)
 	return (int)port->fd;
 }
 
+static int open_socket(const struct port_config *port,
+		       struct socket_port **socket)
+{
+	const char *why;
+	int ret = socket_listen(port->socket, socket);
+
+	if (!ret)
+		return 0;
+	if (ret == -EADDRINUSE)
+		why = "another process listens there";
+	else if (ret == -ENOTSOCK)
+		why = "there is a file that is no socket";
+	else
+		why = strerror(-ret);
+	pr_fatal("--virtio-port %s: unable to listen at %s: %s", port->name,
+		 port->socket, why);
+	return ret;
+}
+
+static int open_port(struct machine *machine, unsigned int n)
+{
+	const struct port_config *port = &machine->config->ports.items[n];
+	int fd;
+
+	if (port->socket)
+		return open_socket(port, &machine->port_sockets[n]);
+	fd = port->file ? open_file(port) : take_fd(port);
+	if (fd < 0)
+		return fd;
+	machine->port_fds[n] = fd + 1;
+	return 0;
+}
+
 int machine_open_ports(struct machine *machine)
 {
-	const struct port_list *list = &machine->config->ports;
+	int ret = 0;
 
-	for (unsigned int i = 0; i < list->count; i++) {
-		const struct port_config *port = &list->items[i];
-		int fd = port->file ? open_file(port) : take_fd(port);
-
-		if (fd < 0)
-			return fd;
-		machine->port_fds[i] = fd + 1;
-	}
-	return 0;
+	for (unsigned int i = 0; !ret && i < machine->config->ports.count; i++)
+		ret = open_port(machine, i);
+	return ret;
 }
 
 void machine_close_ports(struct machine *machine)
@@ -103,6 +131,9 @@ void machine_close_ports(struct machine *machine)
 		if (machine->port_fds[i])
 			close(machine->port_fds[i] - 1);
 		machine->port_fds[i] = 0;
+		if (machine->port_sockets[i])
+			socket_close(machine->port_sockets[i]);
+		machine->port_sockets[i] = NULL;
 	}
 }
 
@@ -111,11 +142,18 @@ static int create_backend(struct machine *machine, unsigned int n,
 			  struct chardev **out)
 {
 	const struct port_config *port = &machine->config->ports.items[n];
+	struct socket_port *socket = machine->port_sockets[n];
 	int fd = machine->port_fds[n] - 1, ret;
 
 	machine->port_fds[n] = 0;
-	ret = stream_create(port->name, fd, port->fd_reads, &machine->vm.loop,
-			    &machine->vm.stopping, out);
+	machine->port_sockets[n] = NULL;
+	if (socket)
+		ret = socket_serve(socket, port->name, &machine->vm.loop,
+				   &machine->vm.stopping, out);
+	else
+		ret = stream_create(port->name, fd, port->fd_reads,
+				    &machine->vm.loop, &machine->vm.stopping,
+				    out);
 	if (ret)
 		pr_err("--virtio-port %s: unable to use its descriptor: %s",
 		       port->name, strerror(-ret));
@@ -146,6 +184,7 @@ static int fill(struct machine *machine, struct virtio_console_params *params)
 	for (unsigned int i = 0; !ret && i < list->count; i++) {
 		params->ports[i + 1].name = list->items[i].name;
 		params->ports[i + 1].only_input = list->items[i].only_input;
+		params->ports[i + 1].comes_and_goes = list->items[i].socket;
 		ret = create_backend(machine, i, &params->ports[i + 1].chr);
 	}
 	if (ret)

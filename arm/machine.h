@@ -187,6 +187,7 @@ struct machine {
 	struct chardev serial_out;
 	u16 console_cols, console_rows;
 	int port_fds[PORT_MAX]; /* one more than open descriptors, or 0 */
+	struct socket_port *port_sockets[PORT_MAX]; /* NULL: none, or served */
 
 	enum irqchip irqchip; /* never IRQCHIP_AUTO */
 	int gic_fd;

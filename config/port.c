@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The argument of --virtio-port: a name, and what is behind the port. A file is
- * opened when the machine is created; a descriptor is looked at here, since
- * later its number may be that of a file of lkvm's own.
+ * The argument of --virtio-port: a name, and what is behind the port. A file or
+ * socket is opened when the machine is created; a descriptor is looked at here,
+ * since later its number may be that of a file of lkvm's own.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -22,6 +22,7 @@ enum {
 	PORT_NAME,
 	PORT_FILE,
 	PORT_FD,
+	PORT_SOCKET,
 };
 
 static const struct key_def keys[] = {
@@ -30,15 +31,19 @@ static const struct key_def keys[] = {
 	[PORT_FILE] = KEY_STRING("file", struct port_config, file, 0),
 	[PORT_FD] = KEY_U32("fd", struct port_config, fd, MIN_FD, INT32_MAX,
 			    "the number of an open descriptor, from 3 on"),
+	[PORT_SOCKET] = KEY_STRING("socket", struct port_config, socket,
+				   PORT_MAX_SOCKET),
 };
 
 static const struct key_conflict conflicts[] = {
 	{ PORT_FILE, PORT_FD, "a port leads to one place" },
+	{ PORT_FILE, PORT_SOCKET, "a port leads to one place" },
+	{ PORT_FD, PORT_SOCKET, "a port leads to one place" },
 };
 
 static const struct key_table table = {
 	.option = "--virtio-port",
-	.form = "NAME,file=PATH|fd=N",
+	.form = "NAME,file=PATH|fd=N|socket=PATH",
 	.keys = keys,
 	.nr_keys = ARRAY_SIZE(keys),
 	.nr_positional = 1,
@@ -89,13 +94,13 @@ static int check(struct port_config *config)
 			 config->name);
 		return -EINVAL;
 	}
-	if (!config->file && !config->fd) {
-		pr_fatal("--virtio-port %s: where does it lead? want file=PATH "
-			 "or fd=N",
+	if (!config->file && !config->fd && !config->socket) {
+		pr_fatal("--virtio-port %s: where does it lead? want "
+			 "file=PATH, fd=N or socket=PATH",
 			 config->name);
 		return -EINVAL;
 	}
-	return config->file ? 0 : look_at_fd(config);
+	return config->fd ? look_at_fd(config) : 0;
 }
 
 /* `strings` holds a copy of the argument, into which name and file point. */

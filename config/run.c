@@ -501,10 +501,10 @@ static const struct option_def device_options[] = {
 		 "Where the terminal leads: serial, the first serial port (the "
 		 "default), or virtio, /dev/hvc0 of Linux"),
 	OPT_CALLBACK(
-		0, "virtio-port", parse_port, "NAME,file=PATH|fd=N",
+		0, "virtio-port", parse_port, "NAME,file=PATH|fd=N|socket=PATH",
 		"Port /dev/virtio-ports/NAME of the guest: its output goes "
-		"to a file, or both directions to an open descriptor; "
-		"repeatable"),
+		"to a file, or both directions to an open descriptor, or who "
+		"connects to a UNIX socket; repeatable"),
 	OPT_END(),
 };
 

@@ -180,6 +180,7 @@ static void destroy_backend(struct chardev *chr)
 		return;
 	chr->receive = NULL;
 	chr->ended = NULL;
+	chr->begun = NULL;
 	if (chr->ops->destroy)
 		chr->ops->destroy(chr);
 }
@@ -224,12 +225,16 @@ static void init_port(struct console_port *port, unsigned int n,
 	virtio_runner_init(&port->output, vdev, output_queue(n),
 			   console_serve_output);
 	port->output.lock_step = true;
+	port->output.own_thread = params->comes_and_goes;
+	port->closed = params->comes_and_goes;
 	if (!port->chr)
 		return;
 	port->chr->front = port;
 	port->chr->receive = console_receive;
-	if (params->only_input)
+	if (params->only_input || params->comes_and_goes)
 		port->chr->ended = console_ended;
+	if (params->comes_and_goes)
+		port->chr->begun = console_begun;
 }
 
 /*

@@ -60,9 +60,9 @@ struct console_port {
 	struct iovec out[CONSOLE_QUEUE_SIZE]; /* of who serves the queue */
 	bool silent; /* since the start; of the lock of the output queue */
 	/* Of the lock of CONTROL_IN. */
-	u32 due;    /* bits: messages for which there was no buffer so far */
-	bool ready; /* the driver has it */
-	bool ended; /* nothing will come from the backend any more */
+	u32 due;     /* bits: messages for which there was no buffer so far */
+	bool ready;  /* the driver has it */
+	bool closed; /* nobody is connected, or nothing will come any more */
 	/* Of the lock of the port's input queue. */
 	bool running; /* the device is started */
 	bool open;    /* the guest wants input */
@@ -130,6 +130,8 @@ void console_tell_size(struct virtio_console *con);
  * then hears.
  */
 bool console_ended(struct chardev *chr);
+/* The same: somebody is connected to the backend, which the driver hears. */
+void console_begun(struct chardev *chr);
 
 /* The device is started, or stopped. Without a lock. */
 void console_run_control(struct virtio_console *con, bool running);

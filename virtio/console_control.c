@@ -62,7 +62,7 @@ static void make_message(const struct console_port *port, enum due what,
 		.control = { .id = htole32(port->n),
 			     .event = htole16(events[what]),
 			     .value = htole16(what != DUE_OPEN ||
-					      !port->ended) },
+					      !port->closed) },
 		.len = sizeof(msg->control),
 	};
 	if (what == DUE_NAME)
@@ -139,7 +139,7 @@ static void add_all(struct virtio_console *con)
 }
 
 /*
- * Of a port whose backend is connected as long as there may be input; Linux's
+ * A named port's backend is connected as long as there may be input; Linux's
  * users wait for that, and its read(2) then returns 0.
  */
 static u32 due_of(const struct console_port *port)
@@ -234,22 +234,33 @@ void console_tell_size(struct virtio_console *con)
 	pthread_mutex_unlock(&con->vdev.queues[CONTROL_IN].lock);
 }
 
-/* On the event loop, as what adds to the input that waits. */
-bool console_ended(struct chardev *chr)
+static void set_closed(struct console_port *port, bool closed)
 {
-	struct console_port *port = chr->front;
 	struct virtio_console *con = port->con;
 
-	if (console_input_waits(port))
-		return false;
 	pthread_mutex_lock(&con->vdev.queues[CONTROL_IN].lock);
-	port->ended = true;
+	port->closed = closed;
 	if (port->ready) {
 		port->due |= BIT(DUE_OPEN);
 		console_send_due(con);
 	}
 	pthread_mutex_unlock(&con->vdev.queues[CONTROL_IN].lock);
+}
+
+/* On the event loop, as what adds to the input that waits. */
+bool console_ended(struct chardev *chr)
+{
+	struct console_port *port = chr->front;
+
+	if (console_input_waits(port))
+		return false;
+	set_closed(port, true);
 	return true;
+}
+
+void console_begun(struct chardev *chr)
+{
+	set_closed(chr->front, false);
 }
 
 void console_run_control(struct virtio_console *con, bool running)

@@ -240,7 +240,7 @@ void virtio_runner_kick(struct virtio_runner *runner)
 	if (runner->serving || !virtq_enable_kicks(q))
 		return;
 	runner->stopping = false;
-	if (!runner->thread.started &&
+	if (!runner->thread.started && !runner->own_thread &&
 	    (runner->lock_step || virtq_is_polled(q)) &&
 	    !serve_queue(runner, q->size))
 		return;

@@ -9,7 +9,7 @@
 #define NR_BUFS (SEND_AT / BUF_SIZE - 1)
 
 struct con_rig con;
-u32 con_only_input;
+u32 con_only_input, con_comes_and_goes;
 
 /* ---- Backends ------------------------------------------------------------ */
 
@@ -90,6 +90,7 @@ struct con_rig *con_create(void **state, unsigned int nr, u32 ports, u16 cols,
 			names[i < ARRAY_SIZE(names) ? i
 						    : ARRAY_SIZE(names) - 1];
 		params.ports[i].only_input = con_only_input & BIT(i);
+		params.ports[i].comes_and_goes = con_comes_and_goes & BIT(i);
 		params.ports[i].chr = ports & BIT(i) ? &b->chr : NULL;
 	}
 	assert_int_equal(virtio_console_create(&params, &vdev), 0);
@@ -106,7 +107,7 @@ void con_start(struct con_rig *c, u64 features, unsigned int buffers)
 
 int con_teardown(void **state)
 {
-	con_only_input = 0;
+	con_only_input = con_comes_and_goes = 0;
 	unsigned int nr =
 		con.r && con.r->vdev ? (con.r->vdev->nr_queues - 2) / 2 : 0;
 	bool present[VIRTIO_CONSOLE_MAX_PORTS];

@@ -53,6 +53,8 @@ extern struct con_rig con;
 /* Bits of ports that con_create() makes `only_input`; the test's end clears it.
  */
 extern u32 con_only_input;
+/* The same of `comes_and_goes`. */
+extern u32 con_comes_and_goes;
 
 /* With backends for the ports whose bits are set, of `nr` ports. */
 struct con_rig *con_create(void **state, unsigned int nr, u32 ports, u16 cols,

@@ -23,11 +23,30 @@ static void files(void **state)
 	assert_string_equal(config.name, "org.qemu.guest_agent.0");
 	assert_string_equal(config.file, "a dir/a,b=c");
 	assert_false(config.fd_reads);
-	assert_bad("", "want NAME,file=PATH|fd=N");
+	assert_bad("", "want NAME,file=PATH|fd=N|socket=PATH");
 	assert_bad("x", "where does it lead");
 	assert_bad("x,file=", "\"file\" takes a value");
-	assert_bad("x,pipe=y", "there are file= and fd=");
+	assert_bad("x,pipe=y", "there are file=, fd= and socket=");
 	assert_bad("x,file=y,fd=0x10", "a port leads to one place");
+}
+
+static void sockets(void **state)
+{
+	char arg[160];
+
+	(void)state;
+	assert_good("org.qemu.guest_agent.0,socket=run/a,,b");
+	assert_string_equal(config.name, "org.qemu.guest_agent.0");
+	assert_string_equal(config.socket, "run/a,b");
+	assert_null(config.file);
+	assert_false(config.fd_reads);
+	assert_bad("x,socket=", "\"socket\" takes a value");
+	assert_bad("x,socket=y,file=z", "a port leads to one place");
+	assert_bad("x,fd=3,socket=y", "a port leads to one place");
+	snprintf(arg, sizeof(arg), "x,socket=%0*d", PORT_MAX_SOCKET, 0);
+	assert_good(arg);
+	snprintf(arg, sizeof(arg), "x,socket=%0*d", PORT_MAX_SOCKET + 1, 0);
+	assert_bad(arg, "at most 107 bytes");
 }
 
 static void names(void **state)
@@ -91,6 +110,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(files, setup, teardown),
+		cmocka_unit_test_setup_teardown(sockets, setup, teardown),
 		cmocka_unit_test_setup_teardown(names, setup, teardown),
 		cmocka_unit_test_setup_teardown(descriptors, setup, teardown),
 	};

@@ -373,7 +373,7 @@ static void consoles(void **state)
 	assert_int_equal(vm_config_count_virtio(config), 2);
 	bad("--virtio-port=a,file=f|--virtio-port|a,file=g",
 	    "--virtio-port a,file=g: there is a port of this name already");
-	bad("--virtio-port=", "want NAME,file=PATH|fd=N");
+	bad("--virtio-port=", "want NAME,file=PATH|fd=N|socket=PATH");
 }
 
 static void boot_order(void **state)

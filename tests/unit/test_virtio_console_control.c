@@ -8,9 +8,11 @@
 /* SOURCES: util/output.c tests/unit/virtq_driver.c tests/unit/virtio_rig.c */
 /* SOURCES: tests/unit/console_rig.c */
 /* Control messages of a console, those of a hostile driver too. */
+#include <signal.h>
 #include <string.h>
 
 #include "console_rig.h"
+#include "lkvm/vmm/thread.h"
 
 #define BAD_ID UINT32_MAX
 
@@ -256,6 +258,66 @@ static void end_before_the_start(void **state)
 	con_expect(c, 1, PORT_OPEN, 0, NULL, 0);
 }
 
+/* The port is open while somebody is connected. */
+static void connections(void **state)
+{
+	struct con_rig *c;
+	struct chardev *chr;
+
+	con_comes_and_goes = BIT(1);
+	c = con_create(state, 3, 7, 0, 0);
+	chr = &c->backends[1].chr;
+	assert_null(c->backends[2].chr.begun);
+	con_start(c, MULTIPORT, 40);
+	con_send(c, 1, PORT_READY, 1);
+	con_expect(c, 1, PORT_NAME, 1, "org.one", 7);
+	con_expect(c, 1, PORT_OPEN, 0, NULL, 0);
+	con_send(c, 1, PORT_OPEN, 1);
+	for (int i = 0; i < 2; i++) {
+		chr->begun(chr);
+		con_expect(c, 1, PORT_OPEN, 1, NULL, 0);
+		assert_int_equal(con_type(c, 1, "text"), 4);
+		assert_false(chr->ended(chr));
+		expect_nothing(c);
+		con_give(c, con_in(1), 1);
+		assert_string_equal(con_read(c, 1), "text");
+		assert_true(chr->ended(chr));
+		con_expect(c, 1, PORT_OPEN, 0, NULL, 0);
+	}
+	/* The next driver hears what is so then. */
+	chr->begun(chr);
+	con_start(c, MULTIPORT, 10);
+	con_send(c, 1, PORT_READY, 1);
+	con_expect(c, 1, PORT_NAME, 1, "org.one", 7);
+	con_expect(c, 1, PORT_OPEN, 1, NULL, 0);
+}
+
+static void handle(int sig)
+{
+	(void)sig;
+}
+
+/* A client that does not read has no vCPU wait. */
+static void output_on_a_thread(void **state)
+{
+	struct con_rig *c;
+	struct virtq_used used;
+
+	/* What ends the wait of a thread when the device is stopped. */
+	signal(THREAD_INTERRUPT, handle);
+	con_comes_and_goes = BIT(1);
+	c = con_create(state, 2, 3, 0, 0);
+	c->backends[1].waits = true;
+	con_start(c, MULTIPORT, 10);
+	vio_add_one(c->r, con_in(1) + 1, 0, 5, false);
+	vio_kick(c->r, con_in(1) + 1);
+	vio_await(&c->backends[1].begun);
+	assert_false(vio_take(c->r, con_in(1) + 1, &used));
+	sem_post(&c->backends[1].may_end);
+	vio_set_status(c->r, 0);
+	assert_int_equal(c->backends[1].written, 5);
+}
+
 /* A message is cut to what there is room for. */
 static void small_buffers(void **state)
 {
@@ -405,6 +467,8 @@ int main(void)
 		CON_TEST(late_buffers),
 		CON_TEST(end_of_input),
 		CON_TEST(end_before_the_start),
+		CON_TEST(connections),
+		CON_TEST(output_on_a_thread),
 		CON_TEST(small_buffers),
 		CON_TEST(interrupts),
 		CON_TEST(messages_of_any_length),

@@ -42,11 +42,17 @@ struct chardev {
 	/* `len` bytes have arrived; on the event loop's thread. */
 	void (*receive)(struct chardev *chr, const u8 *buf, size_t len);
 	/*
-	 * Nothing will arrive any more; on the same thread. False: the front
+	 * Nothing will arrive any more, or not before `begun`; on the same
+	 * thread. False: the front
 	 * has something to pass on first, and is to be told again when it has
 	 * said `accept`. NULL: it does not want to know.
 	 */
 	bool (*ended)(struct chardev *chr);
+	/*
+	 * Of a backend that is connected at times: somebody is, until `ended`;
+	 * on the same thread. At the start nobody is. NULL as above.
+	 */
+	void (*begun)(struct chardev *chr);
 	void *front;
 };
 

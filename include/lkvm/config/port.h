@@ -12,12 +12,16 @@
 /* Bytes of a name, which becomes that of a file in the guest. */
 #define PORT_MAX_NAME 63
 
-/* One `--virtio-port NAME,file=PATH|fd=N`. */
+/* Bytes of a socket's path: unix(7), sun_path, less the zero at the end. */
+#define PORT_MAX_SOCKET 107
+
+/* One `--virtio-port NAME,file=PATH|fd=N|socket=PATH`. */
 struct port_config {
 	const char *name;
-	const char *file; /* output goes there; NULL: `fd` */
-	u32 fd;		  /* open for writing */
-	bool fd_reads;	  /* what is read from it is the guest's input */
+	const char *file;   /* output goes there; NULL: `fd` or `socket` */
+	u32 fd;		    /* open for writing */
+	const char *socket; /* a UNIX socket to be made; NULL: none */
+	bool fd_reads;	    /* what is read from it is the guest's input */
 	/* Its end is that of the port: for what cannot be written to. */
 	bool only_input;
 	char *strings; /* what the pointers point into */

@@ -24,6 +24,11 @@ struct virtio_console_port {
 	 * open: Linux writes to none that is closed.
 	 */
 	bool only_input;
+	/*
+	 * The backend is connected at times: the port is closed at the others.
+	 * Output waits for who is connected on a thread of its own.
+	 */
+	bool comes_and_goes;
 };
 
 struct virtio_console_params {

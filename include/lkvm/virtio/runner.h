@@ -48,6 +48,8 @@ struct virtio_runner {
 	 * then, in a system call that is interrupted when the run ends.
 	 */
 	bool lock_step;
+	/* As above: a thread serves the queue from the start all the same. */
+	bool own_thread;
 	/* Of the queue's lock. */
 	bool serving;
 	bool stopping;

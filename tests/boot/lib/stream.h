@@ -35,7 +35,7 @@ static int copy(int from, int to)
  * each who connects, if it `asks` after a byte. Returns the status to exit
  * with.
  */
-static int serve_file(int fd, const char *file, bool asks)
+static inline int serve_file(int fd, const char *file, bool asks)
 {
 	if (fork())
 		return 0;
