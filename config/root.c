@@ -84,11 +84,35 @@ static const char *find_conflict(const struct vm_config *config)
 	return NULL;
 }
 
+/* kvmtool's --disk takes what `lkvm setup` has made, and writes to it. */
+static int check_disk(const struct disk_config *disk)
+{
+	struct stat st;
+	char *path = NULL;
+	int ret = 0;
+
+	if (!stat(disk->path, &st) || errno != ENOENT)
+		return 0;
+	if (!root_named_path(disk->path, &path) && is_folder(path)) {
+		pr_fatal("--disk %s: there is no such file; --root %s starts a "
+			 "kernel with %s, which stays as it is",
+			 disk->path, disk->path, path);
+		ret = -EINVAL;
+	}
+	free(path);
+	return ret;
+}
+
 static int check(const struct vm_config *config)
 {
 	const struct root_config *root = &config->root;
 	const char *why = NULL;
+	int ret = 0;
 
+	for (unsigned int i = 0; !ret && i < config->disk.count; i++)
+		ret = check_disk(&config->disk.items[i]);
+	if (ret)
+		return ret;
 	if (root->modules && !root->dir) {
 		pr_fatal("--modules %s: it is for --root", root->modules);
 		return -EINVAL;

@@ -622,8 +622,8 @@ int run_config_parse(struct vm_config *config, int argc, char *const argv[])
 {
 	int ret = run_config_parse_as(SYNOPSIS, config, argc, argv);
 
-	if (ret ||
-	    (!config->root.dir && !config->root.init && !config->root.modules))
+	if (ret || (!config->root.dir && !config->root.init &&
+		    !config->root.modules && !config->disk.count))
 		return ret;
 	return root_config_apply(config);
 }

@@ -125,6 +125,26 @@ static void bad(enum command command, const char *line, const char *text)
 		fail_msg("%s: %u messages: %s", line, t.nr_fatal, t.message);
 }
 
+/* kvmtool's way to name what `lkvm setup` has made. */
+static void disks(void **state)
+{
+	char path[100];
+
+	(void)state;
+	bad(RUN, "Image|-d|a|--disk|mine",
+	    "--disk mine: there is no such file; --root mine starts a kernel "
+	    "with ");
+	bad(SANDBOX, "-d|mine,ro|Image|--|true", "--root mine");
+	good(RUN, "Image|-d|none|-d|./mine|-d|.lkvm");
+	snprintf(path, sizeof(path), "%s/.lkvm", t.home);
+	assert_int_equal(chdir(path), 0);
+	/* Its message is that of a directory. */
+	good(RUN, "Image|-d|mine");
+	assert_int_equal(chdir("/"), 0);
+	unsetenv("HOME");
+	good(RUN, "Image|-d|mine");
+}
+
 /* The root's share comes behind the user's. */
 static void roots(void **state)
 {
@@ -240,8 +260,8 @@ static void names(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(roots),   TEST(named), TEST(conflicts),
-		TEST(sandbox), TEST(names),
+		TEST(disks),	 TEST(roots),	TEST(named),
+		TEST(conflicts), TEST(sandbox), TEST(names),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
