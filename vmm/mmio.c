@@ -78,8 +78,9 @@ int mmio_bus_add(struct mmio_bus *bus, struct mmio_region *region)
 		return -EBUSY;
 	other = find_overlap(bus, region);
 	if (other) {
-		pr_err("MMIO region %s at 0x%" PRIx64 " overlaps %s",
-		       region->name, region->base, other->name);
+		/* The caller's message is the one for users. */
+		pr_debug("MMIO region %s at 0x%" PRIx64 " overlaps %s",
+			 region->name, region->base, other->name);
 		return -EEXIST;
 	}
 	table = realloc(bus->regions,

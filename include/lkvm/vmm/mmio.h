@@ -93,7 +93,7 @@ void mmio_bus_destroy(struct mmio_bus *bus);
 
 /*
  * Adds `region`. Returns 0, -EINVAL for an empty or wrapping one, -EEXIST if
- * it overlaps another (with a message that names both), -EBUSY after
+ * it overlaps another (both are named in the debug log), -EBUSY after
  * mmio_bus_freeze(), -ENOMEM.
  */
 int mmio_bus_add(struct mmio_bus *bus, struct mmio_region *region);
