@@ -47,6 +47,26 @@ static void served_by_the_vcpu(void **state)
 	assert_int_equal(r->queues[0].notified, 0);
 }
 
+/* But no vCPU waits for who may be slow. */
+static void served_by_its_own_thread(void **state)
+{
+	struct runner_rig *r = create(state);
+
+	r->queues[0].runner.own_thread = true;
+	rig_start(r);
+	assert_int_equal(threads_created, 0);
+	for (u32 i = 1; i <= 5; i++) {
+		rig_add_some(r, 0, 1);
+		rig_kick(r, 0);
+		rig_await(r, 0, i);
+		assert_int_equal(rig_take(r, 0), 1);
+		assert_int_not_equal(r->queues[0].tid, gettid());
+	}
+	assert_int_equal(threads_created, 1);
+	rig_reset(r);
+	assert_int_equal(threads_joined, 1);
+}
+
 static void handle(int sig)
 {
 	(void)sig;
@@ -99,6 +119,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		RIG_TEST_ALL(served_by_the_vcpu),
+		RIG_TEST_ALL(served_by_its_own_thread),
 		RIG_TEST_ALL(reset_interrupts),
 	};
 
