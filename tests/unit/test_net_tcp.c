@@ -247,6 +247,23 @@ static void checksum_of_zero(void **state)
 	assert_int_equal(get_be16(out[0] + 40), 0xffff);
 }
 
+/* Of no protocol: the same sum, wherever it goes. */
+static void checksum_at_an_odd_place(void **state)
+{
+	struct virtio_net_hdr_v1 header = {
+		.flags = VIRTIO_NET_HDR_F_NEEDS_CSUM,
+		.csum_start = htole16(34),
+		.csum_offset = htole16(7),
+	};
+
+	(void)state;
+	fill(frame, 100, 3);
+	memcpy(copy, frame, 100);
+	put_be16(copy + 41, ~plain_sum(frame + 34, 66, 0));
+	assert_int_equal(take_all(&header, frame, 100, 9, PASST), 1);
+	assert_memory_equal(out[0], copy, 100);
+}
+
 static void segments_in_one(void **state)
 {
 	(void)state;
@@ -596,6 +613,7 @@ int main(void)
 		cmocka_unit_test(as_it_is),
 		cmocka_unit_test(checksums),
 		cmocka_unit_test(checksum_of_zero),
+		cmocka_unit_test(checksum_at_an_odd_place),
 		cmocka_unit_test(segments_in_one),
 		cmocka_unit_test(segments_in_several),
 		cmocka_unit_test(refused),
