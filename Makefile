@@ -292,8 +292,10 @@ A64_TEST := $(BUILD)/tests/test_a64
 RECORD := $(BUILD)/tests/lkvm-record
 BROKEN := $(BUILD)/tests/lkvm-broken
 # The last are the longest: they begin first, so that two jobs end together.
-# Debian takes minutes to install and to boot: `make check-long`.
-BOOT_TESTS := $(filter-out tests/boot/75-debian.test tests/boot/84-cloud.test,\
+# Debian takes minutes to install and to boot: `make check-long`. 83-devices has to be
+# called by its name.
+BOOT_TESTS := $(filter-out tests/boot/75-debian.test tests/boot/83-devices.test \
+	tests/boot/84-cloud.test,\
 	$(shell ls -r tests/boot/*.test))
 # Each scenario boots its host: one continued from a saved state was once seen
 # to lose its timer interrupts.
@@ -317,7 +319,7 @@ check-boot: all guests $(KVM_TEST) $(A64_TEST) $(RECORD) $(BROKEN)
 check-deps:
 	$(Q)tests/host/packages build host check efi
 	$(Q)tests/host/fetch sysroot kernel busybox host efi13 aavmf aavmf13 uboot \
-	mtd armhf grub passt virtiofsd kernel13
+	mtd armhf grub passt virtiofsd
 
 .PHONY: guests
 guests:
