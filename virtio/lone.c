@@ -2,14 +2,15 @@
 /*
  * Whether a queue's thread pays: see include/lkvm/virtio/lone.h.
  *
- * The limit for a vCPU is what the thread needs by its nature. The guest would
- * wait for two wake-ups, its own vCPU's included, so a request that takes no
- * longer than two is there before the thread would have got it, and does not
- * keep the vCPU from other work much longer than going to sleep and back would.
- * That holds for what the page cache has, and for a disk as quick as memory,
- * but for no other one: those are left to the thread. Wake-ups are measured,
- * as they depend on the host's processors and their idle states; between 3 and
- * 60 us are common, and an emulated host needs hundreds.
+ * The limit for a vCPU follows from what the thread needs by its nature. There
+ * the guest waits for two wake-ups, its own vCPU's included, and the request in
+ * between; and the vCPU goes to sleep and comes back. With a request that takes
+ * four wake-ups the vCPU still is there a third sooner, but any other work of
+ * the guest has waited for it: so that is the limit. What the page cache has is
+ * far below, a disk as quick as memory too, but no other one: those are left to
+ * the thread. Wake-ups are measured, as they depend on the host's processors
+ * and their idle states; between 3 and 60 us are common, and an emulated host
+ * needs hundreds.
  *
  * A guest that would have several requests under way has only one as long as a
  * vCPU ends each before the next can be made. So the thread gets one from time
@@ -30,6 +31,9 @@
 #define MISTAKE 4U
 #define LIMIT	32U
 
+/* The limit of a vCPU's request. */
+#define WAKE_UPS 4U
+
 /* After so many of a vCPU's the thread gets one. */
 #define PERIOD 64U
 
@@ -39,11 +43,21 @@ void lone_init(struct virtio_lone *lone)
 	lone->patience = PATIENCE;
 }
 
+/* The thread gets few, so each tells more, and then it gets the next as well.
+ */
+static void in_between(struct virtio_lone *lone, bool alone)
+{
+	if (alone)
+		return;
+	lone->due = MAX(lone->due, 1U);
+	lone->against += 2 * MISTAKE;
+	lone_failed(lone);
+}
+
 void lone_by_thread(struct virtio_lone *lone, bool alone)
 {
 	if (lone->here) {
-		if (!alone)
-			lone_failed(lone);
+		in_between(lone, alone);
 		return;
 	}
 	lone->streak = alone ? lone->streak + 1 : 0;
@@ -69,7 +83,7 @@ void lone_woken(struct virtio_lone *lone, u64 ns)
 }
 
 /*
- * Two wake-ups; without the longest of the last ones, in which somebody else
+ * Four wake-ups; without the longest of the last ones, in which somebody else
  * may have had the processor.
  */
 static u64 limit(const struct virtio_lone *lone)
@@ -80,7 +94,7 @@ static u64 limit(const struct virtio_lone *lone)
 		sum += lone->wake[i];
 		longest = MAX(longest, lone->wake[i]);
 	}
-	return (sum - longest) * 2 / (LONE_SAMPLES - 1);
+	return (sum - longest) * WAKE_UPS / (LONE_SAMPLES - 1);
 }
 
 void lone_done(struct virtio_lone *lone, u64 ns)
