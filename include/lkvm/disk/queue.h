@@ -72,7 +72,8 @@ void disk_queue_submit(struct disk_queue *queue);
 struct disk_request *disk_queue_next(struct disk_queue *queue, bool wait);
 
 /*
- * Whether the end of a request is written to the eventfd; at first it is not.
+ * Whether the end of a request is written to the eventfd; at first it is not,
+ * nor need it be if the request has ended when disk_queue_submit() returns.
  * If it is from now on, returns true if one has ended before that.
  */
 bool disk_queue_wake(struct disk_queue *queue, bool on);
