@@ -20,10 +20,9 @@ int machine_open_fs(struct machine *machine)
 	return ret;
 }
 
-/* Those of devices are the devices'. */
 /*
- * Those that no device has got: after an error, or where the machine was not
- * built.
+ * Those of devices are the devices': these no device has got, after an error or
+ * where the machine was not built.
  */
 void machine_close_fs(struct machine *machine)
 {

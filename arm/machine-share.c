@@ -22,10 +22,9 @@ int machine_open_shares(struct machine *machine)
 	return ret;
 }
 
-/* Those of devices are the devices'. */
 /*
- * Those that no device has got: after an error, or where the machine was not
- * built.
+ * Those of devices are the devices': these no device has got, after an error or
+ * where the machine was not built.
  */
 void machine_close_shares(struct machine *machine)
 {

@@ -40,13 +40,13 @@ struct socket_port {
 	const atomic_bool *stopping;
 	struct stat file; /* what is at `path` */
 	struct evloop_source listener;
-	struct evloop_source client; /* -1: nobody; the loop's thread changes it
-				      */
-	struct evloop_source again;  /* an eventfd: look once more */
-	bool hung_up;		     /* the client has gone; of the loop */
+	/* Its descriptor is -1: nobody. The loop's thread changes it. */
+	struct evloop_source client;
+	struct evloop_source again; /* an eventfd: look once more */
+	bool hung_up;		    /* the client has gone; of the loop */
 
-	pthread_mutex_t
-		out_lock;     /* of who writes, and of changes of `client` */
+	/* Of who writes, and of changes of `client`. */
+	pthread_mutex_t out_lock;
 	pthread_mutex_t lock; /* of what follows */
 	size_t accept;	      /* bytes that the front takes now */
 	bool readable;	      /* there may be some */
@@ -243,8 +243,7 @@ static void socket_unread(struct chardev *chr, const u8 *buf, size_t len)
 	pthread_mutex_unlock(&port->lock);
 }
 
-/* Up to `*room` of the bytes that the front has returned; what is left of it.
- */
+/* Bytes that the front has returned, up to *room, which is what it takes. */
 static size_t take_unread(struct socket_port *port, u8 *buf, size_t *room)
 {
 	size_t len;
@@ -296,6 +295,18 @@ static void set_client(struct socket_port *port, int fd)
 	pthread_mutex_unlock(&port->out_lock);
 }
 
+/* Without it the port stays as if nobody were there. */
+static bool watch(struct socket_port *port, struct evloop_source *source,
+		  u32 events)
+{
+	int ret = evloop_add(port->loop, source, events | EPOLLET);
+
+	if (ret)
+		pr_err("%s: unable to wait for a client: %s", port->name,
+		       strerror(-ret));
+	return !ret;
+}
+
 /* The next one, if there is any, is an event of the listener's. */
 static void end_client(struct socket_port *port)
 {
@@ -307,7 +318,7 @@ static void end_client(struct socket_port *port)
 	pthread_mutex_lock(&port->lock);
 	port->readable = false;
 	pthread_mutex_unlock(&port->lock);
-	evloop_add(port->loop, &port->listener, EPOLLIN | EPOLLET);
+	watch(port, &port->listener, EPOLLIN);
 }
 
 /* A piece at a time: other sources have their turn. */
@@ -376,7 +387,11 @@ static void handle_listener(struct evloop_source *source, u32 events)
 	set_client(port, fd);
 	if (port->chr.begun)
 		port->chr.begun(&port->chr);
-	evloop_add(port->loop, &port->client, EPOLLIN | EPOLLRDHUP | EPOLLET);
+	if (watch(port, &port->client, EPOLLIN | EPOLLRDHUP))
+		return;
+	/* It gets no further than what it has sent. */
+	port->hung_up = true;
+	wake(port);
 }
 
 /* ---- The backend --------------------------------------------------------- */
