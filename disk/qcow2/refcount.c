@@ -352,8 +352,8 @@ void qcow2_unalloc(struct qcow2 *q, u64 first, u32 count)
 
 /*
  * Counts go down after the next commit, when nothing durable points to the
- * clusters any more. Who has more runs than fit has lost the space, which qemu-
- * img check finds; callers commit before that.
+ * clusters any more. Who has more runs than fit has lost the space, as
+ * `qemu-img check` will say; callers commit before that.
  */
 void qcow2_free(struct qcow2 *q, u64 first, u64 count)
 {
