@@ -61,6 +61,13 @@ int pvtime_init_vcpu(struct machine *machine, struct vcpu *vcpu)
 		machine->features.pvtime = false;
 		return 0;
 	}
+	/*
+	 * KVM reads a record before it writes it, with which the kernel maps
+	 * its page of zeros first and has to take it back; written to, the
+	 * page is there.
+	 */
+	memset((u8 *)machine->pvtime_hva + (u64)vcpu->id * PVTIME_RECORD, 0,
+	       PVTIME_RECORD);
 	if (ioctl(vcpu->fd, KVM_SET_DEVICE_ATTR, &attr) == 0)
 		return 0;
 	ret = -errno;

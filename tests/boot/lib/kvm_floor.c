@@ -3,15 +3,23 @@
  * Starts a guest of one vCPU with 64 MiB of RAM and a GICv3 that turns itself
  * off at once, with no system call but those that KVM needs for it: what is
  * left of the time of such a run is KVM's and the kernel's.
+ *
+ *   kvm_floor		all of it on one thread
+ *   kvm_floor thread	the vCPU on a thread of its own, while the first one
+ *			waits for events, as a monitor does that also has to
+ *			heed signals, timers and files
  */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdbool.h>
 #include <linux/kvm.h>
+#include <pthread.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -91,7 +99,41 @@ static int create_vcpu(int vm)
 	return vcpu;
 }
 
-int main(void)
+static int event_fd;
+
+static void run_vcpu(int vcpu)
+{
+	call(vcpu, KVM_RUN, NULL, "KVM_RUN");
+}
+
+static void *vcpu_thread(void *arg)
+{
+	uint64_t one = 1;
+
+	run_vcpu(*(int *)arg);
+	if (write(event_fd, &one, sizeof(one)) < 0)
+		exit(1);
+	return NULL;
+}
+
+/* Until the thread says that the guest has ended, by an event of the loop. */
+static void run_on_thread(int vcpu)
+{
+	struct epoll_event event = { .events = EPOLLIN };
+	int epoll = epoll_create1(EPOLL_CLOEXEC);
+	pthread_t thread;
+
+	event_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	if (epoll_ctl(epoll, EPOLL_CTL_ADD, event_fd, &event) < 0 ||
+	    pthread_create(&thread, NULL, vcpu_thread, &vcpu) ||
+	    epoll_wait(epoll, &event, 1, -1) != 1 ||
+	    pthread_join(thread, NULL)) {
+		perror("kvm_floor: thread");
+		exit(1);
+	}
+}
+
+int main(int argc, char **argv)
 {
 	uint64_t pc = RAM;
 	struct kvm_one_reg reg = { .id = REG_PC, .addr = (uintptr_t)&pc };
@@ -112,7 +154,10 @@ int main(void)
 	set_gic(gic, KVM_DEV_ARM_VGIC_GRP_CTRL, KVM_DEV_ARM_VGIC_CTRL_INIT,
 		NULL);
 	call(vcpu, KVM_SET_ONE_REG, &reg, "KVM_SET_ONE_REG");
-	call(vcpu, KVM_RUN, NULL, "KVM_RUN");
+	if (argc > 1 && !strcmp(argv[1], "thread"))
+		run_on_thread(vcpu);
+	else
+		run_vcpu(vcpu);
 	off = run->exit_reason == KVM_EXIT_SYSTEM_EVENT;
 	/* As lkvm does: with the memory still there one wait is saved. */
 	munmap(run, size);
