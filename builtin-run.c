@@ -12,6 +12,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <malloc.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -345,6 +346,19 @@ static int run_config(struct run *run)
 	return status;
 }
 
+/*
+ * What is large, as the tables of a disk's queue, is mapped by itself, touched
+ * where it is used only, and gone when freed. Once such a block has been freed,
+ * glibc would take the next one from an arena, of which each thread may get a
+ * new one: with every reset of the guest they would grow.
+ */
+static void map_large_blocks(void)
+{
+#ifdef M_MMAP_THRESHOLD
+	mallopt(M_MMAP_THRESHOLD, 2 * SZ_64K);
+#endif
+}
+
 /* On the heap: the configuration's pointers into itself must not move. */
 int run_command(struct run_kind *kind, int argc, char *const argv[])
 {
@@ -356,6 +370,7 @@ int run_command(struct run_kind *kind, int argc, char *const argv[])
 		pr_fatal("out of memory");
 		return EXIT_STATUS_SETUP;
 	}
+	map_large_blocks();
 	ret = kind->parse(kind, &run->config, argc, argv);
 	if (!ret && !machine_check_config(&run->config))
 		status = run_config(run);
