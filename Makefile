@@ -292,10 +292,8 @@ A64_TEST := $(BUILD)/tests/test_a64
 RECORD := $(BUILD)/tests/lkvm-record
 BROKEN := $(BUILD)/tests/lkvm-broken
 # The last are the longest: they begin first, so that two jobs end together.
-# Debian takes minutes to install and to boot: `make check-long`. 83-devices has to be
-# called by its name.
-BOOT_TESTS := $(filter-out tests/boot/75-debian.test tests/boot/83-devices.test \
-	tests/boot/84-cloud.test,\
+# Debian takes minutes to install and to boot: `make check-long`.
+BOOT_TESTS := $(filter-out tests/boot/75-debian.test tests/boot/84-cloud.test,\
 	$(shell ls -r tests/boot/*.test))
 # Each scenario boots its host: one continued from a saved state was once seen
 # to lose its timer interrupts.
@@ -318,7 +316,7 @@ check-boot: all guests $(KVM_TEST) $(A64_TEST) $(RECORD) $(BROKEN)
 # Packages and everything that is fetched or built once.
 check-deps:
 	$(Q)tests/host/packages build host check efi
-	$(Q)tests/host/fetch sysroot kernel busybox host efi13 aavmf aavmf13 uboot \
+	$(Q)tests/host/fetch sysroot kernel kernel13 busybox host efi13 aavmf aavmf13 uboot \
 	mtd armhf grub passt virtiofsd
 
 .PHONY: guests
@@ -386,7 +384,8 @@ check-long: all guests $(FUZZ_BINS) $(BUILD)/unit/chip_driver $(RECORD) \
 	tests/boot/52-edk2-kill.test \
 	tests/boot/57-edk2-cuts.test tests/boot/58-jffs2-cuts.test \
 	tests/boot/70-disk.test tests/boot/71-net.test tests/boot/72-console.test \
-	tests/boot/76-root.test
+	tests/boot/76-root.test tests/boot/77-memory.test \
+	tests/boot/78-vsock.test tests/boot/83-devices.test
 	$(Q)DEBIAN=all tests/run --timeout 7200 tests/boot/75-debian.test \
 	tests/boot/84-cloud.test
 	$(Q)EDK2=efi tests/run tests/boot/30-reset.test tests/boot/50-edk2.test \

@@ -348,13 +348,16 @@ static int run_config(struct run *run)
 
 /*
  * What is large, as the tables of a disk's queue, is mapped by itself, touched
- * where it is used only, and gone when freed. Once such a block has been freed,
- * glibc would take the next one from an arena, of which each thread may get a
- * new one: with every reset of the guest they would grow.
+ * where it is used only, and gone when freed; what is small comes from one
+ * heap, as data paths allocate next to nothing. By default glibc would give
+ * each thread an arena, and keep there what was large once one such block has
+ * been freed: with every reset of the guest, when devices get new threads, lkvm
+ * would grow.
  */
-static void map_large_blocks(void)
+static void keep_heap_small(void)
 {
-#ifdef M_MMAP_THRESHOLD
+#ifdef M_ARENA_MAX
+	mallopt(M_ARENA_MAX, 1);
 	mallopt(M_MMAP_THRESHOLD, 2 * SZ_64K);
 #endif
 }
@@ -370,7 +373,7 @@ int run_command(struct run_kind *kind, int argc, char *const argv[])
 		pr_fatal("out of memory");
 		return EXIT_STATUS_SETUP;
 	}
-	map_large_blocks();
+	keep_heap_small();
 	ret = kind->parse(kind, &run->config, argc, argv);
 	if (!ret && !machine_check_config(&run->config))
 		status = run_config(run);
