@@ -2,121 +2,115 @@
 /*
  * Whether a queue's thread pays: see include/lkvm/virtio/lone.h.
  *
- * The limit for a vCPU follows from what the thread needs by its nature. There
- * the guest waits for two wake-ups, its own vCPU's included, and the request in
- * between; and the vCPU goes to sleep and comes back. With a request that takes
- * four wake-ups the vCPU still is there a third sooner, but any other work of
- * the guest has waited for it: so that is the limit. What the page cache has is
- * far below, a disk as quick as memory too, but no other one: those are left to
- * the thread. Wake-ups are measured, as they depend on the host's processors
- * and their idle states; between 3 and 60 us are common, and an emulated host
- * needs hundreds.
- *
+ * What counts is how long the guest takes for many requests, its own part
+ * included; the quickest of some windows, as it may do other things in between.
  * A guest that would have several requests under way has only one as long as a
- * vCPU ends each before the next can be made. So the thread gets one from time
- * to time, which also measures it again.
+ * vCPU ends each before the next can be made: with a thread it is quicker,
+ * though the requests were all alone. So both ways are compared, and again from
+ * time to time.
+ *
+ * A vCPU that does a request does nothing else. If it takes more than half of
+ * what there is for one by the thread, most of that is not wake-ups but the
+ * medium: such requests are left to the thread.
  */
 #include <string.h>
 
 #include "lkvm/virtio/lone.h"
 
-/* The first streak, and the longest: each attempt in vain makes it double. */
-#define PATIENCE     64U
+/* Requests. */
+#define WINDOW	     64U
+#define PATIENCE     (4 * WINDOW)
 #define PATIENCE_MAX 65536U
 
-/* After so many at a time the attempt was not in vain. */
-#define WORTH 1024U
+/* Windows of vCPUs before they are judged, and before the next look. */
+#define TRIAL 4U
+#define STAY  16U
 
 /* One request in five may have been a mistake: then `against` stays small. */
 #define MISTAKE 4U
 #define LIMIT	32U
 
-/* The limit of a vCPU's request. */
-#define WAKE_UPS 4U
-
-/* After so many of a vCPU's the thread gets one. */
-#define PERIOD 64U
+static void begin(struct virtio_lone *lone, bool here)
+{
+	lone->here = here;
+	lone->streak = lone->against = 0;
+	lone->count = lone->windows = 0;
+	*(here ? &lone->by_vcpus : &lone->by_thread) = UINT64_MAX;
+}
 
 void lone_init(struct virtio_lone *lone)
 {
 	memset(lone, 0, sizeof(*lone));
-	lone->patience = PATIENCE;
+	lone->needed = lone->patience = PATIENCE;
+	begin(lone, false);
 }
 
-/* The thread gets few, so each tells more, and then it gets the next as well.
- */
-static void in_between(struct virtio_lone *lone, bool alone)
+/* From one request to another that is a window later. True at the latter. */
+static bool ends_window(struct virtio_lone *lone, u64 now, u64 *quickest)
 {
-	if (alone)
+	if (lone->count++ && lone->count <= WINDOW)
+		return false;
+	if (lone->count > 1) {
+		*quickest = MIN(*quickest, now - lone->began);
+		lone->windows++;
+	}
+	lone->began = now;
+	lone->count = 1;
+	return lone->windows;
+}
+
+void lone_taken(struct virtio_lone *lone, u64 now, bool alone)
+{
+	if (lone->here)
 		return;
-	lone->due = MAX(lone->due, 1U);
-	lone->against += 2 * MISTAKE;
-	lone_failed(lone);
-}
-
-void lone_by_thread(struct virtio_lone *lone, bool alone)
-{
-	if (lone->here) {
-		in_between(lone, alone);
+	if (!alone) {
+		begin(lone, false);
 		return;
 	}
-	lone->streak = alone ? lone->streak + 1 : 0;
-	if (lone->streak < lone->patience)
-		return;
-	lone->here = true;
-	lone->done = lone->against = 0;
-	lone->due = LONE_SAMPLES;
+	lone->streak++;
+	if (ends_window(lone, now, &lone->by_thread) &&
+	    lone->streak > lone->needed)
+		begin(lone, true);
 }
 
-bool lone_is_due(const struct virtio_lone *lone)
+/* Each time in vain makes the next one later. */
+static void leave(struct virtio_lone *lone)
 {
-	return lone->here && lone->due;
+	lone->patience = MIN(lone->patience * 2, PATIENCE_MAX);
+	lone->needed = lone->patience;
+	begin(lone, false);
 }
 
-void lone_woken(struct virtio_lone *lone, u64 ns)
+/* One eighth less, or it is not worth an exit for each. */
+static bool pays(const struct virtio_lone *lone)
 {
-	if (!lone_is_due(lone))
-		return;
-	lone->due--;
-	lone->wake[lone->at] = ns;
-	lone->at = (lone->at + 1) % LONE_SAMPLES;
+	return lone->by_vcpus < lone->by_thread - lone->by_thread / 8;
 }
 
-/*
- * Four wake-ups; without the longest of the last ones, in which somebody else
- * may have had the processor.
- */
-static u64 limit(const struct virtio_lone *lone)
+static void judge(struct virtio_lone *lone)
 {
-	u64 sum = 0, longest = 0;
-
-	for (u32 i = 0; i < LONE_SAMPLES; i++) {
-		sum += lone->wake[i];
-		longest = MAX(longest, lone->wake[i]);
-	}
-	return (sum - longest) * WAKE_UPS / (LONE_SAMPLES - 1);
-}
-
-void lone_done(struct virtio_lone *lone, u64 ns)
-{
-	lone->done++;
-	if (lone->done == WORTH)
+	if (lone->windows >= TRIAL && !pays(lone)) {
+		leave(lone);
+	} else if (lone->windows == TRIAL + STAY) {
 		lone->patience = PATIENCE;
-	if (!(lone->done % PERIOD))
-		lone->due = 1;
-	if (ns > limit(lone))
+		lone->needed = WINDOW;
+		begin(lone, false);
+	}
+}
+
+void lone_done(struct virtio_lone *lone, u64 now, u64 ns)
+{
+	if (ns > lone->by_thread / WINDOW / 2)
 		lone_failed(lone);
 	else if (lone->against)
 		lone->against--;
+	if (lone->here && ends_window(lone, now, &lone->by_vcpus))
+		judge(lone);
 }
 
 void lone_failed(struct virtio_lone *lone)
 {
 	lone->against += MISTAKE;
-	if (!lone->here || lone->against <= LIMIT)
-		return;
-	lone->here = false;
-	lone->streak = 0;
-	if (lone->done < WORTH)
-		lone->patience = MIN(lone->patience * 2, PATIENCE_MAX);
+	if (lone->here && lone->against > LIMIT)
+		leave(lone);
 }

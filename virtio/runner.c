@@ -85,7 +85,8 @@ static bool serve_some(struct virtio_runner *runner, u32 max)
 			ret = runner->serve(dev, runner->queue);
 			if (ret <= 0)
 				break;
-			lone_by_thread(&runner->lone, alone);
+			if (runner->attempt)
+				lone_taken(&runner->lone, now_ns(), alone);
 			if (!(++n % BATCH))
 				virtio_queue_done(dev, runner->queue);
 		}
@@ -149,14 +150,10 @@ static void run(void *opaque)
 {
 	struct virtio_runner *runner = opaque;
 	struct virtio_queue *queue = &runner->dev->queues[runner->queue];
-	u64 woken = runner->attempt ? now_ns() : 0;
 
 	if (runner->lock_step)
 		iothread_let_interrupt();
 	pthread_mutex_lock(&queue->lock);
-	if (runner->handed_at && woken >= runner->handed_at)
-		lone_woken(&runner->lone, woken - runner->handed_at);
-	runner->handed_at = 0;
 	if (!runner->serving && may_serve(runner)) {
 		serve_all(runner);
 		follow(runner);
@@ -186,13 +183,14 @@ static bool try_some(struct virtio_runner *runner)
 	struct virtq *q = &dev->queues[runner->queue].q;
 
 	for (u32 n = 0; n < TRIES && may_serve(runner); n++) {
-		u64 began = now_ns();
+		u64 now, began = now_ns();
 		int ret;
 
 		virtq_disable_kicks(q);
 		ret = runner->attempt(dev, runner->queue);
+		now = now_ns();
 		if (ret > 0 && !n)
-			lone_done(&runner->lone, now_ns() - began);
+			lone_done(&runner->lone, now, now - began);
 		else if (ret)
 			lone_failed(&runner->lone);
 		if (ret < 0 && ret != -EAGAIN)
@@ -211,12 +209,10 @@ static bool serve_here(struct virtio_runner *runner)
 {
 	bool done;
 
+	if (!runner->lone.here)
+		return false;
 	if (runner->dev->queues[runner->queue].q.pending) {
 		lone_failed(&runner->lone);
-		return false;
-	}
-	if (lone_is_due(&runner->lone)) {
-		runner->handed_at = now_ns();
 		return false;
 	}
 	runner->serving = true;
@@ -286,5 +282,4 @@ void virtio_runner_stop(struct virtio_runner *runner)
 	iothread_stop(&runner->thread);
 	runner->here = false;
 	lone_init(&runner->lone);
-	runner->handed_at = 0;
 }

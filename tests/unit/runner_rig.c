@@ -232,8 +232,7 @@ void rig_try(struct runner_rig *r)
 		runner->attempt = attempt;
 		runner->here = runner->lone.here = true;
 		runner->lone.patience = 1;
-		for (u32 j = 0; j < LONE_SAMPLES; j++)
-			runner->lone.wake[j] = 1000000;
+		runner->lone.by_thread = 1000000000;
 	}
 }
 

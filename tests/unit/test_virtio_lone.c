@@ -9,33 +9,36 @@
 
 #include "lkvm/virtio/lone.h"
 
-#define STREAK	64U
-#define PERIOD	64U
-#define WAKE_UP 10000U /* ns */
+#define WINDOW	  64U
+#define STREAK	  (4 * WINDOW + 1)
+#define TRIAL	  (4 * WINDOW + 1)
+#define STAY	  (16 * WINDOW)
+#define BY_THREAD 8000U /* ns for a request with the guest's part */
+#define BY_VCPU	  4000U
+#define QUICK	  1000U /* of these the vCPU's */
 
-static void alone(struct virtio_lone *lone, u32 n)
+static u64 now;
+
+static void taken(struct virtio_lone *lone, u32 n, u64 ns)
 {
-	while (n--)
-		lone_by_thread(lone, true);
+	for (u32 i = 0; i < n; i++, now += ns)
+		lone_taken(lone, now, true);
 }
 
-static void measure(struct virtio_lone *lone, u64 ns)
+static void done(struct virtio_lone *lone, u32 n, u64 ns)
 {
-	for (u32 i = 0; i < LONE_SAMPLES; i++) {
-		assert_true(lone_is_due(lone));
-		lone_woken(lone, ns);
-	}
-	assert_false(lone_is_due(lone));
+	for (u32 i = 0; i < n; i++, now += ns)
+		lone_done(lone, now, QUICK);
 }
 
-/* vCPUs do them, and waking the thread takes WAKE_UP. */
+/* vCPUs do them. */
 static struct virtio_lone begun(void)
 {
 	struct virtio_lone lone;
 
 	lone_init(&lone);
-	alone(&lone, STREAK);
-	measure(&lone, WAKE_UP);
+	taken(&lone, STREAK, BY_THREAD);
+	assert_true(lone.here);
 	return lone;
 }
 
@@ -45,43 +48,92 @@ static void a_streak_makes_them_try(void **state)
 
 	(void)state;
 	lone_init(&lone);
-	assert_false(lone_is_due(&lone));
-	alone(&lone, STREAK - 1);
+	taken(&lone, STREAK - 1, BY_THREAD);
 	assert_false(lone.here);
-	lone_by_thread(&lone, false);
-	alone(&lone, STREAK - 1);
+	lone_taken(&lone, now, false);
+	taken(&lone, STREAK - 1, BY_THREAD);
 	assert_false(lone.here);
-	alone(&lone, 1);
-	assert_true(lone.here);
-	measure(&lone, WAKE_UP);
+	taken(&lone, 1, BY_THREAD);
 	assert_true(lone.here);
 }
 
-/* Four wake-ups are the limit. */
-static void quick_ones_stay(void **state)
+static void they_stay_if_the_guest_is_quicker(void **state)
 {
 	struct virtio_lone lone = begun();
 
 	(void)state;
-	for (u32 i = 0; i < 10000; i++)
-		lone_done(&lone, i % 5 ? 4 * WAKE_UP : 100 * WAKE_UP);
+	done(&lone, TRIAL + STAY - 1, BY_VCPU);
 	assert_true(lone.here);
-	for (u32 i = 0; i < 20; i++)
-		lone_done(&lone, 4 * WAKE_UP + 1);
+	/* It is looked again, with a shorter streak. */
+	done(&lone, 1, BY_VCPU);
+	assert_false(lone.here);
+	taken(&lone, WINDOW, BY_THREAD);
+	assert_false(lone.here);
+	taken(&lone, 1, BY_THREAD);
+	assert_true(lone.here);
+}
+
+/* Several would be under way, but for the vCPU that ends each at once. */
+static void they_leave_if_it_is_not(void **state)
+{
+	struct virtio_lone lone = begun();
+
+	(void)state;
+	done(&lone, TRIAL - 1, BY_THREAD / 8 * 7);
+	assert_true(lone.here);
+	done(&lone, 1, BY_THREAD / 8 * 7);
+	assert_false(lone.here);
+	taken(&lone, 2 * (STREAK - 1), BY_THREAD);
+	assert_false(lone.here);
+	taken(&lone, 1, BY_THREAD);
+	assert_true(lone.here);
+	done(&lone, TRIAL, BY_THREAD / 8 * 7 - 1);
+	assert_true(lone.here);
+}
+
+static void they_leave_as_soon_as_it_is_not(void **state)
+{
+	struct virtio_lone lone = begun();
+
+	(void)state;
+	done(&lone, TRIAL + STAY, BY_VCPU);
+	taken(&lone, WINDOW + 1, BY_THREAD / 8);
+	assert_true(lone.here);
+	done(&lone, TRIAL, BY_VCPU);
 	assert_false(lone.here);
 }
 
-static void one_slow_wake_up_does_not_count(void **state)
+/* The quickest window counts: the guest has also other things to do. */
+static void pauses_do_not_count(void **state)
 {
 	struct virtio_lone lone;
 
 	(void)state;
 	lone_init(&lone);
-	alone(&lone, STREAK);
-	for (u32 i = 0; i < LONE_SAMPLES; i++)
-		lone_woken(&lone, i == 1 ? 1000000000 : WAKE_UP);
-	for (u32 i = 0; i < 20; i++)
-		lone_done(&lone, 4 * WAKE_UP + 1);
+	for (u32 i = 0; i < 4; i++) {
+		taken(&lone, WINDOW, BY_THREAD);
+		now += i < 3 ? 1000000000 : 0;
+	}
+	taken(&lone, 1, BY_THREAD);
+	for (u32 i = 0; i < 4; i++) {
+		done(&lone, WINDOW, BY_VCPU);
+		now += i != 1 ? 1000000000 : 0;
+	}
+	done(&lone, 1, BY_VCPU);
+	assert_true(lone.here);
+}
+
+/* Half of the time there is for one. */
+static void slow_ones_are_the_threads(void **state)
+{
+	struct virtio_lone lone = begun();
+
+	(void)state;
+	for (u32 i = 0; i < 100; i++, now += BY_VCPU)
+		lone_done(&lone, now, i % 5 ? BY_THREAD / 2 : BY_THREAD * 10);
+	assert_true(lone.here);
+	for (u32 i = 0; i < 20; i++, now += BY_VCPU)
+		lone_done(&lone, now, BY_THREAD / 2 + 1);
 	assert_false(lone.here);
 }
 
@@ -91,60 +143,18 @@ static void one_in_five_may_fail(void **state)
 	struct virtio_lone lone = begun();
 
 	(void)state;
-	for (u32 i = 0; i < 1000; i++)
+	for (u32 i = 0; i < 200; i++)
 		if (i % 5)
-			lone_done(&lone, WAKE_UP);
+			done(&lone, 1, BY_VCPU);
 		else
 			lone_failed(&lone);
 	assert_true(lone.here);
-	for (u32 i = 0; i < 100; i++)
+	for (u32 i = 0; i < 50; i++)
 		if (i % 3)
-			lone_done(&lone, WAKE_UP);
+			done(&lone, 1, BY_VCPU);
 		else
 			lone_failed(&lone);
 	assert_false(lone.here);
-}
-
-/* What a vCPU does at once is always alone: the thread gets some, too. */
-static void several_under_way_are_found_out(void **state)
-{
-	struct virtio_lone lone = begun();
-
-	(void)state;
-	for (u32 i = 0; i < 4; i++) {
-		for (u32 j = 0; j < PERIOD; j++) {
-			assert_false(lone_is_due(&lone));
-			lone_done(&lone, WAKE_UP);
-		}
-		assert_true(lone_is_due(&lone));
-		lone_woken(&lone, WAKE_UP);
-		lone_by_thread(&lone, true);
-	}
-	assert_true(lone.here);
-	/* One may be by chance; the next is looked at as well. */
-	lone_by_thread(&lone, false);
-	assert_true(lone_is_due(&lone));
-	lone_woken(&lone, WAKE_UP);
-	lone_by_thread(&lone, false);
-	assert_true(lone.here);
-	lone_by_thread(&lone, false);
-	assert_false(lone.here);
-}
-
-/* The processor's idle states may change. */
-static void wake_ups_are_measured_again(void **state)
-{
-	struct virtio_lone lone = begun();
-
-	(void)state;
-	for (u32 i = 0; i < LONE_SAMPLES * PERIOD; i++) {
-		if (lone_is_due(&lone))
-			lone_woken(&lone, 3 * WAKE_UP);
-		lone_done(&lone, WAKE_UP);
-	}
-	for (u32 i = 0; i < 20; i++)
-		lone_done(&lone, 9 * WAKE_UP);
-	assert_true(lone.here);
 }
 
 static u32 streak_needed(struct virtio_lone *lone)
@@ -152,8 +162,8 @@ static u32 streak_needed(struct virtio_lone *lone)
 	u32 n = 0;
 
 	for (; !lone->here; n++)
-		lone_by_thread(lone, true);
-	return n;
+		taken(lone, 1, BY_THREAD);
+	return n - 1;
 }
 
 static void give_up(struct virtio_lone *lone)
@@ -168,7 +178,7 @@ static void attempts_in_vain_get_rare(void **state)
 	struct virtio_lone lone = begun();
 
 	(void)state;
-	for (u32 n = STREAK * 2; n < 65536; n *= 2) {
+	for (u32 n = 8 * WINDOW; n < 65536; n *= 2) {
 		give_up(&lone);
 		assert_int_equal(streak_needed(&lone), n);
 	}
@@ -176,22 +186,22 @@ static void attempts_in_vain_get_rare(void **state)
 	assert_int_equal(streak_needed(&lone), 65536);
 	give_up(&lone);
 	assert_int_equal(streak_needed(&lone), 65536);
-	measure(&lone, WAKE_UP);
-	for (u32 i = 0; i < 1024; i++)
-		lone_done(&lone, WAKE_UP);
+	done(&lone, TRIAL + STAY, BY_VCPU);
+	assert_int_equal(streak_needed(&lone), WINDOW);
 	give_up(&lone);
-	assert_int_equal(streak_needed(&lone), STREAK);
+	assert_int_equal(streak_needed(&lone), 8 * WINDOW);
 }
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_streak_makes_them_try),
-		cmocka_unit_test(quick_ones_stay),
-		cmocka_unit_test(one_slow_wake_up_does_not_count),
+		cmocka_unit_test(they_stay_if_the_guest_is_quicker),
+		cmocka_unit_test(they_leave_if_it_is_not),
+		cmocka_unit_test(they_leave_as_soon_as_it_is_not),
+		cmocka_unit_test(pauses_do_not_count),
+		cmocka_unit_test(slow_ones_are_the_threads),
 		cmocka_unit_test(one_in_five_may_fail),
-		cmocka_unit_test(several_under_way_are_found_out),
-		cmocka_unit_test(wake_ups_are_measured_again),
 		cmocka_unit_test(attempts_in_vain_get_rare),
 	};
 

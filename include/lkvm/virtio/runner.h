@@ -55,8 +55,7 @@ struct virtio_runner {
 	bool stopping;
 	bool notified; /* KVM notifies the thread */
 	struct virtio_lone lone;
-	bool here;     /* vCPUs try first; the thread follows lone.here */
-	u64 handed_at; /* ns, when the thread was woken to be measured, or 0 */
+	bool here; /* vCPUs try first; the thread follows lone.here */
 	pthread_cond_t idle;
 	struct iothread thread;
 	char name[16];
