@@ -2,12 +2,12 @@
 /*
  * Whether a queue's thread pays: see include/lkvm/virtio/lone.h.
  *
- * What counts is how long the guest takes for many requests, its own part
- * included; the quickest of some windows, as it may do other things in between.
- * A guest that would have several requests under way has only one as long as a
- * vCPU ends each before the next can be made: with a thread it is quicker,
- * though the requests were all alone. So both ways are compared, and again from
- * time to time.
+ * That requests are alone when they are taken does not say that the guest waits
+ * for each: the thread may just be quicker than the guest makes them. One that
+ * would have several under way shows it when a request takes its time, so once
+ * in a while the end of one is held back: if no other comes until the guest
+ * would have made two, vCPUs do the next ones. After some of them it is asked
+ * again.
  *
  * A vCPU that does a request does nothing else. If it takes more than half of
  * what there is for one by the thread, most of that is not wake-ups but the
@@ -17,100 +17,83 @@
 
 #include "lkvm/virtio/lone.h"
 
-/* Requests. */
-#define WINDOW	     64U
-#define PATIENCE     (4 * WINDOW)
-#define PATIENCE_MAX 65536U
-
-/* Windows of vCPUs before they are judged, and before the next look. */
-#define TRIAL 4U
-#define STAY  16U
+/* Requests. Each time in vain makes the next one later. */
+#define NEEDED	   64U
+#define NEEDED_MAX 65536U
+#define STAY	   1024U
 
 /* One request in five may have been a mistake: then `against` stays small. */
 #define MISTAKE 4U
 #define LIMIT	32U
 
-static void begin(struct virtio_lone *lone, bool here)
-{
-	lone->here = here;
-	lone->streak = lone->against = 0;
-	lone->count = lone->windows = 0;
-	*(here ? &lone->by_vcpus : &lone->by_thread) = UINT64_MAX;
-}
+/* ns. An idle guest does not count as one that takes its time. */
+#define INTERVAL_MAX 2000000U
+#define HOLD_MAX     2000000U
 
 void lone_init(struct virtio_lone *lone)
 {
 	memset(lone, 0, sizeof(*lone));
-	lone->needed = lone->patience = PATIENCE;
-	begin(lone, false);
+	lone->needed = NEEDED;
 }
 
-/* From one request to another that is a window later. True at the latter. */
-static bool ends_window(struct virtio_lone *lone, u64 now, u64 *quickest)
+static void measure(struct virtio_lone *lone, u64 now)
 {
-	if (lone->count++ && lone->count <= WINDOW)
-		return false;
-	if (lone->count > 1) {
-		*quickest = MIN(*quickest, now - lone->began);
-		lone->windows++;
-	}
-	lone->began = now;
-	lone->count = 1;
-	return lone->windows;
+	u64 ns = MIN(now - lone->last, INTERVAL_MAX);
+
+	if (lone->last && lone->interval)
+		lone->interval = (7 * lone->interval + ns) / 8;
+	else if (lone->last)
+		lone->interval = ns;
+	lone->last = now;
 }
 
 void lone_taken(struct virtio_lone *lone, u64 now, bool alone)
 {
+	measure(lone, now);
 	if (lone->here)
 		return;
-	if (!alone) {
-		begin(lone, false);
+	lone->streak = alone ? lone->streak + 1 : 0;
+	lone->probe = lone->streak >= lone->needed;
+}
+
+u64 lone_hold_ns(const struct virtio_lone *lone)
+{
+	return MIN(2 * lone->interval, HOLD_MAX);
+}
+
+static void leave(struct virtio_lone *lone, u32 needed, u32 streak)
+{
+	lone->here = false;
+	lone->needed = MIN(needed, NEEDED_MAX);
+	lone->streak = streak;
+	lone->last = 0;
+}
+
+void lone_held(struct virtio_lone *lone, bool more)
+{
+	lone->probe = false;
+	if (more) {
+		leave(lone, lone->needed * 2, 0);
 		return;
 	}
-	lone->streak++;
-	if (ends_window(lone, now, &lone->by_thread) &&
-	    lone->streak > lone->needed)
-		begin(lone, true);
+	lone->here = true;
+	lone->against = lone->done = 0;
 }
 
-/* Each time in vain makes the next one later. */
-static void leave(struct virtio_lone *lone)
+/* The next request that is alone is held back if these went well. */
+void lone_done(struct virtio_lone *lone, u64 ns)
 {
-	lone->patience = MIN(lone->patience * 2, PATIENCE_MAX);
-	lone->needed = lone->patience;
-	begin(lone, false);
-}
-
-/* One eighth less, or it is not worth an exit for each. */
-static bool pays(const struct virtio_lone *lone)
-{
-	return lone->by_vcpus < lone->by_thread - lone->by_thread / 8;
-}
-
-static void judge(struct virtio_lone *lone)
-{
-	if (lone->windows >= TRIAL && !pays(lone)) {
-		leave(lone);
-	} else if (lone->windows == TRIAL + STAY) {
-		lone->patience = PATIENCE;
-		lone->needed = WINDOW;
-		begin(lone, false);
-	}
-}
-
-void lone_done(struct virtio_lone *lone, u64 now, u64 ns)
-{
-	if (ns > lone->by_thread / WINDOW / 2)
+	if (ns > lone->interval / 2)
 		lone_failed(lone);
 	else if (lone->against)
 		lone->against--;
-	if (lone->here && ends_window(lone, now, &lone->by_vcpus))
-		judge(lone);
+	if (lone->here && ++lone->done == STAY)
+		leave(lone, NEEDED, NEEDED - 1);
 }
 
 void lone_failed(struct virtio_lone *lone)
 {
 	lone->against += MISTAKE;
 	if (lone->here && lone->against > LIMIT)
-		leave(lone);
+		leave(lone, lone->needed * 2, 0);
 }

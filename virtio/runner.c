@@ -67,6 +67,40 @@ static void broken(struct virtio_runner *runner)
 	virtio_needs_reset(runner->dev, "its driver has broken a queue");
 }
 
+/* Until the driver would have made other requests, if it does not wait. */
+static void hold_back(struct virtio_runner *runner)
+{
+	struct timespec time = { .tv_nsec = (long)lone_hold_ns(&runner->lone) };
+	pthread_mutex_t *lock = &runner->dev->queues[runner->queue].lock;
+
+	pthread_mutex_unlock(lock);
+	nanosleep(&time, NULL);
+	pthread_mutex_lock(lock);
+}
+
+/*
+ * One chain, for a model that has `attempt` with a look at whether it is alone:
+ * the chain before may have been held back to see if there is this one.
+ */
+static int serve_one(struct virtio_runner *runner)
+{
+	struct virtq *q = &runner->dev->queues[runner->queue].q;
+	bool held = runner->lone.probe;
+	bool alone = !q->pending && !held;
+	int ret = runner->serve(runner->dev, runner->queue);
+
+	if (!runner->attempt)
+		return ret;
+	if (held)
+		lone_held(&runner->lone, ret > 0);
+	if (ret <= 0)
+		return ret;
+	lone_taken(&runner->lone, now_ns(), alone);
+	if (runner->lone.probe)
+		hold_back(runner);
+	return ret;
+}
+
 /* Takes `max` chains at most. True if there may be more. */
 static bool serve_some(struct virtio_runner *runner, u32 max)
 {
@@ -80,13 +114,9 @@ static bool serve_some(struct virtio_runner *runner, u32 max)
 		virtq_disable_kicks(q);
 		ret = 1;
 		while (n < max && may_serve(runner)) {
-			bool alone = !q->pending;
-
-			ret = runner->serve(dev, runner->queue);
+			ret = serve_one(runner);
 			if (ret <= 0)
 				break;
-			if (runner->attempt)
-				lone_taken(&runner->lone, now_ns(), alone);
 			if (!(++n % BATCH))
 				virtio_queue_done(dev, runner->queue);
 		}
@@ -183,14 +213,13 @@ static bool try_some(struct virtio_runner *runner)
 	struct virtq *q = &dev->queues[runner->queue].q;
 
 	for (u32 n = 0; n < TRIES && may_serve(runner); n++) {
-		u64 now, began = now_ns();
+		u64 began = now_ns();
 		int ret;
 
 		virtq_disable_kicks(q);
 		ret = runner->attempt(dev, runner->queue);
-		now = now_ns();
 		if (ret > 0 && !n)
-			lone_done(&runner->lone, now, now - began);
+			lone_done(&runner->lone, now_ns() - began);
 		else if (ret)
 			lone_failed(&runner->lone);
 		if (ret < 0 && ret != -EAGAIN)

@@ -231,8 +231,8 @@ void rig_try(struct runner_rig *r)
 
 		runner->attempt = attempt;
 		runner->here = runner->lone.here = true;
-		runner->lone.patience = 1;
-		runner->lone.by_thread = 1000000000;
+		runner->lone.needed = 1;
+		runner->lone.interval = 1000000000;
 	}
 }
 

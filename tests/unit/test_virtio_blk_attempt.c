@@ -20,7 +20,7 @@
 #include "thread_state.h"
 
 #define SECTOR 512U
-#define BEFORE 69U /* requests until a vCPU tries, at least: virtio/lone.c */
+#define BEFORE 64U /* requests until a vCPU tries, at least: virtio/lone.c */
 #define LARGE  (SZ_64K + SECTOR)
 
 static struct disk_ops ops;

@@ -3,7 +3,7 @@
 /* SOURCES: virtio/queue_split.c virtio/queue_packed.c virtio/queue_chain.c */
 /* SOURCES: vmm/iothread.c vmm/thread.c vmm/gmem.c util/log.c util/output.c */
 /* SOURCES: tests/unit/virtq_driver.c tests/unit/runner_rig.c */
-/* WRAP: pthread_create pthread_join eventfd clock_gettime */
+/* WRAP: pthread_create pthread_join eventfd clock_gettime nanosleep */
 /*
  * vCPUs that do what is alone in a queue which has a thread. Time passes by
  * what do_one() and attempts let pass.
@@ -15,9 +15,8 @@
 #include "runner_rig.h"
 #include "thread_state.h"
 
-#define STREAK	  257U
-#define PERIOD	  1281U
-#define LOOK	  65U /* by the thread, after that */
+#define STREAK	  64U
+#define PERIOD	  1024U
 #define TRIES	  4U
 #define BY_THREAD 1000 /* ns */
 #define BY_VCPU	  100
@@ -28,6 +27,10 @@ static atomic_long ns; /* of the clock */
 static atomic_int error;
 static atomic_uint takes_ns;
 static atomic_bool blocks;
+/* The thread that holds a request back, and what the guest does meanwhile. */
+static atomic_uint holds;
+static atomic_long held_ns;
+static atomic_bool adds_meanwhile;
 
 int __wrap_clock_gettime(clockid_t id, struct timespec *ts);
 
@@ -35,6 +38,18 @@ int __wrap_clock_gettime(clockid_t id, struct timespec *ts)
 {
 	(void)id;
 	*ts = (struct timespec) { .tv_sec = 100, .tv_nsec = atomic_load(&ns) };
+	return 0;
+}
+
+int __wrap_nanosleep(const struct timespec *time, struct timespec *rest);
+
+int __wrap_nanosleep(const struct timespec *time, struct timespec *rest)
+{
+	(void)rest;
+	atomic_fetch_add(&holds, 1);
+	atomic_store(&held_ns, time->tv_nsec);
+	if (atomic_exchange(&adds_meanwhile, false))
+		rig_add_some(&rig, 0, 1);
 	return 0;
 }
 
@@ -103,6 +118,8 @@ static struct runner_rig *create(void **state, enum notify_mode mode)
 	atomic_store(&error, 0);
 	atomic_store(&takes_ns, 0);
 	atomic_store(&blocks, false);
+	atomic_store(&holds, 0);
+	atomic_store(&adds_meanwhile, false);
 	return r;
 }
 
@@ -131,8 +148,10 @@ static void vcpus_take_over(void **state)
 	assert_int_equal(attempts, PERIOD);
 	assert_int_equal(q->tid, gettid());
 	assert_int_equal(q->interrupts - interrupts, PERIOD);
-	/* Then the thread is looked at. */
-	do_some(r, LOOK);
+	/* Then the thread holds one back again. */
+	while (q->fd < 0)
+		sched_yield();
+	do_one(r);
 	assert_int_not_equal(q->tid, gettid());
 	assert_int_equal(q->notified, 2);
 	do_one(r);
@@ -143,6 +162,35 @@ static void vcpus_take_over(void **state)
 	do_some(r, STREAK);
 	assert_int_equal(q->notified, 3);
 	assert_int_equal(attempts, PERIOD + 1);
+	assert_int_equal(holds, 3);
+}
+
+/* A guest that has several under way, but the thread was quicker: it stays. */
+static void the_guest_does_not_wait(void **state)
+{
+	struct runner_rig *r = create(state, NOTIFY);
+	struct queue_rig *q = &r->queues[0];
+
+	rig_start(r);
+	do_some(r, STREAK - 1);
+	assert_int_equal(holds, 0);
+	atomic_store(&adds_meanwhile, true);
+	rig_want_interrupts(r, 0);
+	rig_add_some(r, 0, 1);
+	rig_kick(r, 0);
+	rig_await(r, 0, STREAK + 1);
+	await_sleep(q->tid);
+	assert_int_equal(holds, 1);
+	assert_int_equal(held_ns, 2 * BY_THREAD);
+	assert_int_equal(rig_take(r, 0), 2);
+	/* It is twice as long until the next try. */
+	do_some(r, 2 * STREAK - 1);
+	assert_int_equal(holds, 1);
+	do_one(r);
+	assert_int_equal(holds, 2);
+	assert_int_equal(attempts, 0);
+	do_one(r);
+	assert_int_equal(attempts, 1);
 }
 
 /* There are exits anyway. */
@@ -295,6 +343,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		RIG_TEST_ALL(vcpus_take_over),
+		RIG_TEST_ALL(the_guest_does_not_wait),
 		RIG_TEST_ALL(without_notifications_by_kvm),
 		RIG_TEST_ALL(slow_ones_go_back_to_the_thread),
 		RIG_TEST_ALL(what_would_wait_is_left_to_the_thread),
