@@ -6,8 +6,8 @@
  * for each: the thread may just be quicker than the guest makes them. One that
  * would have several under way shows it when a request takes its time, so once
  * in a while the end of one is held back: if no other comes until the guest
- * would have made two, vCPUs do the next ones. After some of them it is asked
- * again.
+ * would have made several, vCPUs do the next ones. After some of them it is
+ * asked again.
  *
  * A vCPU that does a request does nothing else. If it takes more than half of
  * what there is for one by the thread, most of that is not wake-ups but the
@@ -20,15 +20,18 @@
 /* Requests. Each time in vain makes the next one later. */
 #define NEEDED	   64U
 #define NEEDED_MAX 65536U
-#define STAY	   1024U
+#define STAY	   256U
 
 /* One request in five may have been a mistake: then `against` stays small. */
 #define MISTAKE 4U
 #define LIMIT	32U
 
+/* Intervals: all of a guest's processes may have to get a turn. */
+#define HOLD 8U
+
 /* ns. An idle guest does not count as one that takes its time. */
 #define INTERVAL_MAX 2000000U
-#define HOLD_MAX     2000000U
+#define HOLD_MAX     4000000U
 
 void lone_init(struct virtio_lone *lone)
 {
@@ -58,7 +61,7 @@ void lone_taken(struct virtio_lone *lone, u64 now, bool alone)
 
 u64 lone_hold_ns(const struct virtio_lone *lone)
 {
-	return MIN(2 * lone->interval, HOLD_MAX);
+	return MIN(HOLD * lone->interval, HOLD_MAX);
 }
 
 static void leave(struct virtio_lone *lone, u32 needed, u32 streak)
