@@ -3,6 +3,8 @@
 #ifndef DISK_QUEUE_H
 #define DISK_QUEUE_H
 
+#include <sys/types.h>
+
 #include "lkvm/disk/queue.h"
 
 /* Requests in the order in which they were appended. Zero-initialise it. */
@@ -68,6 +70,12 @@ struct disk_queue {
  * returns 0 or -errno. Its buffers are changed.
  */
 int disk_request_do(struct disk *disk, struct disk_request *rq);
+
+/*
+ * try.c: does a transfer or a flush at its place, which is given back. Returns
+ * what the system call does, or -errno.
+ */
+ssize_t disk_place_do(struct disk_request *rq);
 
 /* merge.c: hands what was added to the kind of queue, neighbours as one. */
 void merge_added(struct disk_queue *queue);

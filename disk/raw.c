@@ -10,9 +10,11 @@
 #include <fcntl.h>
 #include <linux/falloc.h>
 #include <linux/fs.h>
+#include <linux/magic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/ioctl.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 #include "lkvm/disk/queue.h"
@@ -28,6 +30,7 @@ struct raw {
 	int fd;
 	int direct; /* the same file, past the page cache; -1: there is none */
 	bool is_block;
+	bool in_memory; /* as of struct disk_place */
 };
 
 static struct raw *from_disk(struct disk *disk)
@@ -171,6 +174,7 @@ static enum disk_way raw_begin(struct disk *disk, const struct disk_request *rq,
 	place->fd = rq->op == DISK_FLUSH
 			    ? raw->fd
 			    : choose_fd(raw, rq->iov, rq->count, rq->offset);
+	place->in_memory = raw->in_memory;
 	place->offset = rq->offset;
 	place->owner = NULL;
 	return DISK_BY_KERNEL;
@@ -196,6 +200,14 @@ static const struct disk_ops raw_ops = {
 	.close = raw_close,
 };
 
+static bool is_in_memory(int fd)
+{
+	struct statfs fs;
+
+	return !fstatfs(fd, &fs) &&
+	       (fs.f_type == TMPFS_MAGIC || fs.f_type == RAMFS_MAGIC);
+}
+
 /* The caller has checked all that is in *disk. */
 int raw_create(const struct disk *disk, int fd, bool is_block,
 	       struct disk **out)
@@ -211,6 +223,7 @@ int raw_create(const struct disk *disk, int fd, bool is_block,
 		.fd = fd,
 		.direct = -1,
 		.is_block = is_block,
+		.in_memory = !is_block && is_in_memory(fd),
 	};
 	raw->disk.ops = &raw_ops;
 	*out = &raw->disk;

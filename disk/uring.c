@@ -59,6 +59,38 @@ static void add_to_ring(struct uring *uring, struct disk_request *rq)
 	uring->under_way++;
 }
 
+/*
+ * `res` is how much was done, or an error. What the kernel would not begin, or
+ * what O_DIRECT does not take, is left to the calls, as is the rest of what was
+ * not done as a whole.
+ */
+static bool is_finished(struct disk_request *rq, int res)
+{
+	if (rq->op == DISK_FLUSH) {
+		rq->ret = MIN(res, 0);
+		return true;
+	}
+	if (res == -EINVAL || res == -EAGAIN || res == -EINTR)
+		res = 0;
+	rq->ret = MIN(res, 0);
+	if (res < 0 || (u64)res >= rq->len)
+		return true;
+	rq->done = (u64)res;
+	return false;
+}
+
+/*
+ * The kernel cannot see that a file in memory needs no wait: it would have one
+ * of its own threads do it.
+ */
+static void do_at_once(struct uring *uring, struct disk_request *rq)
+{
+	int res = (int)disk_place_do(rq);
+
+	request_append(is_finished(rq, res) ? &uring->done : &uring->others,
+		       rq);
+}
+
 static void uring_add(struct disk_queue *queue, struct disk_request *rq)
 {
 	struct uring *uring = from_queue(queue);
@@ -67,12 +99,14 @@ static void uring_add(struct disk_queue *queue, struct disk_request *rq)
 				    ? DISK_BY_CALLS
 				    : disk->ops->begin(disk, rq, &rq->place);
 
-	if (way == DISK_BY_KERNEL)
-		add_to_ring(uring, rq);
-	else
+	if (way != DISK_BY_KERNEL)
 		request_append(way == DISK_IS_DONE ? &uring->done
 						   : &uring->others,
 			       rq);
+	else if (rq->place.in_memory)
+		do_at_once(uring, rq);
+	else
+		add_to_ring(uring, rq);
 }
 
 /*
@@ -95,26 +129,6 @@ static void submit_ring(struct uring *uring)
 		uring->told |= ret != -EINTR;
 		poll(NULL, 0, 1);
 	}
-}
-
-/*
- * `res` is how much was done, or an error. What the kernel would not begin, or
- * what O_DIRECT does not take, is left to the calls, as is the rest of what was
- * not done as a whole.
- */
-static bool is_finished(struct disk_request *rq, int res)
-{
-	if (rq->op == DISK_FLUSH) {
-		rq->ret = MIN(res, 0);
-		return true;
-	}
-	if (res == -EINVAL || res == -EAGAIN || res == -EINTR)
-		res = 0;
-	rq->ret = MIN(res, 0);
-	if (res < 0 || (u64)res >= rq->len)
-		return true;
-	rq->done = (u64)res;
-	return false;
 }
 
 /* Takes one back that the kernel has done with. */

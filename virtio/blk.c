@@ -107,6 +107,31 @@ static int serve(struct virtio_device *vdev, unsigned int n)
 	return 1;
 }
 
+/* What a vCPU does while the queue has a thread, if it is quick: see runner.h.
+ */
+static int attempt(struct virtio_device *vdev, unsigned int n)
+{
+	struct virtio_blk *blk = from_device(vdev);
+	struct virtio_queue *queue = &vdev->queues[n];
+	struct virtq_chain chain = { .iov = blk->queues[n].iov,
+				     .max_iov = BLK_QUEUE_SIZE };
+	int ret = virtq_pop(&queue->q, &chain);
+	s64 len;
+
+	if (ret <= 0)
+		return ret;
+	pthread_mutex_unlock(&queue->lock);
+	len = blk_attempt(blk, &chain);
+	pthread_mutex_lock(&queue->lock);
+	if (len == -EAGAIN)
+		virtq_unpop(&queue->q, &chain);
+	if (len < 0)
+		return (int)len;
+	virtq_push(&queue->q, &chain, (u32)MIN(len, (s64)UINT32_MAX));
+	atomic_fetch_add(&blk->attempts, 1);
+	return 1;
+}
+
 /* Threads come with the first notification. */
 static int blk_start(struct virtio_device *vdev)
 {
@@ -152,6 +177,7 @@ static void blk_stats(struct virtio_device *vdev, struct json_writer *json)
 	json_u64(json, "bytes_written", atomic_load(&blk->bytes_written));
 	json_u64(json, "flushes", atomic_load(&blk->flushes));
 	json_u64(json, "discards", atomic_load(&blk->discards));
+	json_u64(json, "by_vcpus", atomic_load(&blk->attempts));
 	json_u64(json, "merged", atomic_load(&blk->disk->merged));
 	json_u64(json, "errors", atomic_load(&blk->errors));
 }
@@ -204,6 +230,7 @@ static void add_runner(struct virtio_blk *blk, unsigned int n)
 
 	virtio_runner_init(runner, &blk->vdev, n, serve);
 	runner->settle = blk_async_settle;
+	runner->attempt = attempt;
 }
 
 /* The disk is closed by `destroy`, or here if that is never called. */

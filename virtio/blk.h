@@ -22,6 +22,9 @@
 #define BLK_MAX_RANGES	      16
 #define BLK_MAX_RANGE_SECTORS 0x400000U
 
+/* Of a request that a vCPU tries: what is copied in some microseconds. */
+#define BLK_ATTEMPT_BYTES SZ_64K
+
 #define BLK_SECTOR 512U /* whatever the disk's blocks are */
 
 /* A chain without header and status. */
@@ -62,6 +65,7 @@ struct virtio_blk {
 	atomic_bool writeback;
 	_Atomic(u64) reads, writes, flushes, discards, errors;
 	_Atomic(u64) bytes_read, bytes_written;
+	_Atomic(u64) attempts; /* requests that vCPUs have done so */
 	struct blk_queue queues[];
 };
 
@@ -71,6 +75,12 @@ struct virtio_blk {
  * room for a header or a status. The chain's iov is changed.
  */
 s64 blk_request(struct virtio_blk *blk, struct virtq_chain *chain);
+
+/*
+ * blk_request.c: the same for a read or a write that needs no wait for the
+ * disk. -EAGAIN: nothing was done but, perhaps, a part of the transfer.
+ */
+s64 blk_attempt(struct virtio_blk *blk, struct virtq_chain *chain);
 
 /*
  * blk_request.c: fills in slot->rq and what the end needs if the chain, which

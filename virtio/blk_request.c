@@ -197,8 +197,6 @@ s64 blk_request(struct virtio_blk *blk, struct virtq_chain *chain)
 	return (s64)chain->in_len;
 }
 
-/* ---- Requests that are under way while others are ------------------------ */
-
 static void set_range(struct disk_request *to, enum disk_op op,
 		      const struct blk_request *rq)
 {
@@ -210,6 +208,43 @@ static void set_range(struct disk_request *to, enum disk_op op,
 	to->len = write ? rq->out_len : rq->in_len;
 	to->offset = offset_of(rq->header.sector);
 }
+
+/*
+ * A write that has to be durable waits for the medium. What is counted again
+ * later is not counted here.
+ */
+static bool attempt(struct virtio_blk *blk, struct blk_request *parts)
+{
+	struct disk_request rq = { 0 };
+	bool write = parts->header.type == VIRTIO_BLK_T_OUT;
+
+	if (!write && parts->header.type != VIRTIO_BLK_T_IN)
+		return false;
+	if (write && !is_cached(blk))
+		return false;
+	set_range(&rq, write ? DISK_WRITE : DISK_READ, parts);
+	if (rq.len > BLK_ATTEMPT_BYTES || disk_try(blk->disk, &rq))
+		return false;
+	write ? count_write(blk, parts) : count_read(blk, parts);
+	return true;
+}
+
+s64 blk_attempt(struct virtio_blk *blk, struct virtq_chain *chain)
+{
+	struct blk_request parts;
+	u8 *status;
+
+	if (!is_request(chain))
+		return -EINVAL;
+	status = status_of(chain);
+	take_apart(chain, &parts);
+	if (!attempt(blk, &parts))
+		return -EAGAIN;
+	end(blk, status, 0);
+	return (s64)chain->in_len;
+}
+
+/* ---- Requests that are under way while others are ------------------------ */
 
 /* A change of ranges may take long, and is nothing that a ring does. */
 static int execute_later(struct disk_request *rq)

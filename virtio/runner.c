@@ -6,6 +6,7 @@
  * more before it clears that, with the queue's lock, so a notification that
  * comes meanwhile need not do anything.
  */
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
@@ -14,6 +15,9 @@
 
 /* Chains that are returned before the driver is told at the latest. */
 #define BATCH 16U
+
+/* Chains that a vCPU tries to do at most for one notification. */
+#define TRIES 4U
 
 #define NS_PER_SECOND 1000000000L
 #define INTERRUPT_NS  10000000L
@@ -25,6 +29,7 @@ void virtio_runner_init(struct virtio_runner *runner, struct virtio_device *dev,
 	runner->dev = dev;
 	runner->queue = queue;
 	runner->serve = serve;
+	lone_init(&runner->lone);
 	pthread_cond_init(&runner->idle, NULL);
 	snprintf(runner->name, sizeof(runner->name), "%.10s/%u", dev->name,
 		 queue % 100);
@@ -33,6 +38,14 @@ void virtio_runner_init(struct virtio_runner *runner, struct virtio_device *dev,
 void virtio_runner_destroy(struct virtio_runner *runner)
 {
 	pthread_cond_destroy(&runner->idle);
+}
+
+static u64 now_ns(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (u64)ts.tv_sec * NS_PER_SECOND + (u64)ts.tv_nsec;
 }
 
 /* A driver that has to reset the device gets nothing more from any queue. */
@@ -49,6 +62,45 @@ static bool settle(struct virtio_runner *runner)
 	       runner->settle(runner->dev, runner->queue);
 }
 
+static void broken(struct virtio_runner *runner)
+{
+	virtio_needs_reset(runner->dev, "its driver has broken a queue");
+}
+
+/* Until the driver would have made other requests, if it does not wait. */
+static void hold_back(struct virtio_runner *runner)
+{
+	struct timespec time = { .tv_nsec = (long)lone_hold_ns(&runner->lone) };
+	pthread_mutex_t *lock = &runner->dev->queues[runner->queue].lock;
+
+	pthread_mutex_unlock(lock);
+	nanosleep(&time, NULL);
+	pthread_mutex_lock(lock);
+}
+
+/*
+ * One chain, for a model that has `attempt` with a look at whether it is alone:
+ * the chain before may have been held back to see if there is this one.
+ */
+static int serve_one(struct virtio_runner *runner)
+{
+	struct virtq *q = &runner->dev->queues[runner->queue].q;
+	bool held = runner->lone.probe;
+	bool alone = !q->pending && !held;
+	int ret = runner->serve(runner->dev, runner->queue);
+
+	if (!runner->attempt)
+		return ret;
+	if (held)
+		lone_held(&runner->lone, ret > 0);
+	if (ret <= 0)
+		return ret;
+	lone_taken(&runner->lone, now_ns(), alone);
+	if (runner->lone.probe)
+		hold_back(runner);
+	return ret;
+}
+
 /* Takes `max` chains at most. True if there may be more. */
 static bool serve_some(struct virtio_runner *runner, u32 max)
 {
@@ -62,7 +114,7 @@ static bool serve_some(struct virtio_runner *runner, u32 max)
 		virtq_disable_kicks(q);
 		ret = 1;
 		while (n < max && may_serve(runner)) {
-			ret = runner->serve(dev, runner->queue);
+			ret = serve_one(runner);
 			if (ret <= 0)
 				break;
 			if (!(++n % BATCH))
@@ -72,7 +124,7 @@ static bool serve_some(struct virtio_runner *runner, u32 max)
 		virtio_queue_done(dev, runner->queue);
 	} while (!ret && (ended || virtq_enable_kicks(q)));
 	if (ret < 0)
-		virtio_needs_reset(dev, "its driver has broken a queue");
+		broken(runner);
 	return ret > 0 && may_serve(runner);
 }
 
@@ -97,6 +149,32 @@ static void serve_all(struct virtio_runner *runner)
 		;
 }
 
+/* Where KVM cannot notify the thread, vCPUs leave the guest for it. */
+static void set_notified(struct virtio_runner *runner, bool on)
+{
+	struct virtio_device *dev = runner->dev;
+	int ret;
+
+	if (runner->notified == on || !dev->transport->notify)
+		return;
+	ret = dev->transport->notify(dev, runner->queue, runner->thread.fd, on);
+	runner->notified = on && !ret;
+}
+
+/*
+ * Only the thread changes who is notified. A notification that was on its way
+ * to the eventfd meanwhile wakes the thread once more.
+ */
+static void follow(struct virtio_runner *runner)
+{
+	bool here = runner->attempt && runner->lone.here;
+
+	if (runner->here == here || !may_serve(runner))
+		return;
+	runner->here = here;
+	set_notified(runner, !here);
+}
+
 /* The thread's part. A guest that never lets the queue get empty has it. */
 static void run(void *opaque)
 {
@@ -106,24 +184,71 @@ static void run(void *opaque)
 	if (runner->lock_step)
 		iothread_let_interrupt();
 	pthread_mutex_lock(&queue->lock);
-	if (!runner->serving && may_serve(runner))
+	if (!runner->serving && may_serve(runner)) {
 		serve_all(runner);
+		follow(runner);
+	}
 	pthread_mutex_unlock(&queue->lock);
 }
 
-/* Where KVM cannot notify the thread, vCPUs leave the guest for it. */
 static int start_thread(struct virtio_runner *runner)
 {
-	struct virtio_device *dev = runner->dev;
 	int ret;
 
 	if (runner->thread.started)
 		return 0;
 	ret = iothread_start(&runner->thread, runner->name, run, runner);
-	if (!ret && dev->transport->notify)
-		runner->notified = !dev->transport->notify(
-			dev, runner->queue, runner->thread.fd, true);
+	if (!ret)
+		set_notified(runner, true);
 	return ret;
+}
+
+/*
+ * On a vCPU's thread. The driver is told of each chain at once, since it waits
+ * for it. True if the thread has nothing to do.
+ */
+static bool try_some(struct virtio_runner *runner)
+{
+	struct virtio_device *dev = runner->dev;
+	struct virtq *q = &dev->queues[runner->queue].q;
+
+	for (u32 n = 0; n < TRIES && may_serve(runner); n++) {
+		u64 began = now_ns();
+		int ret;
+
+		virtq_disable_kicks(q);
+		ret = runner->attempt(dev, runner->queue);
+		if (ret > 0 && !n)
+			lone_done(&runner->lone, now_ns() - began);
+		else if (ret)
+			lone_failed(&runner->lone);
+		if (ret < 0 && ret != -EAGAIN)
+			broken(runner);
+		if (ret < 0)
+			return ret != -EAGAIN;
+		virtio_queue_done(dev, runner->queue);
+		if (!virtq_enable_kicks(q))
+			return runner->lone.here;
+	}
+	return false;
+}
+
+/* The same, with the queue's lock. */
+static bool serve_here(struct virtio_runner *runner)
+{
+	bool done;
+
+	if (!runner->lone.here)
+		return false;
+	if (runner->dev->queues[runner->queue].q.pending) {
+		lone_failed(&runner->lone);
+		return false;
+	}
+	runner->serving = true;
+	done = try_some(runner);
+	runner->serving = false;
+	pthread_cond_broadcast(&runner->idle);
+	return done;
 }
 
 /*
@@ -143,6 +268,8 @@ void virtio_runner_kick(struct virtio_runner *runner)
 	if (!runner->thread.started && !runner->own_thread &&
 	    (runner->lock_step || virtq_is_polled(q)) &&
 	    !serve_queue(runner, q->size))
+		return;
+	if (runner->here && serve_here(runner))
 		return;
 	if (start_thread(runner))
 		serve_all(runner);
@@ -180,9 +307,8 @@ void virtio_runner_stop(struct virtio_runner *runner)
 		else
 			pthread_cond_wait(&runner->idle, &queue->lock);
 	pthread_mutex_unlock(&queue->lock);
-	if (runner->notified)
-		dev->transport->notify(dev, runner->queue, runner->thread.fd,
-				       false);
-	runner->notified = false;
+	set_notified(runner, false);
 	iothread_stop(&runner->thread);
+	runner->here = false;
+	lone_init(&runner->lone);
 }

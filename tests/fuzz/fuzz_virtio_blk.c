@@ -2,7 +2,9 @@
 /* SOURCES: tests/fuzz/blk_model.c tests/fuzz/mmio_rig.c */
 /* SOURCES: virtio/mmio.c virtio/blk.c virtio/blk_request.c */
 /* SOURCES: virtio/blk_async.c virtio/runner.c disk/merge.c */
+/* SOURCES: virtio/lone.c */
 /* SOURCES: disk/request.c disk/queue.c disk/pool.c disk/uring.c */
+/* SOURCES: disk/try.c */
 /* SOURCES: virtio/device.c virtio/queue.c virtio/queue_split.c */
 /* SOURCES: virtio/queue_packed.c virtio/queue_chain.c disk/disk.c */
 /* SOURCES: vmm/gmem.c vmm/mmio.c vmm/fdt.c util/iov.c util/json.c */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include <errno.h>
 #include <fcntl.h>
+#include <sched.h>
 #include <string.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
@@ -195,6 +196,44 @@ static int serve(struct virtio_device *vdev, unsigned int n)
 		rig.at_end(&rig, n);
 	atomic_store(&q->inside, false);
 	return ret;
+}
+
+/* Every fifth one would have to wait. */
+static int attempt(struct virtio_device *vdev, unsigned int n)
+{
+	struct virtio_queue *queue = &vdev->queues[n];
+	struct queue_rig *q = &rig.queues[n];
+	struct iovec iov;
+	struct virtq_chain chain = { .iov = &iov, .max_iov = 1 };
+	int ret;
+
+	REQUIRE(pthread_mutex_trylock(&queue->lock) == EBUSY);
+	REQUIRE(!atomic_exchange(&q->inside, true));
+	REQUIRE(!atomic_load(&rig.forbidden));
+	ret = virtq_pop(&queue->q, &chain);
+	if (ret > 0 && !(atomic_fetch_add(&q->tried, 1) % 5)) {
+		pthread_mutex_unlock(&queue->lock);
+		sched_yield();
+		pthread_mutex_lock(&queue->lock);
+		virtq_unpop(&queue->q, &chain);
+		ret = -EAGAIN;
+	} else if (ret > 0) {
+		ret = serve_chain(n, &chain);
+	}
+	atomic_store(&q->inside, false);
+	return ret;
+}
+
+void rig_try(struct runner_rig *r)
+{
+	for (unsigned int i = 0; i < QUEUES; i++) {
+		struct virtio_runner *runner = &r->queues[i].runner;
+
+		runner->attempt = attempt;
+		runner->here = runner->lone.here = true;
+		runner->lone.needed = 1;
+		runner->lone.interval = 1000000000;
+	}
 }
 
 struct runner_rig *rig_create(void **state, enum notify_mode mode)

@@ -47,6 +47,7 @@ struct queue_rig {
 	u32 next; /* cookie */
 	/* Of the model. */
 	atomic_uint calls, served; /* of serve(), chains */
+	atomic_uint tried;	   /* chains, by the model of rig_try() */
 	atomic_bool inside;
 	atomic_int tid; /* of who served last */
 	sem_t done;	/* a chain was pushed */
@@ -105,6 +106,9 @@ u32 rig_take(struct runner_rig *r, unsigned int queue);
 void rig_await(struct runner_rig *r, unsigned int queue, u32 n);
 void rig_want_interrupts(struct runner_rig *r, unsigned int queue);
 bool rig_needs_reset(struct runner_rig *r);
+
+/* Before rig_go(): vCPUs try to do chains, until too many were not alone. */
+void rig_try(struct runner_rig *r);
 
 /* All RAM, while the device is reset. */
 void rig_fill(struct runner_rig *r, u8 byte);

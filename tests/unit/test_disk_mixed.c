@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* SOURCES: disk/request.c disk/queue.c disk/uring.c disk/pool.c disk/merge.c */
+/* SOURCES: disk/try.c */
 /* SOURCES: disk/open.c disk/lock.c disk/raw.c disk/disk.c disk/format.c */
 /* SOURCES: disk/qcow2/?*.c disk/qcow2_format.c util/zstd.c disk/snapshot.c */
 /* SOURCES: util/iov.c util/file.c vmm/thread.c tests/unit/flash_fixture.c */

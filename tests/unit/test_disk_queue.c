@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* SOURCES: disk/request.c disk/queue.c disk/uring.c disk/pool.c */
+/* SOURCES: disk/try.c */
 /* SOURCES: disk/disk.c disk/raw.c disk/merge.c */
 /* SOURCES: vmm/thread.c util/iov.c util/file.c tests/unit/flash_fixture.c */
-/* WRAP: io_uring_queue_init pthread_create */
+/* WRAP: io_uring_queue_init pthread_create fstatfs */
 /*
  * Requests that are under way at the same time: by io_uring, by threads where
- * the kernel refuses it, and by neither where there are no threads.
+ * the kernel refuses it, by neither where there are no threads, and at once
+ * where the file is in memory.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -15,9 +17,11 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 #include <liburing.h>
+#include <linux/magic.h>
 
 #include "disk/raw.h"
 #include "flash_fixture.h"
@@ -31,6 +35,7 @@ enum kind {
 	BY_URING,
 	BY_THREADS,
 	BY_NEITHER,
+	IN_MEMORY,
 };
 
 static struct {
@@ -49,6 +54,7 @@ int __real_io_uring_queue_init(unsigned int n, struct io_uring *ring,
 			       unsigned int flags);
 int __wrap_io_uring_queue_init(unsigned int n, struct io_uring *ring,
 			       unsigned int flags);
+int __wrap_fstatfs(int fd, struct statfs *fs);
 int __real_pthread_create(pthread_t *thread, const pthread_attr_t *attr,
 			  void *(*run)(void *), void *arg);
 int __wrap_pthread_create(pthread_t *thread, const pthread_attr_t *attr,
@@ -57,7 +63,7 @@ int __wrap_pthread_create(pthread_t *thread, const pthread_attr_t *attr,
 int __wrap_io_uring_queue_init(unsigned int n, struct io_uring *ring,
 			       unsigned int flags)
 {
-	if (t.kind != BY_URING)
+	if (t.kind != BY_URING && t.kind != IN_MEMORY)
 		return -EPERM;
 	return __real_io_uring_queue_init(n, ring, flags);
 }
@@ -69,6 +75,14 @@ int __wrap_pthread_create(pthread_t *thread, const pthread_attr_t *attr,
 		return EAGAIN;
 	t.threads++;
 	return __real_pthread_create(thread, attr, run, arg);
+}
+
+int __wrap_fstatfs(int fd, struct statfs *fs)
+{
+	(void)fd;
+	*fs = (struct statfs) { 0 };
+	fs->f_type = t.kind == IN_MEMORY ? TMPFS_MAGIC : EXT4_SUPER_MAGIC;
+	return 0;
 }
 
 /* ---- The disk ------------------------------------------------------------ */
@@ -531,7 +545,8 @@ static void at_the_same_time(void **state)
 	sem_destroy(&slow.may_end);
 }
 
-static const enum kind kinds[] = { BY_URING, BY_THREADS, BY_NEITHER };
+static const enum kind kinds[] = { BY_URING, BY_THREADS, BY_NEITHER,
+				   IN_MEMORY };
 
 #define TEST_BY(f, by)                                                      \
 	{                                                                   \
@@ -539,8 +554,9 @@ static const enum kind kinds[] = { BY_URING, BY_THREADS, BY_NEITHER };
 		.teardown_func = teardown,                                  \
 		.initial_state = (void *)(uintptr_t)&kinds[by],             \
 	}
-#define TEST(f) \
-	TEST_BY(f, BY_URING), TEST_BY(f, BY_THREADS), TEST_BY(f, BY_NEITHER)
+#define TEST(f)                                                               \
+	TEST_BY(f, BY_URING), TEST_BY(f, BY_THREADS), TEST_BY(f, BY_NEITHER), \
+		TEST_BY(f, IN_MEMORY)
 
 int main(void)
 {
@@ -551,7 +567,10 @@ int main(void)
 		TEST(short_file),
 		TEST(bad_requests),
 		TEST(read_only),
-		TEST(wakes),
+		/* In memory all have ended before there is anybody to wake. */
+		TEST_BY(wakes, BY_URING),
+		TEST_BY(wakes, BY_THREADS),
+		TEST_BY(wakes, BY_NEITHER),
 		TEST(neighbours),
 		TEST(many_neighbours),
 		TEST(no_neighbours),

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* SOURCES: virtio/runner.c virtio/device.c virtio/queue.c */
+/* SOURCES: virtio/lone.c */
 /* SOURCES: virtio/queue_split.c virtio/queue_packed.c virtio/queue_chain.c */
 /* SOURCES: vmm/iothread.c vmm/thread.c vmm/gmem.c util/log.c util/output.c */
 /* SOURCES: tests/unit/virtq_driver.c tests/unit/runner_rig.c */
@@ -97,9 +98,8 @@ static void check_quiet(struct runner_rig *r)
 	REQUIRE(threads_created == threads_joined);
 }
 
-static void vcpus_and_resets(void **state)
+static void with_vcpus(struct runner_rig *r, bool try)
 {
-	struct runner_rig *r = rig_create(state, NOTIFY);
 	pthread_t vcpus[VCPUS];
 
 	atomic_store(&over, false);
@@ -107,6 +107,8 @@ static void vcpus_and_resets(void **state)
 		vcpu_start(&vcpus[i], vcpu, r);
 	for (u32 i = 0; i < ROUNDS; i++) {
 		rig_prepare(r);
+		if (try)
+			rig_try(r);
 		use(r, 1 + random_below(30));
 		rig_reset(r);
 		check_quiet(r);
@@ -119,6 +121,20 @@ static void vcpus_and_resets(void **state)
 	assert_true(r->queues[0].served > ROUNDS);
 }
 
+static void vcpus_and_resets(void **state)
+{
+	with_vcpus(rig_create(state, NOTIFY), false);
+}
+
+/* Those that try what is alone, when the queue has a thread. */
+static void vcpus_that_try(void **state)
+{
+	struct runner_rig *r = rig_create(state, NOTIFY);
+
+	with_vcpus(r, true);
+	assert_true(r->queues[0].tried > 0);
+}
+
 /* Notified when the device has asked for it, and by nobody else. */
 static void no_wake_up_is_lost(void **state)
 {
@@ -126,6 +142,8 @@ static void no_wake_up_is_lost(void **state)
 
 	for (u32 i = 0; i < 2 * ROUNDS; i++) {
 		rig_prepare(r);
+		if (i % 2)
+			rig_try(r);
 		use(r, 1 + random_below(30));
 		rig_reset(r);
 		check_quiet(r);
@@ -137,6 +155,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		RIG_TEST_ALL(vcpus_and_resets),
+		RIG_TEST_ALL(vcpus_that_try),
 		RIG_TEST_ALL(no_wake_up_is_lost),
 	};
 

@@ -30,6 +30,7 @@ enum disk_way {
 /* Where the kernel does a request. */
 struct disk_place {
 	int fd;
+	bool in_memory;	    /* nothing there waits for a medium */
 	u64 offset;	    /* in that file; none for a flush */
 	struct disk *owner; /* of what `end` is called; NULL: nobody's */
 	unsigned int group; /* private to the owner */

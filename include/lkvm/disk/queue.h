@@ -39,6 +39,13 @@ struct disk_request {
 	bool merged; /* it stands for several: see disk/merge.c */
 };
 
+/*
+ * Does a transfer if that needs no wait for a medium; any thread. Returns 0, or
+ * -EAGAIN: a part may have been done, and a queue has to do it as a whole. That
+ * is also for what has an error, so nothing is logged here.
+ */
+int disk_try(struct disk *disk, struct disk_request *rq);
+
 struct disk_queue;
 
 /*
@@ -65,7 +72,8 @@ void disk_queue_submit(struct disk_queue *queue);
 struct disk_request *disk_queue_next(struct disk_queue *queue, bool wait);
 
 /*
- * Whether the end of a request is written to the eventfd; at first it is not.
+ * Whether the end of a request is written to the eventfd; at first it is not,
+ * nor need it be if the request has ended when disk_queue_submit() returns.
  * If it is from now on, returns true if one has ended before that.
  */
 bool disk_queue_wake(struct disk_queue *queue, bool on);

@@ -4,12 +4,14 @@
  * own. A driver that waits for the used ring in lock-step, as firmware does, is
  * served before its notification returns, with one exit and no change of
  * threads. One that wants interrupts gets a thread, and KVM hands notifications
- * to that thread without an exit to lkvm.
+ * to that thread without an exit to lkvm. If the model can try what a chain
+ * wants without waiting, and each chain is alone, vCPUs do it after all.
  */
 #ifndef LKVM_VIRTIO_RUNNER_H
 #define LKVM_VIRTIO_RUNNER_H
 
 #include "lkvm/virtio/device.h"
+#include "lkvm/virtio/lone.h"
 #include "lkvm/vmm/iothread.h"
 
 /*
@@ -35,6 +37,12 @@ struct virtio_runner {
 	virtio_serve_fn *serve;
 	virtio_settle_fn *settle; /* NULL, or set by the model at its start */
 	/*
+	 * The same. As `serve`, on a vCPU's thread and when nothing is under
+	 * way, but does not wait for anybody: -EAGAIN if it would have to; the
+	 * chain is in the queue then, as before.
+	 */
+	virtio_serve_fn *attempt;
+	/*
 	 * Set after virtio_runner_init(): the driver waits in lock-step
 	 * whatever it says of interrupts. `serve` may wait for somebody outside
 	 * then, in a system call that is interrupted when the run ends.
@@ -46,6 +54,8 @@ struct virtio_runner {
 	bool serving;
 	bool stopping;
 	bool notified; /* KVM notifies the thread */
+	struct virtio_lone lone;
+	bool here; /* vCPUs try first; the thread follows lone.here */
 	pthread_cond_t idle;
 	struct iothread thread;
 	char name[16];
