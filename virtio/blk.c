@@ -107,8 +107,7 @@ static int serve(struct virtio_device *vdev, unsigned int n)
 	return 1;
 }
 
-/* What a vCPU does while the queue has a thread, if it is quick: see runner.h.
- */
+/* What a vCPU does though the queue has a thread, if it is quick: runner.h. */
 static int attempt(struct virtio_device *vdev, unsigned int n)
 {
 	struct virtio_blk *blk = from_device(vdev);
