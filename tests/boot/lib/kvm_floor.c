@@ -8,6 +8,7 @@
  *   kvm_floor thread	the vCPU on a thread of its own, while the first one
  *			waits for events, as a monitor does that also has to
  *			heed signals, timers and files
+ *   kvm_floor none	nothing: the process alone
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -133,7 +134,7 @@ static void run_on_thread(int vcpu)
 	}
 }
 
-int main(int argc, char **argv)
+static int run_guest(bool thread)
 {
 	uint64_t pc = RAM;
 	struct kvm_one_reg reg = { .id = REG_PC, .addr = (uintptr_t)&pc };
@@ -154,7 +155,7 @@ int main(int argc, char **argv)
 	set_gic(gic, KVM_DEV_ARM_VGIC_GRP_CTRL, KVM_DEV_ARM_VGIC_CTRL_INIT,
 		NULL);
 	call(vcpu, KVM_SET_ONE_REG, &reg, "KVM_SET_ONE_REG");
-	if (argc > 1 && !strcmp(argv[1], "thread"))
+	if (thread)
 		run_on_thread(vcpu);
 	else
 		run_vcpu(vcpu);
@@ -165,4 +166,11 @@ int main(int argc, char **argv)
 	close(gic);
 	close(vm);
 	return !off;
+}
+
+int main(int argc, char **argv)
+{
+	const char *what = argc > 1 ? argv[1] : "";
+
+	return strcmp(what, "none") ? run_guest(!strcmp(what, "thread")) : 0;
 }
