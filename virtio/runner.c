@@ -30,6 +30,7 @@ void virtio_runner_init(struct virtio_runner *runner, struct virtio_device *dev,
 	runner->queue = queue;
 	runner->serve = serve;
 	lone_init(&runner->lone);
+	gather_init(&runner->gather);
 	pthread_cond_init(&runner->idle, NULL);
 	snprintf(runner->name, sizeof(runner->name), "%.10s/%u", dev->name,
 		 queue % 100);
@@ -68,9 +69,9 @@ static void broken(struct virtio_runner *runner)
 }
 
 /* Until the driver would have made other requests, if it does not wait. */
-static void hold_back(struct virtio_runner *runner)
+static void hold_back(struct virtio_runner *runner, u64 ns)
 {
-	struct timespec time = { .tv_nsec = (long)lone_hold_ns(&runner->lone) };
+	struct timespec time = { .tv_nsec = (long)ns };
 	pthread_mutex_t *lock = &runner->dev->queues[runner->queue].lock;
 
 	pthread_mutex_unlock(lock);
@@ -87,7 +88,7 @@ static int serve_one(struct virtio_runner *runner)
 {
 	struct virtq *q = &runner->dev->queues[runner->queue].q;
 	bool held = runner->lone.probe;
-	bool alone = !q->pending && !held;
+	bool alone = !q->pending && !held && !runner->gather.on;
 	int ret = runner->serve(runner->dev, runner->queue);
 
 	if (!runner->attempt || !runner->thread.started)
@@ -98,8 +99,27 @@ static int serve_one(struct virtio_runner *runner)
 		return ret;
 	lone_taken(&runner->lone, now_ns(), alone);
 	if (runner->lone.probe)
-		hold_back(runner);
+		hold_back(runner, lone_hold_ns(&runner->lone));
 	return ret;
+}
+
+/*
+ * Waits for other requests before the driver is told, if `idle`: none was left
+ * in the queue. False: it is to be told.
+ */
+static bool wait_for_others(struct virtio_runner *runner, bool idle, u32 came)
+{
+	struct virtq *q = &runner->dev->queues[runner->queue].q;
+	u64 ns;
+
+	if (!runner->attempt || !runner->thread.started)
+		return false;
+	idle = idle && !q->pending && q->pushed && may_serve(runner);
+	ns = gather_wait_ns(&runner->gather, came,
+			    idle ? runner->lone.interval : 0);
+	if (ns)
+		hold_back(runner, ns);
+	return ns;
 }
 
 /* Takes `max` chains at most. True if there may be more. */
@@ -107,13 +127,14 @@ static bool serve_some(struct virtio_runner *runner, u32 max)
 {
 	struct virtio_device *dev = runner->dev;
 	struct virtq *q = &dev->queues[runner->queue].q;
+	u32 n = 0, before;
 	bool ended;
-	u32 n = 0;
 	int ret;
 
 	do {
 		virtq_disable_kicks(q);
 		ret = 1;
+		before = n;
 		while (n < max && may_serve(runner)) {
 			ret = serve_one(runner);
 			if (ret <= 0)
@@ -122,7 +143,10 @@ static bool serve_some(struct virtio_runner *runner, u32 max)
 				virtio_queue_done(dev, runner->queue);
 		}
 		ended = settle(runner);
-		virtio_queue_done(dev, runner->queue);
+		if (wait_for_others(runner, !ret, n - before))
+			ended = true;
+		else
+			virtio_queue_done(dev, runner->queue);
 	} while (!ret && (ended || virtq_enable_kicks(q)));
 	if (ret < 0)
 		broken(runner);
@@ -312,4 +336,5 @@ void virtio_runner_stop(struct virtio_runner *runner)
 	iothread_stop(&runner->thread);
 	runner->here = false;
 	lone_init(&runner->lone);
+	gather_init(&runner->gather);
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* SOURCES: virtio/balloon.c virtio/balloon_pages.c virtio/balloon_stats.c */
 /* SOURCES: virtio/runner.c virtio/device.c virtio/queue.c */
-/* SOURCES: virtio/lone.c */
+/* SOURCES: virtio/lone.c virtio/gather.c */
 /* SOURCES: virtio/queue_split.c virtio/queue_packed.c virtio/queue_chain.c */
 /* SOURCES: vmm/gmem.c util/iov.c util/json.c util/log.c util/output.c */
 /* SOURCES: tests/unit/virtq_driver.c tests/fuzz/virtio_rig.c */

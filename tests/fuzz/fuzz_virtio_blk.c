@@ -2,7 +2,7 @@
 /* SOURCES: tests/fuzz/blk_model.c tests/fuzz/mmio_rig.c */
 /* SOURCES: virtio/mmio.c virtio/blk.c virtio/blk_request.c */
 /* SOURCES: virtio/blk_async.c virtio/runner.c disk/merge.c */
-/* SOURCES: virtio/lone.c */
+/* SOURCES: virtio/lone.c virtio/gather.c */
 /* SOURCES: disk/request.c disk/queue.c disk/pool.c disk/uring.c */
 /* SOURCES: disk/try.c */
 /* SOURCES: virtio/device.c virtio/queue.c virtio/queue_split.c */

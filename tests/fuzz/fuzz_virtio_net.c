@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* SOURCES: virtio/mmio.c virtio/net.c virtio/net_rx.c virtio/net_tx.c */
 /* SOURCES: virtio/runner.c virtio/device.c virtio/queue.c */
-/* SOURCES: virtio/lone.c */
+/* SOURCES: virtio/lone.c virtio/gather.c */
 /* SOURCES: virtio/queue_split.c virtio/queue_packed.c */
 /* SOURCES: virtio/queue_chain.c vmm/gmem.c vmm/mmio.c vmm/fdt.c */
 /* SOURCES: util/iov.c util/json.c util/log.c util/output.c */

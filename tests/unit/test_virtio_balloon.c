@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* SOURCES: virtio/balloon.c virtio/balloon_pages.c virtio/balloon_stats.c */
 /* SOURCES: virtio/runner.c virtio/device.c virtio/queue.c */
-/* SOURCES: virtio/lone.c */
+/* SOURCES: virtio/lone.c virtio/gather.c */
 /* SOURCES: virtio/queue_split.c virtio/queue_packed.c virtio/queue_chain.c */
 /* SOURCES: vmm/iothread.c vmm/thread.c vmm/gmem.c util/json.c util/log.c */
 /* SOURCES: util/output.c util/iov.c */

@@ -2,7 +2,7 @@
 /* SOURCES: virtio/blk.c virtio/blk_request.c virtio/blk_async.c */
 /* SOURCES: virtio/runner.c disk/request.c disk/queue.c */
 /* SOURCES: disk/try.c */
-/* SOURCES: virtio/lone.c */
+/* SOURCES: virtio/lone.c virtio/gather.c */
 /* SOURCES: disk/pool.c disk/uring.c disk/merge.c */
 /* SOURCES: virtio/device.c virtio/queue.c virtio/queue_split.c */
 /* SOURCES: virtio/queue_packed.c virtio/queue_chain.c disk/disk.c */

@@ -2,7 +2,7 @@
 /* SOURCES: virtio/blk.c virtio/blk_request.c virtio/blk_async.c */
 /* SOURCES: virtio/runner.c disk/request.c disk/queue.c disk/pool.c */
 /* SOURCES: disk/try.c */
-/* SOURCES: virtio/lone.c */
+/* SOURCES: virtio/lone.c virtio/gather.c */
 /* SOURCES: disk/uring.c disk/merge.c virtio/device.c virtio/queue.c */
 /* SOURCES: virtio/queue_split.c virtio/queue_packed.c */
 /* SOURCES: virtio/queue_chain.c disk/disk.c */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* SOURCES: virtio/blk.c virtio/blk_request.c virtio/blk_async.c */
 /* SOURCES: virtio/runner.c virtio/lone.c disk/request.c disk/queue.c */
+/* SOURCES: virtio/gather.c */
 /* SOURCES: disk/try.c disk/pool.c disk/uring.c disk/merge.c */
 /* SOURCES: virtio/device.c virtio/queue.c virtio/queue_split.c */
 /* SOURCES: virtio/queue_packed.c virtio/queue_chain.c disk/disk.c */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* SOURCES: virtio/console.c virtio/console_control.c */
 /* SOURCES: virtio/console_data.c virtio/runner.c */
-/* SOURCES: virtio/lone.c */
+/* SOURCES: virtio/lone.c virtio/gather.c */
 /* SOURCES: virtio/device.c virtio/queue.c virtio/queue_split.c */
 /* SOURCES: virtio/queue_packed.c virtio/queue_chain.c vmm/iothread.c */
 /* SOURCES: vmm/thread.c vmm/gmem.c util/iov.c util/json.c util/log.c */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* SOURCES: virtio/net.c virtio/net_rx.c virtio/net_tx.c virtio/runner.c */
-/* SOURCES: virtio/lone.c */
+/* SOURCES: virtio/lone.c virtio/gather.c */
 /* SOURCES: virtio/device.c virtio/queue.c virtio/queue_split.c */
 /* SOURCES: virtio/queue_packed.c virtio/queue_chain.c net/net.c */
 /* SOURCES: vmm/iothread.c vmm/thread.c vmm/gmem.c util/iov.c util/json.c */

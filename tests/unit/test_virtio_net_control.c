@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* SOURCES: virtio/net.c virtio/net_rx.c virtio/net_tx.c virtio/runner.c */
-/* SOURCES: virtio/lone.c */
+/* SOURCES: virtio/lone.c virtio/gather.c */
 /* SOURCES: virtio/net_pair.c virtio/net_control.c virtio/net_vhost.c */
 /* SOURCES: virtio/vhost.c virtio/device.c virtio/queue.c */
 /* SOURCES: virtio/queue_split.c virtio/queue_packed.c */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* SOURCES: virtio/pmem.c virtio/runner.c virtio/device.c virtio/queue.c */
-/* SOURCES: virtio/lone.c */
+/* SOURCES: virtio/lone.c virtio/gather.c */
 /* SOURCES: virtio/queue_split.c virtio/queue_packed.c virtio/queue_chain.c */
 /* SOURCES: vmm/iothread.c vmm/thread.c vmm/gmem.c vmm/mmio.c util/json.c */
 /* SOURCES: util/log.c util/output.c util/iov.c util/file.c */

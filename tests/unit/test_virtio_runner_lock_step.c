@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* SOURCES: virtio/runner.c virtio/device.c virtio/queue.c */
-/* SOURCES: virtio/lone.c */
+/* SOURCES: virtio/lone.c virtio/gather.c */
 /* SOURCES: virtio/queue_split.c virtio/queue_packed.c virtio/queue_chain.c */
 /* SOURCES: vmm/iothread.c vmm/thread.c vmm/gmem.c util/log.c util/output.c */
 /* SOURCES: tests/unit/virtq_driver.c tests/unit/runner_rig.c */

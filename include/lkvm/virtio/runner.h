@@ -11,6 +11,7 @@
 #define LKVM_VIRTIO_RUNNER_H
 
 #include "lkvm/virtio/device.h"
+#include "lkvm/virtio/gather.h"
 #include "lkvm/virtio/lone.h"
 #include "lkvm/vmm/iothread.h"
 
@@ -55,6 +56,7 @@ struct virtio_runner {
 	bool stopping;
 	bool notified; /* KVM notifies the thread */
 	struct virtio_lone lone;
+	struct virtio_gather gather;
 	bool here; /* vCPUs try first; the thread follows lone.here */
 	pthread_cond_t idle;
 	struct iothread thread;
