@@ -15,9 +15,12 @@
 #define ENOUGH 3U
 #define MOST   16U
 
-/* Requests. Each time in vain makes the next one later. */
+/*
+ * Requests. Each time in vain makes the next one later, but not so much that a
+ * guest that begins to have several under way is found out late.
+ */
 #define NEEDED	   16U
-#define NEEDED_MAX 65536U
+#define NEEDED_MAX 256U
 
 /* ns; below the least the timers' slack is most of it (timerslack_ns: 50 us).
  */

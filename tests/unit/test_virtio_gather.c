@@ -216,7 +216,7 @@ static void less_and_less(void **state)
 		tries++;
 		assert_int_equal(gather_wait_ns(&gather, 0, INTERVAL), 0);
 	}
-	assert_int_equal(tries, 5); /* 16 + 32 + 64 + 128 + 256 */
+	assert_int_equal(tries, 6); /* 16 + 32 + 64 + 128 + 256 + 256 */
 	/* Once it was not in vain the next request is one to wait after. */
 	while (!gather_wait_ns(&gather, 1, INTERVAL))
 		;
