@@ -62,10 +62,10 @@ OTHERS := $(filter $(addprefix $(OBJDIR)/,builtin-flash% \
 	arm/machine-pmem.o \
 	arm/gdb% gdb/% \
 	hw/fw_cfg/% hw/pl% efi/% virtio/% pci/% disk/% net/% share/% \
-	config/balloon.o config/disk.o config/network.o config/pmem.o \
+	config/balloon.o config/disk.o config/gdb.o config/network.o config/pmem.o \
 	config/port.o config/root.o config/sandbox.o config/share.o \
 	config/fs.o config/smbios.o chardev/socket.o vmm/iothread.o vmm/irq_route.o \
-	util/cpio.o util/iov.o),$(OBJS))
+	util/cpio.o util/iov.o util/unix_socket.o),$(OBJS))
 ifeq ($(SANITIZE),1)
 LKVM := $(BUILD)/lkvm-sanitize
 else
