@@ -556,10 +556,11 @@ static const struct option_def debug_options[] = {
 	OPT_STRING(0, "stats", struct vm_config, debug.stats, "FILE",
 		   "Write counters to FILE as JSON at the end and at each "
 		   "SIGUSR1; - is stderr"),
-	OPT_CALLBACK(0, "gdb", parse_gdb, "[HOST:]PORT|unix:PATH",
-		     "Wait for GDB at this TCP port, of this machine only "
-		     "unless HOST, an IP address, is another, or at a UNIX "
-		     "socket; PORT 0: one that is free"),
+	OPT_CALLBACK(0, "gdb", parse_gdb, "ADDR|unix:PATH",
+		     "Let GDB debug the guest: wait for it at a TCP port, "
+		     "[tcp:][HOST:]PORT, of this machine only unless HOST is "
+		     "another address (PORT 0: any that is free), or at a UNIX "
+		     "socket of its user's"),
 	OPT_FLAG(0, "gdb-wait", struct vm_config, debug.gdb.wait,
 		 "Do not run the guest before GDB says so"),
 	OPT_END(),
