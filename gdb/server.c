@@ -146,6 +146,15 @@ static void tell(const struct gdb_server *server)
 
 /* ---- The client ---------------------------------------------------------- */
 
+/* Not while the last one's traces are still removed. */
+static void await_client(struct gdb_server *server)
+{
+	if (server->session.state != GDB_APART)
+		return;
+	if (evloop_add(server->loop, &server->listener, EPOLLIN | EPOLLET))
+		pr_err("gdb: unable to wait for another client");
+}
+
 static void end_client(struct gdb_server *server)
 {
 	if (server->is_watched)
@@ -154,8 +163,7 @@ static void end_client(struct gdb_server *server)
 	close(server->client.fd);
 	server->client.fd = -1;
 	gdb_session_end(&server->session);
-	if (evloop_add(server->loop, &server->listener, EPOLLIN | EPOLLET))
-		pr_err("gdb: unable to wait for another client");
+	await_client(server);
 }
 
 /* False: it is gone. */
@@ -272,11 +280,15 @@ static void handle_wake(struct evloop_source *source, u32 events)
 	u64 count;
 
 	(void)events;
-	if (read(source->fd, &count, sizeof(count)) < 0 ||
-	    server->client.fd < 0)
+	if (read(source->fd, &count, sizeof(count)) < 0)
 		return;
-	gdb_session_poll(&server->session);
-	serve(server);
+	if (server->client.fd >= 0) {
+		gdb_session_poll(&server->session);
+		serve(server);
+	} else if (server->session.state == GDB_LEAVING) {
+		gdb_session_poll(&server->session);
+		await_client(server);
+	}
 }
 
 /* ---- The server ---------------------------------------------------------- */

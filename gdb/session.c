@@ -51,23 +51,15 @@ void gdb_session_begin(struct gdb_session *session)
 	session->out_len = 0;
 }
 
-/* Threads may be about to stop, or the machine about to be reset. */
 void gdb_session_end(struct gdb_session *session)
 {
-	if (session->state != GDB_APART && session->state != GDB_DETACHED)
-		session->target->ops->lost(session->target);
-	session->state = GDB_APART;
-}
-
-void gdb_malformed(struct gdb_session *session)
-{
-	gdb_error(session, -EINVAL);
-}
-
-unsigned int gdb_general_thread(const struct gdb_session *session)
-{
-	return session->general > 0 ? (unsigned int)session->general - 1
-				    : session->stop.thread;
+	if (session->state == GDB_APART || session->state == GDB_DETACHED) {
+		session->state = GDB_APART;
+		return;
+	}
+	session->state = GDB_LEAVING;
+	session->target->ops->stop(session->target);
+	gdb_session_poll(session);
 }
 
 /* ---- Output -------------------------------------------------------------- */
@@ -190,6 +182,7 @@ bool gdb_session_takes_input(const struct gdb_session *session)
 	case GDB_ATTACHING:
 	case GDB_INTERRUPTING:
 	case GDB_RESETTING:
+	case GDB_LEAVING:
 		return false;
 	default:
 		return sizeof(session->out) - session->out_len >=
@@ -241,12 +234,17 @@ void gdb_session_poll(struct gdb_session *session)
 	enum gdb_state before = session->state;
 	struct gdb_stop stop;
 
-	if (before != GDB_ATTACHING && before != GDB_RUNNING &&
-	    before != GDB_INTERRUPTING && before != GDB_RESETTING)
+	if (before == GDB_APART || before == GDB_STOPPED ||
+	    before == GDB_DETACHED)
 		return;
 	memset(&stop, 0, sizeof(stop));
 	if (!session->target->ops->stopped(session->target, &stop))
 		return;
+	if (before == GDB_LEAVING) {
+		session->state = GDB_APART;
+		session->target->ops->lost(session->target);
+		return;
+	}
 	session->state = GDB_STOPPED;
 	take_stop(session, &stop);
 	/* It asks why. */
@@ -263,7 +261,8 @@ void gdb_session_poll(struct gdb_session *session)
 
 void gdb_session_exited(struct gdb_session *session, u8 status)
 {
-	if (session->state == GDB_APART || session->state == GDB_DETACHED)
+	if (session->state == GDB_APART || session->state == GDB_DETACHED ||
+	    session->state == GDB_LEAVING)
 		return;
 	gdb_reply_begin(&session->reply);
 	gdb_reply_printf(&session->reply, "W%02x", status);

@@ -6,6 +6,8 @@
 #ifndef GDB_SESSION_H
 #define GDB_SESSION_H
 
+#include <errno.h>
+
 #include "args.h"
 #include "lkvm/gdb/target.h"
 #include "lkvm/util/blob.h"
@@ -26,6 +28,7 @@ enum gdb_state {
 	GDB_INTERRUPTING, /* the same, and the threads stop */
 	GDB_RESETTING,	  /* the same, but of `monitor reset` */
 	GDB_DETACHED,	  /* as GDB_APART, and nothing is listened to */
+	GDB_LEAVING,	  /* the debugger has gone, threads stop */
 };
 
 struct gdb_session {
@@ -53,7 +56,10 @@ struct gdb_session {
 int gdb_session_init(struct gdb_session *session, struct gdb_target *target);
 void gdb_session_destroy(struct gdb_session *session);
 
-/* A debugger is connected, or no longer. */
+/*
+ * A debugger is connected, or no longer. The next one may only be when `state`
+ * is GDB_APART: breakpoints are removed when threads have stopped.
+ */
 void gdb_session_begin(struct gdb_session *session);
 void gdb_session_end(struct gdb_session *session);
 
@@ -108,10 +114,17 @@ static inline void gdb_result(struct gdb_session *session, int ret)
 		gdb_ok(session);
 }
 
-void gdb_malformed(struct gdb_session *session);
+static inline void gdb_malformed(struct gdb_session *session)
+{
+	gdb_error(session, -EINVAL);
+}
 
 /* The thread that commands are about: its number. */
-unsigned int gdb_general_thread(const struct gdb_session *session);
+static inline unsigned int gdb_general_thread(const struct gdb_session *session)
+{
+	return session->general > 0 ? (unsigned int)session->general - 1
+				    : session->stop.thread;
+}
 
 /* stop.c: puts the reply that tells of session->stop into `reply`. */
 void gdb_put_stop(struct gdb_session *session);

@@ -166,7 +166,8 @@ static void one_after_the_other(void **state)
 	leave(first);
 	assert_int_equal(t.rig.losses, 1);
 	expect_heard(second, "+$QC1#c5");
-	assert_int_equal(t.rig.stops, 2);
+	/* At its first packet, its end, and the other one's packet. */
+	assert_int_equal(t.rig.stops, 3);
 	say(second, "$D#44");
 	expect_heard(second, "+$OK#9a");
 	leave(second);
@@ -290,8 +291,18 @@ static void a_client_that_goes(void **state)
 	fd = join_unix();
 	say(fd, "$qC#b4");
 	leave(fd);
+	assert_int_equal(t.rig.losses, 1);
+	/* The next one has to wait until the target is free. */
+	fd = join_unix();
+	t.rig.stops_at_once = true;
+	say(fd, "$qC#b4");
+	expect_silence(fd);
+	t.rig.stopped = true;
+	gdb_server_wake(t.server);
+	settle();
 	assert_int_equal(t.rig.losses, 2);
-	leave(join_unix());
+	expect_heard(fd, "+$QC1#c5");
+	leave(fd);
 }
 
 static int join_tcp(u16 port)

@@ -62,17 +62,17 @@ struct gdb_target_ops {
 	 * on other threads, which wake the event loop: see gdb/server.h.
 	 */
 	bool (*stopped)(struct gdb_target *target, struct gdb_stop *stop);
-	/*
-	 * The debugger has gone without a word, at any time. Breakpoints are
-	 * gone, and threads go on, but if they have never run.
-	 */
-	void (*lost)(struct gdb_target *target);
 	/* All of what follows: only while all threads are stopped. */
 	/* Each thread does what is in `actions`, one for each of them. */
 	int (*resume)(struct gdb_target *target,
 		      const enum gdb_action *actions);
 	/* Breakpoints are gone, and all threads go on. */
 	void (*detach)(struct gdb_target *target);
+	/*
+	 * The same, as the debugger has gone without a word; threads that have
+	 * never gone on do not, either.
+	 */
+	void (*lost)(struct gdb_target *target);
 	/*
 	 * A register, by its number in the target's description, little-endian
 	 * with as many bytes as it has there. -ENOENT: this machine has none.
