@@ -12,7 +12,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
 
 #include "batch.h"
 #include "cpu.h"
@@ -89,26 +88,6 @@ static bool target_stopped(struct gdb_target *target, struct gdb_stop *stop)
 
 /* ---- Going on ------------------------------------------------------------ */
 
-/* KVM_SET_GUEST_DEBUG (api.rst, 4.87); the vCPU is held. */
-static int set_debug(struct debugger *debugger, struct vcpu *vcpu, bool step)
-{
-	struct kvm_guest_debug args = { 0 };
-	struct debugger_hw hw;
-
-	if (debugger_break_has(&debugger->breaks, false))
-		args.control |= KVM_GUESTDBG_ENABLE | KVM_GUESTDBG_USE_SW_BP;
-	if (debugger_break_has(&debugger->breaks, true))
-		args.control |= KVM_GUESTDBG_ENABLE | KVM_GUESTDBG_USE_HW;
-	if (step)
-		args.control |= KVM_GUESTDBG_ENABLE | KVM_GUESTDBG_SINGLESTEP;
-	debugger_break_fill(&debugger->breaks, &hw);
-	memcpy(args.arch.dbg_bcr, hw.bcr, sizeof(hw.bcr));
-	memcpy(args.arch.dbg_bvr, hw.bvr, sizeof(hw.bvr));
-	memcpy(args.arch.dbg_wcr, hw.wcr, sizeof(hw.wcr));
-	memcpy(args.arch.dbg_wvr, hw.wvr, sizeof(hw.wvr));
-	return ioctl(vcpu->fd, KVM_SET_GUEST_DEBUG, &args) < 0 ? -errno : 0;
-}
-
 /*
  * Arm ARM, C4.1: instructions that read or set PSTATE.DAIF, or save it
  * somewhere: exception generation, ERET, MRS and MSR of DAIF, MSR DAIFSet and
@@ -147,7 +126,7 @@ static int mask_interrupts(struct debugger *debugger, struct vcpu *vcpu, u64 pc)
 static int prepare(struct debugger *debugger, struct vcpu *vcpu, bool step)
 {
 	struct debugger_vcpu *state = &debugger->vcpus[vcpu->id];
-	int ret = set_debug(debugger, vcpu, step);
+	int ret = debugger_apply(vcpu, &debugger->breaks, step);
 
 	state->stepping = step;
 	if (!ret && step)
@@ -283,12 +262,10 @@ static void target_describe(struct gdb_target *target, unsigned int thread,
 			    char *buf, size_t size)
 {
 	struct vcpu *vcpu = vcpu_of(target, thread);
-	struct kvm_mp_state state = { .mp_state = KVM_MP_STATE_RUNNABLE };
 	u64 pstate = 0;
 
-	ioctl(vcpu->fd, KVM_GET_MP_STATE, &state);
 	cpu_read(vcpu, CPU_PSTATE, &pstate);
-	if (state.mp_state == KVM_MP_STATE_STOPPED)
+	if (debugger_is_off(vcpu))
 		snprintf(buf, size, "vCPU %u, off", thread);
 	else
 		snprintf(buf, size, "vCPU %u, EL%u", thread,

@@ -70,7 +70,12 @@ struct debugger {
 
 /* ---- debugger_break.c: no KVM -------------------------------------------- */
 
-/* How registers that watch `len` bytes at `addr` count: at least 1. */
+/*
+ * A breakpoint of `pa`, if it is one in software, or else of `addr` and `len`.
+ * 0, also if it is there already; -ENOTSUP, -ENOSPC, -EFAULT as struct
+ * gdb_target_ops has them, -EINVAL for what there cannot be, -EEXIST if there
+ * is one at `pa` by another address.
+ */
 int debugger_break_add(struct debugger_breaks *breaks, const struct gmem *ram,
 		       const struct debugger_break *new);
 void debugger_break_remove(struct debugger_breaks *breaks,
@@ -125,6 +130,24 @@ int debugger_set(struct vcpu *vcpu, unsigned int reg, const u8 *value);
 /* Those of 64 bits. */
 int debugger_get_u64(struct vcpu *vcpu, unsigned int reg, u64 *value);
 int debugger_set_u64(struct vcpu *vcpu, unsigned int reg, u64 value);
+
+/* ---- debugger_kvm.c ------------------------------------------------------ */
+
+/*
+ * Has KVM pass on the exceptions of these breakpoints, or that of a step; the
+ * vCPU is held. 0 or -errno.
+ */
+int debugger_apply(struct vcpu *vcpu, const struct debugger_breaks *breaks,
+		   bool step);
+
+/* Completes the exit that was handled, on the vCPU's thread. */
+void debugger_complete(struct vcpu *vcpu);
+
+/* ESR_EL2 of a KVM_EXIT_DEBUG, and FAR_EL2, which is of watchpoints. */
+u32 debugger_syndrome(const struct vcpu *vcpu, u64 *far);
+
+/* Whether PSCI has it switched off; it is held. */
+bool debugger_is_off(struct vcpu *vcpu);
 
 /* ---- debugger_exit.c: on the vCPU's thread --------------------------------
  */

@@ -13,7 +13,6 @@
  */
 #include <errno.h>
 #include <string.h>
-#include <sys/ioctl.h>
 
 #include "cpu.h"
 #include "debugger.h"
@@ -159,7 +158,8 @@ static void watchpoint(struct vcpu *vcpu, u64 addr)
 int debugger_exit(struct vcpu *vcpu)
 {
 	const struct debugger *debugger = debugger_of(vcpu);
-	u32 esr = vcpu->run->debug.arch.hsr;
+	u64 far;
+	u32 esr = debugger_syndrome(vcpu, &far);
 
 	if (!debugger)
 		return -ENOTSUP;
@@ -173,7 +173,7 @@ int debugger_exit(struct vcpu *vcpu)
 		stop_for(vcpu, GDB_REASON_BREAK, GDB_BREAK_HARDWARE, 0);
 		return 0;
 	case EC_WATCHPOINT:
-		watchpoint(vcpu, vcpu->run->debug.arch.far);
+		watchpoint(vcpu, far);
 		return 0;
 	case EC_BRK:
 		if (!is_ours(vcpu))
@@ -198,10 +198,7 @@ void debugger_exit_done(struct vcpu *vcpu)
 
 	if (!debugger || !debugger->vcpus[vcpu->id].stepping)
 		return;
-	vcpu->run->immediate_exit = 1;
-	ioctl(vcpu->fd, KVM_RUN, 0);
-	/* Its reason is looked at before the guest is entered. */
-	vcpu->run->immediate_exit = 0;
+	debugger_complete(vcpu);
 	if (!cpu_get_pc(vcpu, &pc) && pc != debugger->vcpus[vcpu->id].from)
 		stop_for(vcpu, GDB_REASON_STEP, 0, 0);
 }
