@@ -216,10 +216,7 @@ size_t gdb_session_input(struct gdb_session *session, const u8 *buf, size_t len)
 
 /* ---- Stops --------------------------------------------------------------- */
 
-/*
- * A thread that has nothing of its own to tell: the user's choice is kept, for
- * the debugger makes the one that is named here its own.
- */
+/* If no thread has anything of its own to tell, the user's choice is kept. */
 static void take_stop(struct gdb_session *session, const struct gdb_stop *stop)
 {
 	unsigned int thread = gdb_general_thread(session);

@@ -34,10 +34,12 @@ static void put_watch(struct gdb_session *session)
 				 session->stop.addr);
 }
 
+/* From then on GDB takes this thread for the one that Hg has chosen. */
 void gdb_put_stop(struct gdb_session *session)
 {
 	const struct gdb_stop *stop = &session->stop;
 
+	session->general = (int)stop->thread + 1;
 	gdb_reply_printf(&session->reply, "T%02xthread:%x;",
 			 stop->reason == GDB_REASON_ASKED ? SIGNAL_INT
 							  : SIGNAL_TRAP,

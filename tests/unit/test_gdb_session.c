@@ -436,11 +436,14 @@ static void reasons(void **state)
 	ask("qSupported:hwbreak+;swbreak+",
 	    "PacketSize=4000;qXfer:features:read+;vContSupported+;"
 	    "QStartNoAckMode+;swbreak+;hwbreak+");
-	/* It is now the thread that others are about. */
+	/* It is now the thread that others are about, whatever was. */
 	ask("qC", "QC3");
+	ask("Hg1", "OK");
+	ask("qC", "QC1");
 	go("c");
 	stop_for(2, GDB_REASON_BREAK, GDB_BREAK_SOFTWARE, 0);
 	expect_packet("T05thread:3;swbreak:;");
+	ask("qC", "QC3");
 	go("c");
 	stop_for(1, GDB_REASON_BREAK, GDB_BREAK_HARDWARE, 0);
 	expect_packet("T05thread:2;hwbreak:;");
