@@ -45,7 +45,7 @@ LKVM_CPPFLAGS += -isystem $(SYSROOT)/usr/include
 LKVM_LDFLAGS += -L$(SYSROOT)/usr/lib/aarch64-linux-gnu
 endif
 
-ROOMS := control sandbox arm hw virtio pci disk net share chardev vmm config efi util
+ROOMS := control sandbox arm hw virtio gdb pci disk net share chardev vmm config efi util
 SRCS := $(wildcard *.c $(ROOMS:%=%/*.c) $(ROOMS:%=%/*/*.c))
 OBJS := $(SRCS:%.c=$(OBJDIR)/%.o) $(OBJDIR)/arm/selftest/image.o \
 	$(OBJDIR)/arm/root/init.o
@@ -60,11 +60,12 @@ OTHERS := $(filter $(addprefix $(OBJDIR)/,builtin-flash% \
 	arm/machine-rng.o arm/machine-console.o arm/machine-share.o \
 	arm/machine-fs.o arm/machine-vsock.o arm/machine-balloon.o \
 	arm/machine-pmem.o \
+	arm/debugger% gdb/% \
 	hw/fw_cfg/% hw/pl% efi/% virtio/% pci/% disk/% net/% share/% \
-	config/balloon.o config/disk.o config/network.o config/pmem.o \
+	config/balloon.o config/disk.o config/gdb.o config/network.o config/pmem.o \
 	config/port.o config/root.o config/sandbox.o config/share.o \
 	config/fs.o config/smbios.o chardev/socket.o vmm/iothread.o vmm/irq_route.o \
-	util/cpio.o util/iov.o),$(OBJS))
+	util/cpio.o util/iov.o util/unix_socket.o),$(OBJS))
 ifeq ($(SANITIZE),1)
 LKVM := $(BUILD)/lkvm-sanitize
 else

@@ -278,11 +278,13 @@ static int open_stats(struct run *run)
 static int run_guest(struct run *run)
 {
 	enum vm_exit reason = vm_run(run->vm);
+	int status = exit_status(reason);
 
 	pr_debug("%s", vm_exit_name(reason));
 	if (run->config.debug.stats && write_stats(run))
-		return EXIT_STATUS_SETUP;
-	return exit_status(reason);
+		status = EXIT_STATUS_SETUP;
+	machine_tell_debugger(run->machine, status);
+	return status;
 }
 
 /* The terminal is restored in every case; its settings outlive the process. */

@@ -18,6 +18,7 @@
 #include "batch.h"
 #include "boot.h"
 #include "cpu.h"
+#include "debugger.h"
 #include "gic.h"
 #include "lkvm/hw/pl061.h"
 #include "lkvm/util/json.h"
@@ -283,8 +284,11 @@ int machine_create(const struct vm_config *config, struct machine **out)
 	if (!ret && vm_config_count_virtio(config))
 		ret = machine_open_virtio(machine);
 	if (!ret)
+		ret = debugger_open(machine);
+	if (!ret)
 		ret = vm_open(&machine->vm, config->kvm_dev);
 	if (ret) {
+		debugger_close(machine);
 		machine_close_virtio(machine);
 		boot_destroy(machine);
 		free(machine);
@@ -331,7 +335,9 @@ int machine_build(struct machine *machine,
 	ret = add_devices(machine, serial);
 	if (!ret)
 		ret = boot_prepare(machine);
-	return ret ? ret : boot_fill_fw_cfg(machine);
+	if (!ret)
+		ret = boot_fill_fw_cfg(machine);
+	return ret ? ret : debugger_start(machine);
 }
 
 /*
@@ -340,6 +346,7 @@ int machine_build(struct machine *machine,
  */
 void machine_close(struct machine *machine)
 {
+	debugger_close(machine);
 	device_destroy_all(&machine->vm.devices);
 	gic_destroy(machine);
 	vm_close(&machine->vm);
@@ -350,6 +357,7 @@ void machine_destroy(struct machine *machine)
 {
 	if (!machine)
 		return;
+	debugger_close(machine);
 	gic_destroy(machine);
 	vm_destroy(&machine->vm);
 	machine_close_virtio(machine);

@@ -367,6 +367,11 @@ static int parse_loglevel(const char *arg, void *opaque)
 	return 0;
 }
 
+static int parse_gdb(const char *arg, void *opaque)
+{
+	return gdb_config_parse(&((struct vm_config *)opaque)->debug.gdb, arg);
+}
+
 /* ---- Tables, in the order of --help -------------------------------------- */
 
 static const struct option_def basic_options[] = {
@@ -551,6 +556,13 @@ static const struct option_def debug_options[] = {
 	OPT_STRING(0, "stats", struct vm_config, debug.stats, "FILE",
 		   "Write counters to FILE as JSON at the end and at each "
 		   "SIGUSR1; - is stderr"),
+	OPT_CALLBACK(0, "gdb", parse_gdb, "ADDR|unix:PATH",
+		     "Let GDB debug the guest: wait for it at a TCP port, "
+		     "[tcp:][HOST:]PORT, of this machine only unless HOST is "
+		     "another address (PORT 0: any that is free), or at a UNIX "
+		     "socket of its user's"),
+	OPT_FLAG(0, "gdb-wait", struct vm_config, debug.gdb.wait,
+		 "Do not run the guest before GDB says so"),
 	OPT_END(),
 };
 
@@ -595,9 +607,18 @@ static int take_kernel(struct vm_config *config,
 /* Combinations that are wrong on every machine. */
 static int check(const struct vm_config *config)
 {
-	if (!config->boot.firmware_address || config->boot.firmware)
+	const char *wrong = NULL;
+
+	if (config->boot.firmware_address && !config->boot.firmware)
+		wrong = "--firmware-address needs --firmware";
+	else if (config->debug.gdb.wait &&
+		 !gdb_config_is_on(&config->debug.gdb))
+		wrong = "--gdb-wait needs --gdb";
+	else if (gdb_config_is_on(&config->debug.gdb) && config->cpu.aarch32)
+		wrong = "--gdb: a 32-bit guest (--aarch32) cannot be debugged";
+	if (!wrong)
 		return 0;
-	pr_fatal("--firmware-address needs --firmware");
+	pr_fatal("%s", wrong);
 	return -EINVAL;
 }
 

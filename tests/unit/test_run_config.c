@@ -205,6 +205,24 @@ static void mem(void **state)
 	bad("-m|64@", "--mem 64@: want SIZE");
 }
 
+static void debuggers(void **state)
+{
+	const struct vm_config *config;
+
+	(void)state;
+	assert_false(gdb_config_is_on(&good("Image")->debug.gdb));
+	config = good("--gdb-wait|--gdb|:1234|Image");
+	assert_string_equal(config->debug.gdb.host, "127.0.0.1");
+	assert_int_equal(config->debug.gdb.port, 1234);
+	assert_true(config->debug.gdb.wait);
+	config = good("--gdb=1|--gdb=unix:s|Image");
+	assert_string_equal(config->debug.gdb.path, "s");
+	assert_false(config->debug.gdb.wait);
+	bad("Image|--gdb|x", "--gdb x: want");
+	bad("Image|--gdb-wait", "--gdb-wait needs --gdb");
+	bad("Image|--aarch32|--gdb|1", "32-bit guest");
+}
+
 static void firmware(void **state)
 {
 	const struct vm_config *config = &t.config;
@@ -488,13 +506,14 @@ static void loglevel(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(defaults), TEST(members),	    TEST(help),
-		TEST(kernel),	TEST(mem),	    TEST(firmware),
-		TEST(names),	TEST(disks),	    TEST(networks),
-		TEST(shares),	TEST(file_systems), TEST(virtio_devices),
-		TEST(consoles), TEST(boot_order),   TEST(boot_wait),
-		TEST(cpus),	TEST(flashes),	    TEST(fw_cfg_files),
-		TEST(smbios),	TEST(loglevel),	    TEST(rings),
+		TEST(defaults),	      TEST(members),  TEST(help),
+		TEST(kernel),	      TEST(mem),      TEST(firmware),
+		TEST(debuggers),      TEST(names),    TEST(disks),
+		TEST(networks),	      TEST(shares),   TEST(file_systems),
+		TEST(virtio_devices), TEST(consoles), TEST(boot_order),
+		TEST(boot_wait),      TEST(cpus),     TEST(flashes),
+		TEST(fw_cfg_files),   TEST(smbios),   TEST(loglevel),
+		TEST(rings),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

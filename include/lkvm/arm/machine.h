@@ -57,6 +57,12 @@ void machine_press_power(struct machine *machine);
 int machine_write_stats(struct machine *machine, FILE *out);
 
 /*
+ * The run has ended with that exit status: a debugger that is connected is
+ * told. Main thread.
+ */
+void machine_tell_debugger(struct machine *machine, int status);
+
+/*
  * Destroys the devices, last one first, which closes their files, and closes
  * the VM. All else is left to the kernel: the process has to end next.
  */

@@ -10,6 +10,7 @@
 #include "lkvm/config/flash.h"
 #include "lkvm/config/fs.h"
 #include "lkvm/config/fw_cfg.h"
+#include "lkvm/config/gdb.h"
 #include "lkvm/config/network.h"
 #include "lkvm/config/pmem.h"
 #include "lkvm/config/port.h"
@@ -101,6 +102,7 @@ struct debug_config {
 	const char *stats; /* file for the JSON statistics, at the end, or NULL
 			    */
 	bool no_batch;	   /* one exit for each access to a device */
+	struct gdb_config gdb;
 };
 
 /*

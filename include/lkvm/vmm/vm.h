@@ -77,6 +77,11 @@ struct vm_arch_ops {
 	 * what is known of the reason. NULL: nothing is.
 	 */
 	void (*run_failed)(struct vcpu *vcpu, int err);
+	/*
+	 * A vCPU is held from here on, see hold.h: on its own thread, with a
+	 * lock held. NULL: nobody wants to know.
+	 */
+	void (*held)(struct vcpu *vcpu);
 	/* Frees `arch` of a vCPU that will not run any more; may be NULL. */
 	void (*release_vcpu)(struct vcpu *vcpu);
 	/*
@@ -110,7 +115,9 @@ struct vcpu {
 	bool started;	      /* `thread` is to be joined */
 	atomic_bool ended;    /* it will not enter the guest in this run */
 	atomic_bool in_guest; /* see vcpu_try_enter() */
-	void *arch;	      /* the architecture's own state of it */
+	/* See hold.h: it is to be, and it is. */
+	atomic_bool hold, held;
+	void *arch; /* the architecture's own state of it */
 	struct vcpu_stats stats;
 };
 
