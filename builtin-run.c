@@ -7,8 +7,8 @@
  *
  * The main thread runs the event loop in vm_run(), with signals, the time limit
  * and the terminal as its sources; vCPUs have threads of their own, which leave
- * the guest when vm_request_exit() is called. What ends the run becomes the
- * exit status of exit_status.h.
+ * the guest when vm_request_exit() is called. What ends the run becomes an
+ * outcome and its exit status, by the table of config/outcome.c.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -23,6 +23,7 @@
 #include "builtin.h"
 #include "lkvm/arm/machine.h"
 #include "lkvm/chardev/terminal.h"
+#include "lkvm/config/outcome.h"
 #include "lkvm/config/run.h"
 #include "lkvm/exit_status.h"
 #include "lkvm/util/log.h"
@@ -227,29 +228,21 @@ static int add_sources(struct run *run)
 	return ret;
 }
 
-/*
- * A failure of lkvm or KVM has the status of a crash of the guest: a script can
- * use neither run.
- */
-static int exit_status(enum vm_exit reason)
+/* What ended vm_run(), as users know it. */
+static enum outcome outcome_of(enum vm_exit reason)
 {
-	switch (reason) {
-	case VM_EXIT_POWEROFF:
-		return EXIT_STATUS_POWEROFF;
-	case VM_EXIT_RESET:
-		return EXIT_STATUS_RESET;
-	case VM_EXIT_TIMEOUT:
-		return EXIT_STATUS_TIMEOUT;
-	case VM_EXIT_KILLED:
-		return EXIT_STATUS_KILLED;
-	case VM_EXIT_POWER_CUT:
-		return EXIT_STATUS_POWER_CUT;
-	case VM_EXIT_NONE:
-	case VM_EXIT_CRASH:
-	case VM_EXIT_FAILURE:
-		break;
-	}
-	return EXIT_STATUS_CRASH;
+	static const enum outcome outcomes[] = {
+		[VM_EXIT_NONE] = OUTCOME_FAILURE,
+		[VM_EXIT_POWEROFF] = OUTCOME_POWEROFF,
+		[VM_EXIT_RESET] = OUTCOME_RESET,
+		[VM_EXIT_CRASH] = OUTCOME_CRASH,
+		[VM_EXIT_FAILURE] = OUTCOME_FAILURE,
+		[VM_EXIT_TIMEOUT] = OUTCOME_TIMEOUT,
+		[VM_EXIT_KILLED] = OUTCOME_KILLED,
+		[VM_EXIT_POWER_CUT] = OUTCOME_POWER_CUT,
+	};
+
+	return outcomes[reason];
 }
 
 /* Before the guest runs, so that a run does not end without its results. */
@@ -281,7 +274,7 @@ static int run_guest(struct run *run)
 	pr_debug("%s", vm_exit_name(reason));
 	if (run->config.debug.stats && write_stats(run))
 		return EXIT_STATUS_SETUP;
-	return exit_status(reason);
+	return outcome_row(outcome_of(reason))->status;
 }
 
 /* The terminal is restored in every case; its settings outlive the process. */
