@@ -20,12 +20,15 @@
 #include <sys/signalfd.h>
 #include <unistd.h>
 
+#include "builtin-outcome.h"
 #include "builtin.h"
 #include "lkvm/arm/machine.h"
+#include "lkvm/chardev/judge.h"
 #include "lkvm/chardev/terminal.h"
 #include "lkvm/config/outcome.h"
 #include "lkvm/config/run.h"
 #include "lkvm/exit_status.h"
+#include "lkvm/util/clock.h"
 #include "lkvm/util/log.h"
 #include "lkvm/util/options.h"
 #include "lkvm/util/output.h"
@@ -38,8 +41,6 @@
 #define LKVM_FREE_AT_EXIT 0
 #endif
 
-#define NS_PER_SECOND 1000000000ULL
-
 /*
  * How long the reader of --stats may take for the next bytes: the event loop
  * stands still meanwhile.
@@ -50,6 +51,7 @@
  * What lives as long as the run, besides the machine. The main thread's alone.
  */
 struct run {
+	struct run_kind *kind;
 	struct vm_config config;
 	struct machine *machine;
 	struct vm *vm; /* the machine's */
@@ -59,6 +61,10 @@ struct run {
 	bool has_timer;
 	struct evloop_source signals;
 	int stats; /* descriptor for the statistics; stderr without a file */
+	struct watch *watch; /* of the console; NULL: nobody looks at it */
+	u64 began, ran;	     /* lkvm and the guest, clock_now(); 0: not */
+	bool ended;	     /* how is known, and written where it is wanted */
+	int status;	     /* the exit status, then */
 };
 
 /*
@@ -240,9 +246,38 @@ static enum outcome outcome_of(enum vm_exit reason)
 		[VM_EXIT_TIMEOUT] = OUTCOME_TIMEOUT,
 		[VM_EXIT_KILLED] = OUTCOME_KILLED,
 		[VM_EXIT_POWER_CUT] = OUTCOME_POWER_CUT,
+		[VM_EXIT_CONDITION] = OUTCOME_FAILURE,
 	};
 
 	return outcomes[reason];
+}
+
+/*
+ * Once for each run, in whatever way it ends, and before the machine is gone.
+ * Results that cannot be written are an error of a run that was otherwise good.
+ */
+static void end_run(struct run *run, enum outcome outcome)
+{
+	const struct watch_config *watch = &run->config.watch;
+	struct report report = {
+		.config = &run->config,
+		.exec = run->began,
+		.run = run->ran,
+		.outcome = outcome,
+		.machine = run->ran ? run->machine : NULL,
+		.judge = run->ran && run->watch ? watch_judge(run->watch)
+						: NULL,
+	};
+
+	if (run->ended)
+		return;
+	run->ended = true;
+	run->status = outcome_row(outcome)->status;
+	if (run->kind->status)
+		run->status = run->kind->status(run->kind, run->status);
+	report.status = run->status;
+	if ((watch->result || watch->junit) && report_write(&report))
+		run->status = EXIT_STATUS_SETUP;
 }
 
 /* Before the guest runs, so that a run does not end without its results. */
@@ -263,47 +298,78 @@ static int open_stats(struct run *run)
 	return ret;
 }
 
-/*
- * Returns the exit status. Statistics that could not be written are an error of
- * a run that was otherwise good.
- */
-static int run_guest(struct run *run)
+/* What the judge has found; nothing of that is in the log otherwise. */
+static enum outcome ask_judge(struct run *run, enum vm_exit reason)
 {
-	enum vm_exit reason = vm_run(run->vm);
+	enum outcome outcome = watch_finish(
+		run->watch, reason == VM_EXIT_CONDITION, outcome_of(reason));
+	const struct outcome_row *row = outcome_row(outcome);
+	const struct judge *judge = watch_judge(run->watch);
+	const char *detail = judge ? judge_detail(judge) : "";
 
+	if (!row->is_success && (*detail || reason == VM_EXIT_CONDITION))
+		pr_info("%s%s%s", row->name, *detail ? ": " : "", detail);
+	return outcome;
+}
+
+/*
+ * Statistics that could not be written are an error of a run that was otherwise
+ * good.
+ */
+static void run_guest(struct run *run)
+{
+	enum outcome outcome;
+	enum vm_exit reason;
+
+	run->ran = clock_now();
+	if (run->watch && watch_start(run->watch))
+		return;
+	reason = vm_run(run->vm);
 	pr_debug("%s", vm_exit_name(reason));
+	outcome = run->watch ? ask_judge(run, reason) : outcome_of(reason);
 	if (run->config.debug.stats && write_stats(run))
-		return EXIT_STATUS_SETUP;
-	return outcome_row(outcome_of(reason))->status;
+		outcome = OUTCOME_SETUP;
+	end_run(run, outcome);
+}
+
+/* The options may want the console to be looked at. */
+static int add_watch(struct run *run, struct chardev **console)
+{
+	if (!watch_config_needs_console(&run->config.watch))
+		return 0;
+	run->watch = watch_create(&run->config, run->vm, *console);
+	if (!run->watch)
+		return -ENOMEM;
+	*console = watch_console(run->watch);
+	return 0;
 }
 
 /* The terminal is restored in every case; its settings outlive the process. */
-static int with_terminal(struct run *run)
+static void with_terminal(struct run *run)
 {
 	struct chardev *serial[MACHINE_MAX_SERIAL] = { &run->term.chr };
-	int status = EXIT_STATUS_SETUP;
 
 	if (terminal_init(&run->term, &run->vm->loop, STDIN_FILENO,
 			  STDOUT_FILENO, &run->vm->stopping, quit))
-		return status;
+		return;
 	run->has_term = true;
 	/* Without a terminal there is no user to press a key. */
 	if (!run->term.is_tty)
 		run->config.boot.has_wait = true;
 	set_console_size(run);
-	if (!machine_build(run->machine, serial) && !open_stats(run)) {
+	if (!add_watch(run, &serial[0]) &&
+	    !machine_build(run->machine, serial) && !open_stats(run)) {
 		if (machine_has_power_key(run->machine))
 			run->term.power = press_power;
 		if (!add_sources(run) && !terminal_start(&run->term)) {
 			/* It may have changed when no signal told so. */
 			set_console_size(run);
-			status = run_guest(run);
+			run_guest(run);
 		}
 	}
 	terminal_stop(&run->term);
 	if (run->stats > STDERR_FILENO)
 		close(run->stats);
-	return status;
 }
 
 /* The reverse of run_config()'s order. */
@@ -318,47 +384,54 @@ static void free_all(struct run *run)
 		close(run->signals.fd);
 	}
 	machine_destroy(run->machine);
+	watch_destroy(run->watch);
 }
 
-static int run_config(struct run *run)
+static void run_config(struct run *run)
 {
-	int status;
+	const struct watch_config *watch = &run->config.watch;
 
 	ignore_signals();
+	if ((watch->result || watch->junit) && report_check(&run->config))
+		return;
 	if (machine_create(&run->config, &run->machine))
-		return EXIT_STATUS_SETUP;
+		return;
 	run->vm = machine_vm(run->machine);
 	run->signals.fd = -1;
-	status = with_terminal(run);
+	with_terminal(run);
+	/* While there is a machine, of which it may write. */
+	end_run(run, OUTCOME_SETUP);
 	/* The kernel frees the rest at the end of the process. */
 	if (LKVM_FREE_AT_EXIT)
 		free_all(run);
 	else
 		machine_close(run->machine);
-	return status;
 }
 
 /* On the heap: the configuration's pointers into itself must not move. */
 int run_command(struct run_kind *kind, int argc, char *const argv[])
 {
 	struct run *run = calloc(1, sizeof(*run));
-	int status = EXIT_STATUS_USAGE;
 	int ret;
 
 	if (!run) {
 		pr_fatal("out of memory");
 		return EXIT_STATUS_SETUP;
 	}
+	run->kind = kind;
+	run->began = clock_now();
 	ret = kind->parse(kind, &run->config, argc, argv);
-	if (!ret && !machine_check_config(&run->config))
-		status = run_config(run);
 	if (ret == OPTIONS_HELP)
-		status = EXIT_STATUS_POWEROFF;
-	else if (kind->status)
-		status = kind->status(kind, status);
+		run->ended = true;
+	else if (ret || machine_check_config(&run->config))
+		end_run(run, OUTCOME_USAGE);
+	else
+		run_config(run);
+	end_run(run, OUTCOME_SETUP);
+	ret = run->status;
 	vm_config_free(&run->config);
 	free(run);
-	return status;
+	return ret;
 }
 
 static int parse_run(struct run_kind *kind, struct vm_config *config, int argc,

@@ -361,12 +361,13 @@ void machine_destroy(struct machine *machine)
 
 /* Counters are read while vCPUs may run: each is exact, their sums need not be.
  */
-static void write_vm_stats(struct machine *machine, struct json_writer *json)
+void machine_put_stats(struct machine *machine, struct json_writer *json,
+		       const char *name)
 {
 	struct vcpu_totals totals;
 
 	vm_vcpu_totals(&machine->vm, &totals);
-	json_begin_object(json, NULL);
+	json_begin_object(json, name);
 	json_string(json, "name", machine->config->name);
 	json_string(json, "exit",
 		    vm_exit_name((enum vm_exit)atomic_load(
@@ -398,7 +399,7 @@ int machine_write_stats(struct machine *machine, FILE *out)
 {
 	struct json_writer json = { .out = out };
 
-	write_vm_stats(machine, &json);
+	machine_put_stats(machine, &json, NULL);
 	if (fflush(out))
 		return -errno;
 	return ferror(out) ? -EIO : 0;

@@ -20,6 +20,7 @@
 #include "lkvm/util/log.h"
 #include "lkvm/util/options.h"
 #include "lkvm/util/parse.h"
+#include "outcome_options.h"
 
 /* Seconds; their nanoseconds fit 64 bits. */
 #define MAX_TIMEOUT (100ULL * 365 * 24 * 3600)
@@ -559,6 +560,7 @@ static const struct option_group groups[] = {
 	{ "Basic options", basic_options },
 	{ "Boot options", boot_options },
 	{ "Devices", device_options },
+	{ "Console and outcome", outcome_options },
 	{ "Arm options", arm_options },
 	{ "Debugging and statistics", debug_options },
 	{ NULL, NULL },
@@ -651,6 +653,8 @@ void vm_config_free(struct vm_config *config)
 		root_config_free(&config->root);
 	for (unsigned int i = 0; i < config->pmem.count; i++)
 		pmem_config_free(&config->pmem.items[i]);
+	if (config->watch.expect.items || config->watch.fail_on.items)
+		watch_config_free(&config->watch);
 	free(config->flash.items);
 	free(config->disk.items);
 	free(config->pmem.items);

@@ -251,6 +251,33 @@ static void networks(void **state)
 	bad("-n|mode=user|-n|mode=user,tapif=x", "--network mode=user,tapif=x");
 }
 
+static void outcomes(void **state)
+{
+	const struct vm_config *config = &t.config;
+
+	(void)state;
+	assert_false(watch_config_needs_console(&good("Image")->watch));
+	good("--expect|a|--fail-on=b|--expect=c|--timeout-boot|5|--result|r|"
+	     "--junit=j");
+	assert_int_equal(config->watch.expect.count, 2);
+	assert_string_equal(config->watch.expect.items[1].text, "c");
+	assert_int_equal(config->watch.fail_on.count, 1);
+	assert_int_equal(config->watch.timeout_boot, 5);
+	assert_string_equal(config->watch.result, "r");
+	assert_string_equal(config->watch.junit, "j");
+	assert_int_equal(config->watch.detect, WATCH_DETECT_AUTO);
+	assert_int_equal(good("--detect=on")->watch.detect, WATCH_DETECT_ON);
+	assert_int_equal(good("--detect=off")->watch.detect, WATCH_DETECT_OFF);
+	bad("--detect=auto", "--detect auto: there are off and on");
+	bad("--expect=a|--expect=(", "--expect (: no regular expression");
+	bad("--fail-on=[", "--fail-on [: no regular expression");
+	bad("--timeout-boot=0", "--timeout-boot");
+	/* What comes before the error is known. */
+	assert_string_equal(config->watch.result ?: "", "");
+	parse("--result|r|--timeout-boot=0");
+	assert_string_equal(config->watch.result, "r");
+}
+
 static void disks(void **state)
 {
 	const struct vm_config *config = &t.config;
@@ -488,13 +515,14 @@ static void loglevel(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(defaults), TEST(members),	    TEST(help),
-		TEST(kernel),	TEST(mem),	    TEST(firmware),
-		TEST(names),	TEST(disks),	    TEST(networks),
-		TEST(shares),	TEST(file_systems), TEST(virtio_devices),
-		TEST(consoles), TEST(boot_order),   TEST(boot_wait),
-		TEST(cpus),	TEST(flashes),	    TEST(fw_cfg_files),
-		TEST(smbios),	TEST(loglevel),	    TEST(rings),
+		TEST(defaults),	      TEST(members),  TEST(help),
+		TEST(kernel),	      TEST(mem),      TEST(firmware),
+		TEST(names),	      TEST(disks),    TEST(networks),
+		TEST(outcomes),	      TEST(shares),   TEST(file_systems),
+		TEST(virtio_devices), TEST(consoles), TEST(boot_order),
+		TEST(boot_wait),      TEST(cpus),     TEST(flashes),
+		TEST(fw_cfg_files),   TEST(smbios),   TEST(loglevel),
+		TEST(rings),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -56,6 +56,11 @@ void machine_press_power(struct machine *machine);
  */
 int machine_write_stats(struct machine *machine, FILE *out);
 
+/* The same as a member `name` of an object that is open. Any thread. */
+struct json_writer;
+void machine_put_stats(struct machine *machine, struct json_writer *json,
+		       const char *name);
+
 /*
  * Destroys the devices, last one first, which closes their files, and closes
  * the VM. All else is left to the kernel: the process has to end next.

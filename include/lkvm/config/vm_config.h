@@ -16,6 +16,7 @@
 #include "lkvm/config/root.h"
 #include "lkvm/config/share.h"
 #include "lkvm/config/smbios.h"
+#include "lkvm/config/watch.h"
 #include "lkvm/util/util.h"
 
 #define BOOT_WAIT_MAX 65 /* seconds: fw_cfg has 16 bits of ms for it */
@@ -136,6 +137,7 @@ struct vm_config {
 	struct share_list share;
 	struct fs_list fs;
 	struct root_config root;
+	struct watch_config watch;
 	struct debug_config debug;
 };
 

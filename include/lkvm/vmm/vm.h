@@ -33,6 +33,7 @@ enum vm_exit {
 	VM_EXIT_TIMEOUT,   /* --timeout ran out */
 	VM_EXIT_KILLED,	   /* the user ended it */
 	VM_EXIT_POWER_CUT, /* a flash lost power, by its option `cut=` */
+	VM_EXIT_CONDITION, /* one that the user has set; its caller knows it */
 };
 
 struct vm;
@@ -110,6 +111,7 @@ struct vcpu {
 	bool started;	      /* `thread` is to be joined */
 	atomic_bool ended;    /* it will not enter the guest in this run */
 	atomic_bool in_guest; /* see vcpu_try_enter() */
+	_Atomic(int) clock;   /* CPU time of its thread, the last one's; 0 */
 	void *arch;	      /* the architecture's own state of it */
 	struct vcpu_stats stats;
 };
@@ -207,5 +209,11 @@ struct vcpu_totals {
 	u64 batched, batches, attempts, instructions, registers;
 };
 void vm_vcpu_totals(const struct vm *vm, struct vcpu_totals *totals);
+
+/*
+ * How long the threads of all vCPUs have run so far, ns, in the guest and out
+ * of it. One that has ended counts no more. Any thread.
+ */
+u64 vm_cpu_time(const struct vm *vm);
 
 #endif
