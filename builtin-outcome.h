@@ -9,17 +9,19 @@
 struct chardev;
 struct judge;
 struct machine;
+struct transcript;
 struct vm;
 struct watch;
 
 /* ---- builtin-watch.c: the console is looked at --------------------------- */
 
 /*
- * Puts itself between the first serial port, or virtio console, and `console`.
+ * Puts itself between the first serial port, or virtio console, and `console`,
+ * which may be NULL. What is shown is also added to `log`, unless that is NULL.
  * All that is given outlives it. Returns NULL after a message.
  */
 struct watch *watch_create(const struct vm_config *config, struct vm *vm,
-			   struct chardev *console);
+			   struct chardev *console, struct transcript *log);
 
 /* What the machine is to be given in place of the console. */
 struct chardev *watch_console(struct watch *watch);

@@ -21,10 +21,12 @@
 #include <unistd.h>
 
 #include "builtin-outcome.h"
+#include "builtin-serial.h"
 #include "builtin.h"
 #include "lkvm/arm/machine.h"
 #include "lkvm/chardev/judge.h"
 #include "lkvm/chardev/terminal.h"
+#include "lkvm/chardev/transcript.h"
 #include "lkvm/config/outcome.h"
 #include "lkvm/config/run.h"
 #include "lkvm/exit_status.h"
@@ -61,6 +63,8 @@ struct run {
 	bool has_timer;
 	struct evloop_source signals;
 	int stats; /* descriptor for the statistics; stderr without a file */
+	struct serial_ports serial; /* that do not lead to the terminal */
+	struct transcript log;
 	struct watch *watch; /* of the console; NULL: nobody looks at it */
 	u64 began, ran;	     /* lkvm and the guest, clock_now(); 0: not */
 	bool ended;	     /* how is known, and written where it is wanted */
@@ -332,32 +336,77 @@ static void run_guest(struct run *run)
 	end_run(run, outcome);
 }
 
-/* The options may want the console to be looked at. */
+/* The options may want the console to be looked at, or kept. */
 static int add_watch(struct run *run, struct chardev **console)
 {
 	if (!watch_config_needs_console(&run->config.watch))
 		return 0;
-	run->watch = watch_create(&run->config, run->vm, *console);
+	run->watch = watch_create(&run->config, run->vm, *console,
+				  run->log.config ? &run->log : NULL);
 	if (!run->watch)
 		return -ENOMEM;
 	*console = watch_console(run->watch);
 	return 0;
 }
 
-/* The terminal is restored in every case; its settings outlive the process. */
-static void with_terminal(struct run *run)
+/*
+ * What the first serial port, or else the virtio console, leads to. With both
+ * at the terminal the machine passes on what the port has.
+ */
+static int connect_console(struct run *run, struct chardev *serial[])
 {
-	struct chardev *serial[MACHINE_MAX_SERIAL] = { &run->term.chr };
+	struct chardev *terminal = &run->term.chr;
+	int ret;
 
+	if (run->config.console != CONSOLE_VIRTIO ||
+	    run->config.serial[0].kind == SERIAL_DEFAULT)
+		return add_watch(run, &serial[0]);
+	ret = add_watch(run, &terminal);
+	machine_set_terminal(run->machine, terminal);
+	return ret;
+}
+
+/* The terminal is one console's; where it is none's it is left alone. */
+static int use_terminal(struct run *run, struct chardev *serial[])
+{
+	const struct vm_config *config = &run->config;
+	bool virtio = config->console == CONSOLE_VIRTIO;
+	int port = 0;
+
+	if (serial_config_used(config->serial))
+		port = serial_config_stdio(config->serial);
+	if (port < 0 && !virtio)
+		return 0;
 	if (terminal_init(&run->term, &run->vm->loop, STDIN_FILENO,
 			  STDOUT_FILENO, &run->vm->stopping, quit))
-		return;
+		return -EINVAL;
 	run->has_term = true;
+	if (port >= 0)
+		serial[port] = &run->term.chr;
+	return 0;
+}
+
+static int connect_ports(struct run *run, struct chardev *serial[])
+{
+	int ret = use_terminal(run, serial);
+
+	if (ret)
+		return ret;
 	/* Without a terminal there is no user to press a key. */
 	if (!run->term.is_tty)
 		run->config.boot.has_wait = true;
 	set_console_size(run);
-	if (!add_watch(run, &serial[0]) &&
+	if (serial_config_used(run->config.serial))
+		ret = serial_serve(&run->serial, &run->config, run->vm, serial);
+	return ret ? ret : connect_console(run, serial);
+}
+
+/* The terminal is restored in every case; its settings outlive the process. */
+static void with_terminal(struct run *run)
+{
+	struct chardev *serial[MACHINE_MAX_SERIAL] = { NULL };
+
+	if (!connect_ports(run, serial) &&
 	    !machine_build(run->machine, serial) && !open_stats(run)) {
 		if (machine_has_power_key(run->machine))
 			run->term.power = press_power;
@@ -370,6 +419,30 @@ static void with_terminal(struct run *run)
 	terminal_stop(&run->term);
 	if (run->stats > STDERR_FILENO)
 		close(run->stats);
+}
+
+/* What the options name is opened before KVM: a wrong name is told at once. */
+static int open_files(struct run *run)
+{
+	const struct watch_config *watch = &run->config.watch;
+	int ret = 0;
+
+	if (watch->result || watch->junit)
+		ret = report_check(&run->config);
+	if (!ret && watch->log.path)
+		ret = transcript_open(&run->log, &watch->log);
+	if (!ret && serial_config_used(run->config.serial))
+		ret = serial_open(&run->serial, &run->config);
+	return ret;
+}
+
+static void close_files(struct run *run)
+{
+	if (serial_config_used(run->config.serial))
+		serial_close(&run->serial);
+	/* Its thread may still use it. */
+	if (run->log.config && !run->ran)
+		transcript_close(&run->log);
 }
 
 /* The reverse of run_config()'s order. */
@@ -389,18 +462,17 @@ static void free_all(struct run *run)
 
 static void run_config(struct run *run)
 {
-	const struct watch_config *watch = &run->config.watch;
-
 	ignore_signals();
-	if ((watch->result || watch->junit) && report_check(&run->config))
+	if (open_files(run) || machine_create(&run->config, &run->machine)) {
+		close_files(run);
 		return;
-	if (machine_create(&run->config, &run->machine))
-		return;
+	}
 	run->vm = machine_vm(run->machine);
 	run->signals.fd = -1;
 	with_terminal(run);
 	/* While there is a machine, of which it may write. */
 	end_run(run, OUTCOME_SETUP);
+	close_files(run);
 	/* The kernel frees the rest at the end of the process. */
 	if (LKVM_FREE_AT_EXIT)
 		free_all(run);

@@ -11,6 +11,7 @@
 #include "builtin-outcome.h"
 #include "lkvm/chardev/judge.h"
 #include "lkvm/chardev/tap.h"
+#include "lkvm/chardev/transcript.h"
 #include "lkvm/util/clock.h"
 #include "lkvm/util/log.h"
 #include "lkvm/vmm/vm.h"
@@ -21,7 +22,8 @@ struct watch {
 	struct vm *vm;
 	struct tap *tap;
 	struct judge *judge;
-	bool finished; /* the thread is gone */
+	struct transcript *log; /* NULL: there is none */
+	bool finished;		/* the thread is gone */
 };
 
 /* ---- On the tap's thread ------------------------------------------------- */
@@ -44,6 +46,8 @@ static u64 take_output(void *opaque, const u8 *buf, size_t len, u64 now)
 {
 	struct watch *watch = opaque;
 
+	if (watch->log)
+		transcript_add(watch->log, buf, len, now);
 	return judge_output(watch->judge, buf, len, now);
 }
 
@@ -73,7 +77,7 @@ static const struct device_ops device_ops = {
 };
 
 struct watch *watch_create(const struct vm_config *config, struct vm *vm,
-			   struct chardev *console)
+			   struct chardev *console, struct transcript *log)
 {
 	static const struct tap_ops ops = { take_output, take_reset };
 	struct watch *watch = calloc(1, sizeof(*watch));
@@ -87,6 +91,7 @@ struct watch *watch_create(const struct vm_config *config, struct vm *vm,
 	}
 	watch->config = config;
 	watch->vm = vm;
+	watch->log = log;
 	watch->dev.name = "watch";
 	watch->dev.ops = &device_ops;
 	device_add(&vm->devices, &watch->dev);
@@ -102,10 +107,12 @@ struct chardev *watch_console(struct watch *watch)
 int watch_start(struct watch *watch)
 {
 	static const struct judge_ops ops = { end, cpu_time };
+	u64 now = clock_now();
 	int ret = -ENOMEM;
 
-	watch->judge =
-		judge_create(&watch->config->watch, clock_now(), &ops, watch);
+	if (watch->log)
+		watch->log->start = now;
+	watch->judge = judge_create(&watch->config->watch, now, &ops, watch);
 	if (watch->judge)
 		ret = tap_start(watch->tap);
 	if (ret)

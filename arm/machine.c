@@ -96,11 +96,27 @@ static int check_fw_cfg(const struct vm_config *config,
 	return -EINVAL;
 }
 
+/* Ports that the machine has not. */
+static int check_serial(const struct vm_config *config,
+			const struct machine_type *type)
+{
+	for (unsigned int i = type->nr_serial; i < SERIAL_MAX; i++) {
+		if (config->serial[i].kind == SERIAL_DEFAULT)
+			continue;
+		pr_fatal("--serial %u: --machine %s has %u serial port%s, from "
+			 "0 on",
+			 i, type->name, type->nr_serial,
+			 type->nr_serial == 1 ? "" : "s");
+		return -EINVAL;
+	}
+	return 0;
+}
+
 int machine_check_config(const struct vm_config *config)
 {
 	const struct machine_type *type = choose_type(config);
 
-	if (check_fw_cfg(config, type))
+	if (check_fw_cfg(config, type) || check_serial(config, type))
 		return -EINVAL;
 	return check_boot(config, type);
 }
@@ -326,7 +342,7 @@ int machine_build(struct machine *machine,
 {
 	int ret;
 
-	if (machine->config->console == CONSOLE_VIRTIO)
+	if (machine->config->console == CONSOLE_VIRTIO && !machine->terminal)
 		serial[0] = machine_take_terminal(machine, serial[0]);
 	ret = add_devices(machine, serial);
 	if (!ret)

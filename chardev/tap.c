@@ -135,21 +135,24 @@ static void tap_write(struct chardev *chr, const u8 *buf, size_t len)
 	struct tap *tap = from_chardev(chr);
 
 	store(tap, buf, len);
-	tap->backend->ops->write(tap->backend, buf, len);
+	if (tap->backend)
+		tap->backend->ops->write(tap->backend, buf, len);
 }
 
 static void tap_accept(struct chardev *chr, size_t n)
 {
 	struct tap *tap = from_chardev(chr);
 
-	tap->backend->ops->accept(tap->backend, n);
+	if (tap->backend)
+		tap->backend->ops->accept(tap->backend, n);
 }
 
 static void tap_unread(struct chardev *chr, const u8 *buf, size_t len)
 {
 	struct tap *tap = from_chardev(chr);
 
-	tap->backend->ops->unread(tap->backend, buf, len);
+	if (tap->backend)
+		tap->backend->ops->unread(tap->backend, buf, len);
 }
 
 static const struct chardev_ops tap_chardev_ops = {
@@ -268,6 +271,8 @@ struct tap *tap_create(struct chardev *backend, const atomic_bool *stopping,
 	pthread_mutex_init(&tap->lock, NULL);
 	pthread_cond_init(&tap->changed, NULL);
 	pthread_cond_init(&tap->done, NULL);
+	if (!backend)
+		return tap;
 	backend->front = tap;
 	backend->receive = backend_receive;
 	backend->ended = backend_ended;

@@ -20,6 +20,21 @@ static int parse_fail_on(const char *arg, void *opaque)
 	return watch_pattern_add(&config->watch.fail_on, "--fail-on", arg);
 }
 
+static int parse_serial(const char *arg, void *opaque)
+{
+	return serial_config_parse(((struct vm_config *)opaque)->serial, arg);
+}
+
+/* One at most: the last one counts. */
+static int parse_console_log(const char *arg, void *opaque)
+{
+	struct console_log_config *log =
+		&((struct vm_config *)opaque)->watch.log;
+
+	console_log_config_free(log);
+	return console_log_config_parse(log, arg);
+}
+
 static const char *const detect_names[] = {
 	[WATCH_DETECT_OFF] = "off",
 	[WATCH_DETECT_ON] = "on",
@@ -27,6 +42,15 @@ static const char *const detect_names[] = {
 
 /* For tests: how a run is judged, and where that is written. */
 const struct option_def outcome_options[] = {
+	OPT_CALLBACK(0, "serial", parse_serial,
+		     "N=stdio|file:PATH|pty|socket:PATH|none",
+		     "Where serial port N leads: stdio (the first one's "
+		     "default), a file, a pseudo-terminal or UNIX socket that "
+		     "is made, or none (that of others); repeatable"),
+	OPT_CALLBACK(0, "console-log", parse_console_log, "FILE[,OPT...]",
+		     "Write what the console shows to FILE as well. OPT: "
+		     "timestamps (before each line), limit=SIZE (default: 64M; "
+		     "0: none)"),
 	OPT_CALLBACK(0, "expect", parse_expect, "REGEX",
 		     "End the run with status 0 when the console has shown a "
 		     "line with REGEX (POSIX extended), 11 if the guest ends "

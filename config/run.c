@@ -597,10 +597,14 @@ static int take_kernel(struct vm_config *config,
 /* Combinations that are wrong on every machine. */
 static int check(const struct vm_config *config)
 {
-	if (!config->boot.firmware_address || config->boot.firmware)
+	if (config->boot.firmware_address && !config->boot.firmware) {
+		pr_fatal("--firmware-address needs --firmware");
+		return -EINVAL;
+	}
+	if (!serial_config_used(config->serial))
 		return 0;
-	pr_fatal("--firmware-address needs --firmware");
-	return -EINVAL;
+	return serial_config_check(config->serial,
+				   config->console == CONSOLE_VIRTIO);
 }
 
 /* Positional arguments are kept in a list, as options may follow them. */
@@ -653,7 +657,8 @@ void vm_config_free(struct vm_config *config)
 		root_config_free(&config->root);
 	for (unsigned int i = 0; i < config->pmem.count; i++)
 		pmem_config_free(&config->pmem.items[i]);
-	if (config->watch.expect.items || config->watch.fail_on.items)
+	if (config->watch.expect.items || config->watch.fail_on.items ||
+	    config->watch.log.strings)
 		watch_config_free(&config->watch);
 	free(config->flash.items);
 	free(config->disk.items);

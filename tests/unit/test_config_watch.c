@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* SOURCES: config/watch.c config/list.c tests/unit/flash_fixture.c */
+/* SOURCES: config/watch.c config/list.c config/console_log.c */
+/* SOURCES: config/keyvalue.c util/names.c util/parse.c */
+/* SOURCES: tests/unit/flash_fixture.c */
 /* Patterns of --expect and --fail-on, and which options need what. */
 #include <errno.h>
 #include <string.h>

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* SOURCES: chardev/judge.c chardev/detect.c util/lines.c */
-/* SOURCES: config/watch.c config/list.c */
+/* SOURCES: config/watch.c config/list.c config/console_log.c */
+/* SOURCES: config/keyvalue.c util/names.c util/parse.c */
 /* What becomes of a run, by its console; and of ordinary guests nothing. */
 #include <errno.h>
 #include <setjmp.h>

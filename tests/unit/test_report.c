@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* SOURCES: builtin-report.c chardev/judge.c chardev/detect.c util/lines.c */
 /* SOURCES: config/watch.c config/list.c config/outcome.c util/json.c */
+/* SOURCES: config/console_log.c config/keyvalue.c util/names.c util/parse.c */
 /* SOURCES: util/file.c util/file_replace.c util/output.c */
 /* What --result and --junit write, for each way in which a run ends. */
 #include <errno.h>

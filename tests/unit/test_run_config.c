@@ -278,6 +278,26 @@ static void outcomes(void **state)
 	assert_string_equal(config->watch.result, "r");
 }
 
+static void serial_ports(void **state)
+{
+	const struct vm_config *config = &t.config;
+
+	(void)state;
+	assert_false(serial_config_used(good("Image")->serial));
+	good("--serial|1=pty|--serial=0=file:x,y|--console-log|a|"
+	     "--console-log=b,timestamps,limit=1M");
+	assert_int_equal(config->serial[1].kind, SERIAL_PTY);
+	assert_string_equal(config->serial[0].path, "x,y");
+	assert_string_equal(config->watch.log.path, "b");
+	assert_int_equal(config->watch.log.limit, SZ_1M);
+	assert_true(watch_config_needs_console(&config->watch));
+	assert_false(watch_config_detects(&config->watch));
+	bad("--serial=4=pty", "--serial 4=pty: want N=");
+	bad("--serial=0=stdio|--serial=1=stdio", "stdio is of one port only");
+	bad("--serial=1=stdio|--console=virtio", "--console virtio");
+	bad("--console-log=x,y", "unknown option \"y\"");
+}
+
 static void disks(void **state)
 {
 	const struct vm_config *config = &t.config;
@@ -515,13 +535,17 @@ static void loglevel(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(defaults),	      TEST(members),  TEST(help),
-		TEST(kernel),	      TEST(mem),      TEST(firmware),
-		TEST(names),	      TEST(disks),    TEST(networks),
-		TEST(outcomes),	      TEST(shares),   TEST(file_systems),
-		TEST(virtio_devices), TEST(consoles), TEST(boot_order),
-		TEST(boot_wait),      TEST(cpus),     TEST(flashes),
-		TEST(fw_cfg_files),   TEST(smbios),   TEST(loglevel),
+		TEST(defaults),	    TEST(members),
+		TEST(help),	    TEST(kernel),
+		TEST(mem),	    TEST(firmware),
+		TEST(names),	    TEST(disks),
+		TEST(networks),	    TEST(outcomes),
+		TEST(serial_ports), TEST(shares),
+		TEST(file_systems), TEST(virtio_devices),
+		TEST(consoles),	    TEST(boot_order),
+		TEST(boot_wait),    TEST(cpus),
+		TEST(flashes),	    TEST(fw_cfg_files),
+		TEST(smbios),	    TEST(loglevel),
 		TEST(rings),
 	};
 

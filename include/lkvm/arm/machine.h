@@ -36,6 +36,12 @@ int machine_build(struct machine *machine,
 		  struct chardev *serial[MACHINE_MAX_SERIAL]);
 
 /*
+ * With --console virtio, before machine_build(): what the virtio console leads
+ * to, if that is not serial[0], whose output it has else.
+ */
+void machine_set_terminal(struct machine *machine, struct chardev *terminal);
+
+/*
  * With --console virtio: the size of the terminal, before machine_build() and
  * whenever it changes. One that has none at first never has. Main thread.
  */

@@ -25,9 +25,9 @@ struct tap_ops {
 };
 
 /*
- * Puts itself before `backend`, which outlives it. A guest that writes faster
- * than its bytes are looked at waits, but not once `stopping` is set. Returns
- * NULL if there is no memory.
+ * Puts itself before `backend`, which outlives it; NULL: there is none. A guest
+ * that writes faster than its bytes are looked at waits, but not once
+ * `stopping` is set. Returns NULL if there is no memory.
  */
 struct tap *tap_create(struct chardev *backend, const atomic_bool *stopping,
 		       const struct tap_ops *ops, void *opaque);

@@ -14,6 +14,7 @@
 #include "lkvm/config/pmem.h"
 #include "lkvm/config/port.h"
 #include "lkvm/config/root.h"
+#include "lkvm/config/serial.h"
 #include "lkvm/config/share.h"
 #include "lkvm/config/smbios.h"
 #include "lkvm/config/watch.h"
@@ -127,6 +128,7 @@ struct vm_config {
 	const char *cloud_init;	     /* folder whose files are one more disk */
 	struct network_list network; /* none of mode none */
 	enum console console;
+	struct serial_config serial[SERIAL_MAX];
 	struct port_list ports; /* PORT_MAX at most */
 	bool rng;		/* the guest has a source of random bytes */
 	u32 vsock;		/* its CID; 0: it has no such sockets */

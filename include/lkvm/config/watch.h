@@ -8,6 +8,7 @@
 
 #include <regex.h>
 
+#include "lkvm/config/console_log.h"
 #include "lkvm/util/util.h"
 
 /* Seconds for which --timeout-boot and the like can wait. */
@@ -38,6 +39,7 @@ struct watch_config {
 	enum watch_detect detect;
 	const char *result; /* file for the outcome, JSON; NULL: none */
 	const char *junit;  /* the same as JUnit's XML */
+	struct console_log_config log;
 };
 
 /*
@@ -50,7 +52,10 @@ int watch_pattern_add(struct watch_patterns *patterns, const char *option,
 /* Frees the patterns; all zero is allowed, and what is left. */
 void watch_config_free(struct watch_config *config);
 
-/* Whether there are options about the outcome, all but --detect. */
+/*
+ * Whether there are options about the outcome: --detect is none by itself, and
+ * --console-log only keeps what is shown.
+ */
 static inline bool watch_config_has_wishes(const struct watch_config *config)
 {
 	return config->expect.count || config->fail_on.count ||
@@ -68,7 +73,8 @@ static inline bool watch_config_detects(const struct watch_config *config)
 /* Whether anything here needs the console to be looked at. */
 static inline bool watch_config_needs_console(const struct watch_config *config)
 {
-	return watch_config_detects(config) || watch_config_has_wishes(config);
+	return watch_config_detects(config) ||
+	       watch_config_has_wishes(config) || config->log.path;
 }
 
 #endif
