@@ -9,19 +9,25 @@
 struct chardev;
 struct judge;
 struct machine;
+struct script;
 struct transcript;
-struct vm;
 struct watch;
 
 /* ---- builtin-watch.c: the console is looked at --------------------------- */
 
 /*
  * Puts itself between the first serial port, or virtio console, and `console`,
- * which may be NULL. What is shown is also added to `log`, unless that is NULL.
- * All that is given outlives it. Returns NULL after a message.
+ * which may be NULL. All that is given outlives it. Returns NULL after a
+ * message.
  */
-struct watch *watch_create(const struct vm_config *config, struct vm *vm,
-			   struct chardev *console, struct transcript *log);
+struct watch_params {
+	const struct vm_config *config;
+	struct machine *machine;
+	struct transcript *log;	     /* what is shown is added to it; or NULL */
+	const struct script *script; /* the console's input is its; or NULL */
+};
+struct watch *watch_create(const struct watch_params *params,
+			   struct chardev *console);
 
 /* What the machine is to be given in place of the console. */
 struct chardev *watch_console(struct watch *watch);

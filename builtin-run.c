@@ -29,6 +29,7 @@
 #include "lkvm/chardev/transcript.h"
 #include "lkvm/config/outcome.h"
 #include "lkvm/config/run.h"
+#include "lkvm/config/script.h"
 #include "lkvm/exit_status.h"
 #include "lkvm/util/clock.h"
 #include "lkvm/util/log.h"
@@ -65,6 +66,7 @@ struct run {
 	int stats; /* descriptor for the statistics; stderr without a file */
 	struct serial_ports serial; /* that do not lead to the terminal */
 	struct transcript log;
+	struct script script;
 	struct watch *watch; /* of the console; NULL: nobody looks at it */
 	u64 began, ran;	     /* lkvm and the guest, clock_now(); 0: not */
 	bool ended;	     /* how is known, and written where it is wanted */
@@ -339,10 +341,16 @@ static void run_guest(struct run *run)
 /* The options may want the console to be looked at, or kept. */
 static int add_watch(struct run *run, struct chardev **console)
 {
+	const struct watch_params params = {
+		.config = &run->config,
+		.machine = run->machine,
+		.log = run->log.config ? &run->log : NULL,
+		.script = run->script.count ? &run->script : NULL,
+	};
+
 	if (!watch_config_needs_console(&run->config.watch))
 		return 0;
-	run->watch = watch_create(&run->config, run->vm, *console,
-				  run->log.config ? &run->log : NULL);
+	run->watch = watch_create(&params, *console);
 	if (!run->watch)
 		return -ENOMEM;
 	*console = watch_console(run->watch);
@@ -429,6 +437,8 @@ static int open_files(struct run *run)
 
 	if (watch->result || watch->junit)
 		ret = report_check(&run->config);
+	if (!ret && watch->script)
+		ret = script_read(&run->script, watch->script);
 	if (!ret && watch->log.path)
 		ret = transcript_open(&run->log, &watch->log);
 	if (!ret && serial_config_used(run->config.serial))
@@ -458,6 +468,8 @@ static void free_all(struct run *run)
 	}
 	machine_destroy(run->machine);
 	watch_destroy(run->watch);
+	if (run->script.count)
+		script_free(&run->script);
 }
 
 static void run_config(struct run *run)

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "builtin-outcome.h"
+#include "lkvm/arm/machine.h"
 #include "lkvm/chardev/judge.h"
 #include "lkvm/chardev/tap.h"
 #include "lkvm/chardev/transcript.h"
@@ -19,7 +20,9 @@
 struct watch {
 	struct device dev; /* to hear of resets */
 	const struct vm_config *config;
-	struct vm *vm;
+	const struct script *script; /* NULL: there is none */
+	struct machine *machine;
+	struct vm *vm; /* the machine's */
 	struct tap *tap;
 	struct judge *judge;
 	struct transcript *log; /* NULL: there is none */
@@ -40,6 +43,21 @@ static u64 cpu_time(void *opaque)
 	struct watch *watch = opaque;
 
 	return vm_cpu_time(watch->vm);
+}
+
+static void send(void *opaque, const char *text, size_t len)
+{
+	struct watch *watch = opaque;
+
+	if (tap_send(watch->tap, text, len))
+		pr_err("--script: no memory for what is sent");
+}
+
+static void press_power(void *opaque)
+{
+	struct watch *watch = opaque;
+
+	machine_press_power(watch->machine);
 }
 
 static u64 take_output(void *opaque, const u8 *buf, size_t len, u64 now)
@@ -76,25 +94,38 @@ static const struct device_ops device_ops = {
 	.destroy = destroy,
 };
 
-struct watch *watch_create(const struct vm_config *config, struct vm *vm,
-			   struct chardev *console, struct transcript *log)
+static int create_tap(struct watch *watch, struct chardev *console)
 {
 	static const struct tap_ops ops = { take_output, take_reset };
-	struct watch *watch = calloc(1, sizeof(*watch));
 
-	if (watch)
-		watch->tap = tap_create(console, &vm->stopping, &ops, watch);
-	if (!watch || !watch->tap) {
-		free(watch);
-		pr_fatal("out of memory");
+	watch->tap = tap_create(console, &watch->vm->stopping, &ops, watch);
+	if (!watch->tap)
+		return -ENOMEM;
+	return watch->script ? tap_take_input(watch->tap, &watch->vm->loop) : 0;
+}
+
+struct watch *watch_create(const struct watch_params *params,
+			   struct chardev *console)
+{
+	struct watch *watch = calloc(1, sizeof(*watch));
+	int ret = -ENOMEM;
+
+	if (watch) {
+		watch->config = params->config;
+		watch->machine = params->machine;
+		watch->vm = machine_vm(params->machine);
+		watch->log = params->log;
+		watch->script = params->script;
+		ret = create_tap(watch, console);
+	}
+	if (ret) {
+		pr_fatal("Unable to watch the console: %s", strerror(-ret));
+		watch_destroy(watch);
 		return NULL;
 	}
-	watch->config = config;
-	watch->vm = vm;
-	watch->log = log;
 	watch->dev.name = "watch";
 	watch->dev.ops = &device_ops;
-	device_add(&vm->devices, &watch->dev);
+	device_add(&watch->vm->devices, &watch->dev);
 	return watch;
 }
 
@@ -106,13 +137,15 @@ struct chardev *watch_console(struct watch *watch)
 /* Times of the judge begin here. */
 int watch_start(struct watch *watch)
 {
-	static const struct judge_ops ops = { end, cpu_time };
+	static const struct judge_ops ops = { end, cpu_time, send,
+					      press_power };
 	u64 now = clock_now();
 	int ret = -ENOMEM;
 
 	if (watch->log)
 		watch->log->start = now;
-	watch->judge = judge_create(&watch->config->watch, now, &ops, watch);
+	watch->judge = judge_create(&watch->config->watch, watch->script, now,
+				    &ops, watch);
 	if (watch->judge)
 		ret = tap_start(watch->tap);
 	if (ret)

@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "detect.h"
+#include "dialog.h"
 #include "lkvm/chardev/judge.h"
 #include "lkvm/util/clock.h"
 #include "lkvm/util/lines.h"
@@ -30,6 +31,8 @@ struct judge {
 	u64 bytes;
 	struct lines lines;
 	struct detector detector;
+	struct dialog dialog; /* without a script there is none */
+	bool talking;	      /* it has begun */
 	struct judge_times times;
 	u64 *seen; /* when each of --expect was */
 	unsigned int nr_seen;
@@ -117,6 +120,17 @@ static void look_for_failures(struct judge *judge, const char *text, int flags)
 			       text);
 }
 
+/* `text` is the last line of all that was expected, if that is so. */
+static void look_for_end(struct judge *judge, const char *text)
+{
+	const struct dialog *dialog = &judge->dialog;
+
+	if (judge->nr_seen < judge->config->expect.count ||
+	    (dialog->script && !dialog_is_done(dialog)))
+		return;
+	decide(judge, OUTCOME_EXPECTED, judge->now, text);
+}
+
 static void look_for_expected(struct judge *judge, const char *text, int flags)
 {
 	const struct watch_patterns *list = &judge->config->expect;
@@ -126,9 +140,22 @@ static void look_for_expected(struct judge *judge, const char *text, int flags)
 			continue;
 		judge->seen[i] = judge->now;
 		judge->times.expected = judge->now;
-		if (++judge->nr_seen == list->count)
-			decide(judge, OUTCOME_EXPECTED, judge->now, text);
+		judge->nr_seen++;
+		look_for_end(judge, text);
 	}
+}
+
+static void talk(struct judge *judge, const char *text, int flags)
+{
+	struct dialog *dialog = &judge->dialog;
+
+	if (!dialog->script || dialog_is_done(dialog))
+		return;
+	dialog_take(dialog, text, flags, judge->now);
+	if (!dialog_is_done(dialog))
+		return;
+	judge->times.expected = judge->now;
+	look_for_end(judge, text);
 }
 
 /* A line that is both is a failure. Nothing counts after a verdict. */
@@ -139,6 +166,8 @@ static void look_at(struct judge *judge, const char *text, int flags)
 	look_for_failures(judge, text, flags);
 	if (!judge->judged)
 		look_for_expected(judge, text, flags);
+	if (!judge->judged)
+		talk(judge, text, flags);
 }
 
 static void end_line(struct lines *lines)
@@ -153,6 +182,7 @@ static void end_line(struct lines *lines)
 	if (phase == DETECT_KERNEL && !judge->times.kernel)
 		judge->times.kernel = judge->now;
 	look_at(judge, lines->text, 0);
+	dialog_end_line(&judge->dialog);
 	judge->prompt = false;
 }
 
@@ -180,6 +210,27 @@ static u64 look_at_detector(struct judge *judge, bool printed)
 			   judge->lines.len);
 	take_from_detector(judge);
 	return next;
+}
+
+/* Its first steps, and the time of the one that it is at. */
+static u64 look_at_dialog(struct judge *judge)
+{
+	struct dialog *dialog = &judge->dialog;
+	char text[JUDGE_DETAIL];
+
+	if (!dialog->script || judge->judged)
+		return UINT64_MAX;
+	if (!judge->talking) {
+		judge->talking = true;
+		dialog_start(dialog, judge->now);
+		if (dialog_is_done(dialog))
+			look_for_end(judge, "");
+	}
+	if (judge->now < dialog_deadline(dialog))
+		return dialog_deadline(dialog);
+	dialog_explain(dialog, true, text, sizeof(text));
+	decide(judge, OUTCOME_UNEXPECTED, judge->now, text);
+	return UINT64_MAX;
 }
 
 /* `end` may be called from within. Returns when it is to be, if later. */
@@ -212,6 +263,7 @@ u64 judge_output(struct judge *judge, const u8 *buf, size_t len, u64 now)
 	else if (is_late(judge))
 		next = boot_limit(judge);
 	next = MIN(next, look_at_prompt(judge));
+	next = MIN(next, look_at_dialog(judge));
 	next = MIN(next, look_at_detector(judge, len));
 	return MIN(next, tell(judge));
 }
@@ -229,11 +281,25 @@ void judge_reset(struct judge *judge, u64 now)
 
 /* ---- The end ------------------------------------------------------------- */
 
-/* The first pattern that was not seen, of those that are expected. */
+/* Something was expected, and has not come. */
+static bool is_missing(const struct judge *judge)
+{
+	const struct dialog *dialog = &judge->dialog;
+
+	return judge->nr_seen < judge->config->expect.count ||
+	       (dialog->script && !dialog_is_done(dialog) &&
+		!dialog_waits(dialog));
+}
+
+/* The first pattern that was not seen, or where the script has stopped. */
 static void say_missing(const struct judge *judge, char text[JUDGE_DETAIL])
 {
 	unsigned int i = 0;
 
+	if (judge->nr_seen == judge->config->expect.count) {
+		dialog_explain(&judge->dialog, false, text, JUDGE_DETAIL);
+		return;
+	}
 	while (judge->seen[i])
 		i++;
 	snprintf(text, JUDGE_DETAIL, "not seen: %s",
@@ -249,8 +315,7 @@ static void weigh(struct judge *judge, enum outcome ended)
 	if (ended == OUTCOME_RESET && watch_config_detects(judge->config) &&
 	    detect_end_by_reset(detector)) {
 		decide(judge, detector->outcome, judge->now, detector->detail);
-	} else if (ended != OUTCOME_CRASH &&
-		   judge->nr_seen < judge->config->expect.count) {
+	} else if (ended != OUTCOME_CRASH && is_missing(judge)) {
 		say_missing(judge, text);
 		decide(judge, OUTCOME_UNEXPECTED, judge->now, text);
 	}
@@ -271,7 +336,7 @@ enum outcome judge_outcome(struct judge *judge, enum outcome ended, u64 now)
 	if (by_guest)
 		weigh(judge, ended);
 	else if (ended == OUTCOME_TIMEOUT && !judge->judged &&
-		 judge->nr_seen < judge->config->expect.count)
+		 is_missing(judge))
 		say_missing(judge, judge->detail);
 	if (by_guest || ended == OUTCOME_TIMEOUT)
 		return judge->judged ? judge->verdict : ended;
@@ -322,7 +387,22 @@ static u64 cpu_time(struct detector *detector)
 	return judge->ops->cpu_time(judge->opaque);
 }
 
-struct judge *judge_create(const struct watch_config *config, u64 start,
+static void send(struct dialog *dialog, const char *text, size_t len)
+{
+	struct judge *judge = container_of(dialog, struct judge, dialog);
+
+	judge->ops->send(judge->opaque, text, len);
+}
+
+static void power(struct dialog *dialog)
+{
+	struct judge *judge = container_of(dialog, struct judge, dialog);
+
+	judge->ops->power(judge->opaque);
+}
+
+struct judge *judge_create(const struct watch_config *config,
+			   const struct script *script, u64 start,
 			   const struct judge_ops *ops, void *opaque)
 {
 	struct judge *judge = calloc(1, sizeof(*judge));
@@ -340,6 +420,9 @@ struct judge *judge_create(const struct watch_config *config, u64 start,
 	judge->opaque = opaque;
 	judge->lines.end = end_line;
 	judge->detector.cpu_time = cpu_time;
+	judge->dialog.script = script;
+	judge->dialog.send = send;
+	judge->dialog.power = power;
 	return judge;
 }
 

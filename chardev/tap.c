@@ -16,6 +16,9 @@
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
 
 #include "lkvm/chardev/tap.h"
 #include "lkvm/util/clock.h"
@@ -51,6 +54,13 @@ struct tap {
 	bool ending, ended;
 	bool asleep, soon; /* the thread, and for a moment only */
 	bool stuck;	   /* it was waited for in vain at the end */
+
+	/* Input that does not come from the backend: see tap_take_input(). */
+	struct evloop *loop;	    /* NULL: it does */
+	struct evloop_source input; /* an eventfd: there may be some */
+	size_t accept;		    /* bytes that the front takes now */
+	u8 *queue;
+	size_t nr_queue;
 	unsigned int waiters;
 };
 
@@ -139,19 +149,49 @@ static void tap_write(struct chardev *chr, const u8 *buf, size_t len)
 		tap->backend->ops->write(tap->backend, buf, len);
 }
 
+/* Has the loop look for input. With `lock` held. */
+static void wake_loop(struct tap *tap)
+{
+	const u64 one = 1;
+
+	/* Can only fail by being full, and then it is awake. */
+	if (tap->accept && tap->nr_queue &&
+	    write(tap->input.fd, &one, sizeof(one)) < 0)
+		return;
+}
+
 static void tap_accept(struct chardev *chr, size_t n)
 {
 	struct tap *tap = from_chardev(chr);
 
+	if (tap->loop) {
+		pthread_mutex_lock(&tap->lock);
+		tap->accept = n;
+		wake_loop(tap);
+		pthread_mutex_unlock(&tap->lock);
+		return;
+	}
 	if (tap->backend)
 		tap->backend->ops->accept(tap->backend, n);
+}
+
+/* Before what is left, with room for it: it has been there before. */
+static void put_back(struct tap *tap, const u8 *buf, size_t len)
+{
+	pthread_mutex_lock(&tap->lock);
+	memmove(tap->queue + len, tap->queue, tap->nr_queue);
+	memcpy(tap->queue, buf, len);
+	tap->nr_queue += len;
+	pthread_mutex_unlock(&tap->lock);
 }
 
 static void tap_unread(struct chardev *chr, const u8 *buf, size_t len)
 {
 	struct tap *tap = from_chardev(chr);
 
-	if (tap->backend)
+	if (tap->loop)
+		put_back(tap, buf, len);
+	else if (tap->backend)
 		tap->backend->ops->unread(tap->backend, buf, len);
 }
 
@@ -182,6 +222,70 @@ static void backend_begun(struct chardev *chr)
 
 	if (tap->chr.begun)
 		tap->chr.begun(&tap->chr);
+}
+
+/* ---- Input of its own ---------------------------------------------------- */
+
+/* A piece at a time, as the front takes it. On the loop's thread. */
+static void handle_input(struct evloop_source *source, u32 events)
+{
+	struct tap *tap = container_of(source, struct tap, input);
+	u8 buf[64];
+	size_t len;
+	u64 count;
+
+	(void)events;
+	if (read(source->fd, &count, sizeof(count)) < 0)
+		return;
+	pthread_mutex_lock(&tap->lock);
+	len = MIN(tap->nr_queue, tap->accept);
+	len = MIN(len, sizeof(buf));
+	memcpy(buf, tap->queue, len);
+	tap->nr_queue -= len;
+	memmove(tap->queue, tap->queue + len, tap->nr_queue);
+	tap->accept -= len;
+	pthread_mutex_unlock(&tap->lock);
+	if (!len || !tap->chr.receive)
+		return;
+	tap->chr.receive(&tap->chr, buf, len);
+	pthread_mutex_lock(&tap->lock);
+	wake_loop(tap);
+	pthread_mutex_unlock(&tap->lock);
+}
+
+int tap_take_input(struct tap *tap, struct evloop *loop)
+{
+	int ret;
+
+	tap->input.handle = handle_input;
+	tap->input.fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	if (tap->input.fd < 0)
+		return -errno;
+	ret = evloop_add(loop, &tap->input, EPOLLIN);
+	if (ret)
+		close(tap->input.fd);
+	else
+		tap->loop = loop;
+	return ret;
+}
+
+/* With room for a piece that the front gives back. */
+int tap_send(struct tap *tap, const char *buf, size_t len)
+{
+	int ret = -ENOMEM;
+	u8 *queue;
+
+	pthread_mutex_lock(&tap->lock);
+	queue = realloc(tap->queue, tap->nr_queue + len + 64);
+	if (queue) {
+		tap->queue = queue;
+		memcpy(queue + tap->nr_queue, buf, len);
+		tap->nr_queue += len;
+		wake_loop(tap);
+		ret = 0;
+	}
+	pthread_mutex_unlock(&tap->lock);
+	return ret;
 }
 
 /* ---- The thread ---------------------------------------------------------- */
@@ -339,6 +443,11 @@ void tap_destroy(struct tap *tap)
 {
 	if (!tap)
 		return;
+	if (tap->loop) {
+		evloop_del(tap->loop, &tap->input);
+		close(tap->input.fd);
+	}
+	free(tap->queue);
 	pthread_mutex_destroy(&tap->lock);
 	pthread_cond_destroy(&tap->changed);
 	pthread_cond_destroy(&tap->done);

@@ -58,6 +58,10 @@ const struct option_def outcome_options[] = {
 	OPT_CALLBACK(0, "fail-on", parse_fail_on, "REGEX",
 		     "End the run with status 12 when the console shows a line "
 		     "with REGEX; repeatable: any of them"),
+	OPT_STRING(0, "script", struct vm_config, watch.script, "FILE",
+		   "Type at the console and expect lines of it as FILE says "
+		   "(expect REGEX, send TEXT, within SECONDS, power, wait): "
+		   "status 0 at its end, 11 if a line does not come in time"),
 	OPT_U64(0, "timeout-boot", struct vm_config, watch.timeout_boot, 1,
 		WATCH_MAX_SECONDS, "SECONDS",
 		"End the run with status 10 if the console has shown nothing "

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* SOURCES: builtin-report.c chardev/judge.c chardev/detect.c util/lines.c */
+/* SOURCES: builtin-report.c chardev/judge.c chardev/d*.c util/lines.c */
 /* SOURCES: config/watch.c config/list.c config/outcome.c util/json.c */
 /* SOURCES: config/console_log.c config/keyvalue.c util/names.c util/parse.c */
 /* SOURCES: util/file.c util/file_replace.c util/output.c */
@@ -130,13 +130,14 @@ static void print(const char *text, u64 now)
 /* A guest that has printed something, and was to print "PASS" and "never". */
 static void run_guest(void)
 {
-	static const struct judge_ops ops = { end, cpu_time };
+	static const struct judge_ops ops = { .end = end,
+					      .cpu_time = cpu_time };
 	u64 exec = t.report.exec;
 
 	watch_pattern_add(&t.config.watch.expect, "", "PASS");
 	watch_pattern_add(&t.config.watch.expect, "", "ne\\ver");
 	t.report.run = exec + 10 * NS_PER_MS;
-	t.judge = judge_create(&t.config.watch, t.report.run, &ops, NULL);
+	t.judge = judge_create(&t.config.watch, NULL, t.report.run, &ops, NULL);
 	assert_non_null(t.judge);
 	print("U-Boot 2025.01\n", exec + 20 * NS_PER_MS);
 	print("Linux version 6\n", exec + 1030 * NS_PER_MS);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* SOURCES: config/?*.c util/options.c util/names.c util/parse.c util/log.c */
-/* SOURCES: util/output.c */
+/* SOURCES: util/output.c util/file.c */
 /* WRAP: pr_fatal log_print log_set_level options_usage */
 /* The command line of `lkvm run`, from arguments to the configuration. */
 #include <errno.h>
@@ -257,6 +257,8 @@ static void outcomes(void **state)
 
 	(void)state;
 	assert_false(watch_config_needs_console(&good("Image")->watch));
+	assert_string_equal(good("--script|s")->watch.script, "s");
+	assert_true(watch_config_detects(&config->watch));
 	good("--expect|a|--fail-on=b|--expect=c|--timeout-boot|5|--result|r|"
 	     "--junit=j");
 	assert_int_equal(config->watch.expect.count, 2);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* SOURCES: chardev/tap.c vmm/thread.c */
+/* SOURCES: chardev/tap.c vmm/thread.c vmm/evloop.c */
 /* What a guest writes is passed on, and looked at by another thread. */
 #include <errno.h>
 #include <pthread.h>
@@ -116,7 +116,7 @@ static int setup(void **state)
 static int teardown(void **state)
 {
 	(void)state;
-	assert_true(tap_finish(t.tap));
+	assert_true(!t.tap || tap_finish(t.tap));
 	tap_destroy(t.tap);
 	sem_destroy(&t.something);
 	sem_destroy(&t.go);
@@ -322,6 +322,94 @@ static void input(void **state)
 	assert_int_equal(t.begun, 1);
 }
 
+static void own_receive(struct chardev *chr, const u8 *buf, size_t len)
+{
+	assert_ptr_equal(chr, t.chr);
+	assert_true(len <= t.accepted);
+	t.accepted -= len;
+	strncat(t.received, (const char *)buf, len);
+}
+
+static void poll_loop(struct evloop *loop)
+{
+	for (int i = 0; i < 10; i++)
+		assert_int_equal(evloop_poll(loop), 0);
+}
+
+static void front_accepts(size_t n)
+{
+	t.accepted = n;
+	t.chr->ops->accept(t.chr, n);
+}
+
+/* As the front takes it, and nothing of the backend's. */
+static void own_input(void **state)
+{
+	struct evloop loop;
+
+	(void)state;
+	assert_int_equal(evloop_init(&loop), 0);
+	assert_int_equal(tap_take_input(t.tap, &loop), 0);
+	t.chr->receive = own_receive;
+	assert_int_equal(tap_send(t.tap, "one", 3), 0);
+	poll_loop(&loop);
+	assert_string_equal(t.received, "");
+	front_accepts(2);
+	poll_loop(&loop);
+	assert_string_equal(t.received, "on");
+	front_accepts(5);
+	assert_int_equal(tap_send(t.tap, "two", 3), 0);
+	poll_loop(&loop);
+	assert_string_equal(t.received, "onetwo");
+	/* What comes back is the first of the next. */
+	assert_int_equal(tap_send(t.tap, "!", 1), 0);
+	t.chr->ops->unread(t.chr, (const u8 *)"wo", 2);
+	front_accepts(10);
+	poll_loop(&loop);
+	assert_string_equal(t.received, "onetwowo!");
+	tap_destroy(t.tap);
+	t.tap = NULL;
+	evloop_destroy(&loop);
+}
+
+static void own_input_is_long(void **state)
+{
+	struct evloop loop;
+	char text[61];
+
+	(void)state;
+	memset(text, 'x', sizeof(text));
+	assert_int_equal(evloop_init(&loop), 0);
+	assert_int_equal(tap_take_input(t.tap, &loop), 0);
+	t.chr->receive = own_receive;
+	for (int i = 0; i < 3; i++)
+		assert_int_equal(tap_send(t.tap, text, 20), 0);
+	front_accepts(60);
+	poll_loop(&loop);
+	assert_int_equal(strlen(t.received), 60);
+	tap_destroy(t.tap);
+	t.tap = NULL;
+	evloop_destroy(&loop);
+}
+
+/* Nowhere else. */
+static void no_backend(void **state)
+{
+	static const struct tap_ops ops = { output, reset };
+
+	(void)state;
+	tap_destroy(t.tap);
+	t.tap = tap_create(NULL, &t.stopping, &ops, &t);
+	t.chr = tap_chardev(t.tap);
+	start();
+	t.chr->ops->accept(t.chr, 5);
+	t.chr->ops->unread(t.chr, (const u8 *)"x", 1);
+	write_text("seen\n");
+	assert_true(tap_finish(t.tap));
+	assert_int_equal(t.nr_seen, 5);
+	assert_int_equal(t.nr_passed, 0);
+}
+
 /* Without a thread it only passes on. */
 static void not_started(void **state)
 {
@@ -346,6 +434,9 @@ int main(void)
 		TEST(resets),
 		TEST(input),
 		TEST(not_started),
+		TEST(own_input),
+		TEST(own_input_is_long),
+		TEST(no_backend),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

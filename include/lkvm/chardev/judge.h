@@ -7,6 +7,7 @@
 #define LKVM_CHARDEV_JUDGE_H
 
 #include "lkvm/config/outcome.h"
+#include "lkvm/config/script.h"
 #include "lkvm/config/watch.h"
 
 struct judge;
@@ -31,14 +32,18 @@ struct judge_ops {
 	void (*end)(void *opaque);
 	/* How long the vCPUs have run so far, all together, ns. */
 	u64 (*cpu_time)(void *opaque);
+	/* Of a script: types at the console, presses the power key. */
+	void (*send)(void *opaque, const char *text, size_t len);
+	void (*power)(void *opaque);
 };
 
 /*
- * `config` outlives the judge; `start` is when the guest starts, ns of a clock
- * that only goes forward, as all times here. Returns NULL if there is no
- * memory.
+ * `config` and `script` outlive the judge; the latter may be NULL. `start` is
+ * when the guest starts, ns of a clock that only goes forward, as all times
+ * here. Returns NULL if there is no memory.
  */
-struct judge *judge_create(const struct watch_config *config, u64 start,
+struct judge *judge_create(const struct watch_config *config,
+			   const struct script *script, u64 start,
 			   const struct judge_ops *ops, void *opaque);
 void judge_destroy(struct judge *judge);
 

@@ -9,6 +9,7 @@
 #include <stdatomic.h>
 
 #include "lkvm/chardev/chardev.h"
+#include "lkvm/vmm/evloop.h"
 
 struct tap;
 
@@ -34,6 +35,16 @@ struct tap *tap_create(struct chardev *backend, const atomic_bool *stopping,
 
 /* What the front is to be given in place of the backend. */
 struct chardev *tap_chardev(struct tap *tap);
+
+/*
+ * From now on the front's input is what tap_send() gives, and that of the
+ * backend is not taken. Before there is a front; `loop` outlives the tap. 0 or
+ * -errno.
+ */
+int tap_take_input(struct tap *tap, struct evloop *loop);
+
+/* Has the front get these bytes as it takes them. Any thread. 0 or -ENOMEM. */
+int tap_send(struct tap *tap, const char *buf, size_t len);
 
 /* Starts the thread. `output` is called at once, with no bytes. 0 or -errno. */
 int tap_start(struct tap *tap);

@@ -40,6 +40,7 @@ struct watch_config {
 	const char *result; /* file for the outcome, JSON; NULL: none */
 	const char *junit;  /* the same as JUnit's XML */
 	struct console_log_config log;
+	const char *script; /* file of what is said and expected; NULL: none */
 };
 
 /*
@@ -59,7 +60,8 @@ void watch_config_free(struct watch_config *config);
 static inline bool watch_config_has_wishes(const struct watch_config *config)
 {
 	return config->expect.count || config->fail_on.count ||
-	       config->timeout_boot || config->result || config->junit;
+	       config->timeout_boot || config->result || config->junit ||
+	       config->script;
 }
 
 /* Whether crashes are looked for. */
