@@ -53,7 +53,7 @@ OBJS := $(SRCS:%.c=$(OBJDIR)/%.o) $(OBJDIR)/arm/selftest/image.o \
 # libzstd: the kernel maps a program in windows of 64 KiB, all of which is resident
 # if one page of it is used.
 OTHERS := $(filter $(addprefix $(OBJDIR)/,builtin-flash% \
-	builtin-report.o builtin-serial.o builtin-watch.o \
+	builtin-hang.o builtin-report.o builtin-serial.o builtin-watch.o \
 	builtin-sandbox.o builtin-selftest.o builtin-setup.o arm/root/% \
 	arm/selftest/% arm/tables/a% arm/tables/s% \
 	arm/boot/firmware_% arm/boot/smbios.o arm/machine-virtio.o \

@@ -17,8 +17,8 @@ struct watch;
 
 /*
  * Puts itself between the first serial port, or virtio console, and `console`,
- * which may be NULL. All that is given outlives it. Returns NULL after a
- * message.
+ * which may be NULL. All that is given outlives it; it is a device of the
+ * machine, with which it ends. Returns NULL after a message.
  */
 struct watch_params {
 	const struct vm_config *config;
@@ -45,9 +45,6 @@ enum outcome watch_finish(struct watch *watch, bool by_judge,
 /* What it has seen, after watch_finish(). */
 const struct judge *watch_judge(const struct watch *watch);
 
-/* When the guest is gone. NULL is allowed. */
-void watch_destroy(struct watch *watch);
-
 /* ---- builtin-report.c: --result and --junit ------------------------------ */
 
 /* What there is to say of a run. Times are those of clock_now(). */
@@ -57,6 +54,7 @@ struct report {
 	u64 run;  /* when the guest did; 0: it did not */
 	enum outcome outcome;
 	int status;		   /* the exit status */
+	const char *detail;	   /* why that is so; "": there is no more */
 	const struct judge *judge; /* NULL: the console was not looked at */
 	struct machine *machine;   /* for its counters, or NULL */
 };

@@ -34,11 +34,6 @@ static bool is_stderr(const char *path)
 	return !strcmp(path, "-");
 }
 
-static const char *detail(const struct report *report)
-{
-	return report->judge ? judge_detail(report->judge) : "";
-}
-
 /* ---- JSON ---------------------------------------------------------------- */
 
 /* Milliseconds since lkvm began; what has not happened has no member. */
@@ -96,7 +91,7 @@ static void write_json(const struct report *report, FILE *out, u64 end)
 	json_u64(&json, "status", (u64)report->status);
 	json_bool(&json, "success", row->is_success);
 	json_string(&json, "what", row->what);
-	json_string(&json, "detail", detail(report));
+	json_string(&json, "detail", report->detail);
 	put_times(report, &json, end);
 	put_patterns(report, &json);
 	if (report->judge) {
@@ -152,7 +147,7 @@ static void put_failure(const struct report *report, FILE *out)
 		row->is_guest ? "failure" : "error", row->name);
 	put_xml(out, row->what);
 	fputs("\">", out);
-	put_xml(out, detail(report));
+	put_xml(out, report->detail);
 	fprintf(out, "</%s>\n", row->is_guest ? "failure" : "error");
 }
 

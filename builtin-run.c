@@ -20,6 +20,7 @@
 #include <sys/signalfd.h>
 #include <unistd.h>
 
+#include "builtin-hang.h"
 #include "builtin-outcome.h"
 #include "builtin-serial.h"
 #include "builtin.h"
@@ -68,6 +69,8 @@ struct run {
 	struct transcript log;
 	struct script script;
 	struct watch *watch; /* of the console; NULL: nobody looks at it */
+	struct hang *hang;   /* NULL: nobody looks for one */
+	const char *detail;  /* of the outcome, NULL: there is no more */
 	u64 began, ran;	     /* lkvm and the guest, clock_now(); 0: not */
 	bool ended;	     /* how is known, and written where it is wanted */
 	int status;	     /* the exit status, then */
@@ -234,6 +237,8 @@ static int add_sources(struct run *run)
 					       run->config.timeout *
 						       NS_PER_SECOND);
 	}
+	if (!ret && run->config.watch.hang)
+		ret = hang_watch(run->vm, run->config.watch.hang, &run->hang);
 	if (ret)
 		pr_fatal("Unable to watch signals and time: %s",
 			 strerror(-ret));
@@ -270,6 +275,7 @@ static void end_run(struct run *run, enum outcome outcome)
 		.exec = run->began,
 		.run = run->ran,
 		.outcome = outcome,
+		.detail = run->detail ?: "",
 		.machine = run->ran ? run->machine : NULL,
 		.judge = run->ran && run->watch ? watch_judge(run->watch)
 						: NULL,
@@ -307,14 +313,20 @@ static int open_stats(struct run *run)
 /* What the judge has found; nothing of that is in the log otherwise. */
 static enum outcome ask_judge(struct run *run, enum vm_exit reason)
 {
-	enum outcome outcome = watch_finish(
-		run->watch, reason == VM_EXIT_CONDITION, outcome_of(reason));
+	const char *hang = hang_found(run->hang);
+	bool asked = reason == VM_EXIT_CONDITION;
+	enum outcome outcome =
+		watch_finish(run->watch, asked && !hang,
+			     asked && hang ? OUTCOME_HANG : outcome_of(reason));
 	const struct outcome_row *row = outcome_row(outcome);
 	const struct judge *judge = watch_judge(run->watch);
-	const char *detail = judge ? judge_detail(judge) : "";
 
-	if (!row->is_success && (*detail || reason == VM_EXIT_CONDITION))
-		pr_info("%s%s%s", row->name, *detail ? ": " : "", detail);
+	run->detail = judge ? judge_detail(judge) : "";
+	if (outcome == OUTCOME_HANG)
+		run->detail = hang;
+	if (!row->is_success && (*run->detail || asked))
+		pr_info("%s%s%s", row->name, *run->detail ? ": " : "",
+			run->detail);
 	return outcome;
 }
 
@@ -466,8 +478,8 @@ static void free_all(struct run *run)
 		evloop_del(&run->vm->loop, &run->signals);
 		close(run->signals.fd);
 	}
+	hang_destroy(run->hang);
 	machine_destroy(run->machine);
-	watch_destroy(run->watch);
 	if (run->script.count)
 		script_free(&run->script);
 }

@@ -83,10 +83,23 @@ static void reset(struct device *dev)
 	tap_reset(container_of(dev, struct watch, dev)->tap);
 }
 
-/* The registry's part of it is over; the rest is watch_destroy()'s. */
+static void free_watch(struct watch *watch)
+{
+	if (!watch)
+		return;
+	if (watch->judge)
+		judge_destroy(watch->judge);
+	tap_destroy(watch->tap);
+	free(watch);
+}
+
+/* What a thread uses that has not ended stays. */
 static void destroy(struct device *dev)
 {
-	(void)dev;
+	struct watch *watch = container_of(dev, struct watch, dev);
+
+	if (!watch->judge || watch->finished)
+		free_watch(watch);
 }
 
 static const struct device_ops device_ops = {
@@ -120,7 +133,7 @@ struct watch *watch_create(const struct watch_params *params,
 	}
 	if (ret) {
 		pr_fatal("Unable to watch the console: %s", strerror(-ret));
-		watch_destroy(watch);
+		free_watch(watch);
 		return NULL;
 	}
 	watch->dev.name = "watch";
@@ -174,15 +187,4 @@ enum outcome watch_finish(struct watch *watch, bool by_judge,
 const struct judge *watch_judge(const struct watch *watch)
 {
 	return watch->finished ? watch->judge : NULL;
-}
-
-/* What a thread uses that has not ended stays. */
-void watch_destroy(struct watch *watch)
-{
-	if (!watch || (watch->judge && !watch->finished))
-		return;
-	if (watch->judge)
-		judge_destroy(watch->judge);
-	tap_destroy(watch->tap);
-	free(watch);
 }

@@ -94,4 +94,5 @@ const struct vm_arch_ops arm_vm_ops = {
 	.run_failed = run_failed,
 	.release_vcpu = batch_release,
 	.describe = cpu_describe,
+	.fingerprint = cpu_fingerprint,
 };

@@ -66,6 +66,10 @@ const struct option_def outcome_options[] = {
 		WATCH_MAX_SECONDS, "SECONDS",
 		"End the run with status 10 if the console has shown nothing "
 		"by then"),
+	OPT_U64(0, "hang", struct vm_config, watch.hang, 1, WATCH_MAX_SECONDS,
+		"SECONDS",
+		"End the run with status 9 if for so long a vCPU has looped in "
+		"place, and none has got on; an idle guest does not hang"),
 	OPT_ENUM(0, "detect", struct vm_config, watch.detect, detect_names,
 		 "on|off",
 		 "Look for crashes on the console: a kernel's panic (status "

@@ -88,6 +88,7 @@ static int setup(void **state)
 	snprintf(t.junit, sizeof(t.junit), "%s/junit", t.dir);
 	t.config.name = "a <guest> & \"more\"";
 	t.report.config = &t.config;
+	t.report.detail = "";
 	t.report.exec = clock_now() - 5000 * NS_PER_MS;
 	return 0;
 }
@@ -146,6 +147,7 @@ static void run_guest(void)
 					 exec + 3000 * NS_PER_MS);
 	t.report.status = outcome_row(t.report.outcome)->status;
 	t.report.judge = t.judge;
+	t.report.detail = judge_detail(t.judge);
 	t.report.machine = (struct machine *)&t;
 }
 

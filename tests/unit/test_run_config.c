@@ -259,6 +259,7 @@ static void outcomes(void **state)
 	assert_false(watch_config_needs_console(&good("Image")->watch));
 	assert_string_equal(good("--script|s")->watch.script, "s");
 	assert_true(watch_config_detects(&config->watch));
+	assert_int_equal(good("--hang|7")->watch.hang, 7);
 	good("--expect|a|--fail-on=b|--expect=c|--timeout-boot|5|--result|r|"
 	     "--junit=j");
 	assert_int_equal(config->watch.expect.count, 2);

@@ -36,6 +36,7 @@ struct watch_config {
 	struct watch_patterns expect;  /* all of them end the run well */
 	struct watch_patterns fail_on; /* any of them ends it */
 	u64 timeout_boot;	       /* seconds to the first byte; 0: none */
+	u64 hang; /* seconds in which a guest gets on; 0: it need not */
 	enum watch_detect detect;
 	const char *result; /* file for the outcome, JSON; NULL: none */
 	const char *junit;  /* the same as JUnit's XML */
@@ -61,7 +62,7 @@ static inline bool watch_config_has_wishes(const struct watch_config *config)
 {
 	return config->expect.count || config->fail_on.count ||
 	       config->timeout_boot || config->result || config->junit ||
-	       config->script;
+	       config->script || config->hang;
 }
 
 /* Whether crashes are looked for. */

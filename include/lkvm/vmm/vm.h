@@ -85,6 +85,12 @@ struct vm_arch_ops {
 	 * `size` bytes with the 0 at its end; VCPU_DESCRIPTION are enough.
 	 */
 	void (*describe)(struct vcpu *vcpu, char *buf, size_t size);
+	/*
+	 * Of all registers that a vCPU changes while it gets on, which does not
+	 * run now: two states in which they differ have different ones, but for
+	 * one case in very many.
+	 */
+	u64 (*fingerprint)(struct vcpu *vcpu);
 };
 
 /* Counts of one vCPU, written by its own thread. */
