@@ -15,17 +15,19 @@ struct watch;
 
 /* ---- builtin-watch.c: the console is looked at --------------------------- */
 
-/*
- * Puts itself between the first serial port, or virtio console, and `console`,
- * which may be NULL. All that is given outlives it; it is a device of the
- * machine, with which it ends. Returns NULL after a message.
- */
+/* What a watch is made of; all of it outlives the watch. */
 struct watch_params {
 	const struct vm_config *config;
 	struct machine *machine;
 	struct transcript *log;	     /* what is shown is added to it; or NULL */
 	const struct script *script; /* the console's input is its; or NULL */
 };
+
+/*
+ * Puts itself between the first serial port, or virtio console, and `console`,
+ * which may be NULL. All that is given outlives it; it is a device of the
+ * machine, with which it ends. Returns NULL after a message.
+ */
 struct watch *watch_create(const struct watch_params *params,
 			   struct chardev *console);
 
