@@ -15,7 +15,7 @@ struct watch;
 
 /* ---- builtin-watch.c: the console is looked at --------------------------- */
 
-/* What a watch is made of; all of it outlives the watch. */
+/* What a watch is made of; all of it outlives the watch's guest. */
 struct watch_params {
 	const struct vm_config *config;
 	struct machine *machine;
@@ -25,8 +25,7 @@ struct watch_params {
 
 /*
  * Puts itself between the first serial port, or virtio console, and `console`,
- * which may be NULL. All that is given outlives it; it is a device of the
- * machine, with which it ends. Returns NULL after a message.
+ * which may be NULL and outlives it. Returns NULL after a message.
  */
 struct watch *watch_create(const struct watch_params *params,
 			   struct chardev *console);
@@ -47,6 +46,12 @@ enum outcome watch_finish(struct watch *watch, bool by_judge,
 /* What it has seen, after watch_finish(). */
 const struct judge *watch_judge(const struct watch *watch);
 
+/* Before the machine ends, if it has not run. NULL is allowed. */
+void watch_disconnect(struct watch *watch);
+
+/* When the machine has ended. NULL is allowed. */
+void watch_destroy(struct watch *watch);
+
 /* ---- builtin-report.c: --result and --junit ------------------------------ */
 
 /* What there is to say of a run. Times are those of clock_now(). */
@@ -58,8 +63,11 @@ struct report {
 	int status;		   /* the exit status */
 	const char *detail;	   /* why that is so; "": there is no more */
 	const struct judge *judge; /* NULL: the console was not looked at */
-	struct machine *machine;   /* for its counters, or NULL */
+	const char *stats;	   /* report_stats(), or NULL */
 };
+
+/* The counters of a machine, to be freed; NULL if there is no memory. */
+char *report_stats(struct machine *machine);
 
 /*
  * Writes what the options want, so that readers see all or nothing of it.

@@ -80,6 +80,25 @@ static void put_patterns(const struct report *report, struct json_writer *json)
 	json_end_array(json);
 }
 
+/* A member of an object that has others before it. */
+char *report_stats(struct machine *machine)
+{
+	char *text = NULL;
+	size_t len = 0;
+	FILE *out = open_memstream(&text, &len);
+	struct json_writer json = { .out = out,
+				    .depth = 1,
+				    .first_done = true };
+
+	if (!out)
+		return NULL;
+	machine_put_stats(machine, &json, "stats");
+	if (!fclose(out))
+		return text;
+	free(text);
+	return NULL;
+}
+
 static void write_json(const struct report *report, FILE *out, u64 end)
 {
 	const struct outcome_row *row = outcome_row(report->outcome);
@@ -99,8 +118,8 @@ static void write_json(const struct report *report, FILE *out, u64 end)
 		json_u64(&json, "panics_with_reset",
 			 judge_panics(report->judge));
 	}
-	if (report->machine)
-		machine_put_stats(report->machine, &json, "stats");
+	if (report->stats)
+		fputs(report->stats, out);
 	json_end_object(&json);
 }
 

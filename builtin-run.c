@@ -70,10 +70,10 @@ struct run {
 	struct script script;
 	struct watch *watch; /* of the console; NULL: nobody looks at it */
 	struct hang *hang;   /* NULL: nobody looks for one */
-	const char *detail;  /* of the outcome, NULL: there is no more */
 	u64 began, ran;	     /* lkvm and the guest, clock_now(); 0: not */
-	bool ended;	     /* how is known, and written where it is wanted */
-	int status;	     /* the exit status, then */
+	enum outcome outcome;
+	char detail[VCPU_DESCRIPTION + 128]; /* why; "": there is no more */
+	char *stats_text; /* counters for --result; NULL: there are none */
 };
 
 /*
@@ -264,32 +264,30 @@ static enum outcome outcome_of(enum vm_exit reason)
 }
 
 /*
- * Once for each run, in whatever way it ends, and before the machine is gone.
- * Results that cannot be written are an error of a run that was otherwise good.
+ * Once for each run, in whatever way it has ended. Results that cannot be
+ * written are an error of a run that was otherwise good. Returns the exit
+ * status.
  */
-static void end_run(struct run *run, enum outcome outcome)
+static int report_end(struct run *run)
 {
 	const struct watch_config *watch = &run->config.watch;
 	struct report report = {
 		.config = &run->config,
 		.exec = run->began,
 		.run = run->ran,
-		.outcome = outcome,
-		.detail = run->detail ?: "",
-		.machine = run->ran ? run->machine : NULL,
+		.outcome = run->outcome,
+		.detail = run->detail,
+		.stats = run->stats_text,
 		.judge = run->ran && run->watch ? watch_judge(run->watch)
 						: NULL,
 	};
 
-	if (run->ended)
-		return;
-	run->ended = true;
-	run->status = outcome_row(outcome)->status;
+	report.status = outcome_row(run->outcome)->status;
 	if (run->kind->status)
-		run->status = run->kind->status(run->kind, run->status);
-	report.status = run->status;
+		report.status = run->kind->status(run->kind, report.status);
 	if ((watch->result || watch->junit) && report_write(&report))
-		run->status = EXIT_STATUS_SETUP;
+		return EXIT_STATUS_SETUP;
+	return report.status;
 }
 
 /* Before the guest runs, so that a run does not end without its results. */
@@ -320,13 +318,13 @@ static enum outcome ask_judge(struct run *run, enum vm_exit reason)
 			     asked && hang ? OUTCOME_HANG : outcome_of(reason));
 	const struct outcome_row *row = outcome_row(outcome);
 	const struct judge *judge = watch_judge(run->watch);
+	const char *detail = judge ? judge_detail(judge) : "";
 
-	run->detail = judge ? judge_detail(judge) : "";
 	if (outcome == OUTCOME_HANG)
-		run->detail = hang;
-	if (!row->is_success && (*run->detail || asked))
-		pr_info("%s%s%s", row->name, *run->detail ? ": " : "",
-			run->detail);
+		detail = hang;
+	snprintf(run->detail, sizeof(run->detail), "%s", detail);
+	if (!row->is_success && (*detail || asked))
+		pr_info("%s%s%s", row->name, *detail ? ": " : "", detail);
 	return outcome;
 }
 
@@ -336,7 +334,6 @@ static enum outcome ask_judge(struct run *run, enum vm_exit reason)
  */
 static void run_guest(struct run *run)
 {
-	enum outcome outcome;
 	enum vm_exit reason;
 
 	run->ran = clock_now();
@@ -344,10 +341,11 @@ static void run_guest(struct run *run)
 		return;
 	reason = vm_run(run->vm);
 	pr_debug("%s", vm_exit_name(reason));
-	outcome = run->watch ? ask_judge(run, reason) : outcome_of(reason);
+	run->outcome = run->watch ? ask_judge(run, reason) : outcome_of(reason);
+	if (run->config.watch.result)
+		run->stats_text = report_stats(run->machine);
 	if (run->config.debug.stats && write_stats(run))
-		outcome = OUTCOME_SETUP;
-	end_run(run, outcome);
+		run->outcome = OUTCOME_SETUP;
 }
 
 /* The options may want the console to be looked at, or kept. */
@@ -479,6 +477,7 @@ static void free_all(struct run *run)
 		close(run->signals.fd);
 	}
 	hang_destroy(run->hang);
+	watch_disconnect(run->watch);
 	machine_destroy(run->machine);
 	if (run->script.count)
 		script_free(&run->script);
@@ -494,8 +493,6 @@ static void run_config(struct run *run)
 	run->vm = machine_vm(run->machine);
 	run->signals.fd = -1;
 	with_terminal(run);
-	/* While there is a machine, of which it may write. */
-	end_run(run, OUTCOME_SETUP);
 	close_files(run);
 	/* The kernel frees the rest at the end of the process. */
 	if (LKVM_FREE_AT_EXIT)
@@ -516,15 +513,16 @@ int run_command(struct run_kind *kind, int argc, char *const argv[])
 	}
 	run->kind = kind;
 	run->began = clock_now();
+	run->outcome = OUTCOME_SETUP;
 	ret = kind->parse(kind, &run->config, argc, argv);
-	if (ret == OPTIONS_HELP)
-		run->ended = true;
-	else if (ret || machine_check_config(&run->config))
-		end_run(run, OUTCOME_USAGE);
-	else
+	if (ret < 0 || (!ret && machine_check_config(&run->config)))
+		run->outcome = OUTCOME_USAGE;
+	else if (!ret)
 		run_config(run);
-	end_run(run, OUTCOME_SETUP);
-	ret = run->status;
+	ret = ret == OPTIONS_HELP ? EXIT_STATUS_POWEROFF : report_end(run);
+	if (run->watch)
+		watch_destroy(run->watch);
+	free(run->stats_text);
 	vm_config_free(&run->config);
 	free(run);
 	return ret;

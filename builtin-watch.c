@@ -83,23 +83,10 @@ static void reset(struct device *dev)
 	tap_reset(container_of(dev, struct watch, dev)->tap);
 }
 
-static void free_watch(struct watch *watch)
-{
-	if (!watch)
-		return;
-	if (watch->judge)
-		judge_destroy(watch->judge);
-	tap_destroy(watch->tap);
-	free(watch);
-}
-
-/* What a thread uses that has not ended stays. */
+/* The registry's part of it is over; the rest is watch_destroy()'s. */
 static void destroy(struct device *dev)
 {
-	struct watch *watch = container_of(dev, struct watch, dev);
-
-	if (!watch->judge || watch->finished)
-		free_watch(watch);
+	(void)dev;
 }
 
 static const struct device_ops device_ops = {
@@ -133,7 +120,7 @@ struct watch *watch_create(const struct watch_params *params,
 	}
 	if (ret) {
 		pr_fatal("Unable to watch the console: %s", strerror(-ret));
-		free_watch(watch);
+		watch_destroy(watch);
 		return NULL;
 	}
 	watch->dev.name = "watch";
@@ -187,4 +174,21 @@ enum outcome watch_finish(struct watch *watch, bool by_judge,
 const struct judge *watch_judge(const struct watch *watch)
 {
 	return watch->finished ? watch->judge : NULL;
+}
+
+void watch_disconnect(struct watch *watch)
+{
+	if (watch && !watch->finished)
+		watch->finished = tap_finish(watch->tap);
+}
+
+/* What a thread uses that has not ended stays. */
+void watch_destroy(struct watch *watch)
+{
+	if (!watch || (watch->judge && !watch->finished))
+		return;
+	if (watch->judge)
+		judge_destroy(watch->judge);
+	tap_destroy(watch->tap);
+	free(watch);
 }

@@ -155,7 +155,7 @@ static void wake_loop(struct tap *tap)
 	const u64 one = 1;
 
 	/* Can only fail by being full, and then it is awake. */
-	if (tap->accept && tap->nr_queue &&
+	if (tap->loop && tap->accept && tap->nr_queue &&
 	    write(tap->input.fd, &one, sizeof(one)) < 0)
 		return;
 }
@@ -416,11 +416,22 @@ void tap_reset(struct tap *tap)
 	pthread_mutex_unlock(&tap->lock);
 }
 
+/* The loop may be gone before the tap is. */
+static void end_input(struct tap *tap)
+{
+	if (!tap->loop)
+		return;
+	evloop_del(tap->loop, &tap->input);
+	close(tap->input.fd);
+	tap->loop = NULL;
+}
+
 bool tap_finish(struct tap *tap)
 {
 	u64 until = clock_now() + FINISH_WAIT;
 	bool ended;
 
+	end_input(tap);
 	if (!tap->started)
 		return true;
 	pthread_mutex_lock(&tap->lock);
@@ -443,10 +454,6 @@ void tap_destroy(struct tap *tap)
 {
 	if (!tap)
 		return;
-	if (tap->loop) {
-		evloop_del(tap->loop, &tap->input);
-		close(tap->input.fd);
-	}
 	free(tap->queue);
 	pthread_mutex_destroy(&tap->lock);
 	pthread_cond_destroy(&tap->changed);

@@ -30,7 +30,7 @@ static struct {
 	struct judge *judge;
 	char message[256];
 	unsigned int messages;
-	char *text;
+	char *text, *stats;
 } t;
 
 static void keep_message(const char *fmt, va_list args)
@@ -100,6 +100,7 @@ static int teardown(void **state)
 		judge_destroy(t.judge);
 	watch_config_free(&t.config.watch);
 	free(t.text);
+	free(t.stats);
 	unlink(t.result);
 	unlink(t.junit);
 	return rmdir(t.dir);
@@ -148,7 +149,8 @@ static void run_guest(void)
 	t.report.status = outcome_row(t.report.outcome)->status;
 	t.report.judge = t.judge;
 	t.report.detail = judge_detail(t.judge);
-	t.report.machine = (struct machine *)&t;
+	t.report.stats = t.stats = report_stats((struct machine *)&t);
+	assert_non_null(t.stats);
 }
 
 static void result(void **state)

@@ -56,9 +56,10 @@ int tap_start(struct tap *tap);
 void tap_reset(struct tap *tap);
 
 /*
- * The guest writes nothing any more: ends the thread when all was looked at.
- * False if that takes too long: then the thread goes on, and what it uses has
- * to stay. Harmless if there is no thread.
+ * The guest writes nothing any more, and the event loop does not run: ends the
+ * thread when all was looked at, and input of tap_send(). False if that takes
+ * too long: then the thread goes on, and what it uses has to stay. Harmless if
+ * there is no thread, or a second time.
  */
 bool tap_finish(struct tap *tap);
 
