@@ -97,11 +97,27 @@ static int check_fw_cfg(const struct vm_config *config,
 	return -EINVAL;
 }
 
+/* Ports that the machine has not. */
+static int check_serial(const struct vm_config *config,
+			const struct machine_type *type)
+{
+	for (unsigned int i = type->nr_serial; i < SERIAL_MAX; i++) {
+		if (config->serial[i].kind == SERIAL_DEFAULT)
+			continue;
+		pr_fatal("--serial %u: --machine %s has %u serial port%s, from "
+			 "0 on",
+			 i, type->name, type->nr_serial,
+			 type->nr_serial == 1 ? "" : "s");
+		return -EINVAL;
+	}
+	return 0;
+}
+
 int machine_check_config(const struct vm_config *config)
 {
 	const struct machine_type *type = choose_type(config);
 
-	if (check_fw_cfg(config, type))
+	if (check_fw_cfg(config, type) || check_serial(config, type))
 		return -EINVAL;
 	return check_boot(config, type);
 }
@@ -330,7 +346,7 @@ int machine_build(struct machine *machine,
 {
 	int ret;
 
-	if (machine->config->console == CONSOLE_VIRTIO)
+	if (machine->config->console == CONSOLE_VIRTIO && !machine->terminal)
 		serial[0] = machine_take_terminal(machine, serial[0]);
 	ret = add_devices(machine, serial);
 	if (!ret)
@@ -369,12 +385,13 @@ void machine_destroy(struct machine *machine)
 
 /* Counters are read while vCPUs may run: each is exact, their sums need not be.
  */
-static void write_vm_stats(struct machine *machine, struct json_writer *json)
+void machine_put_stats(struct machine *machine, struct json_writer *json,
+		       const char *name)
 {
 	struct vcpu_totals totals;
 
 	vm_vcpu_totals(&machine->vm, &totals);
-	json_begin_object(json, NULL);
+	json_begin_object(json, name);
 	json_string(json, "name", machine->config->name);
 	json_string(json, "exit",
 		    vm_exit_name((enum vm_exit)atomic_load(
@@ -406,7 +423,7 @@ int machine_write_stats(struct machine *machine, FILE *out)
 {
 	struct json_writer json = { .out = out };
 
-	write_vm_stats(machine, &json);
+	machine_put_stats(machine, &json, NULL);
 	if (fflush(out))
 		return -errno;
 	return ferror(out) ? -EIO : 0;

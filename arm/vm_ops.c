@@ -105,4 +105,5 @@ const struct vm_arch_ops arm_vm_ops = {
 	.held = debugger_held,
 	.release_vcpu = batch_release,
 	.describe = cpu_describe,
+	.fingerprint = cpu_fingerprint,
 };

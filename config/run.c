@@ -20,6 +20,7 @@
 #include "lkvm/util/log.h"
 #include "lkvm/util/options.h"
 #include "lkvm/util/parse.h"
+#include "outcome_options.h"
 
 /* Seconds; their nanoseconds fit 64 bits. */
 #define MAX_TIMEOUT (100ULL * 365 * 24 * 3600)
@@ -571,6 +572,7 @@ static const struct option_group groups[] = {
 	{ "Basic options", basic_options },
 	{ "Boot options", boot_options },
 	{ "Devices", device_options },
+	{ "Console and outcome", outcome_options },
 	{ "Arm options", arm_options },
 	{ "Debugging and statistics", debug_options },
 	{ NULL, NULL },
@@ -616,10 +618,14 @@ static int check(const struct vm_config *config)
 		wrong = "--gdb-wait needs --gdb";
 	else if (gdb_config_is_on(&config->debug.gdb) && config->cpu.aarch32)
 		wrong = "--gdb: a 32-bit guest (--aarch32) cannot be debugged";
-	if (!wrong)
+	if (wrong) {
+		pr_fatal("%s", wrong);
+		return -EINVAL;
+	}
+	if (!serial_config_used(config->serial))
 		return 0;
-	pr_fatal("%s", wrong);
-	return -EINVAL;
+	return serial_config_check(config->serial,
+				   config->console == CONSOLE_VIRTIO);
 }
 
 /* Positional arguments are kept in a list, as options may follow them. */
@@ -672,6 +678,9 @@ void vm_config_free(struct vm_config *config)
 		root_config_free(&config->root);
 	for (unsigned int i = 0; i < config->pmem.count; i++)
 		pmem_config_free(&config->pmem.items[i]);
+	if (config->watch.expect.items || config->watch.fail_on.items ||
+	    config->watch.log.strings)
+		watch_config_free(&config->watch);
 	free(config->flash.items);
 	free(config->disk.items);
 	free(config->pmem.items);

@@ -112,8 +112,11 @@ static void hold(struct vcpu *vcpu)
 static void *vcpu_thread(void *arg)
 {
 	struct vcpu *vcpu = arg;
+	clockid_t clock;
 	char name[16];
 
+	if (!pthread_getcpuclockid(pthread_self(), &clock))
+		atomic_store(&vcpu->clock, clock);
 	snprintf(name, sizeof(name), "kvm-vcpu-%u", vcpu->id);
 	pthread_setname_np(pthread_self(), name);
 	vcpu_set_this(vcpu);
@@ -351,4 +354,19 @@ void vm_vcpu_totals(const struct vm *vm, struct vcpu_totals *totals)
 		totals->instructions += atomic_load(&stats->instructions);
 		totals->registers += atomic_load(&stats->registers);
 	}
+}
+
+/* The clock of a thread that is gone is an error. */
+u64 vm_cpu_time(const struct vm *vm)
+{
+	struct timespec ts;
+	u64 sum = 0;
+
+	for (unsigned int i = 0; i < vm->nr_vcpus; i++) {
+		clockid_t clock = atomic_load(&vm->vcpus[i]->clock);
+
+		if (clock && !clock_gettime(clock, &ts))
+			sum += (u64)ts.tv_sec * 1000000000 + (u64)ts.tv_nsec;
+	}
+	return sum;
 }

@@ -60,6 +60,13 @@ void machine_explain_pmems(const struct machine *machine)
 	t.explained++;
 }
 
+u64 cpu_fingerprint(struct vcpu *vcpu)
+{
+	(void)vcpu;
+	fail();
+	return 0;
+}
+
 void cpu_describe(struct vcpu *vcpu, char *buf, size_t size)
 {
 	(void)vcpu;

@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Options by which a run is judged. Patterns are compiled here, so that a wrong
+ * one is wrong usage, and no guest is started for it.
+ */
+#include <errno.h>
+#include <stdlib.h>
+
+#include "lkvm/config/list.h"
+#include "lkvm/config/watch.h"
+#include "lkvm/util/log.h"
+
+/* An empty one would be found in every line. */
+int watch_pattern_add(struct watch_patterns *patterns, const char *option,
+		      const char *arg)
+{
+	struct watch_pattern *pattern;
+	char why[128];
+	int err;
+
+	if (!*arg) {
+		pr_fatal("%s: want a regular expression, not nothing", option);
+		return -EINVAL;
+	}
+	pattern = config_list_add(patterns);
+	if (!pattern)
+		return -ENOMEM;
+	pattern->text = arg;
+	err = regcomp(&pattern->regex, arg, REG_EXTENDED);
+	if (!err)
+		return 0;
+	regerror(err, &pattern->regex, why, sizeof(why));
+	pr_fatal("%s %s: no regular expression (POSIX extended): %s", option,
+		 arg, why);
+	/* There is nothing of it to be freed. */
+	patterns->count--;
+	return -EINVAL;
+}
+
+static void free_patterns(struct watch_patterns *patterns)
+{
+	for (unsigned int i = 0; i < patterns->count; i++)
+		regfree(&patterns->items[i].regex);
+	free(patterns->items);
+	patterns->items = NULL;
+	patterns->count = 0;
+}
+
+void watch_config_free(struct watch_config *config)
+{
+	free_patterns(&config->expect);
+	free_patterns(&config->fail_on);
+	console_log_config_free(&config->log);
+}
