@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Whether a guest hangs: for a time it does nothing that reaches lkvm, a vCPU
- * runs all the time, and all vCPUs are in loops of a few states. To see that,
- * their registers are looked at so often, between which they differ in a guest
- * that computes, waits for a time to pass, or serves its timer. One that is
- * idle is not in the guest at all: its vCPUs need no time of the host.
+ * Whether a guest hangs: for a time it does nothing that reaches lkvm, vCPUs
+ * run all the time, and all of them are in loops of a few states.
+ *
+ * In the first half of the time it is left alone, and only what is counted
+ * anyway is looked at: the vCPUs of an idle guest need no time of the host, but
+ * would if they were disturbed. In the second half their registers are looked
+ * at again and again; they differ in a guest that computes, waits for a time to
+ * pass, or serves its timer.
  *
  * So a loop with timer interrupts that are served does not count, nor does one
  * that counts up: what cannot be told from work is no hang.
@@ -20,13 +23,13 @@
 #include "lkvm/vmm/pause.h"
 #include "lkvm/vmm/vm.h"
 
-/* How often it is looked within the time of the option. */
-#define SAMPLES 32
+/* How often it is looked within each half of the time of the option. */
+#define LOOKS 32
 
 /* States of a vCPU that a loop in place may have. */
 #define MAX_STATES 8
 
-/* Of the time, what the vCPUs run at least; an idle guest needs less. */
+/* Of the first half, what vCPUs run at least; an idle guest needs less. */
 #define BUSY_PART 20
 
 struct states {
@@ -37,11 +40,11 @@ struct states {
 struct hang {
 	struct evloop_timer timer;
 	struct vm *vm;
-	u64 period; /* ns between two samples */
+	u64 period; /* ns between two looks */
 	bool found;
 	char where[VCPU_DESCRIPTION + 16];
 	/* Of the time since something has happened. */
-	unsigned int samples;
+	unsigned int looks;
 	u64 progress;		/* what has been counted by then */
 	u64 begin, cpu;		/* when that was, and vm_cpu_time() */
 	struct states states[]; /* of each vCPU */
@@ -58,7 +61,7 @@ static u64 count_progress(struct vm *vm)
 
 static void begin(struct hang *hang, u64 progress)
 {
-	hang->samples = 0;
+	hang->looks = 0;
 	hang->progress = progress;
 	hang->begin = clock_now();
 	hang->cpu = vm_cpu_time(hang->vm);
@@ -118,22 +121,29 @@ static void describe(struct hang *hang)
 	vm_resume(vm);
 }
 
+/* False if the guest does not hang, by what there is to see by now. */
+static bool may_hang(struct hang *hang, u64 progress)
+{
+	if (progress != hang->progress)
+		return false;
+	hang->looks++;
+	if (hang->looks < LOOKS)
+		return true;
+	return hang->looks == LOOKS ? was_busy(hang) : take_sample(hang);
+}
+
 static void look(struct evloop_timer *timer)
 {
 	struct hang *hang = container_of(timer, struct hang, timer);
 	u64 progress = count_progress(hang->vm);
 
-	if (progress != hang->progress || !take_sample(hang)) {
+	if (!may_hang(hang, progress))
 		begin(hang, progress);
-	} else if (++hang->samples == SAMPLES) {
-		hang->found = was_busy(hang);
-		if (!hang->found)
-			begin(hang, progress);
-	}
-	if (!hang->found) {
+	if (hang->looks < 2 * LOOKS) {
 		evloop_timer_set(timer, hang->period);
 		return;
 	}
+	hang->found = true;
 	describe(hang);
 	vm_request_exit(hang->vm, VM_EXIT_CONDITION);
 }
@@ -147,7 +157,7 @@ int hang_watch(struct vm *vm, u64 seconds, struct hang **out)
 	if (!hang)
 		return -ENOMEM;
 	hang->vm = vm;
-	hang->period = seconds * NS_PER_SECOND / SAMPLES;
+	hang->period = seconds * NS_PER_SECOND / (2 * LOOKS);
 	begin(hang, 0);
 	ret = evloop_timer_init(&vm->loop, &hang->timer, look);
 	if (ret) {

@@ -75,7 +75,10 @@ char *report_stats(struct machine *machine);
  */
 int report_write(const struct report *report);
 
-/* Whether the files could be written. Returns 0, or -errno after a message. */
-int report_check(const struct vm_config *config);
+/*
+ * Whether the files could be written; one that cannot is forgotten. Returns 0,
+ * or -errno after a message.
+ */
+int report_check(struct watch_config *config);
 
 #endif

@@ -238,19 +238,20 @@ int report_write(const struct report *report)
 	return ret ? ret : err;
 }
 
-static int check_file(const char *option, const char *path)
+static int check_file(const char *option, const char **path)
 {
-	int ret = path && !is_stderr(path) ? file_check_writable(path) : 0;
+	int ret = *path && !is_stderr(*path) ? file_check_writable(*path) : 0;
 
-	if (ret)
-		pr_fatal("%s: unable to write %s: %s", option, path,
-			 strerror(-ret));
+	if (!ret)
+		return 0;
+	pr_fatal("%s: unable to write %s: %s", option, *path, strerror(-ret));
+	*path = NULL;
 	return ret;
 }
 
-int report_check(const struct vm_config *config)
+int report_check(struct watch_config *config)
 {
-	int ret = check_file("--result", config->watch.result);
+	int ret = check_file("--result", &config->result);
 
-	return ret ? ret : check_file("--junit", config->watch.junit);
+	return ret ? ret : check_file("--junit", &config->junit);
 }

@@ -444,11 +444,11 @@ static void with_terminal(struct run *run)
 /* What the options name is opened before KVM: a wrong name is told at once. */
 static int open_files(struct run *run)
 {
-	const struct watch_config *watch = &run->config.watch;
+	struct watch_config *watch = &run->config.watch;
 	int ret = 0;
 
 	if (watch->result || watch->junit)
-		ret = report_check(&run->config);
+		ret = report_check(watch);
 	if (!ret && watch->script)
 		ret = script_read(&run->script, watch->script);
 	if (!ret && watch->log.path)

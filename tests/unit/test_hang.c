@@ -29,6 +29,7 @@ static struct {
 	u64 now, cpu, next;
 	u64 exits, registers[VCPUS];
 	bool paused;
+	unsigned int pauses;
 	unsigned int ends, infos;
 } t;
 
@@ -53,6 +54,7 @@ void vm_pause(struct vm *vm)
 	assert_ptr_equal(vm, &t.vm);
 	assert_false(t.paused);
 	t.paused = true;
+	t.pauses++;
 }
 
 void vm_resume(struct vm *vm)
@@ -189,7 +191,7 @@ static void dead_loop(void **state)
 static void small_loop(void **state)
 {
 	(void)state;
-	for (int i = 0; i < 40 && !t.ends; i++) {
+	for (int i = 0; i < 80 && !t.ends; i++) {
 		t.registers[0] = (u64)i % 8;
 		look(1);
 	}
@@ -236,8 +238,9 @@ static void idle(void **state)
 	for (int i = 0; i < 300; i++)
 		look(0);
 	assert_none();
+	assert_int_equal(t.pauses, 0);
 	/* It is looked at anew from when it runs. */
-	for (int i = 0; i < 70 && !t.ends; i++)
+	for (int i = 0; i < 140 && !t.ends; i++)
 		look(1);
 	assert_hang();
 }
