@@ -387,7 +387,7 @@ check-long: all guests $(FUZZ_BINS) $(BUILD)/unit/chip_driver $(RECORD) \
 	tests/boot/52-edk2-kill.test \
 	tests/boot/57-edk2-cuts.test tests/boot/58-jffs2-cuts.test \
 	tests/boot/70-disk.test tests/boot/71-net.test tests/boot/72-console.test \
-	tests/boot/76-root.test
+	tests/boot/76-root.test tests/boot/90-gdb.test
 	$(Q)DEBIAN=all tests/run --timeout 7200 tests/boot/75-debian.test \
 	tests/boot/84-cloud.test
 	$(Q)EDK2=efi tests/run tests/boot/30-reset.test tests/boot/50-edk2.test \
