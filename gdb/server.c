@@ -126,6 +126,7 @@ static void tell(const struct gdb_server *server)
 	union address addr;
 	socklen_t len = sizeof(addr);
 
+	memset(&addr, 0, sizeof(addr));
 	if (server->sock.fd >= 0) {
 		pr_info("gdb: listening at %s", server->sock.path);
 		return;
