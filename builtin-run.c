@@ -320,7 +320,7 @@ static enum outcome ask_judge(struct run *run, enum vm_exit reason)
 	const struct judge *judge = watch_judge(run->watch);
 	const char *detail = judge ? judge_detail(judge) : "";
 
-	if (outcome == OUTCOME_HANG)
+	if (outcome == OUTCOME_HANG && hang)
 		detail = hang;
 	snprintf(run->detail, sizeof(run->detail), "%s", detail);
 	if (!row->is_success && (*detail || asked))
