@@ -236,18 +236,17 @@ u64 detect_time(struct detector *detector, u64 now, bool printed, bool prompt)
 	}
 	if (now < detector->quiet + SILENCE)
 		return detector->quiet + SILENCE;
-	/* A dead guest's last line is complete. */
-	if (prompt) {
-		clear(detector);
-	} else if (was_busy(detector, now)) {
+	if (!prompt && was_busy(detector, now)) {
 		detector->found = true;
-	} else if (++detector->idle == MAX_IDLE) {
-		clear(detector);
-	} else {
-		begin_silence(detector, now);
-		return now + SILENCE;
+		return UINT64_MAX;
 	}
-	return UINT64_MAX;
+	/* A dead guest's last line is complete, and its vCPUs run. */
+	if (prompt || ++detector->idle == MAX_IDLE) {
+		clear(detector);
+		return UINT64_MAX;
+	}
+	begin_silence(detector, now);
+	return now + SILENCE;
 }
 
 bool detect_end_by_reset(struct detector *detector)

@@ -66,6 +66,7 @@ static int make_raw(const char *name)
 int pty_open(char name[PTY_NAME])
 {
 	int fd = posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC);
+	char path[PTY_NAME];
 	int ret = 0;
 
 	if (fd < 0)
@@ -74,11 +75,13 @@ int pty_open(char name[PTY_NAME])
 	    fcntl(fd, F_SETFL, O_RDWR | O_NONBLOCK) < 0)
 		ret = -errno;
 	if (!ret)
-		ret = -ptsname_r(fd, name, PTY_NAME);
+		ret = -ptsname_r(fd, path, sizeof(path));
 	if (!ret)
-		ret = make_raw(name);
-	if (!ret)
+		ret = make_raw(path);
+	if (!ret) {
+		memcpy(name, path, sizeof(path));
 		return fd;
+	}
 	close(fd);
 	return ret;
 }

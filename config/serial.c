@@ -52,7 +52,8 @@ int serial_config_parse(struct serial_config ports[SERIAL_MAX], const char *arg)
 		return bad(arg, "want " FORM ", N from 0 to 3");
 	if (!find_kind(arg + 2, &port))
 		return bad(arg, "want " FORM);
-	if (port.kind == SERIAL_SOCKET && strlen(port.path) > SERIAL_MAX_SOCKET)
+	if (port.kind == SERIAL_SOCKET && port.path &&
+	    strlen(port.path) > SERIAL_MAX_SOCKET)
 		return bad(arg, "a socket's path has at most 107 bytes");
 	ports[*arg - '0'] = port;
 	return 0;
