@@ -79,8 +79,9 @@ static void hold_back(struct virtio_runner *runner)
 }
 
 /*
- * One chain, for a model that has `attempt` with a look at whether it is alone:
- * the chain before may have been held back to see if there is this one.
+ * One chain; by the thread, for a model that has `attempt`, with a look at
+ * whether it is alone: the chain before may have been held back to see if there
+ * is this one. A vCPU holds nothing back.
  */
 static int serve_one(struct virtio_runner *runner)
 {
@@ -89,7 +90,7 @@ static int serve_one(struct virtio_runner *runner)
 	bool alone = !q->pending && !held;
 	int ret = runner->serve(runner->dev, runner->queue);
 
-	if (!runner->attempt)
+	if (!runner->attempt || !runner->thread.started)
 		return ret;
 	if (held)
 		lone_held(&runner->lone, ret > 0);

@@ -30,7 +30,7 @@ static atomic_bool blocks;
 /* The thread that holds a request back, and what the guest does meanwhile. */
 static atomic_uint holds;
 static atomic_long held_ns;
-static atomic_bool adds_meanwhile;
+static atomic_bool adds_meanwhile, vcpu_slept;
 
 int __wrap_clock_gettime(clockid_t id, struct timespec *ts);
 
@@ -47,6 +47,8 @@ int __wrap_nanosleep(const struct timespec *time, struct timespec *rest)
 {
 	(void)rest;
 	atomic_fetch_add(&holds, 1);
+	if (gettid() == getpid())
+		atomic_store(&vcpu_slept, true);
 	atomic_store(&held_ns, time->tv_nsec);
 	if (atomic_exchange(&adds_meanwhile, false))
 		rig_add_some(&rig, 0, 1);
@@ -119,6 +121,7 @@ static struct runner_rig *create(void **state, enum notify_mode mode)
 	atomic_store(&takes_ns, 0);
 	atomic_store(&blocks, false);
 	atomic_store(&holds, 0);
+	atomic_store(&vcpu_slept, false);
 	atomic_store(&adds_meanwhile, false);
 	return r;
 }
@@ -191,6 +194,21 @@ static void the_guest_does_not_wait(void **state)
 	assert_int_equal(attempts, 0);
 	do_one(r);
 	assert_int_equal(attempts, 1);
+}
+
+/* Firmware in lock-step, which its vCPU serves: that never sleeps. */
+static void a_vcpu_holds_nothing_back(void **state)
+{
+	struct runner_rig *r = create(state, NOTIFY);
+
+	rig_start(r);
+	for (u32 i = 0; i < 2 * STREAK; i++) {
+		rig_add_some(r, 0, 1);
+		rig_kick(r, 0);
+		rig_await(r, 0, i + 1);
+		assert_int_equal(rig_take(r, 0), 1);
+	}
+	assert_false(vcpu_slept);
 }
 
 /* There are exits anyway. */
@@ -344,6 +362,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		RIG_TEST_ALL(vcpus_take_over),
 		RIG_TEST_ALL(the_guest_does_not_wait),
+		RIG_TEST_ALL(a_vcpu_holds_nothing_back),
 		RIG_TEST_ALL(without_notifications_by_kvm),
 		RIG_TEST_ALL(slow_ones_go_back_to_the_thread),
 		RIG_TEST_ALL(what_would_wait_is_left_to_the_thread),

@@ -15,6 +15,7 @@
 #define PSCI_SYSTEM_RESET2 0xc4000012
 #define AFFINITY_OFF	   1
 #define LIMIT_MS	   20000
+#define STARTS_LONG	   16
 
 /*
  * DEN 0057A: the call that returns where stolen time is, and what follows the
@@ -271,12 +272,12 @@ static void dirty_flash(u32 start)
 }
 
 /*
- * Waits for four times what a start takes, so that no later start comes as far
- * before it checks the counter.
+ * Waits for so many times what a start takes that no later one takes as long
+ * before it checks the counter, not even on a host that is busy just then.
  */
 static void keep_counter(void)
 {
-	u64 until = 4 * time_now();
+	u64 until = STARTS_LONG * time_now();
 
 	while (time_now() < until)
 		;
