@@ -12,7 +12,7 @@
 #include "lkvm/util/clock.h"
 
 /* The step, or NULL at the end. */
-static const struct script_step *current(const struct dialog *dialog)
+static struct script_step *current(const struct dialog *dialog)
 {
 	return dialog->at < dialog->script->count
 		       ? &dialog->script->items[dialog->at]
@@ -44,14 +44,16 @@ void dialog_start(struct dialog *dialog, u64 now)
 
 void dialog_take(struct dialog *dialog, const char *text, int flags, u64 now)
 {
-	const struct script_step *step = current(dialog);
-	regmatch_t match;
+	struct script_step *step = current(dialog);
+	size_t end;
 
 	while (step && step->kind == SCRIPT_EXPECT) {
-		if (regexec(&step->regex, text + dialog->from, 1, &match,
-			    flags | (dialog->from ? REG_NOTBOL : 0)))
+		if (!pattern_matches(&step->pattern, text + dialog->from,
+				     flags | (dialog->from ? REG_NOTBOL : 0),
+				     &end))
 			return;
-		dialog->from += (size_t)match.rm_eo;
+		pattern_drop(&step->pattern);
+		dialog->from += end;
 		dialog->at++;
 		proceed(dialog, now);
 		step = current(dialog);
@@ -91,7 +93,7 @@ void dialog_explain(const struct dialog *dialog, bool late, char *text,
 			 step->within);
 	if (step->kind == SCRIPT_EXPECT)
 		snprintf(text, size, "line %u of the script: not seen%s: %s",
-			 step->line, limit, step->text);
+			 step->line, limit, step->pattern.text);
 	else
 		snprintf(text, size,
 			 "line %u of the script: the guest has not ended%s",

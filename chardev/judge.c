@@ -83,12 +83,6 @@ static u64 boot_limit(const struct judge *judge)
 
 /* ---- Lines --------------------------------------------------------------- */
 
-static bool matches(const struct watch_pattern *pattern, const char *text,
-		    int flags)
-{
-	return !regexec(&pattern->regex, text, 0, NULL, flags);
-}
-
 /* Newest lines last; half of the oldest ones make room. */
 static void keep_tail(struct judge *judge, const char *text, size_t len)
 {
@@ -115,7 +109,7 @@ static void look_for_failures(struct judge *judge, const char *text, int flags)
 	const struct watch_patterns *list = &judge->config->fail_on;
 
 	for (unsigned int i = 0; !judge->judged && i < list->count; i++)
-		if (matches(&list->items[i], text, flags))
+		if (pattern_matches(&list->items[i], text, flags, NULL))
 			decide(judge, OUTCOME_FAIL_ON, judge->now + GRACE,
 			       text);
 }
@@ -136,7 +130,8 @@ static void look_for_expected(struct judge *judge, const char *text, int flags)
 	const struct watch_patterns *list = &judge->config->expect;
 
 	for (unsigned int i = 0; i < list->count; i++) {
-		if (judge->seen[i] || !matches(&list->items[i], text, flags))
+		if (judge->seen[i] ||
+		    !pattern_matches(&list->items[i], text, flags, NULL))
 			continue;
 		judge->seen[i] = judge->now;
 		judge->times.expected = judge->now;

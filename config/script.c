@@ -75,14 +75,11 @@ static ssize_t unescape(char *text)
 static int take_expect(struct reader *reader, struct script_step *step,
 		       char *arg)
 {
-	char why[128];
-	int err = regcomp(&step->regex, arg, REG_EXTENDED);
+	char why[PATTERN_WHY];
 
-	step->text = arg;
 	step->within = reader->within;
-	if (!err)
+	if (!pattern_set(&step->pattern, arg, why))
 		return 0;
-	regerror(err, &step->regex, why, sizeof(why));
 	return bad(reader, why, arg);
 }
 
@@ -141,7 +138,6 @@ static int add_step(struct reader *reader, enum script_kind kind, char *arg)
 	step->kind = kind;
 	step->line = reader->line;
 	ret = take[kind](reader, step, arg);
-	/* There is nothing of it to be freed. */
 	if (ret)
 		script->count--;
 	return ret;
@@ -175,7 +171,8 @@ static int take_line(struct reader *reader, char *line)
 			continue;
 		if (!arg == words[i].has_arg)
 			return bad(reader,
-				   arg ? "takes nothing" : "takes something",
+				   arg ? "there is to be nothing behind"
+				       : "something is missing behind",
 				   line);
 		if (script->count &&
 		    script->items[script->count - 1].kind == SCRIPT_WAIT)
@@ -239,8 +236,7 @@ int script_read(struct script *script, const char *path)
 void script_free(struct script *script)
 {
 	for (unsigned int i = 0; i < script->count; i++)
-		if (script->items[i].kind == SCRIPT_EXPECT)
-			regfree(&script->items[i].regex);
+		pattern_drop(&script->items[i].pattern);
 	free(script->items);
 	free(script->content);
 	memset(script, 0, sizeof(*script));

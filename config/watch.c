@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Options by which a run is judged. Patterns are compiled here, so that a wrong
+ * Options by which a run is judged. Patterns are checked here, so that a wrong
  * one is wrong usage, and no guest is started for it.
  */
 #include <errno.h>
@@ -14,9 +14,8 @@
 int watch_pattern_add(struct watch_patterns *patterns, const char *option,
 		      const char *arg)
 {
-	struct watch_pattern *pattern;
-	char why[128];
-	int err;
+	struct pattern *pattern;
+	char why[PATTERN_WHY];
 
 	if (!*arg) {
 		pr_fatal("%s: want a regular expression, not nothing", option);
@@ -25,14 +24,10 @@ int watch_pattern_add(struct watch_patterns *patterns, const char *option,
 	pattern = config_list_add(patterns);
 	if (!pattern)
 		return -ENOMEM;
-	pattern->text = arg;
-	err = regcomp(&pattern->regex, arg, REG_EXTENDED);
-	if (!err)
+	if (!pattern_set(pattern, arg, why))
 		return 0;
-	regerror(err, &pattern->regex, why, sizeof(why));
 	pr_fatal("%s %s: no regular expression (POSIX extended): %s", option,
 		 arg, why);
-	/* There is nothing of it to be freed. */
 	patterns->count--;
 	return -EINVAL;
 }
@@ -40,7 +35,7 @@ int watch_pattern_add(struct watch_patterns *patterns, const char *option,
 static void free_patterns(struct watch_patterns *patterns)
 {
 	for (unsigned int i = 0; i < patterns->count; i++)
-		regfree(&patterns->items[i].regex);
+		pattern_drop(&patterns->items[i]);
 	free(patterns->items);
 	patterns->items = NULL;
 	patterns->count = 0;

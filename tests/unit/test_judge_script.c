@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* SOURCES: chardev/judge.c chardev/d*.c util/lines.c */
-/* SOURCES: config/watch.c config/list.c config/console_log.c */
-/* SOURCES: config/keyvalue.c util/names.c util/parse.c */
-/* SOURCES: config/script.c util/file.c */
+/* SOURCES: chardev/judge.c chardev/d*.c util/lines.c config/watch.c */
+/* SOURCES: config/pattern.c config/list.c config/console_log.c */
+/* SOURCES: config/keyvalue.c util/names.c util/parse.c config/script.c */
+/* SOURCES: util/file.c */
 /* What becomes of a run whose console a script talks to. */
 #include "judge_fixture.h"
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* SOURCES: builtin-report.c chardev/judge.c chardev/d*.c util/lines.c */
-/* SOURCES: config/watch.c config/list.c config/outcome.c util/json.c */
-/* SOURCES: config/console_log.c config/keyvalue.c util/names.c util/parse.c */
-/* SOURCES: util/file.c util/file_replace.c util/output.c */
+/* SOURCES: config/watch.c config/pattern.c config/list.c config/outcome.c */
+/* SOURCES: util/json.c config/console_log.c config/keyvalue.c util/names.c */
+/* SOURCES: util/parse.c util/file.c util/file_replace.c util/output.c */
 /* What --result and --junit write, for each way in which a run ends. */
 #include <errno.h>
 #include <setjmp.h>

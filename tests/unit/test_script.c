@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* SOURCES: config/script.c config/list.c util/file.c util/parse.c */
-/* SOURCES: tests/unit/flash_fixture.c */
+/* SOURCES: config/script.c config/pattern.c config/list.c util/file.c */
+/* SOURCES: util/parse.c tests/unit/flash_fixture.c */
 /* The language of --script: what is understood, and what is said of the rest.
  */
 #include <errno.h>
@@ -71,9 +71,9 @@ static void steps(void **state)
 		fail_msg("%s", messages);
 	assert_int_equal(script.count, 5);
 	assert_step(0, SCRIPT_EXPECT, 3, SCRIPT_WITHIN);
-	assert_string_equal(script.items[0].text, "login: ");
-	assert_int_equal(
-		regexec(&script.items[0].regex, "a login: ", 0, NULL, 0), 0);
+	assert_string_equal(script.items[0].pattern.text, "login: ");
+	assert_true(pattern_matches(&script.items[0].pattern, "a login: ", 0,
+				    NULL));
 	assert_step(1, SCRIPT_SEND, 4, 0);
 	assert_step(2, SCRIPT_EXPECT, 6, 5);
 	assert_step(3, SCRIPT_POWER, 8, 0);
@@ -94,11 +94,11 @@ static void wrong(void **state)
 	assert_bad("", "line 1: there is nothing to do");
 	assert_bad("# x\n\nwithin 5\n", "there is nothing to do");
 	assert_bad("expect x\n\nsay it\n", "line 3: there are expect, send");
-	assert_bad("expect\n", "line 1: takes something: expect");
-	assert_bad("expect \n", "takes something: expect");
-	assert_bad("send\n", "takes something: send");
-	assert_bad("power off\n", "takes nothing: power");
-	assert_bad("wait 5\n", "takes nothing: wait");
+	assert_bad("expect\n", "line 1: something is missing behind: expect");
+	assert_bad("expect \n", "something is missing behind: expect");
+	assert_bad("send\n", "something is missing behind: send");
+	assert_bad("power off\n", "there is to be nothing behind: power");
+	assert_bad("wait 5\n", "there is to be nothing behind: wait");
 	assert_bad("within\n", "takes a number of seconds");
 	assert_bad("within 0\n", "takes a number of seconds");
 	assert_bad("within 5s\n", "takes a number of seconds");

@@ -4,9 +4,7 @@
 #ifndef LKVM_CONFIG_SCRIPT_H
 #define LKVM_CONFIG_SCRIPT_H
 
-#include <regex.h>
-
-#include "lkvm/util/util.h"
+#include "lkvm/config/pattern.h"
 
 /* Bytes of a script, and of what it sends at once. */
 #define SCRIPT_MAX SZ_1M
@@ -15,7 +13,7 @@
 #define SCRIPT_WITHIN 60
 
 enum script_kind {
-	SCRIPT_EXPECT, /* go on when a line shows `regex` */
+	SCRIPT_EXPECT, /* go on when a line shows `pattern` */
 	SCRIPT_SEND,   /* type `text` */
 	SCRIPT_POWER,  /* press the power key */
 	SCRIPT_WAIT,   /* for the guest to end */
@@ -23,11 +21,11 @@ enum script_kind {
 
 struct script_step {
 	enum script_kind kind;
-	unsigned int line; /* of the file, from 1 on */
-	const char *text;  /* of `expect` as it is written */
-	size_t len;	   /* of what `send` sends, which may have zeros */
-	u64 within;	   /* seconds, of `expect` and `wait` */
-	regex_t regex;
+	unsigned int line;	/* of the file, from 1 on */
+	struct pattern pattern; /* of `expect` */
+	const char *text;	/* what `send` sends, which may have zeros */
+	size_t len;
+	u64 within; /* seconds, of `expect` and `wait` */
 };
 
 /* Zero-initialise it. */

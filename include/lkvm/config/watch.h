@@ -6,22 +6,15 @@
 #ifndef LKVM_CONFIG_WATCH_H
 #define LKVM_CONFIG_WATCH_H
 
-#include <regex.h>
-
 #include "lkvm/config/console_log.h"
+#include "lkvm/config/pattern.h"
 #include "lkvm/util/util.h"
 
 /* Seconds for which --timeout-boot and the like can wait. */
 #define WATCH_MAX_SECONDS (100ULL * 365 * 24 * 3600)
 
-/* A regular expression, POSIX extended, of bytes. */
-struct watch_pattern {
-	const char *text; /* as the user wrote it */
-	regex_t regex;
-};
-
 struct watch_patterns {
-	struct watch_pattern *items;
+	struct pattern *items;
 	unsigned int count;
 };
 
