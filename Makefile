@@ -65,9 +65,11 @@ OTHERS := $(filter $(addprefix $(OBJDIR)/,builtin-flash% \
 	hw/fw_cfg/% hw/pl% efi/% virtio/% pci/% disk/% net/% share/% \
 	config/balloon.o config/disk.o config/gdb.o config/network.o config/pmem.o \
 	config/port.o config/root.o config/sandbox.o config/share.o \
-	config/fs.o config/smbios.o config/console_log.o config/script.o config/serial.o config/watch.o \
-	chardev/detect.o chardev/dialog.o chardev/judge.o chardev/pty.o chardev/socket.o chardev/tap.o \
-	chardev/transcript.o vmm/iothread.o vmm/irq_route.o \
+	config/fs.o config/smbios.o config/console_log.o config/pattern.o \
+	config/script.o config/serial.o config/watch.o \
+	chardev/detect.o chardev/dialog.o chardev/judge.o chardev/pty.o \
+	chardev/socket.o chardev/tap.o chardev/transcript.o vmm/iothread.o \
+	vmm/irq_route.o \
 	util/cpio.o util/file_replace.o util/iov.o util/lines.o \
 	util/unix_socket.o),$(OBJS))
 ifeq ($(SANITIZE),1)

@@ -29,7 +29,10 @@
 /* States of a vCPU that a loop in place may have. */
 #define MAX_STATES 8
 
-/* Of the first half, what vCPUs run at least; an idle guest needs less. */
+/*
+ * Of the first half, and of each MAX_STATES looks of the second, what vCPUs run
+ * at least; an idle guest needs less.
+ */
 #define BUSY_PART 20
 
 struct states {
@@ -46,7 +49,7 @@ struct hang {
 	/* Of the time since something has happened. */
 	unsigned int looks;
 	u64 progress;		/* what has been counted by then */
-	u64 begin, cpu;		/* when that was, and vm_cpu_time() */
+	u64 begin, cpu;		/* of note_time(), and vm_cpu_time() */
 	struct states states[]; /* of each vCPU */
 };
 
@@ -59,12 +62,17 @@ static u64 count_progress(struct vm *vm)
 	return totals.exits + totals.batched + atomic_load(&vm->resets);
 }
 
+static void note_time(struct hang *hang)
+{
+	hang->begin = clock_now();
+	hang->cpu = vm_cpu_time(hang->vm);
+}
+
 static void begin(struct hang *hang, u64 progress)
 {
 	hang->looks = 0;
 	hang->progress = progress;
-	hang->begin = clock_now();
-	hang->cpu = vm_cpu_time(hang->vm);
+	note_time(hang);
 	for (unsigned int i = 0; i < hang->vm->nr_vcpus; i++)
 		hang->states[i].count = 0;
 }
@@ -95,11 +103,14 @@ static bool take_sample(struct hang *hang)
 	return same;
 }
 
-static bool was_busy(const struct hang *hang)
+/* Since the last note_time(). */
+static bool was_busy(struct hang *hang)
 {
 	u64 cpu = vm_cpu_time(hang->vm) - hang->cpu;
+	bool busy = cpu >= (clock_now() - hang->begin) / BUSY_PART;
 
-	return cpu >= (clock_now() - hang->begin) / BUSY_PART;
+	note_time(hang);
+	return busy;
 }
 
 /* Where each stands; that of the first one is what results say. */
@@ -121,7 +132,11 @@ static void describe(struct hang *hang)
 	vm_resume(vm);
 }
 
-/* False if the guest does not hang, by what there is to see by now. */
+/*
+ * False if the guest does not hang, by what there is to see by now. One that
+ * computed may be idle since then, or held by a debugger: in fewer looks than
+ * there may be states, or that is seen by these.
+ */
 static bool may_hang(struct hang *hang, u64 progress)
 {
 	if (progress != hang->progress)
@@ -129,7 +144,10 @@ static bool may_hang(struct hang *hang, u64 progress)
 	hang->looks++;
 	if (hang->looks < LOOKS)
 		return true;
-	return hang->looks == LOOKS ? was_busy(hang) : take_sample(hang);
+	if (hang->looks == LOOKS)
+		return was_busy(hang);
+	return take_sample(hang) &&
+	       (hang->looks % MAX_STATES || was_busy(hang));
 }
 
 static void look(struct evloop_timer *timer)

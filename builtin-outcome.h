@@ -49,8 +49,11 @@ const struct judge *watch_judge(const struct watch *watch);
 /* Before the machine ends, if it has not run. NULL is allowed. */
 void watch_disconnect(struct watch *watch);
 
-/* When the machine has ended. NULL is allowed. */
-void watch_destroy(struct watch *watch);
+/*
+ * When the machine has ended. NULL is allowed. False: its thread does not end,
+ * and all that it uses, configuration included, has to stay.
+ */
+bool watch_destroy(struct watch *watch);
 
 /* ---- builtin-report.c: --result and --junit ------------------------------ */
 

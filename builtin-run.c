@@ -539,11 +539,12 @@ int run_command(struct run_kind *kind, int argc, char *const argv[])
 	else if (!ret)
 		run_config(run);
 	ret = ret == OPTIONS_HELP ? EXIT_STATUS_POWEROFF : report_end(run);
-	if (run->watch)
-		watch_destroy(run->watch);
 	free(run->stats_text);
-	vm_config_free(&run->config);
-	free(run);
+	/* Else the end of the process ends the thread that uses it. */
+	if (!run->watch || watch_destroy(run->watch)) {
+		vm_config_free(&run->config);
+		free(run);
+	}
 	return ret;
 }
 

@@ -182,13 +182,15 @@ void watch_disconnect(struct watch *watch)
 		watch->finished = tap_finish(watch->tap);
 }
 
-/* What a thread uses that has not ended stays. */
-void watch_destroy(struct watch *watch)
+bool watch_destroy(struct watch *watch)
 {
-	if (!watch || (watch->judge && !watch->finished))
-		return;
+	if (!watch)
+		return true;
+	if (watch->judge && !watch->finished)
+		return false;
 	if (watch->judge)
 		judge_destroy(watch->judge);
 	tap_destroy(watch->tap);
 	free(watch);
+	return true;
 }

@@ -139,7 +139,7 @@ static int prepare(struct debugger *debugger, struct vcpu *vcpu, bool step)
 	return ret;
 }
 
-/* All are prepared before the first one goes on. */
+/* All are prepared before the first one goes on, or none stays prepared. */
 static int target_resume(struct gdb_target *target,
 			 const enum gdb_action *actions)
 {
@@ -149,8 +149,11 @@ static int target_resume(struct gdb_target *target,
 
 	for (unsigned int i = 0; i < vm->nr_vcpus && !ret; i++)
 		ret = prepare(debugger, vm->vcpus[i], actions[i] == GDB_STEP);
-	if (ret)
+	if (ret) {
+		for (unsigned int i = 0; i < vm->nr_vcpus; i++)
+			debugger_unmask(vm->vcpus[i]);
 		return ret;
+	}
 	debugger->asked = debugger->wait = false;
 	atomic_store(&debugger->first, 0);
 	for (unsigned int i = 0; i < vm->nr_vcpus; i++)

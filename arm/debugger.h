@@ -158,6 +158,9 @@ int debugger_exit(struct vcpu *vcpu);
 /* Another exit has been handled: a step may be done. */
 void debugger_exit_done(struct vcpu *vcpu);
 
+/* Allows interrupts again that are masked for a step; the vCPU is held. */
+void debugger_unmask(struct vcpu *vcpu);
+
 /* vm_arch_ops.held. */
 void debugger_held(struct vcpu *vcpu);
 

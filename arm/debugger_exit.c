@@ -231,16 +231,21 @@ static void unmask(struct vcpu *vcpu, u64 from, u64 bits)
 		debugger_set_u64(vcpu, reg, value);
 }
 
-void debugger_held(struct vcpu *vcpu)
+void debugger_unmask(struct vcpu *vcpu)
 {
-	struct debugger *debugger = debugger_of(vcpu);
-	struct debugger_vcpu *state;
+	struct debugger_vcpu *state = &debugger_of(vcpu)->vcpus[vcpu->id];
 
-	if (!debugger)
-		return;
-	state = &debugger->vcpus[vcpu->id];
 	if (state->masked)
 		unmask(vcpu, state->from, state->masked);
 	state->masked = 0;
+}
+
+void debugger_held(struct vcpu *vcpu)
+{
+	struct debugger *debugger = debugger_of(vcpu);
+
+	if (!debugger)
+		return;
+	debugger_unmask(vcpu);
 	gdb_server_wake(debugger->server);
 }

@@ -48,7 +48,8 @@ static int translate(const struct stage1 *mmu, u64 va, u64 *pa)
 		return 0;
 	}
 	ret = stage1_walk(mmu, va, pa, &flags);
-	*pa += PAGE_OFFSET(va);
+	if (!ret)
+		*pa += PAGE_OFFSET(va);
 	return ret;
 }
 

@@ -64,7 +64,7 @@ static int transfer(struct vcpu *vcpu, bool set, u64 id, void *value)
 static int transfer_v(struct vcpu *vcpu, bool set, unsigned int n, u8 *value)
 {
 	const struct machine *machine = vcpu->vm->arch;
-	u8 slice[SVE_SLICE];
+	u8 slice[SVE_SLICE] = { 0 };
 	u64 id;
 	int ret;
 
@@ -75,9 +75,11 @@ static int transfer_v(struct vcpu *vcpu, bool set, unsigned int n, u8 *value)
 	}
 	id = KVM_REG_ARM64_SVE_ZREG(n, 0);
 	ret = transfer(vcpu, false, id, slice);
-	if (ret || !set) {
-		memcpy(value, slice, GDB_REGISTER_MAX);
+	if (ret)
 		return ret;
+	if (!set) {
+		memcpy(value, slice, GDB_REGISTER_MAX);
+		return 0;
 	}
 	memcpy(slice, value, GDB_REGISTER_MAX);
 	return transfer(vcpu, true, id, slice);
@@ -86,7 +88,7 @@ static int transfer_v(struct vcpu *vcpu, bool set, unsigned int n, u8 *value)
 /* The stack pointer in use is one of two. */
 static int stack_pointer(struct vcpu *vcpu, unsigned int *reg)
 {
-	u64 pstate;
+	u64 pstate = 0;
 	int ret = cpu_read(vcpu, CPU_PSTATE, &pstate);
 
 	*reg = (pstate & PSTATE_MODE) == MODE_EL1H ? GDB_SP_EL1 : GDB_SP_EL0;
@@ -154,7 +156,7 @@ int debugger_set(struct vcpu *vcpu, unsigned int reg, const u8 *value)
 
 int debugger_get_u64(struct vcpu *vcpu, unsigned int reg, u64 *value)
 {
-	u8 bytes[GDB_REGISTER_MAX];
+	u8 bytes[GDB_REGISTER_MAX] = { 0 };
 	int ret = debugger_get(vcpu, reg, bytes);
 
 	memcpy(value, bytes, sizeof(*value));

@@ -101,6 +101,8 @@ static int check_fw_cfg(const struct vm_config *config,
 static int check_serial(const struct vm_config *config,
 			const struct machine_type *type)
 {
+	_Static_assert(SERIAL_MAX == MACHINE_MAX_SERIAL, "ports");
+
 	for (unsigned int i = type->nr_serial; i < SERIAL_MAX; i++) {
 		if (config->serial[i].kind == SERIAL_DEFAULT)
 			continue;

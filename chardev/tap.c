@@ -330,10 +330,13 @@ static u64 work(struct tap *tap, u64 next)
 	if (!len && !reset && now < next)
 		return next;
 	pthread_mutex_unlock(&tap->lock);
-	if (reset)
+	if (reset) {
 		tap->ops->reset(tap->opaque, now);
-	else
+		/* It may have changed when `output` is to be called. */
+		next = 0;
+	} else {
 		next = tap->ops->output(tap->opaque, buf, len, now);
+	}
 	pthread_mutex_lock(&tap->lock);
 	tap->seen_resets += reset;
 	if (tap->waiters)

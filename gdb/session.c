@@ -190,11 +190,19 @@ bool gdb_session_takes_input(const struct gdb_session *session)
 	}
 }
 
-/* What comes before the first packet is of no interest. */
+/*
+ * Before their first packet debuggers send acknowledgements, and a break. Who
+ * sends anything else is none, and is not listened to: a web page can have a
+ * browser send requests to this machine, with a packet of its choice in them.
+ */
 static void attach(struct gdb_session *session, u8 byte)
 {
-	if (byte != '$')
+	if (byte == '+' || byte == '-' || byte == '\x03')
 		return;
+	if (byte != '$') {
+		session->state = GDB_DETACHED;
+		return;
+	}
 	gdb_decode(&session->in, byte);
 	session->state = GDB_ATTACHING;
 	session->target->ops->stop(session->target);

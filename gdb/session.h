@@ -27,8 +27,8 @@ enum gdb_state {
 	GDB_RUNNING,	  /* a reply is owed, at the next stop */
 	GDB_INTERRUPTING, /* the same, and the threads stop */
 	GDB_RESETTING,	  /* the same, but of `monitor reset` */
-	GDB_DETACHED,	  /* as GDB_APART, and nothing is listened to */
-	GDB_LEAVING,	  /* the debugger has gone, threads stop */
+	GDB_DETACHED, /* as GDB_APART, and nothing is listened to any more */
+	GDB_LEAVING,  /* the debugger has gone, threads stop */
 };
 
 struct gdb_session {

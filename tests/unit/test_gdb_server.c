@@ -184,7 +184,7 @@ static void no_debugger(void **state)
 	start();
 	leave(join_unix());
 	fd = join_unix();
-	say(fd, "GET / HTTP/1.0\r\n\r\n");
+	say(fd, "POST / HTTP/1.0\r\n\r\n$k#6b");
 	expect_silence(fd);
 	leave(fd);
 	assert_int_equal(t.rig.stops, 0);

@@ -113,13 +113,15 @@ static void nothing_happens_before_a_packet(void **state)
 {
 	(void)state;
 	rig.stops_at_once = false;
-	send_bytes("+GET / HTTP/1.0\r\n\3\r\n");
+	assert_int_equal(send_bytes("+POST / HTTP/1.0\r\n\r\n$k#6b"), 25);
 	assert_int_equal(rig.stops, 0);
+	assert_int_equal(rig.kills, 0);
+	expect_bytes("");
 	gdb_session_end(&session);
 	assert_int_equal(rig.losses, 0);
 	gdb_session_begin(&session);
 	/* The rest waits until all is stopped. */
-	assert_int_equal(send_bytes("+$?#3f"), 2);
+	assert_int_equal(send_bytes("+\3-$?#3f"), 4);
 	assert_int_equal(rig.stops, 1);
 	assert_false(gdb_session_takes_input(&session));
 	assert_int_equal(send_bytes("?#3f"), 0);

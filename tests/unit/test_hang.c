@@ -245,13 +245,29 @@ static void idle(void **state)
 	assert_hang();
 }
 
+/* Without an exit until then, and then it waits, or a debugger holds it. */
+static void computes_and_waits(void **state)
+{
+	(void)state;
+	for (int n = 30; n < 50; n++) {
+		for (int i = 0; i < n; i++) {
+			t.registers[0]++;
+			look(1);
+		}
+		for (int i = 0; i < 100; i++)
+			look(0);
+	}
+	assert_none();
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(dead_loop),    TEST(small_loop), TEST(computes),
-		TEST(uses_devices), TEST(resets),     TEST(idle),
+		TEST(dead_loop),	  TEST(small_loop), TEST(computes),
+		TEST(uses_devices),	  TEST(resets),	    TEST(idle),
+		TEST(computes_and_waits),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -21,7 +21,10 @@ struct tap_ops {
 	 * case; UINT64_MAX: with the next bytes.
 	 */
 	u64 (*output)(void *opaque, const u8 *buf, size_t len, u64 now);
-	/* The guest was reset; what it wrote before was passed already. */
+	/*
+	 * The guest was reset; what it wrote before was passed already.
+	 * `output` is called next, with no bytes if there are none.
+	 */
 	void (*reset)(void *opaque, u64 now);
 };
 
