@@ -53,9 +53,9 @@ static struct {
 	struct memslot slot;
 	struct gdb_target *target;
 	unsigned int wakes, completes, ends;
+	unsigned int failing; /* one more than the vCPU of that kind, or 0 */
 	enum vm_exit end;
-	bool forbidden, no_debug;
-	bool steps[NR_VCPUS];
+	bool forbidden, no_debug, steps[NR_VCPUS];
 	u32 syndrome;
 	u64 far, completed_pc;
 	struct gdb_stop stop;
@@ -110,14 +110,12 @@ int debugger_set(struct vcpu *vcpu, unsigned int reg, const u8 *value)
 
 int debugger_get_u64(struct vcpu *vcpu, unsigned int reg, u64 *value)
 {
-	*value = t.regs[vcpu->id][reg];
-	return 0;
+	return debugger_get(vcpu, reg, (u8 *)value);
 }
 
 int debugger_set_u64(struct vcpu *vcpu, unsigned int reg, u64 value)
 {
-	t.regs[vcpu->id][reg] = value;
-	return 0;
+	return debugger_set(vcpu, reg, (u8 *)&value);
 }
 
 int debugger_apply(struct vcpu *vcpu, const struct debugger_breaks *breaks,
@@ -126,7 +124,7 @@ int debugger_apply(struct vcpu *vcpu, const struct debugger_breaks *breaks,
 	assert_ptr_equal(breaks, &t.machine.debugger->breaks);
 	assert_true(vcpu_is_held(vcpu));
 	t.steps[vcpu->id] = step;
-	return 0;
+	return t.failing == vcpu->id + 1 ? -EIO : 0;
 }
 
 void debugger_complete(struct vcpu *vcpu)
@@ -239,9 +237,8 @@ static int setup(void **state)
 	for (size_t i = 0; i < ARRAY_SIZE(t.ram); i++)
 		t.ram[i] = NOP;
 	gmem_add(&t.machine.vm.mem, BASE, sizeof(t.ram), t.ram);
-	t.slot = (struct memslot) { .gpa = FLASH,
-				    .size = sizeof(t.flash),
-				    .hva = t.flash };
+	t.slot = (struct memslot) { .gpa = FLASH, .hva = t.flash };
+	t.slot.size = sizeof(t.flash);
 	t.region.slot = &t.slot;
 	t.regions[0] = &t.region;
 	t.machine.vm.bus.regions = t.regions;
@@ -344,7 +341,7 @@ static void without_it(void **state)
 	assert_int_equal(t.wakes + t.ends, 0);
 }
 
-static void kvm_that_cannot(void **state)
+static void old_kvm(void **state)
 {
 	(void)state;
 	t.no_debug = true;
@@ -379,7 +376,7 @@ static void all_stop(void **state)
 	assert_int_equal(t.ends, 1);
 }
 
-static void the_end_of_debugging(void **state)
+static void the_end(void **state)
 {
 	(void)state;
 	start();
@@ -453,7 +450,7 @@ static void steps(void **state)
 }
 
 /* Masked for the step, and then as they were. */
-static void interrupts_of_steps(void **state)
+static void masked_steps(void **state)
 {
 	static const struct {
 		u32 word;
@@ -501,6 +498,19 @@ static void interrupts_of_steps(void **state)
 	assert_int_equal(t.cpu[0][CPU_PSTATE], EL1H | DAIF);
 }
 
+/* None goes on, and nothing is left of it. */
+static void resume_fails(void **state)
+{
+	const enum gdb_action actions[] = { GDB_STEP, GDB_STEP, GDB_STEP };
+
+	(void)state;
+	start();
+	attach();
+	t.failing = NR_VCPUS;
+	assert_int_equal(t.target->ops->resume(t.target, actions), -EIO);
+	assert_int_equal(t.cpu[0][CPU_PSTATE], EL1H);
+}
+
 static void watchpoints(void **state)
 {
 	(void)state;
@@ -521,7 +531,7 @@ static void watchpoints(void **state)
 }
 
 /* A BRK that is no breakpoint, at each level. */
-static void the_guests_own_traps(void **state)
+static void own_traps(void **state)
 {
 	static const struct {
 		u64 pstate, offset;
@@ -574,10 +584,9 @@ static int write_memory(u64 addr, const void *buf, size_t len)
 }
 
 /* With the MMU off: by physical addresses. */
-static void physical_memory(void **state)
+static void physical(void **state)
 {
-	u32 word = 0x12345678;
-	u32 buf[2048];
+	u32 word = 0x12345678, buf[2048];
 
 	(void)state;
 	start();
@@ -607,7 +616,7 @@ static void physical_memory(void **state)
 }
 
 /* 4 KiB pages, 39 bits: level 1 at RAM + 4 KiB, then 2, then 3. */
-static void virtual_memory(void **state)
+static void virtual(void **state)
 {
 	const u64 va = 0xffffff8000001000;
 	u64 *tables = (u64 *)&t.ram[1024];
@@ -675,24 +684,16 @@ static void threads(void **state)
 	assert_string_equal(text, "vCPU 2, off");
 }
 
-#define DEBUGGER_TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+#define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		DEBUGGER_TEST(without_it),
-		DEBUGGER_TEST(kvm_that_cannot),
-		DEBUGGER_TEST(all_stop),
-		DEBUGGER_TEST(the_end_of_debugging),
-		DEBUGGER_TEST(waiting),
-		DEBUGGER_TEST(steps),
-		DEBUGGER_TEST(interrupts_of_steps),
-		DEBUGGER_TEST(watchpoints),
-		DEBUGGER_TEST(the_guests_own_traps),
-		DEBUGGER_TEST(physical_memory),
-		DEBUGGER_TEST(virtual_memory),
-		DEBUGGER_TEST(resets),
-		DEBUGGER_TEST(threads),
+		TEST(without_it),   TEST(old_kvm),	TEST(all_stop),
+		TEST(the_end),	    TEST(waiting),	TEST(steps),
+		TEST(masked_steps), TEST(resume_fails), TEST(watchpoints),
+		TEST(own_traps),    TEST(physical),	TEST(virtual),
+		TEST(resets),	    TEST(threads),
 	};
 
 	return cmocka_run_group_tests_name("debugger", tests, NULL, NULL);
