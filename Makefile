@@ -45,7 +45,7 @@ LKVM_CPPFLAGS += -isystem $(SYSROOT)/usr/include
 LKVM_LDFLAGS += -L$(SYSROOT)/usr/lib/aarch64-linux-gnu
 endif
 
-ROOMS := control sandbox arm hw virtio pci disk net share chardev vmm config efi util
+ROOMS := control sandbox arm hw virtio gdb pci disk net share chardev vmm config efi util
 SRCS := $(wildcard *.c $(ROOMS:%=%/*.c) $(ROOMS:%=%/*/*.c))
 OBJS := $(SRCS:%.c=$(OBJDIR)/%.o) $(OBJDIR)/arm/selftest/image.o \
 	$(OBJDIR)/arm/root/init.o
@@ -53,6 +53,7 @@ OBJS := $(SRCS:%.c=$(OBJDIR)/%.o) $(OBJDIR)/arm/selftest/image.o \
 # libzstd: the kernel maps a program in windows of 64 KiB, all of which is resident
 # if one page of it is used.
 OTHERS := $(filter $(addprefix $(OBJDIR)/,builtin-flash% \
+	builtin-hang.o builtin-report.o builtin-serial.o builtin-watch.o \
 	builtin-sandbox.o builtin-selftest.o builtin-setup.o arm/root/% \
 	arm/selftest/% arm/tables/a% arm/tables/s% \
 	arm/boot/firmware_% arm/boot/smbios.o arm/machine-virtio.o \
@@ -60,11 +61,17 @@ OTHERS := $(filter $(addprefix $(OBJDIR)/,builtin-flash% \
 	arm/machine-rng.o arm/machine-console.o arm/machine-share.o \
 	arm/machine-fs.o arm/machine-vsock.o arm/machine-balloon.o \
 	arm/machine-pmem.o \
+	arm/debugger% gdb/% \
 	hw/fw_cfg/% hw/pl% efi/% virtio/% pci/% disk/% net/% share/% \
-	config/balloon.o config/disk.o config/network.o config/pmem.o \
+	config/balloon.o config/disk.o config/gdb.o config/network.o config/pmem.o \
 	config/port.o config/root.o config/sandbox.o config/share.o \
-	config/fs.o config/smbios.o chardev/socket.o vmm/iothread.o vmm/irq_route.o \
-	util/cpio.o util/iov.o),$(OBJS))
+	config/fs.o config/smbios.o config/console_log.o config/pattern.o \
+	config/script.o config/serial.o config/watch.o \
+	chardev/detect.o chardev/dialog.o chardev/judge.o chardev/pty.o \
+	chardev/socket.o chardev/tap.o chardev/transcript.o vmm/iothread.o \
+	vmm/irq_route.o \
+	util/cpio.o util/file_replace.o util/iov.o util/lines.o \
+	util/unix_socket.o),$(OBJS))
 ifeq ($(SANITIZE),1)
 LKVM := $(BUILD)/lkvm-sanitize
 else
@@ -386,7 +393,8 @@ check-long: all guests $(FUZZ_BINS) $(BUILD)/unit/chip_driver $(RECORD) \
 	tests/boot/57-edk2-cuts.test tests/boot/58-jffs2-cuts.test \
 	tests/boot/70-disk.test tests/boot/71-net.test tests/boot/72-console.test \
 	tests/boot/76-root.test tests/boot/77-memory.test \
-	tests/boot/78-vsock.test tests/boot/83-devices.test
+	tests/boot/78-vsock.test tests/boot/83-devices.test tests/boot/90-gdb.test \
+	tests/boot/91-outcomes.test
 	$(Q)DEBIAN=all tests/run --timeout 7200 tests/boot/75-debian.test
 	$(Q)EDK2=efi tests/run tests/boot/30-reset.test tests/boot/50-edk2.test \
 	tests/boot/54-flash-tools.test

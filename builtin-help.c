@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "builtin.h"
+#include "lkvm/config/outcome.h"
 #include "lkvm/exit_status.h"
 #include "lkvm/util/log.h"
 
@@ -40,7 +41,8 @@ void print_commands(void)
 	for (size_t i = 0; i < ARRAY_SIZE(commands); i++)
 		printf("   %-9s %s\n", commands[i].name, commands[i].help);
 	printf("\n See 'lkvm help COMMAND' for more information on a specific "
-	       "command.\n\n");
+	       "command,\n and 'lkvm help exit-status' for how a run can end.\n"
+	       "\n");
 }
 
 /* "kvm tool" and a version, as `kvmtool version` prints them. */
@@ -54,7 +56,7 @@ int cmd_version(int argc, char *const argv[])
 
 /*
  * Runs the command with --help: its option table is the only description of its
- * options.
+ * options. What is no command is the table of exit statuses.
  */
 int cmd_help(int argc, char *const argv[])
 {
@@ -62,6 +64,10 @@ int cmd_help(int argc, char *const argv[])
 	char *const help[] = { help_option, NULL };
 	const struct command *command;
 
+	if (argc && !strcmp(argv[0], "exit-status")) {
+		outcome_print_table(stdout);
+		return EXIT_STATUS_POWEROFF;
+	}
 	command = argc ? find_command(argv[0]) : find_command("help");
 	if (!command) {
 		pr_fatal("unknown command \"%s\"; see 'lkvm help'", argv[0]);

@@ -7,8 +7,8 @@
  *
  * The main thread runs the event loop in vm_run(), with signals, the time limit
  * and the terminal as its sources; vCPUs have threads of their own, which leave
- * the guest when vm_request_exit() is called. What ends the run becomes the
- * exit status of exit_status.h.
+ * the guest when vm_request_exit() is called. What ends the run becomes an
+ * outcome and its exit status, by the table of config/outcome.c.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -21,11 +21,19 @@
 #include <sys/signalfd.h>
 #include <unistd.h>
 
+#include "builtin-hang.h"
+#include "builtin-outcome.h"
+#include "builtin-serial.h"
 #include "builtin.h"
 #include "lkvm/arm/machine.h"
+#include "lkvm/chardev/judge.h"
 #include "lkvm/chardev/terminal.h"
+#include "lkvm/chardev/transcript.h"
+#include "lkvm/config/outcome.h"
 #include "lkvm/config/run.h"
+#include "lkvm/config/script.h"
 #include "lkvm/exit_status.h"
+#include "lkvm/util/clock.h"
 #include "lkvm/util/log.h"
 #include "lkvm/util/options.h"
 #include "lkvm/util/output.h"
@@ -38,8 +46,6 @@
 #define LKVM_FREE_AT_EXIT 0
 #endif
 
-#define NS_PER_SECOND 1000000000ULL
-
 /*
  * How long the reader of --stats may take for the next bytes: the event loop
  * stands still meanwhile.
@@ -50,6 +56,7 @@
  * What lives as long as the run, besides the machine. The main thread's alone.
  */
 struct run {
+	struct run_kind *kind;
 	struct vm_config config;
 	struct machine *machine;
 	struct vm *vm; /* the machine's */
@@ -59,6 +66,15 @@ struct run {
 	bool has_timer;
 	struct evloop_source signals;
 	int stats; /* descriptor for the statistics; stderr without a file */
+	struct serial_ports serial; /* that do not lead to the terminal */
+	struct transcript log;
+	struct script script;
+	struct watch *watch; /* of the console; NULL: nobody looks at it */
+	struct hang *hang;   /* NULL: nobody looks for one */
+	u64 began, ran;	     /* lkvm and the guest, clock_now(); 0: not */
+	enum outcome outcome;
+	char detail[VCPU_DESCRIPTION + 128]; /* why; "": there is no more */
+	char *stats_text; /* counters for --result; NULL: there are none */
 };
 
 /*
@@ -222,35 +238,57 @@ static int add_sources(struct run *run)
 					       run->config.timeout *
 						       NS_PER_SECOND);
 	}
+	if (!ret && run->config.watch.hang)
+		ret = hang_watch(run->vm, run->config.watch.hang, &run->hang);
 	if (ret)
 		pr_fatal("Unable to watch signals and time: %s",
 			 strerror(-ret));
 	return ret;
 }
 
-/*
- * A failure of lkvm or KVM has the status of a crash of the guest: a script can
- * use neither run.
- */
-static int exit_status(enum vm_exit reason)
+/* What ended vm_run(), as users know it. */
+static enum outcome outcome_of(enum vm_exit reason)
 {
-	switch (reason) {
-	case VM_EXIT_POWEROFF:
-		return EXIT_STATUS_POWEROFF;
-	case VM_EXIT_RESET:
-		return EXIT_STATUS_RESET;
-	case VM_EXIT_TIMEOUT:
-		return EXIT_STATUS_TIMEOUT;
-	case VM_EXIT_KILLED:
-		return EXIT_STATUS_KILLED;
-	case VM_EXIT_POWER_CUT:
-		return EXIT_STATUS_POWER_CUT;
-	case VM_EXIT_NONE:
-	case VM_EXIT_CRASH:
-	case VM_EXIT_FAILURE:
-		break;
-	}
-	return EXIT_STATUS_CRASH;
+	static const enum outcome outcomes[] = {
+		[VM_EXIT_NONE] = OUTCOME_FAILURE,
+		[VM_EXIT_POWEROFF] = OUTCOME_POWEROFF,
+		[VM_EXIT_RESET] = OUTCOME_RESET,
+		[VM_EXIT_CRASH] = OUTCOME_CRASH,
+		[VM_EXIT_FAILURE] = OUTCOME_FAILURE,
+		[VM_EXIT_TIMEOUT] = OUTCOME_TIMEOUT,
+		[VM_EXIT_KILLED] = OUTCOME_KILLED,
+		[VM_EXIT_POWER_CUT] = OUTCOME_POWER_CUT,
+		[VM_EXIT_CONDITION] = OUTCOME_FAILURE,
+	};
+
+	return outcomes[reason];
+}
+
+/*
+ * Once for each run, in whatever way it has ended. Results that cannot be
+ * written are an error of a run that was otherwise good. Returns the exit
+ * status.
+ */
+static int report_end(struct run *run)
+{
+	const struct watch_config *watch = &run->config.watch;
+	struct report report = {
+		.config = &run->config,
+		.exec = run->began,
+		.run = run->ran,
+		.outcome = run->outcome,
+		.detail = run->detail,
+		.stats = run->stats_text,
+		.judge = run->ran && run->watch ? watch_judge(run->watch)
+						: NULL,
+	};
+
+	report.status = outcome_row(run->outcome)->status;
+	if (run->kind->status)
+		report.status = run->kind->status(run->kind, report.status);
+	if ((watch->result || watch->junit) && report_write(&report))
+		return EXIT_STATUS_SETUP;
+	return report.status;
 }
 
 /* Before the guest runs, so that a run does not end without its results. */
@@ -271,47 +309,162 @@ static int open_stats(struct run *run)
 	return ret;
 }
 
-/*
- * Returns the exit status. Statistics that could not be written are an error of
- * a run that was otherwise good.
- */
-static int run_guest(struct run *run)
+/* What the judge has found; nothing of that is in the log otherwise. */
+static enum outcome ask_judge(struct run *run, enum vm_exit reason)
 {
-	enum vm_exit reason = vm_run(run->vm);
+	const char *hang = hang_found(run->hang);
+	bool asked = reason == VM_EXIT_CONDITION;
+	enum outcome outcome =
+		watch_finish(run->watch, asked && !hang,
+			     asked && hang ? OUTCOME_HANG : outcome_of(reason));
+	const struct outcome_row *row = outcome_row(outcome);
+	const struct judge *judge = watch_judge(run->watch);
+	const char *detail = judge ? judge_detail(judge) : "";
 
-	pr_debug("%s", vm_exit_name(reason));
-	if (run->config.debug.stats && write_stats(run))
-		return EXIT_STATUS_SETUP;
-	return exit_status(reason);
+	if (outcome == OUTCOME_HANG && hang)
+		detail = hang;
+	snprintf(run->detail, sizeof(run->detail), "%s", detail);
+	if (!row->is_success && (*detail || asked))
+		pr_info("%s%s%s", row->name, *detail ? ": " : "", detail);
+	return outcome;
 }
 
-/* The terminal is restored in every case; its settings outlive the process. */
-static int with_terminal(struct run *run)
+/*
+ * Statistics that could not be written are an error of a run that was otherwise
+ * good.
+ */
+static void run_guest(struct run *run)
 {
-	struct chardev *serial[MACHINE_MAX_SERIAL] = { &run->term.chr };
-	int status = EXIT_STATUS_SETUP;
+	enum vm_exit reason;
 
+	run->ran = clock_now();
+	if (run->watch && watch_start(run->watch))
+		return;
+	reason = vm_run(run->vm);
+	pr_debug("%s", vm_exit_name(reason));
+	run->outcome = run->watch ? ask_judge(run, reason) : outcome_of(reason);
+	if (run->config.watch.result)
+		run->stats_text = report_stats(run->machine);
+	if (run->config.debug.stats && write_stats(run))
+		run->outcome = OUTCOME_SETUP;
+	machine_tell_debugger(run->machine, outcome_row(run->outcome)->status);
+}
+
+/* The options may want the console to be looked at, or kept. */
+static int add_watch(struct run *run, struct chardev **console)
+{
+	const struct watch_params params = {
+		.config = &run->config,
+		.machine = run->machine,
+		.log = run->log.config ? &run->log : NULL,
+		.script = run->script.count ? &run->script : NULL,
+	};
+
+	if (!watch_config_needs_console(&run->config.watch))
+		return 0;
+	run->watch = watch_create(&params, *console);
+	if (!run->watch)
+		return -ENOMEM;
+	*console = watch_console(run->watch);
+	return 0;
+}
+
+/*
+ * What the first serial port, or else the virtio console, leads to. With both
+ * at the terminal the machine passes on what the port has.
+ */
+static int connect_console(struct run *run, struct chardev *serial[])
+{
+	struct chardev *terminal = &run->term.chr;
+	int ret;
+
+	if (run->config.console != CONSOLE_VIRTIO ||
+	    run->config.serial[0].kind == SERIAL_DEFAULT)
+		return add_watch(run, &serial[0]);
+	ret = add_watch(run, &terminal);
+	machine_set_terminal(run->machine, terminal);
+	return ret;
+}
+
+/* The terminal is one console's; where it is none's it is left alone. */
+static int use_terminal(struct run *run, struct chardev *serial[])
+{
+	const struct vm_config *config = &run->config;
+	bool virtio = config->console == CONSOLE_VIRTIO;
+	int port = 0;
+
+	if (serial_config_used(config->serial))
+		port = serial_config_stdio(config->serial);
+	if (port < 0 && !virtio)
+		return 0;
 	if (terminal_init(&run->term, &run->vm->loop, STDIN_FILENO,
 			  STDOUT_FILENO, &run->vm->stopping, quit))
-		return status;
+		return -EINVAL;
 	run->has_term = true;
+	if (port >= 0)
+		serial[port] = &run->term.chr;
+	return 0;
+}
+
+static int connect_ports(struct run *run, struct chardev *serial[])
+{
+	int ret = use_terminal(run, serial);
+
+	if (ret)
+		return ret;
 	/* Without a terminal there is no user to press a key. */
 	if (!run->term.is_tty)
 		run->config.boot.has_wait = true;
 	set_console_size(run);
-	if (!machine_build(run->machine, serial) && !open_stats(run)) {
+	if (serial_config_used(run->config.serial))
+		ret = serial_serve(&run->serial, &run->config, run->vm, serial);
+	return ret ? ret : connect_console(run, serial);
+}
+
+/* The terminal is restored in every case; its settings outlive the process. */
+static void with_terminal(struct run *run)
+{
+	struct chardev *serial[MACHINE_MAX_SERIAL] = { NULL };
+
+	if (!connect_ports(run, serial) &&
+	    !machine_build(run->machine, serial) && !open_stats(run)) {
 		if (machine_has_power_key(run->machine))
 			run->term.power = press_power;
 		if (!add_sources(run) && !terminal_start(&run->term)) {
 			/* It may have changed when no signal told so. */
 			set_console_size(run);
-			status = run_guest(run);
+			run_guest(run);
 		}
 	}
 	terminal_stop(&run->term);
 	if (run->stats > STDERR_FILENO)
 		close(run->stats);
-	return status;
+}
+
+/* What the options name is opened before KVM: a wrong name is told at once. */
+static int open_files(struct run *run)
+{
+	struct watch_config *watch = &run->config.watch;
+	int ret = 0;
+
+	if (watch->result || watch->junit)
+		ret = report_check(watch);
+	if (!ret && watch->script)
+		ret = script_read(&run->script, watch->script);
+	if (!ret && watch->log.path)
+		ret = transcript_open(&run->log, &watch->log);
+	if (!ret && serial_config_used(run->config.serial))
+		ret = serial_open(&run->serial, &run->config);
+	return ret;
+}
+
+static void close_files(struct run *run)
+{
+	if (serial_config_used(run->config.serial))
+		serial_close(&run->serial);
+	/* Its thread may still use it. */
+	if (run->log.config && !run->ran)
+		transcript_close(&run->log);
 }
 
 /* The reverse of run_config()'s order. */
@@ -325,25 +478,29 @@ static void free_all(struct run *run)
 		evloop_del(&run->vm->loop, &run->signals);
 		close(run->signals.fd);
 	}
+	hang_destroy(run->hang);
+	watch_disconnect(run->watch);
 	machine_destroy(run->machine);
+	if (run->script.count)
+		script_free(&run->script);
 }
 
-static int run_config(struct run *run)
+static void run_config(struct run *run)
 {
-	int status;
-
 	ignore_signals();
-	if (machine_create(&run->config, &run->machine))
-		return EXIT_STATUS_SETUP;
+	if (open_files(run) || machine_create(&run->config, &run->machine)) {
+		close_files(run);
+		return;
+	}
 	run->vm = machine_vm(run->machine);
 	run->signals.fd = -1;
-	status = with_terminal(run);
+	with_terminal(run);
+	close_files(run);
 	/* The kernel frees the rest at the end of the process. */
 	if (LKVM_FREE_AT_EXIT)
 		free_all(run);
 	else
 		machine_close(run->machine);
-	return status;
 }
 
 /*
@@ -366,7 +523,6 @@ static void keep_heap_small(void)
 int run_command(struct run_kind *kind, int argc, char *const argv[])
 {
 	struct run *run = calloc(1, sizeof(*run));
-	int status = EXIT_STATUS_USAGE;
 	int ret;
 
 	if (!run) {
@@ -374,16 +530,22 @@ int run_command(struct run_kind *kind, int argc, char *const argv[])
 		return EXIT_STATUS_SETUP;
 	}
 	keep_heap_small();
+	run->kind = kind;
+	run->began = clock_now();
+	run->outcome = OUTCOME_SETUP;
 	ret = kind->parse(kind, &run->config, argc, argv);
-	if (!ret && !machine_check_config(&run->config))
-		status = run_config(run);
-	if (ret == OPTIONS_HELP)
-		status = EXIT_STATUS_POWEROFF;
-	else if (kind->status)
-		status = kind->status(kind, status);
-	vm_config_free(&run->config);
-	free(run);
-	return status;
+	if (ret < 0 || (!ret && machine_check_config(&run->config)))
+		run->outcome = OUTCOME_USAGE;
+	else if (!ret)
+		run_config(run);
+	ret = ret == OPTIONS_HELP ? EXIT_STATUS_POWEROFF : report_end(run);
+	free(run->stats_text);
+	/* Else the end of the process ends the thread that uses it. */
+	if (!run->watch || watch_destroy(run->watch)) {
+		vm_config_free(&run->config);
+		free(run);
+	}
+	return ret;
 }
 
 static int parse_run(struct run_kind *kind, struct vm_config *config, int argc,

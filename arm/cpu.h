@@ -71,6 +71,9 @@ int cpu_wake(struct machine *machine, struct vcpu *vcpu, u64 entry,
 int cpu_skip_instruction(struct vcpu *vcpu);
 int cpu_inject_external_abort(struct vcpu *vcpu);
 
+/* vm_arch_ops.fingerprint */
+u64 cpu_fingerprint(struct vcpu *vcpu);
+
 /* Writes where the vCPU stands, for a message, into buf[size]. */
 void cpu_describe(struct vcpu *vcpu, char *buf, size_t size);
 

@@ -57,6 +57,11 @@ struct chardev *machine_take_terminal(struct machine *machine,
 	return &machine->serial_out;
 }
 
+void machine_set_terminal(struct machine *machine, struct chardev *terminal)
+{
+	machine->terminal = terminal;
+}
+
 /* ---- Named ports --------------------------------------------------------- */
 
 /* A pipe that nobody reads would have open() wait, and the guest never start.

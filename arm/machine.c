@@ -18,6 +18,7 @@
 #include "batch.h"
 #include "boot.h"
 #include "cpu.h"
+#include "debugger.h"
 #include "gic.h"
 #include "lkvm/hw/pl061.h"
 #include "lkvm/util/json.h"
@@ -96,11 +97,29 @@ static int check_fw_cfg(const struct vm_config *config,
 	return -EINVAL;
 }
 
+/* Ports that the machine has not. */
+static int check_serial(const struct vm_config *config,
+			const struct machine_type *type)
+{
+	_Static_assert(SERIAL_MAX == MACHINE_MAX_SERIAL, "ports");
+
+	for (unsigned int i = type->nr_serial; i < SERIAL_MAX; i++) {
+		if (config->serial[i].kind == SERIAL_DEFAULT)
+			continue;
+		pr_fatal("--serial %u: --machine %s has %u serial port%s, from "
+			 "0 on",
+			 i, type->name, type->nr_serial,
+			 type->nr_serial == 1 ? "" : "s");
+		return -EINVAL;
+	}
+	return 0;
+}
+
 int machine_check_config(const struct vm_config *config)
 {
 	const struct machine_type *type = choose_type(config);
 
-	if (check_fw_cfg(config, type))
+	if (check_fw_cfg(config, type) || check_serial(config, type))
 		return -EINVAL;
 	return check_boot(config, type);
 }
@@ -283,8 +302,11 @@ int machine_create(const struct vm_config *config, struct machine **out)
 	if (!ret && vm_config_count_virtio(config))
 		ret = machine_open_virtio(machine);
 	if (!ret)
+		ret = debugger_open(machine);
+	if (!ret)
 		ret = vm_open(&machine->vm, config->kvm_dev);
 	if (ret) {
+		debugger_close(machine);
 		machine_close_virtio(machine);
 		boot_destroy(machine);
 		free(machine);
@@ -326,12 +348,14 @@ int machine_build(struct machine *machine,
 {
 	int ret;
 
-	if (machine->config->console == CONSOLE_VIRTIO)
+	if (machine->config->console == CONSOLE_VIRTIO && !machine->terminal)
 		serial[0] = machine_take_terminal(machine, serial[0]);
 	ret = add_devices(machine, serial);
 	if (!ret)
 		ret = boot_prepare(machine);
-	return ret ? ret : boot_fill_fw_cfg(machine);
+	if (!ret)
+		ret = boot_fill_fw_cfg(machine);
+	return ret ? ret : debugger_start(machine);
 }
 
 /*
@@ -340,6 +364,7 @@ int machine_build(struct machine *machine,
  */
 void machine_close(struct machine *machine)
 {
+	debugger_close(machine);
 	device_destroy_all(&machine->vm.devices);
 	gic_destroy(machine);
 	vm_close(&machine->vm);
@@ -350,6 +375,7 @@ void machine_destroy(struct machine *machine)
 {
 	if (!machine)
 		return;
+	debugger_close(machine);
 	gic_destroy(machine);
 	vm_destroy(&machine->vm);
 	machine_close_virtio(machine);
@@ -361,12 +387,13 @@ void machine_destroy(struct machine *machine)
 
 /* Counters are read while vCPUs may run: each is exact, their sums need not be.
  */
-static void write_vm_stats(struct machine *machine, struct json_writer *json)
+void machine_put_stats(struct machine *machine, struct json_writer *json,
+		       const char *name)
 {
 	struct vcpu_totals totals;
 
 	vm_vcpu_totals(&machine->vm, &totals);
-	json_begin_object(json, NULL);
+	json_begin_object(json, name);
 	json_string(json, "name", machine->config->name);
 	json_string(json, "exit",
 		    vm_exit_name((enum vm_exit)atomic_load(
@@ -398,7 +425,7 @@ int machine_write_stats(struct machine *machine, FILE *out)
 {
 	struct json_writer json = { .out = out };
 
-	write_vm_stats(machine, &json);
+	machine_put_stats(machine, &json, NULL);
 	if (fflush(out))
 		return -errno;
 	return ferror(out) ? -EIO : 0;

@@ -6,6 +6,7 @@
  */
 #include "boot.h"
 #include "cpu.h"
+#include "debugger.h"
 #include "gic.h"
 #include "machine.h"
 
@@ -23,5 +24,8 @@ int machine_reset(struct vm *vm)
 	if (ret)
 		return ret;
 	pvtime_reset(machine);
-	return boot_prepare(machine);
+	ret = boot_prepare(machine);
+	if (!ret)
+		debugger_reset(machine);
+	return ret;
 }

@@ -7,6 +7,7 @@
 
 #include "batch.h"
 #include "cpu.h"
+#include "debugger.h"
 #include "machine.h"
 
 /* Arm ARM, ISS encoding for an exception from a Data Abort: WnR. */
@@ -51,10 +52,16 @@ static int exit_nisv(struct vcpu *vcpu)
 
 static int handle_exit(struct vcpu *vcpu)
 {
+	int ret;
+
 	switch (vcpu->run->exit_reason) {
 	case KVM_EXIT_ARM_NISV:
 	case KVM_EXIT_ARM_LDST64B:
-		return exit_nisv(vcpu);
+		ret = exit_nisv(vcpu);
+		debugger_exit_done(vcpu);
+		return ret;
+	case KVM_EXIT_DEBUG:
+		return debugger_exit(vcpu);
 	default:
 		return -ENOTSUP;
 	}
@@ -75,7 +82,10 @@ static int mmio_done(struct vcpu *vcpu)
 {
 	const struct machine *machine = vcpu->vm->arch;
 
-	return atomic_load(&machine->batch_allowed) ? batch_continue(vcpu) : 0;
+	if (atomic_load(&machine->batch_allowed))
+		return batch_continue(vcpu);
+	debugger_exit_done(vcpu);
+	return 0;
 }
 
 /* api.rst, KVM_RUN: EFAULT is what a page that is not there gives. */
@@ -92,6 +102,8 @@ const struct vm_arch_ops arm_vm_ops = {
 	.system_event = suspend_system_event,
 	.reset = machine_reset,
 	.run_failed = run_failed,
+	.held = debugger_held,
 	.release_vcpu = batch_release,
 	.describe = cpu_describe,
+	.fingerprint = cpu_fingerprint,
 };

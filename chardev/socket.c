@@ -20,12 +20,11 @@
 #include <sys/eventfd.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include "lkvm/chardev/socket.h"
 #include "lkvm/util/log.h"
+#include "lkvm/util/unix_socket.h"
 
 /* As much as a front takes, or returns, at once. */
 #define PIECE 1024UL
@@ -35,11 +34,11 @@
 
 struct socket_port {
 	struct chardev chr;
-	const char *name, *path;
+	const char *name;
+	struct unix_socket sock;
 	struct evloop *loop;
 	const atomic_bool *stopping;
-	struct stat file; /* what is at `path` */
-	struct evloop_source listener;
+	struct evloop_source listener; /* of `sock` */
 	/* Its descriptor is -1: nobody. The loop's thread changes it. */
 	struct evloop_source client;
 	struct evloop_source again; /* an eventfd: look once more */
@@ -59,74 +58,7 @@ static struct socket_port *from_chardev(struct chardev *chr)
 	return container_of(chr, struct socket_port, chr);
 }
 
-/* ---- The socket and its file --------------------------------------------- */
-
-/*
- * What is at the address already. A connection that is refused is the only sign
- * that nobody listens any more. Returns 0 if the file is of no use to anybody.
- */
-static int probe(const struct sockaddr_un *addr)
-{
-	struct stat st;
-	int fd, ret;
-
-	if (lstat(addr->sun_path, &st) < 0)
-		return -errno;
-	if (!S_ISSOCK(st.st_mode))
-		return -ENOTSOCK;
-	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	if (fd < 0)
-		return -errno;
-	ret = connect(fd, (const struct sockaddr *)addr, sizeof(*addr)) < 0
-		      ? -errno
-		      : 0;
-	close(fd);
-	if (ret == -ECONNREFUSED)
-		return 0;
-	/* EAGAIN: its backlog is full. */
-	return ret && ret != -EAGAIN ? ret : -EADDRINUSE;
-}
-
-/* Two that find the same file left over at the same moment: the last has it. */
-static int bind_to(int fd, const struct sockaddr_un *addr)
-{
-	const struct sockaddr *name = (const struct sockaddr *)addr;
-	int ret;
-
-	if (!bind(fd, name, sizeof(*addr)))
-		return 0;
-	if (errno != EADDRINUSE)
-		return -errno;
-	ret = probe(addr);
-	if (ret)
-		return ret;
-	if (unlink(addr->sun_path) < 0 || bind(fd, name, sizeof(*addr)) < 0)
-		return -errno;
-	return 0;
-}
-
-static int open_listener(struct socket_port *port)
-{
-	struct sockaddr_un addr = { .sun_family = AF_UNIX };
-	size_t len = strlen(port->path);
-	int ret;
-
-	if (len >= sizeof(addr.sun_path))
-		return -ENAMETOOLONG;
-	memcpy(addr.sun_path, port->path, len);
-	port->listener.fd =
-		socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	if (port->listener.fd < 0)
-		return -errno;
-	ret = bind_to(port->listener.fd, &addr);
-	if (ret)
-		return ret;
-	/* From here on socket_close() removes the file. */
-	return lstat(port->path, &port->file) < 0 ||
-			       listen(port->listener.fd, BACKLOG) < 0
-		       ? -errno
-		       : 0;
-}
+/* ---- The socket ---------------------------------------------------------- */
 
 int socket_listen(const char *path, struct socket_port **out)
 {
@@ -135,25 +67,16 @@ int socket_listen(const char *path, struct socket_port **out)
 
 	if (!port)
 		return -ENOMEM;
-	port->path = path;
-	port->listener.fd = port->client.fd = port->again.fd = -1;
+	port->client.fd = port->again.fd = -1;
 	pthread_mutex_init(&port->lock, NULL);
 	pthread_mutex_init(&port->out_lock, NULL);
-	ret = open_listener(port);
+	ret = unix_socket_listen(&port->sock, path, UNIX_SOCKET_UMASK, BACKLOG);
+	port->listener.fd = port->sock.fd;
 	if (ret)
 		socket_close(port);
 	else
 		*out = port;
 	return ret;
-}
-
-static void remove_file(const struct socket_port *port)
-{
-	struct stat st;
-
-	if (port->file.st_ino && !lstat(port->path, &st) &&
-	    st.st_ino == port->file.st_ino && st.st_dev == port->file.st_dev)
-		unlink(port->path);
 }
 
 static void close_fd(int fd)
@@ -165,8 +88,7 @@ static void close_fd(int fd)
 /* Closed descriptors are no longer watched: nobody else has them. */
 void socket_close(struct socket_port *port)
 {
-	remove_file(port);
-	close_fd(port->listener.fd);
+	unix_socket_close(&port->sock);
 	close_fd(port->client.fd);
 	close_fd(port->again.fd);
 	pthread_mutex_destroy(&port->lock);

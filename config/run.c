@@ -20,6 +20,7 @@
 #include "lkvm/util/log.h"
 #include "lkvm/util/options.h"
 #include "lkvm/util/parse.h"
+#include "outcome_options.h"
 
 /* Seconds; their nanoseconds fit 64 bits. */
 #define MAX_TIMEOUT (100ULL * 365 * 24 * 3600)
@@ -367,6 +368,11 @@ static int parse_loglevel(const char *arg, void *opaque)
 	return 0;
 }
 
+static int parse_gdb(const char *arg, void *opaque)
+{
+	return gdb_config_parse(&((struct vm_config *)opaque)->debug.gdb, arg);
+}
+
 /* ---- Tables, in the order of --help -------------------------------------- */
 
 static const struct option_def basic_options[] = {
@@ -551,6 +557,13 @@ static const struct option_def debug_options[] = {
 	OPT_STRING(0, "stats", struct vm_config, debug.stats, "FILE",
 		   "Write counters to FILE as JSON at the end and at each "
 		   "SIGUSR1; - is stderr"),
+	OPT_CALLBACK(0, "gdb", parse_gdb, "ADDR|unix:PATH",
+		     "Let GDB debug the guest: wait for it at a TCP port, "
+		     "[tcp:][HOST:]PORT, of this machine only unless HOST is "
+		     "another address (PORT 0: any that is free), or at a UNIX "
+		     "socket of its user's"),
+	OPT_FLAG(0, "gdb-wait", struct vm_config, debug.gdb.wait,
+		 "Do not run the guest before GDB says so"),
 	OPT_END(),
 };
 
@@ -559,6 +572,7 @@ static const struct option_group groups[] = {
 	{ "Basic options", basic_options },
 	{ "Boot options", boot_options },
 	{ "Devices", device_options },
+	{ "Console and outcome", outcome_options },
 	{ "Arm options", arm_options },
 	{ "Debugging and statistics", debug_options },
 	{ NULL, NULL },
@@ -595,10 +609,23 @@ static int take_kernel(struct vm_config *config,
 /* Combinations that are wrong on every machine. */
 static int check(const struct vm_config *config)
 {
-	if (!config->boot.firmware_address || config->boot.firmware)
+	const char *wrong = NULL;
+
+	if (config->boot.firmware_address && !config->boot.firmware)
+		wrong = "--firmware-address needs --firmware";
+	else if (config->debug.gdb.wait &&
+		 !gdb_config_is_on(&config->debug.gdb))
+		wrong = "--gdb-wait needs --gdb";
+	else if (gdb_config_is_on(&config->debug.gdb) && config->cpu.aarch32)
+		wrong = "--gdb: a 32-bit guest (--aarch32) cannot be debugged";
+	if (wrong) {
+		pr_fatal("%s", wrong);
+		return -EINVAL;
+	}
+	if (!serial_config_used(config->serial))
 		return 0;
-	pr_fatal("--firmware-address needs --firmware");
-	return -EINVAL;
+	return serial_config_check(config->serial,
+				   config->console == CONSOLE_VIRTIO);
 }
 
 /* Positional arguments are kept in a list, as options may follow them. */
@@ -651,6 +678,9 @@ void vm_config_free(struct vm_config *config)
 		root_config_free(&config->root);
 	for (unsigned int i = 0; i < config->pmem.count; i++)
 		pmem_config_free(&config->pmem.items[i]);
+	if (config->watch.expect.items || config->watch.fail_on.items ||
+	    config->watch.log.strings)
+		watch_config_free(&config->watch);
 	free(config->flash.items);
 	free(config->disk.items);
 	free(config->pmem.items);

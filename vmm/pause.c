@@ -79,11 +79,12 @@ static void wait_for_resume(struct vm *vm)
 /*
  * vm_pause() sets `paused` and then looks at `in_guest`; here it is the other
  * way round. With sequentially consistent accesses one of both sees the other.
+ * The same holds for `hold`, which vcpu_hold() sets.
  */
 bool vcpu_try_enter(struct vcpu *vcpu)
 {
 	atomic_store(&vcpu->in_guest, true);
-	if (!atomic_load(&vcpu->vm->paused))
+	if (!atomic_load(&vcpu->vm->paused) && !atomic_load(&vcpu->hold))
 		return true;
 	vcpu_leave(vcpu);
 	return false;
@@ -102,10 +103,14 @@ void vcpu_leave(struct vcpu *vcpu)
 	pthread_mutex_unlock(&vm->pause_lock);
 }
 
-void vcpu_enter(struct vcpu *vcpu)
+bool vcpu_enter(struct vcpu *vcpu)
 {
-	while (!vcpu_try_enter(vcpu))
+	while (!vcpu_try_enter(vcpu)) {
+		if (atomic_load(&vcpu->hold))
+			return false;
 		wait_for_resume(vcpu->vm);
+	}
+	return true;
 }
 
 /*

@@ -37,12 +37,16 @@
  */
 #define STACK_SIZE SZ_1M
 
-/* vcpu_enter() waits while the VM is paused. */
+/*
+ * vcpu_enter() waits while the VM is paused. A vCPU that is to be held has been
+ * kicked in vain.
+ */
 static int run_guest(struct vcpu *vcpu)
 {
 	int ret;
 
-	vcpu_enter(vcpu);
+	if (!vcpu_enter(vcpu))
+		return -EINTR;
 	ret = ioctl(vcpu->fd, KVM_RUN, 0) < 0 ? -errno : 0;
 	vcpu_leave(vcpu);
 	return ret;
@@ -93,16 +97,35 @@ static void complete_exit(struct vcpu *vcpu)
 	ioctl(vcpu->fd, KVM_RUN, 0);
 }
 
+/*
+ * For who looks at the registers while the vCPU is held, the exit before is
+ * complete. As with a kick the flag is cleared before its reason is looked at.
+ */
+static void hold(struct vcpu *vcpu)
+{
+	complete_exit(vcpu);
+	vcpu->run->immediate_exit = 0;
+	mmio_ring_flush(&vcpu->vm->ring);
+	vcpu_wait_held(vcpu);
+}
+
 static void *vcpu_thread(void *arg)
 {
 	struct vcpu *vcpu = arg;
+	clockid_t clock;
 	char name[16];
 
+	if (!pthread_getcpuclockid(pthread_self(), &clock))
+		atomic_store(&vcpu->clock, clock);
 	snprintf(name, sizeof(name), "kvm-vcpu-%u", vcpu->id);
 	pthread_setname_np(pthread_self(), name);
 	vcpu_set_this(vcpu);
-	while (!should_stop(vcpu))
-		run_once(vcpu);
+	while (!should_stop(vcpu)) {
+		if (atomic_load_explicit(&vcpu->hold, memory_order_relaxed))
+			hold(vcpu);
+		else
+			run_once(vcpu);
+	}
 	complete_exit(vcpu);
 	/*
 	 * The last writes of this vCPU. On its own thread, because a kick ends
@@ -192,6 +215,7 @@ static void join(struct vcpu *vcpu)
 void vcpus_stop(struct vm *vm)
 {
 	atomic_store(&vm->stopping, true);
+	vm_wake_held(vm);
 	for (unsigned int i = 0; i < vm->nr_vcpus; i++)
 		if (vm->vcpus[i]->started && !atomic_load(&vm->vcpus[i]->ended))
 			vcpu_kick(vm->vcpus[i]);
@@ -330,4 +354,19 @@ void vm_vcpu_totals(const struct vm *vm, struct vcpu_totals *totals)
 		totals->instructions += atomic_load(&stats->instructions);
 		totals->registers += atomic_load(&stats->registers);
 	}
+}
+
+/* The clock of a thread that is gone is an error. */
+u64 vm_cpu_time(const struct vm *vm)
+{
+	struct timespec ts;
+	u64 sum = 0;
+
+	for (unsigned int i = 0; i < vm->nr_vcpus; i++) {
+		clockid_t clock = atomic_load(&vm->vcpus[i]->clock);
+
+		if (clock && !clock_gettime(clock, &ts))
+			sum += (u64)ts.tv_sec * 1000000000 + (u64)ts.tv_nsec;
+	}
+	return sum;
 }

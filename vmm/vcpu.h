@@ -22,8 +22,20 @@ void vcpu_kick_install(void);
 /* pause.c: this thread is that vCPU's from now on; NULL: no vCPU's. */
 void vcpu_set_this(struct vcpu *vcpu);
 
-/* pause.c: vcpu_try_enter(), after the end of a pause. */
-void vcpu_enter(struct vcpu *vcpu);
+/*
+ * pause.c: vcpu_try_enter(), after the end of a pause. False: the vCPU is to be
+ * held.
+ */
+bool vcpu_enter(struct vcpu *vcpu);
+
+/*
+ * hold.c: on the vCPU's thread, outside of the guest and with its exit
+ * complete; returns when it is not to be held any more, or the run ends.
+ */
+void vcpu_wait_held(struct vcpu *vcpu);
+
+/* hold.c: `stopping` has been set: nobody waits any more. */
+void vm_wake_held(struct vm *vm);
 
 /* exit.c: on the vCPU's thread, whose KVM_RUN returned with an exit... */
 void vcpu_handle_exit(struct vcpu *vcpu);

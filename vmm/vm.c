@@ -32,6 +32,7 @@ static const char *const exit_names[] = {
 	[VM_EXIT_TIMEOUT] = "timeout",
 	[VM_EXIT_KILLED] = "killed by the user",
 	[VM_EXIT_POWER_CUT] = "power cut in the middle of a flash operation",
+	[VM_EXIT_CONDITION] = "a condition of the options",
 };
 
 const char *vm_exit_name(enum vm_exit reason)

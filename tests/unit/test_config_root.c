@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* SOURCES: config/?*.c util/options.c util/names.c util/parse.c util/log.c */
-/* SOURCES: util/output.c */
+/* SOURCES: util/output.c util/file.c */
 /* WRAP: pr_fatal options_usage */
 /* --root and --init, and the command line of `lkvm sandbox`. */
 #include <errno.h>

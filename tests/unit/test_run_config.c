@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* SOURCES: config/?*.c util/options.c util/names.c util/parse.c util/log.c */
-/* SOURCES: util/output.c */
+/* SOURCES: util/output.c util/file.c */
 /* WRAP: pr_fatal log_print log_set_level options_usage */
 /* The command line of `lkvm run`, from arguments to the configuration. */
 #include <errno.h>
@@ -205,6 +205,24 @@ static void mem(void **state)
 	bad("-m|64@", "--mem 64@: want SIZE");
 }
 
+static void debuggers(void **state)
+{
+	const struct vm_config *config;
+
+	(void)state;
+	assert_false(gdb_config_is_on(&good("Image")->debug.gdb));
+	config = good("--gdb-wait|--gdb|:1234|Image");
+	assert_string_equal(config->debug.gdb.host, "127.0.0.1");
+	assert_int_equal(config->debug.gdb.port, 1234);
+	assert_true(config->debug.gdb.wait);
+	config = good("--gdb=1|--gdb=unix:s|Image");
+	assert_string_equal(config->debug.gdb.path, "s");
+	assert_false(config->debug.gdb.wait);
+	bad("Image|--gdb|x", "--gdb x: want");
+	bad("Image|--gdb-wait", "--gdb-wait needs --gdb");
+	bad("Image|--aarch32|--gdb|1", "32-bit guest");
+}
+
 static void firmware(void **state)
 {
 	const struct vm_config *config = &t.config;
@@ -249,6 +267,56 @@ static void networks(void **state)
 	assert_int_equal(config->network.items[1].mode, NETWORK_TAP);
 	assert_int_equal(vm_config_count_virtio(config), 2);
 	bad("-n|mode=user|-n|mode=user,tapif=x", "--network mode=user,tapif=x");
+}
+
+static void outcomes(void **state)
+{
+	const struct vm_config *config = &t.config;
+
+	(void)state;
+	assert_false(watch_config_needs_console(&good("Image")->watch));
+	assert_string_equal(good("--script|s")->watch.script, "s");
+	assert_true(watch_config_detects(&config->watch));
+	assert_int_equal(good("--hang|7")->watch.hang, 7);
+	good("--expect|a|--fail-on=b|--expect=c|--timeout-boot|5|--result|r|"
+	     "--junit=j");
+	assert_int_equal(config->watch.expect.count, 2);
+	assert_string_equal(config->watch.expect.items[1].text, "c");
+	assert_int_equal(config->watch.fail_on.count, 1);
+	assert_int_equal(config->watch.timeout_boot, 5);
+	assert_string_equal(config->watch.result, "r");
+	assert_string_equal(config->watch.junit, "j");
+	assert_int_equal(config->watch.detect, WATCH_DETECT_AUTO);
+	assert_int_equal(good("--detect=on")->watch.detect, WATCH_DETECT_ON);
+	assert_int_equal(good("--detect=off")->watch.detect, WATCH_DETECT_OFF);
+	bad("--detect=auto", "--detect auto: there are off and on");
+	bad("--expect=a|--expect=(", "--expect (: no regular expression");
+	bad("--fail-on=[", "--fail-on [: no regular expression");
+	bad("--timeout-boot=0", "--timeout-boot");
+	/* What comes before the error is known. */
+	assert_string_equal(config->watch.result ?: "", "");
+	parse("--result|r|--timeout-boot=0");
+	assert_string_equal(config->watch.result, "r");
+}
+
+static void serial_ports(void **state)
+{
+	const struct vm_config *config = &t.config;
+
+	(void)state;
+	assert_false(serial_config_used(good("Image")->serial));
+	good("--serial|1=pty|--serial=0=file:x,y|--console-log|a|"
+	     "--console-log=b,timestamps,limit=1M");
+	assert_int_equal(config->serial[1].kind, SERIAL_PTY);
+	assert_string_equal(config->serial[0].path, "x,y");
+	assert_string_equal(config->watch.log.path, "b");
+	assert_int_equal(config->watch.log.limit, SZ_1M);
+	assert_true(watch_config_needs_console(&config->watch));
+	assert_false(watch_config_detects(&config->watch));
+	bad("--serial=4=pty", "--serial 4=pty: want N=");
+	bad("--serial=0=stdio|--serial=1=stdio", "stdio is of one port only");
+	bad("--serial=1=stdio|--console=virtio", "--console virtio");
+	bad("--console-log=x,y", "unknown option \"y\"");
 }
 
 static void disks(void **state)
@@ -488,13 +556,14 @@ static void loglevel(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(defaults), TEST(members),	    TEST(help),
-		TEST(kernel),	TEST(mem),	    TEST(firmware),
-		TEST(names),	TEST(disks),	    TEST(networks),
-		TEST(shares),	TEST(file_systems), TEST(virtio_devices),
-		TEST(consoles), TEST(boot_order),   TEST(boot_wait),
-		TEST(cpus),	TEST(flashes),	    TEST(fw_cfg_files),
-		TEST(smbios),	TEST(loglevel),	    TEST(rings),
+		TEST(defaults),	 TEST(members),	     TEST(help),
+		TEST(kernel),	 TEST(mem),	     TEST(firmware),
+		TEST(debuggers), TEST(names),	     TEST(disks),
+		TEST(networks),	 TEST(outcomes),     TEST(serial_ports),
+		TEST(shares),	 TEST(file_systems), TEST(virtio_devices),
+		TEST(consoles),	 TEST(boot_order),   TEST(boot_wait),
+		TEST(cpus),	 TEST(flashes),	     TEST(fw_cfg_files),
+		TEST(smbios),	 TEST(loglevel),     TEST(rings),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

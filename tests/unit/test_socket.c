@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* SOURCES: chardev/socket.c vmm/evloop.c */
+/* SOURCES: chardev/socket.c vmm/evloop.c util/unix_socket.c */
 /* A UNIX socket whose clients come and go, as a backend. */
 #include <errno.h>
 #include <fcntl.h>

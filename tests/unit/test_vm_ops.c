@@ -10,6 +10,7 @@
 
 #include "arm/batch.h"
 #include "arm/cpu.h"
+#include "arm/debugger.h"
 #include "arm/machine.h"
 
 /* Arm ARM, ISS of a Data Abort: WnR and CM. */
@@ -25,7 +26,7 @@ static struct {
 	struct vcpu vcpu;
 	struct kvm_run run;
 	struct mmio_region region;
-	unsigned int asked, skipped, aborts, explained;
+	unsigned int asked, skipped, aborts, explained, debug_exits, dones;
 	bool repeat; /* what the device wants */
 	u64 offset;
 	bool write;
@@ -59,11 +60,36 @@ void machine_explain_pmems(const struct machine *machine)
 	t.explained++;
 }
 
+u64 cpu_fingerprint(struct vcpu *vcpu)
+{
+	(void)vcpu;
+	fail();
+	return 0;
+}
+
 void cpu_describe(struct vcpu *vcpu, char *buf, size_t size)
 {
 	(void)vcpu;
 	(void)buf;
 	(void)size;
+}
+
+int debugger_exit(struct vcpu *vcpu)
+{
+	assert_ptr_equal(vcpu, &t.vcpu);
+	t.debug_exits++;
+	return t.error;
+}
+
+void debugger_exit_done(struct vcpu *vcpu)
+{
+	assert_ptr_equal(vcpu, &t.vcpu);
+	t.dones++;
+}
+
+void debugger_held(struct vcpu *vcpu)
+{
+	(void)vcpu;
 }
 
 int batch_continue(struct vcpu *vcpu)
@@ -231,6 +257,26 @@ static void failed_runs(void **state)
 	assert_int_equal(t.explained, 1);
 }
 
+/* A debugger hears of its own exits, and of the ends of others. */
+static void debugging(void **state)
+{
+	(void)state;
+	t.run.exit_reason = KVM_EXIT_DEBUG;
+	assert_int_equal(arm_vm_ops.handle_exit(&t.vcpu), 0);
+	assert_int_equal(t.debug_exits, 1);
+	assert_int_equal(t.dones, 0);
+	t.error = -ENOTSUP;
+	assert_int_equal(arm_vm_ops.handle_exit(&t.vcpu), -ENOTSUP);
+	t.error = 0;
+	assert_int_equal(nisv(BASE + 8, 0), 0);
+	assert_int_equal(t.dones, 1);
+	assert_int_equal(arm_vm_ops.mmio_done(&t.vcpu), 0);
+	assert_int_equal(t.dones, 2);
+	atomic_store(&t.machine.batch_allowed, true);
+	assert_int_equal(arm_vm_ops.mmio_done(&t.vcpu), 0);
+	assert_int_equal(t.dones, 2);
+}
+
 #define OPS_TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 int main(void)
@@ -243,6 +289,7 @@ int main(void)
 		OPS_TEST(unknown_exits),
 		OPS_TEST(executes),
 		OPS_TEST(failed_runs),
+		OPS_TEST(debugging),
 	};
 
 	return cmocka_run_group_tests_name("vm_ops", tests, NULL, NULL);

@@ -36,6 +36,12 @@ int machine_build(struct machine *machine,
 		  struct chardev *serial[MACHINE_MAX_SERIAL]);
 
 /*
+ * With --console virtio, before machine_build(): what the virtio console leads
+ * to, if that is not serial[0], whose output it has else.
+ */
+void machine_set_terminal(struct machine *machine, struct chardev *terminal);
+
+/*
  * With --console virtio: the size of the terminal, before machine_build() and
  * whenever it changes. One that has none at first never has. Main thread.
  */
@@ -55,6 +61,17 @@ void machine_press_power(struct machine *machine);
  * it. Any thread; waits for no disk. Returns 0 or -errno.
  */
 int machine_write_stats(struct machine *machine, FILE *out);
+
+/* The same as a member `name` of an object that is open. Any thread. */
+struct json_writer;
+void machine_put_stats(struct machine *machine, struct json_writer *json,
+		       const char *name);
+
+/*
+ * The run has ended with that exit status: a debugger that is connected is
+ * told. Main thread.
+ */
+void machine_tell_debugger(struct machine *machine, int status);
 
 /*
  * Destroys the devices, last one first, which closes their files, and closes

@@ -10,12 +10,15 @@
 #include "lkvm/config/flash.h"
 #include "lkvm/config/fs.h"
 #include "lkvm/config/fw_cfg.h"
+#include "lkvm/config/gdb.h"
 #include "lkvm/config/network.h"
 #include "lkvm/config/pmem.h"
 #include "lkvm/config/port.h"
 #include "lkvm/config/root.h"
+#include "lkvm/config/serial.h"
 #include "lkvm/config/share.h"
 #include "lkvm/config/smbios.h"
+#include "lkvm/config/watch.h"
 #include "lkvm/util/util.h"
 
 #define BOOT_WAIT_MAX 65 /* seconds: fw_cfg has 16 bits of ms for it */
@@ -101,6 +104,7 @@ struct debug_config {
 	const char *stats; /* file for the JSON statistics, at the end, or NULL
 			    */
 	bool no_batch;	   /* one exit for each access to a device */
+	struct gdb_config gdb;
 };
 
 /*
@@ -126,6 +130,7 @@ struct vm_config {
 	const char *cloud_init;	     /* folder whose files are one more disk */
 	struct network_list network; /* none of mode none */
 	enum console console;
+	struct serial_config serial[SERIAL_MAX];
 	struct port_list ports; /* PORT_MAX at most */
 	bool rng;		/* the guest has a source of random bytes */
 	u32 vsock;		/* its CID; 0: it has no such sockets */
@@ -136,6 +141,7 @@ struct vm_config {
 	struct share_list share;
 	struct fs_list fs;
 	struct root_config root;
+	struct watch_config watch;
 	struct debug_config debug;
 };
 

@@ -19,8 +19,9 @@ void vm_resume(struct vm *vm);
 /*
  * For what runs the guest in another way than by KVM_RUN, on the vCPU's thread:
  * from here to vcpu_leave() it counts as being in the guest. False, and it does
- * not, if there is a pause; then, and when it is kicked, it has to come to an
- * end soon. It may not wait for anything meanwhile that one who pauses holds.
+ * not, if there is a pause or the vCPU is to be held; then, and when it is
+ * kicked, it has to come to an end soon. It may not wait for anything meanwhile
+ * that one who pauses holds.
  */
 bool vcpu_try_enter(struct vcpu *vcpu);
 void vcpu_leave(struct vcpu *vcpu);

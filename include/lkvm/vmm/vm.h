@@ -33,6 +33,7 @@ enum vm_exit {
 	VM_EXIT_TIMEOUT,   /* --timeout ran out */
 	VM_EXIT_KILLED,	   /* the user ended it */
 	VM_EXIT_POWER_CUT, /* a flash lost power, by its option `cut=` */
+	VM_EXIT_CONDITION, /* one that the user has set; its caller knows it */
 };
 
 struct vm;
@@ -77,6 +78,11 @@ struct vm_arch_ops {
 	 * what is known of the reason. NULL: nothing is.
 	 */
 	void (*run_failed)(struct vcpu *vcpu, int err);
+	/*
+	 * A vCPU is held from here on, see hold.h: on its own thread, with a
+	 * lock held. NULL: nobody wants to know.
+	 */
+	void (*held)(struct vcpu *vcpu);
 	/* Frees `arch` of a vCPU that will not run any more; may be NULL. */
 	void (*release_vcpu)(struct vcpu *vcpu);
 	/*
@@ -84,6 +90,12 @@ struct vm_arch_ops {
 	 * `size` bytes with the 0 at its end; VCPU_DESCRIPTION are enough.
 	 */
 	void (*describe)(struct vcpu *vcpu, char *buf, size_t size);
+	/*
+	 * Of all registers that a vCPU changes while it gets on, which does not
+	 * run now: two states in which they differ have different ones, but for
+	 * one case in very many.
+	 */
+	u64 (*fingerprint)(struct vcpu *vcpu);
 };
 
 /* Counts of one vCPU, written by its own thread. */
@@ -110,7 +122,10 @@ struct vcpu {
 	bool started;	      /* `thread` is to be joined */
 	atomic_bool ended;    /* it will not enter the guest in this run */
 	atomic_bool in_guest; /* see vcpu_try_enter() */
-	void *arch;	      /* the architecture's own state of it */
+	/* See hold.h: it is to be, and it is. */
+	atomic_bool hold, held;
+	_Atomic(int) clock; /* CPU time of its thread, the last one's; 0 */
+	void *arch;	    /* the architecture's own state of it */
 	struct vcpu_stats stats;
 };
 
@@ -207,5 +222,11 @@ struct vcpu_totals {
 	u64 batched, batches, attempts, instructions, registers;
 };
 void vm_vcpu_totals(const struct vm *vm, struct vcpu_totals *totals);
+
+/*
+ * How long the threads of all vCPUs have run so far, ns, in the guest and out
+ * of it. One that has ended counts no more. Any thread.
+ */
+u64 vm_cpu_time(const struct vm *vm);
 
 #endif

@@ -1,0 +1,196 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The console of `lkvm run` under the eyes of a judge, if the options are about
+ * what it shows: a tap (chardev/tap.c) is between the port and its backend, and
+ * its thread asks the judge (chardev/judge.c), who may end the run.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "builtin-outcome.h"
+#include "lkvm/arm/machine.h"
+#include "lkvm/chardev/judge.h"
+#include "lkvm/chardev/tap.h"
+#include "lkvm/chardev/transcript.h"
+#include "lkvm/util/clock.h"
+#include "lkvm/util/log.h"
+#include "lkvm/vmm/vm.h"
+
+struct watch {
+	struct device dev; /* to hear of resets */
+	const struct vm_config *config;
+	const struct script *script; /* NULL: there is none */
+	struct machine *machine;
+	struct vm *vm; /* the machine's */
+	struct tap *tap;
+	struct judge *judge;
+	struct transcript *log; /* NULL: there is none */
+	bool finished;		/* the thread is gone */
+};
+
+/* ---- On the tap's thread ------------------------------------------------- */
+
+static void end(void *opaque)
+{
+	struct watch *watch = opaque;
+
+	vm_request_exit(watch->vm, VM_EXIT_CONDITION);
+}
+
+static u64 cpu_time(void *opaque)
+{
+	struct watch *watch = opaque;
+
+	return vm_cpu_time(watch->vm);
+}
+
+static void send_text(void *opaque, const char *text, size_t len)
+{
+	struct watch *watch = opaque;
+
+	if (tap_send(watch->tap, text, len))
+		pr_err("--script: no memory for what is sent");
+}
+
+static void press_power(void *opaque)
+{
+	struct watch *watch = opaque;
+
+	machine_press_power(watch->machine);
+}
+
+static u64 take_output(void *opaque, const u8 *buf, size_t len, u64 now)
+{
+	struct watch *watch = opaque;
+
+	if (watch->log)
+		transcript_add(watch->log, buf, len, now);
+	return judge_output(watch->judge, buf, len, now);
+}
+
+static void take_reset(void *opaque, u64 now)
+{
+	struct watch *watch = opaque;
+
+	judge_reset(watch->judge, now);
+}
+
+/* ---- On the main thread -------------------------------------------------- */
+
+static void reset(struct device *dev)
+{
+	tap_reset(container_of(dev, struct watch, dev)->tap);
+}
+
+/* The registry's part of it is over; the rest is watch_destroy()'s. */
+static void destroy(struct device *dev)
+{
+	(void)dev;
+}
+
+static const struct device_ops device_ops = {
+	.reset = reset,
+	.destroy = destroy,
+};
+
+static int create_tap(struct watch *watch, struct chardev *console)
+{
+	static const struct tap_ops ops = { take_output, take_reset };
+
+	watch->tap = tap_create(console, &watch->vm->stopping, &ops, watch);
+	if (!watch->tap)
+		return -ENOMEM;
+	return watch->script ? tap_take_input(watch->tap, &watch->vm->loop) : 0;
+}
+
+struct watch *watch_create(const struct watch_params *params,
+			   struct chardev *console)
+{
+	struct watch *watch = calloc(1, sizeof(*watch));
+	int ret = -ENOMEM;
+
+	if (watch) {
+		watch->config = params->config;
+		watch->machine = params->machine;
+		watch->vm = machine_vm(params->machine);
+		watch->log = params->log;
+		watch->script = params->script;
+		ret = create_tap(watch, console);
+	}
+	if (ret) {
+		pr_fatal("Unable to watch the console: %s", strerror(-ret));
+		watch_destroy(watch);
+		return NULL;
+	}
+	watch->dev.name = "watch";
+	watch->dev.ops = &device_ops;
+	device_add(&watch->vm->devices, &watch->dev);
+	return watch;
+}
+
+struct chardev *watch_console(struct watch *watch)
+{
+	return tap_chardev(watch->tap);
+}
+
+/* Times of the judge begin here. */
+int watch_start(struct watch *watch)
+{
+	static const struct judge_ops ops = { end, cpu_time, send_text,
+					      press_power };
+	u64 now = clock_now();
+	int ret = -ENOMEM;
+
+	if (watch->log)
+		watch->log->start = now;
+	watch->judge = judge_create(&watch->config->watch, watch->script, now,
+				    &ops, watch);
+	if (watch->judge)
+		ret = tap_start(watch->tap);
+	if (ret)
+		pr_fatal("Unable to watch the console: %s", strerror(-ret));
+	return ret;
+}
+
+/*
+ * A thread that does not end is one in a regular expression that takes for
+ * ever: what it would have found is not known.
+ */
+enum outcome watch_finish(struct watch *watch, bool by_judge,
+			  enum outcome ended)
+{
+	watch->finished = tap_finish(watch->tap);
+	if (!watch->finished) {
+		pr_err("the console's last lines are still being compared with "
+		       "the patterns of --expect and --fail-on");
+		return OUTCOME_FAILURE;
+	}
+	if (by_judge)
+		return judge_verdict(watch->judge);
+	return judge_outcome(watch->judge, ended, clock_now());
+}
+
+const struct judge *watch_judge(const struct watch *watch)
+{
+	return watch->finished ? watch->judge : NULL;
+}
+
+void watch_disconnect(struct watch *watch)
+{
+	if (watch && !watch->finished)
+		watch->finished = tap_finish(watch->tap);
+}
+
+bool watch_destroy(struct watch *watch)
+{
+	if (!watch)
+		return true;
+	if (watch->judge && !watch->finished)
+		return false;
+	if (watch->judge)
+		judge_destroy(watch->judge);
+	tap_destroy(watch->tap);
+	free(watch);
+	return true;
+}
