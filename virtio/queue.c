@@ -89,14 +89,21 @@ void virtq_push(struct virtq *q, const struct virtq_chain *chain, u32 len)
 }
 
 /* The fence is between the used index and what the driver wants. */
+bool virtq_would_interrupt(const struct virtq *q)
+{
+	if (!q->enabled || atomic_load(&q->broken) || !q->pushed)
+		return false;
+	atomic_thread_fence(memory_order_seq_cst);
+	return q->ring->wants_interrupt(q);
+}
+
 bool virtq_wants_interrupt(struct virtq *q)
 {
 	bool wants;
 
 	if (!q->enabled || atomic_load(&q->broken) || !q->pushed)
 		return false;
-	atomic_thread_fence(memory_order_seq_cst);
-	wants = q->ring->wants_interrupt(q);
+	wants = virtq_would_interrupt(q);
 	q->pushed = 0;
 	atomic_fetch_add_explicit(wants ? &q->stats.interrupts
 					: &q->stats.suppressed,

@@ -114,7 +114,8 @@ static bool wait_for_others(struct virtio_runner *runner, bool idle, u32 came)
 
 	if (!runner->attempt || !runner->thread.started)
 		return false;
-	idle = idle && !q->pending && q->pushed && may_serve(runner);
+	idle = idle && !q->pending && may_serve(runner) &&
+	       virtq_would_interrupt(q);
 	ns = gather_wait_ns(&runner->gather, came,
 			    idle ? runner->lone.interval : 0);
 	if (ns)

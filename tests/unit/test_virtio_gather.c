@@ -146,6 +146,28 @@ static void in_vain(void **state)
 	assert_int_equal(sleeps, 3);
 }
 
+/* A driver that polls would have its next request lie there meanwhile. */
+static void a_driver_that_polls(void **state)
+{
+	struct runner_rig *r = create(state);
+	struct queue_rig *q = &r->queues[0];
+	u32 before = q->interrupts;
+
+	for (u32 i = 0; i < 2 * FIRST; i++) {
+		u32 served = q->served;
+
+		atomic_fetch_add(&ns, INTERVAL);
+		virtq_driver_disable_irq(&q->driver);
+		rig_add_some(r, 0, 1);
+		rig_kick(r, 0);
+		rig_await(r, 0, served + 1);
+		await_sleep(q->tid);
+		assert_int_equal(rig_take(r, 0), 1);
+	}
+	assert_int_equal(q->interrupts, before);
+	assert_int_equal(sleeps, 0);
+}
+
 /* Chains that a medium takes its time for: they stay under way. */
 static int begin(struct virtio_device *vdev, unsigned int n)
 {
@@ -232,6 +254,7 @@ int main(void)
 		RIG_TEST_ALL(several_have_one_interrupt),
 		RIG_TEST_ALL(there_is_an_end),
 		RIG_TEST_ALL(in_vain),
+		RIG_TEST_ALL(a_driver_that_polls),
 		RIG_TEST_ALL(what_is_under_way_is_not_waited_for),
 		cmocka_unit_test(a_quick_guest),
 		cmocka_unit_test(less_and_less),

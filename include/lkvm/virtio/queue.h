@@ -153,6 +153,9 @@ void virtq_resume(struct virtq *q);
 /* Whether the driver wants an interrupt for what was pushed since last time. */
 bool virtq_wants_interrupt(struct virtq *q);
 
+/* The same, but it may be asked again: nothing is counted. */
+bool virtq_would_interrupt(const struct virtq *q);
+
 /*
  * True if the driver has said that it wants no interrupts at all: it waits for
  * the used ring by reading it.
