@@ -2,10 +2,12 @@
 /*
  * When the driver is told late: see include/lkvm/virtio/gather.h.
  *
- * Each wait is for one request, so that one in vain costs a guest with several
- * under way little, however many these are. It has to be long enough for the
- * kernel's timers to be of use, which a guest that is quick does not allow; the
- * thread finds several of its requests at a time anyway.
+ * A wait is for one request, so that one in vain costs a guest with several
+ * under way little, however many these are; where enough came the last time,
+ * the first one is for half as many, which saves the thread most of the others.
+ * A wait has to be long enough for the kernel's timers to be of use, which a
+ * guest that is quick does not allow; the thread finds several of its requests
+ * at a time anyway.
  */
 #include <string.h>
 
@@ -22,8 +24,7 @@
 #define NEEDED	   16U
 #define NEEDED_MAX 256U
 
-/* ns; below the least the timers' slack is most of it (timerslack_ns: 50 us).
- */
+/* ns; below the least most of it is the timers' slack (timerslack_ns: 50 us) */
 #define WAIT_MIN 100000U
 #define WAIT_MAX 2500000U
 
@@ -56,16 +57,19 @@ static void end(struct virtio_gather *gather)
 u64 gather_wait_ns(struct virtio_gather *gather, u32 came, u64 interval)
 {
 	u64 ns = interval + interval / 2;
+	bool go_on;
 
 	gather->since = MIN(gather->since + came, NEEDED_MAX);
 	gather->came = gather->on ? gather->came + came : 0;
-	if (ns >= WAIT_MIN && ns <= WAIT_MAX &&
-	    (gather->on ? came && gather->came < gather->most
-			: gather->since >= gather->needed)) {
-		gather->on = true;
-		return ns;
+	go_on = gather->on ? came && gather->came < gather->most
+			   : gather->since >= gather->needed;
+	if (ns < WAIT_MIN || ns > WAIT_MAX || !go_on) {
+		if (gather->on)
+			end(gather);
+		return 0;
 	}
-	if (gather->on)
-		end(gather);
-	return 0;
+	if (!gather->on && gather->needed == 1)
+		ns = MAX(ns, MIN(interval * (gather->most / 2), WAIT_MAX));
+	gather->on = true;
+	return ns;
 }
