@@ -19,7 +19,7 @@
 struct virtio_gather {
 	bool on; /* the driver has not been told yet of what was done */
 	/* Private from here on. */
-	u32 since;  /* requests since it was told late in vain */
+	u32 since;  /* requests since it was told late last time */
 	u32 needed; /* so many of these before that is tried again */
 	u32 came;   /* requests while it is not told */
 	u32 most;   /* of these before it is */
