@@ -231,7 +231,7 @@ UNIT_SRCS := $(wildcard tests/unit/test_*.c)
 UNIT_BINS := $(UNIT_SRCS:tests/unit/%.c=$(BUILD)/unit/%)
 FUZZ_SRCS := $(wildcard tests/fuzz/fuzz_*.c)
 FUZZ_BINS := $(FUZZ_SRCS:tests/fuzz/%.c=$(BUILD)/fuzz/%)
-FUZZ_SECONDS ?= 90
+FUZZ_SECONDS ?= 60
 sources = $(shell sed -n 's/.*SOURCES: *\(.*[^ ]\) *\*\/.*/\1/p' $(1))
 
 UNIT_OBJ := $(BUILD)/obj-unit
@@ -327,9 +327,14 @@ check-deps:
 	$(Q)tests/host/packages build host check efi
 	$(Q)tests/host/fetch sysroot
 
-check-fetch:
-	$(Q)tests/host/fetch kernel kernel13 busybox host efi13 aavmf aavmf13 uboot mtd armhf \
-	grub passt passt13 virtiofsd fio
+# Two at a time: the first one is as long as all others.
+.PHONY: fetch-firmware fetch-others
+check-fetch: fetch-firmware fetch-others
+fetch-firmware:
+	$(Q)tests/host/fetch efi13
+fetch-others:
+	$(Q)tests/host/fetch kernel kernel13 busybox host aavmf aavmf13 uboot mtd armhf grub \
+	passt passt13 virtiofsd fio
 
 .PHONY: guests
 guests:
@@ -373,7 +378,7 @@ $(BROKEN): tests/boot/lib/broken.c $(OBJS)
 # looks for compilers, hence a second make.
 check:
 	$(Q)$(MAKE) --no-print-directory check-deps
-	$(Q)$(MAKE) --no-print-directory -j 2 check-fetch check-build
+	$(Q)$(MAKE) --no-print-directory -j 3 check-fetch check-build
 	$(Q)$(MAKE) --no-print-directory check-all
 
 .PHONY: check-all check-build check-sanitized
@@ -392,12 +397,12 @@ check-all: check-build
 
 # An hour of fuzzing, ten million cycles against the model, a hundred kills, each
 # cut of power.
-check-long: all guests $(FUZZ_BINS) $(BUILD)/unit/chip_driver $(RECORD) \
-		$(BUILD)/unit/qcow2_tool
+check-long: all guests $(FUZZ_BINS) $(UNIT_DRIVERS) $(RECORD)
 	$(Q)KILLS=100 CUTS=all ALL=1 tests/run --timeout 21600 tests/lint \
 	"tests/fuzz/run 3600 $(FUZZ_BINS)" \
 	"python3 tests/unit/cfi_model.py $(BUILD)/unit/chip_driver \
 	--cycles 10000000 --seed 7" \
+	"python3 tests/unit/flash_tool.py $(BUILD)/unit/flash_tool" \
 	"python3 tests/unit/qcow2_tool.py $(BUILD)/unit/qcow2_tool" \
 	tests/boot/52-edk2-kill.test \
 	tests/boot/57-edk2-cuts.test tests/boot/58-jffs2-cuts.test \
