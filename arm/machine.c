@@ -129,6 +129,11 @@ struct vm *machine_vm(struct machine *machine)
 	return &machine->vm;
 }
 
+u64 machine_ram_size(const struct machine *machine)
+{
+	return machine->ram.size;
+}
+
 bool machine_has_power_key(const struct machine *machine)
 {
 	return machine->gpio;

@@ -50,6 +50,9 @@ void machine_set_console_size(struct machine *machine, u16 cols, u16 rows);
 /* The VM inside, for vm_run() and vm_request_exit(). */
 struct vm *machine_vm(struct machine *machine);
 
+/* Bytes of RAM that the guest has. */
+u64 machine_ram_size(const struct machine *machine);
+
 /* After machine_build(): whether there is a key that asks the guest to end. */
 bool machine_has_power_key(const struct machine *machine);
 
