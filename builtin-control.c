@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * `lkvm stop`, `pause`, `resume` and `reset`: what is done to a guest that runs
- * in another process, by its control socket. `list` and `stat`, which only
- * look, are in builtin-stat.c.
+ * `lkvm stop`, `pause`, `resume`, `reset` and `balloon`: what is done to a
+ * guest that runs in another process, by its control socket. `list` and `stat`,
+ * which only look, are in builtin-stat.c.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -13,6 +13,7 @@
 #include "lkvm/control/place.h"
 #include "lkvm/exit_status.h"
 #include "lkvm/util/log.h"
+#include "lkvm/util/parse.h"
 
 /* Seconds until a guest that does not obey its power key is ended. */
 #define GRACE	  30
@@ -40,7 +41,7 @@ static const struct control_usage stop_usage = {
 		"that; one that does\nnot do so in time, or has no such key, "
 		"is ended. A guest has a control socket if it\nwas started "
 		"with --name or --control on.\n",
-	.wants_name = true,
+	.wants = 1,
 	.options = stop_options,
 };
 
@@ -48,7 +49,7 @@ static const struct control_usage pause_usage = {
 	.command = "pause",
 	.synopsis = "lkvm pause NAME",
 	.help = "Stops the vCPUs of the guest NAME. Its clock goes on.\n",
-	.wants_name = true,
+	.wants = 1,
 	.options = no_options,
 };
 
@@ -56,7 +57,18 @@ static const struct control_usage resume_usage = {
 	.command = "resume",
 	.synopsis = "lkvm resume NAME",
 	.help = "Has a guest that was paused go on.\n",
-	.wants_name = true,
+	.wants = 1,
+	.options = no_options,
+};
+
+static const struct control_usage balloon_usage = {
+	.command = "balloon",
+	.synopsis = "lkvm balloon NAME SIZE",
+	.help = "Has the guest NAME, which runs with --balloon, do without "
+		"SIZE "
+		"of its RAM, in MiB or\nwith a suffix BKMGTP: the host gets it "
+		"back as the guest's driver gives it.\n",
+	.wants = 2,
 	.options = no_options,
 };
 
@@ -65,24 +77,29 @@ static const struct control_usage reset_usage = {
 	.synopsis = "lkvm reset NAME",
 	.help = "Resets the guest NAME, as a reset button does. With "
 		"--no-reboot that ends it.\n",
-	.wants_name = true,
+	.wants = 1,
 	.options = no_options,
 };
 
-/* The name is the only argument, and options may follow it. */
-static int take_name(const struct control_usage *usage,
-		     struct control_options *options,
-		     const struct string_list *positional)
+/* Options may stand between and behind them. */
+static int take_arguments(const struct control_usage *usage,
+			  struct control_options *options,
+			  const struct string_list *positional)
 {
-	size_t want = usage->wants_name;
+	static const char *const wanted[] = {
+		"no argument", "one name of a guest",
+		"the name of a guest and a size"
+	};
 
-	if (positional->count != want) {
+	if (positional->count != usage->wants) {
 		pr_fatal("%s: want %s: %s", usage->command,
-			 want ? "one name of a guest" : "no argument",
-			 usage->synopsis);
+			 wanted[usage->wants], usage->synopsis);
 		return -EINVAL;
 	}
-	options->name = want ? positional->items[0] : NULL;
+	if (usage->wants > 0)
+		options->name = positional->items[0];
+	if (usage->wants > 1)
+		options->size = positional->items[1];
 	return 0;
 }
 
@@ -101,7 +118,7 @@ int control_parse(const struct control_usage *usage,
 		options_usage(stdout, usage->synopsis, some ? groups : none);
 		printf("\n%s", usage->help);
 	} else if (!ret) {
-		ret = take_name(usage, options, &positional);
+		ret = take_arguments(usage, options, &positional);
 	}
 	string_list_free(&positional);
 	return ret;
@@ -140,38 +157,71 @@ int control_report(const struct control_usage *usage,
 	return err;
 }
 
-/* Commands that are one of the protocol. Returns the exit status. */
-static int tell(const struct control_usage *usage, int argc, char *const argv[])
+/* A command of the protocol. Returns the exit status. */
+static int tell(const struct control_usage *usage,
+		const struct control_options *options, const char *arguments)
+{
+	struct control_link link;
+	int ret;
+
+	if (control_connect(usage, options, &link))
+		return EXIT_STATUS_SETUP;
+	ret = control_link_tell(&link, usage->command, arguments,
+				CONTROL_ANSWER_MS);
+	if (ret)
+		control_report(usage, options, &link, ret);
+	control_link_close(&link);
+	return ret ? EXIT_STATUS_SETUP : EXIT_STATUS_POWEROFF;
+}
+
+/* One that takes a name only. */
+static int tell_name(const struct control_usage *usage, int argc,
+		     char *const argv[])
 {
 	struct control_options options = { 0 };
-	struct control_link link;
 	int ret = control_parse(usage, &options, argc, argv);
 
 	if (ret)
 		return ret == OPTIONS_HELP ? EXIT_STATUS_POWEROFF
 					   : EXIT_STATUS_USAGE;
-	if (control_connect(usage, &options, &link))
-		return EXIT_STATUS_SETUP;
-	ret = control_link_tell(&link, usage->command, CONTROL_ANSWER_MS);
-	if (ret)
-		control_report(usage, &options, &link, ret);
-	control_link_close(&link);
-	return ret ? EXIT_STATUS_SETUP : EXIT_STATUS_POWEROFF;
+	return tell(usage, &options, NULL);
 }
 
 int cmd_pause(int argc, char *const argv[])
 {
-	return tell(&pause_usage, argc, argv);
+	return tell_name(&pause_usage, argc, argv);
 }
 
 int cmd_resume(int argc, char *const argv[])
 {
-	return tell(&resume_usage, argc, argv);
+	return tell_name(&resume_usage, argc, argv);
 }
 
 int cmd_reset(int argc, char *const argv[])
 {
-	return tell(&reset_usage, argc, argv);
+	return tell_name(&reset_usage, argc, argv);
+}
+
+/* In MiB without a suffix, as --mem and --balloon have it. */
+int cmd_balloon(int argc, char *const argv[])
+{
+	struct control_options options = { 0 };
+	int ret = control_parse(&balloon_usage, &options, argc, argv);
+	char arguments[48];
+	u64 size;
+
+	if (ret == OPTIONS_HELP)
+		return EXIT_STATUS_POWEROFF;
+	if (!ret && parse_size(options.size, 20, &size, NULL)) {
+		pr_fatal("balloon: %s: want SIZE[BKMGTP], MiB if there is no "
+			 "suffix",
+			 options.size);
+		ret = -EINVAL;
+	}
+	if (ret)
+		return EXIT_STATUS_USAGE;
+	snprintf(arguments, sizeof(arguments), "{\"size\":%" PRIu64 "}", size);
+	return tell(&balloon_usage, &options, arguments);
 }
 
 /*
@@ -180,7 +230,7 @@ int cmd_reset(int argc, char *const argv[])
  */
 static int end(struct control_link *link)
 {
-	int ret = control_link_tell(link, "quit", CONTROL_ANSWER_MS);
+	int ret = control_link_tell(link, "quit", NULL, CONTROL_ANSWER_MS);
 
 	if (ret == -EPIPE)
 		return 0;
@@ -191,7 +241,7 @@ static int end(struct control_link *link)
 static int shut_down(struct control_link *link,
 		     const struct control_options *options)
 {
-	int ret = control_link_tell(link, "powerdown", CONTROL_ANSWER_MS);
+	int ret = control_link_tell(link, "powerdown", NULL, CONTROL_ANSWER_MS);
 
 	if (!ret)
 		ret = control_link_wait_end(link, options->grace * 1000);

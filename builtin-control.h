@@ -13,14 +13,15 @@
 struct control_usage {
 	const char *command;
 	const char *synopsis;
-	const char *help; /* what it does, in lines of 80 columns */
-	bool wants_name;
+	const char *help;   /* what it does, in lines of 80 columns */
+	unsigned int wants; /* arguments: a name, or a name and a size */
 	const struct option_def *options;
 };
 
 /* What their options say. */
 struct control_options {
 	const char *name; /* of the guest */
+	const char *size; /* the argument behind it */
 	bool json, watch, force;
 	u64 grace; /* seconds */
 };

@@ -23,6 +23,7 @@ static const struct command commands[] = {
 	{ "pause", cmd_pause, "Stop a guest's vCPUs" },
 	{ "resume", cmd_resume, "Have them go on" },
 	{ "reset", cmd_reset, "Reset a guest" },
+	{ "balloon", cmd_balloon, "Have a guest do without some of its RAM" },
 	{ "stat", cmd_stat, "Show a guest's state and counters" },
 	{ "flash", cmd_flash, "Make, look into and compare flash files" },
 	{ "selftest", cmd_selftest,

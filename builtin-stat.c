@@ -51,7 +51,7 @@ static const struct control_usage stat_usage = {
 	.command = "stat",
 	.synopsis = "lkvm stat [--json] [--watch] NAME",
 	.help = "Prints the state and the counters of the guest NAME.\n",
-	.wants_name = true,
+	.wants = 1,
 	.options = stat_options,
 };
 
@@ -146,7 +146,7 @@ static void list_guest(const struct listing *to,
 
 	if (fd >= 0) {
 		control_link_init(&link, fd);
-		ret = control_link_ask(&link, "status", LIST_MS, &root,
+		ret = control_link_ask(&link, "status", NULL, LIST_MS, &root,
 				       &result);
 		control_link_close(&link);
 	}
@@ -358,8 +358,8 @@ static int stat_guest(struct control_link *link,
 	int ret, err;
 
 	do {
-		ret = control_link_ask(link, "stat", CONTROL_ANSWER_MS, &root,
-				       &result);
+		ret = control_link_ask(link, "stat", NULL, CONTROL_ANSWER_MS,
+				       &root, &result);
 		if (ret)
 			break;
 		err = print_stat(options, result, old);

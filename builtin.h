@@ -25,6 +25,7 @@ int cmd_stop(int argc, char *const argv[]);
 int cmd_pause(int argc, char *const argv[]);
 int cmd_resume(int argc, char *const argv[]);
 int cmd_reset(int argc, char *const argv[]);
+int cmd_balloon(int argc, char *const argv[]);
 int cmd_stat(int argc, char *const argv[]);
 int cmd_flash(int argc, char *const argv[]);
 int cmd_selftest(int argc, char *const argv[]);

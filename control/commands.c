@@ -20,6 +20,7 @@ struct call {
 
 struct command {
 	const char *name;
+	const char *argument; /* the only one, which is needed; NULL: none */
 	/* Does it. 0, or -errno with the reason in call->error. */
 	int (*run)(struct call *call);
 	/* Adds members to "return"; NULL: only the status. */
@@ -78,6 +79,16 @@ static int reset(struct call *call)
 	return control_guest_reset(call->commands->guest, call->error);
 }
 
+static int balloon(struct call *call)
+{
+	u64 bytes;
+
+	if (json_u64_of(json_member(call->request->arguments, "size"), &bytes))
+		return control_fail(call->error, -EINVAL, "bad-arguments",
+				    "\"size\" is a number of bytes");
+	return control_guest_balloon(call->commands->guest, bytes, call->error);
+}
+
 static int quit(struct call *call)
 {
 	return control_guest_quit(call->commands->guest, call->error);
@@ -96,15 +107,16 @@ static void put_stats(const struct call *call, struct json_writer *json)
 static void put_commands(const struct call *call, struct json_writer *json);
 
 static const struct command commands_table[] = {
-	{ "commands", nothing, put_commands },
-	{ "pause", pause_guest, NULL },
-	{ "powerdown", press_power, NULL },
-	{ "quit", quit, NULL },
-	{ "reset", reset, NULL },
-	{ "resume", resume_guest, NULL },
-	{ "stat", nothing, put_stats },
-	{ "status", nothing, put_status },
-	{ "subscribe", subscribe, NULL },
+	{ "balloon", "size", balloon, NULL },
+	{ "commands", NULL, nothing, put_commands },
+	{ "pause", NULL, pause_guest, NULL },
+	{ "powerdown", NULL, press_power, NULL },
+	{ "quit", NULL, quit, NULL },
+	{ "reset", NULL, reset, NULL },
+	{ "resume", NULL, resume_guest, NULL },
+	{ "stat", NULL, nothing, put_stats },
+	{ "status", NULL, nothing, put_status },
+	{ "subscribe", NULL, subscribe, NULL },
 };
 
 static void put_commands(const struct call *call, struct json_writer *json)
@@ -141,19 +153,33 @@ static void put_return(const struct call *call, const struct command *command,
 	json_end_object(&json);
 }
 
-/* No command takes arguments so far. */
-static int carry_out(struct call *call, const struct command *command)
+/* An argument that is not known is refused, not passed over. */
+static int check_arguments(struct call *call, const struct command *command)
 {
 	const struct json_value *arguments = call->request->arguments;
+	const struct json_value *first = arguments ? arguments->first : NULL;
+	const char *want = command->argument;
+
+	if (!want && first)
+		return control_fail(call->error, -EINVAL, "bad-arguments",
+				    "\"%s\" takes no arguments", command->name);
+	if (want && (!first || first->next || strcmp(first->name, want) != 0))
+		return control_fail(call->error, -EINVAL, "bad-arguments",
+				    "\"%s\" takes the argument \"%s\"",
+				    command->name, want);
+	return 0;
+}
+
+static int carry_out(struct call *call, const struct command *command)
+{
+	int ret;
 
 	if (!command)
 		return control_fail(call->error, -ENOENT, "unknown-command",
 				    "there is no such command; \"commands\" "
 				    "lists them");
-	if (arguments && arguments->first)
-		return control_fail(call->error, -EINVAL, "bad-arguments",
-				    "\"%s\" takes no arguments", command->name);
-	return command->run(call);
+	ret = check_arguments(call, command);
+	return ret ? ret : command->run(call);
 }
 
 /* The answer to a line, on `out`. */

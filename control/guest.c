@@ -8,6 +8,7 @@
  * before it is released.
  */
 #include <errno.h>
+#include <inttypes.h>
 #include <unistd.h>
 
 #include "lkvm/arm/machine.h"
@@ -93,6 +94,23 @@ int control_guest_power(struct control_guest *guest,
 				    "the guest's machine has no power key");
 	machine_press_power(guest->machine);
 	return guest->paused ? control_guest_resume(guest, error) : 0;
+}
+
+int control_guest_balloon(struct control_guest *guest, u64 bytes,
+			  struct control_error *error)
+{
+	int ret = machine_set_balloon(guest->machine, bytes);
+
+	if (ret == -ENODEV)
+		control_fail(error, ret, "unsupported",
+			     "the guest has no balloon: it runs without "
+			     "--balloon");
+	else if (ret)
+		control_fail(error, ret, "bad-arguments",
+			     "the guest has no more than %" PRIu64
+			     " MiB of RAM",
+			     guest->ram / SZ_1M);
+	return ret;
 }
 
 int control_guest_quit(struct control_guest *guest, struct control_error *error)

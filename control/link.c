@@ -137,14 +137,16 @@ static bool is_answer(const struct control_link *link,
 }
 
 int control_link_ask(struct control_link *link, const char *command,
-		     unsigned int ms, struct json_value **root,
-		     const struct json_value **result)
+		     const char *arguments, unsigned int ms,
+		     struct json_value **root, const struct json_value **result)
 {
 	u64 deadline = clock_now() + ms * NS_PER_MS;
-	char request[128];
+	char request[256];
 	int len = snprintf(request, sizeof(request),
-			   "{\"execute\":\"%s\",\"id\":%" PRIu64 "}\n", command,
-			   ++link->id);
+			   "{\"execute\":\"%s\",\"id\":%" PRIu64 "%s%s}\n",
+			   command, ++link->id,
+			   arguments ? ",\"arguments\":" : "",
+			   arguments ? arguments : "");
 	int ret = output_write(link->fd, request, (size_t)len, ms, NULL);
 
 	if (ret)
@@ -164,11 +166,12 @@ int control_link_ask(struct control_link *link, const char *command,
 }
 
 int control_link_tell(struct control_link *link, const char *command,
-		      unsigned int ms)
+		      const char *arguments, unsigned int ms)
 {
 	const struct json_value *result;
 	struct json_value *root;
-	int ret = control_link_ask(link, command, ms, &root, &result);
+	int ret =
+		control_link_ask(link, command, arguments, ms, &root, &result);
 
 	if (!ret)
 		free(root);

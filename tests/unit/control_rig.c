@@ -81,6 +81,15 @@ int control_guest_power(struct control_guest *guest,
 	return 0;
 }
 
+int control_guest_balloon(struct control_guest *guest, u64 bytes,
+			  struct control_error *error)
+{
+	if (bytes > SZ_1G)
+		return control_fail(error, -EINVAL, "bad-arguments", "much");
+	from_guest(guest)->balloon = bytes;
+	return 0;
+}
+
 int control_guest_quit(struct control_guest *guest, struct control_error *error)
 {
 	(void)error;

@@ -8,6 +8,7 @@
 struct control_rig {
 	struct control_guest guest;
 	unsigned int resets, presses, quits;
+	u64 balloon; /* bytes */
 	bool has_key;
 	bool large; /* statistics are larger than a client can be sent */
 };

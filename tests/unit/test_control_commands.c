@@ -97,8 +97,9 @@ static void commands(void **state)
 	       "{\"return\":{\"name\":\"rig\",\"status\":\"running\","
 	       "\"stats\":{\"exits\":42}}}");
 	expect("{\"execute\":\"commands\"}",
-	       "{\"return\":{\"commands\":[\"commands\",\"pause\",\"powerdown\""
-	       ",\"quit\",\"reset\",\"resume\",\"stat\",\"status\","
+	       "{\"return\":{\"commands\":[\"balloon\",\"commands\",\"pause\","
+	       "\"powerdown\",\"quit\",\"reset\",\"resume\",\"stat\","
+	       "\"status\","
 	       "\"subscribe\"]}}");
 	expect("{\"execute\":\"reset\"}",
 	       "{\"return\":{\"status\":\"running\"}}");
@@ -215,6 +216,35 @@ static void malformed(void **state)
 	assert_int_equal(t.rig.quits, 0);
 }
 
+static void arguments(void **state)
+{
+	static const char *const bad[] = {
+		"{}",
+		"{\"bytes\":1}",
+		"{\"size\":1,\"more\":1}",
+		"{\"size\":\"1\"}",
+		"{\"size\":-1}",
+		"{\"size\":1.5}",
+		"{\"size\":9999999999}",
+	};
+	char line[128];
+
+	(void)state;
+	expect("{\"execute\":\"balloon\",\"arguments\":{\"size\":4096}}",
+	       "{\"return\":{\"status\":\"running\"}}");
+	assert_int_equal(t.rig.balloon, 4096);
+	for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
+		snprintf(line, sizeof(line),
+			 "{\"execute\":\"balloon\",\"arguments\":%s}", bad[i]);
+		expect_error(line, "{\"error\":{\"class\":\"bad-arguments\"",
+			     "");
+	}
+	expect_error("{\"execute\":\"balloon\"}",
+		     "{\"error\":{\"class\":\"bad-arguments\"",
+		     "takes the argument \\\"size\\\"");
+	assert_int_equal(t.rig.balloon, 4096);
+}
+
 static void the_end(void **state)
 {
 	(void)state;
@@ -230,7 +260,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		COMMAND_TEST(commands),	 COMMAND_TEST(pauses),
 		COMMAND_TEST(refused),	 COMMAND_TEST(ids),
-		COMMAND_TEST(malformed), COMMAND_TEST(the_end),
+		COMMAND_TEST(malformed), COMMAND_TEST(arguments),
+		COMMAND_TEST(the_end),
 	};
 
 	return cmocka_run_group_tests_name("control_commands", tests, NULL,

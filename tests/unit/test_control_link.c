@@ -74,8 +74,8 @@ static void expect_status(const char *want)
 	const struct json_value *result;
 	struct json_value *root;
 
-	assert_int_equal(control_link_ask(&t.link, "status", LONG_MS, &root,
-					  &result),
+	assert_int_equal(control_link_ask(&t.link, "status", NULL, LONG_MS,
+					  &root, &result),
 			 0);
 	assert_string_equal(json_string_of(json_member(result, "status")),
 			    want);
@@ -91,16 +91,21 @@ static void answers(void **state)
 	expect_request("{\"execute\":\"status\",\"id\":1}\n");
 	expect_status("b");
 	expect_request("{\"execute\":\"status\",\"id\":2}\n");
-	answer("{\"id\":3,\"return\":{}}\n");
-	assert_int_equal(control_link_tell(&t.link, "reset", LONG_MS), 0);
+	answer("{\"id\":3,\"return\":{}}\n{\"id\":4,\"return\":{}}\n");
+	assert_int_equal(control_link_tell(&t.link, "reset", NULL, LONG_MS), 0);
 	expect_request("{\"execute\":\"reset\",\"id\":3}\n");
+	assert_int_equal(control_link_tell(&t.link, "do", "{\"a\":1}", LONG_MS),
+			 0);
+	expect_request(
+		"{\"execute\":\"do\",\"id\":4,\"arguments\":{\"a\":1}}\n");
 }
 
 /* Events, and an answer that was not waited for. */
 static void others_lines(void **state)
 {
 	(void)state;
-	assert_int_equal(control_link_tell(&t.link, "late", 1), -ETIMEDOUT);
+	assert_int_equal(control_link_tell(&t.link, "late", NULL, 1),
+			 -ETIMEDOUT);
 	answer("{\"event\":\"reset\",\"uptime_ms\":1}\n"
 	       "{\"id\":1,\"return\":{\"status\":\"late\"}}\n"
 	       "{\"id\":\"2\",\"return\":{\"status\":\"text\"}}\n"
@@ -116,25 +121,31 @@ static void errors(void **state)
 	       "{\"id\":3,\"return\":1}\n"
 	       "{\"id\":4}\n"
 	       "nonsense\n");
-	assert_int_equal(control_link_tell(&t.link, "c", LONG_MS), -EREMOTEIO);
+	assert_int_equal(control_link_tell(&t.link, "c", NULL, LONG_MS),
+			 -EREMOTEIO);
 	assert_string_equal(control_link_explain(&t.link, -EREMOTEIO), "why");
-	assert_int_equal(control_link_tell(&t.link, "c", LONG_MS), -EREMOTEIO);
+	assert_int_equal(control_link_tell(&t.link, "c", NULL, LONG_MS),
+			 -EREMOTEIO);
 	assert_string_not_equal(control_link_explain(&t.link, -EREMOTEIO),
 				"why");
-	assert_int_equal(control_link_tell(&t.link, "c", LONG_MS), -EBADMSG);
-	assert_int_equal(control_link_tell(&t.link, "c", LONG_MS), -EBADMSG);
-	assert_int_equal(control_link_tell(&t.link, "c", LONG_MS), -EBADMSG);
+	assert_int_equal(control_link_tell(&t.link, "c", NULL, LONG_MS),
+			 -EBADMSG);
+	assert_int_equal(control_link_tell(&t.link, "c", NULL, LONG_MS),
+			 -EBADMSG);
+	assert_int_equal(control_link_tell(&t.link, "c", NULL, LONG_MS),
+			 -EBADMSG);
 }
 
 static void no_answer(void **state)
 {
 	(void)state;
-	assert_int_equal(control_link_tell(&t.link, "c", 1), -ETIMEDOUT);
+	assert_int_equal(control_link_tell(&t.link, "c", NULL, 1), -ETIMEDOUT);
 	/* Nor is half a line. */
 	answer("{\"id\":2,\"return\":{}}");
-	assert_int_equal(control_link_tell(&t.link, "c", 1), -ETIMEDOUT);
+	assert_int_equal(control_link_tell(&t.link, "c", NULL, 1), -ETIMEDOUT);
 	end_guest();
-	assert_int_equal(control_link_tell(&t.link, "c", LONG_MS), -EPIPE);
+	assert_int_equal(control_link_tell(&t.link, "c", NULL, LONG_MS),
+			 -EPIPE);
 	for (int err = 1; err < 120; err++)
 		assert_non_null(control_link_explain(&t.link, -err));
 }
@@ -145,7 +156,8 @@ static void a_guest_that_ends(void **state)
 	(void)state;
 	answer("{\"event\":\"end\"}\n{\"id\":1,");
 	shutdown(t.guest, SHUT_WR);
-	assert_int_equal(control_link_tell(&t.link, "c", LONG_MS), -EPIPE);
+	assert_int_equal(control_link_tell(&t.link, "c", NULL, LONG_MS),
+			 -EPIPE);
 }
 
 /* Its reader is slower than it, so it needs a thread. */
@@ -172,8 +184,9 @@ static void long_answers(void **state)
 
 	(void)state;
 	assert_int_equal(pthread_create(&thread, NULL, send_long, &len), 0);
-	assert_int_equal(
-		control_link_ask(&t.link, "stat", LONG_MS, &root, &result), 0);
+	assert_int_equal(control_link_ask(&t.link, "stat", NULL, LONG_MS, &root,
+					  &result),
+			 0);
 	assert_int_equal(strlen(json_string_of(json_member(result, "status"))),
 			 len);
 	free(root);
@@ -182,7 +195,8 @@ static void long_answers(void **state)
 	setup(NULL);
 	len = 2 * CONTROL_ANSWER_MAX;
 	assert_int_equal(pthread_create(&thread, NULL, send_long, &len), 0);
-	assert_int_equal(control_link_tell(&t.link, "stat", LONG_MS), -EBADMSG);
+	assert_int_equal(control_link_tell(&t.link, "stat", NULL, LONG_MS),
+			 -EBADMSG);
 	shutdown(t.link.fd, SHUT_RDWR);
 	pthread_join(thread, NULL);
 }

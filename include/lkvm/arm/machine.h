@@ -53,6 +53,13 @@ struct vm *machine_vm(struct machine *machine);
 /* Bytes of RAM that the guest has. */
 u64 machine_ram_size(const struct machine *machine);
 
+/*
+ * After machine_build(): how many bytes the balloon is to hold; the guest's
+ * driver follows in its own time. Returns 0, -ENODEV without --balloon, or
+ * -EINVAL if that is not less than the RAM. Any thread.
+ */
+int machine_set_balloon(struct machine *machine, u64 bytes);
+
 /* After machine_build(): whether there is a key that asks the guest to end. */
 bool machine_has_power_key(const struct machine *machine);
 

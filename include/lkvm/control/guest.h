@@ -48,6 +48,10 @@ int control_guest_reset(struct control_guest *guest,
 int control_guest_power(struct control_guest *guest,
 			struct control_error *error);
 
+/* How many bytes of its RAM the guest is to do without: --balloon. */
+int control_guest_balloon(struct control_guest *guest, u64 bytes,
+			  struct control_error *error);
+
 /* Ends the run, status 130. */
 int control_guest_quit(struct control_guest *guest,
 		       struct control_error *error);

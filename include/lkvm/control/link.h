@@ -25,20 +25,21 @@ void control_link_init(struct control_link *link, int fd);
 void control_link_close(struct control_link *link);
 
 /*
- * Has the command carried out, and waits for the answer for `ms` milliseconds;
- * events, and late answers to others, are dropped. On success *root, which is
- * to be freed, is the answer, and *result, in it, what the command returned.
- * Returns 0; -EREMOTEIO if the guest says that something is wrong; -ETIMEDOUT;
- * -EPIPE if the guest has ended; -EBADMSG if the answer is none; or another
- * -errno.
+ * Has the command carried out, with `arguments`, a short object in JSON, or
+ * without, for NULL, and waits for the answer for `ms` milliseconds; events,
+ * and late answers to others, are dropped. On success *root, which is to be
+ * freed, is the answer, and *result, in it, what the command returned. Returns
+ * 0; -EREMOTEIO if the guest says that something is wrong; -ETIMEDOUT; -EPIPE
+ * if the guest has ended; -EBADMSG if the answer is none; or another -errno.
  */
 int control_link_ask(struct control_link *link, const char *command,
-		     unsigned int ms, struct json_value **root,
+		     const char *arguments, unsigned int ms,
+		     struct json_value **root,
 		     const struct json_value **result);
 
 /* The same for who does not want the result. */
 int control_link_tell(struct control_link *link, const char *command,
-		      unsigned int ms);
+		      const char *arguments, unsigned int ms);
 
 /* Waits for the guest's process to end. 0, -ETIMEDOUT or another -errno. */
 int control_link_wait_end(struct control_link *link, u64 ms);
