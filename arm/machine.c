@@ -426,6 +426,14 @@ void machine_put_stats(struct machine *machine, struct json_writer *json,
 	json_end_object(json);
 }
 
+void machine_put_details(struct machine *machine, struct json_writer *json,
+			 const char *name)
+{
+	json_begin_object(json, name);
+	device_details_all(&machine->vm.devices, json);
+	json_end_object(json);
+}
+
 int machine_write_stats(struct machine *machine, FILE *out)
 {
 	struct json_writer json = { .out = out };

@@ -35,6 +35,7 @@ void control_guest_put_stats(const struct control_guest *guest,
 	control_guest_put(guest, json);
 	json_u64(json, "cpu_ms", vm_cpu_time(guest->vm) / NS_PER_MS);
 	machine_put_stats(guest->machine, json, "stats");
+	machine_put_details(guest->machine, json, "details");
 }
 
 /* Its own holds would be undone, or it would not know of these. */

@@ -77,6 +77,10 @@ struct json_writer;
 void machine_put_stats(struct machine *machine, struct json_writer *json,
 		       const char *name);
 
+/* What devices find out for who asks for it, as a member `name`. Any thread. */
+void machine_put_details(struct machine *machine, struct json_writer *json,
+			 const char *name);
+
 /*
  * The run has ended with that exit status: a debugger that is connected is
  * told. Main thread.

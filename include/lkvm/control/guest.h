@@ -26,7 +26,7 @@ struct control_guest {
 void control_guest_put(const struct control_guest *guest,
 		       struct json_writer *json);
 
-/* The same with all counters, as a member "stats". */
+/* The same with all counters, "stats", and what else devices say, "details". */
 void control_guest_put_stats(const struct control_guest *guest,
 			     struct json_writer *json);
 
