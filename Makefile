@@ -62,7 +62,7 @@ OTHERS := $(filter $(addprefix $(OBJDIR)/,builtin-flash% \
 	arm/machine-rng.o arm/machine-console.o arm/machine-share.o \
 	arm/machine-fs.o arm/machine-vsock.o arm/machine-balloon.o \
 	arm/machine-pmem.o \
-	arm/debugger% gdb/% \
+	arm/debugger% arm/registers.o gdb/% \
 	hw/fw_cfg/% hw/pl% efi/% virtio/% pci/% disk/% net/% share/% \
 	config/balloon.o config/control.o config/disk.o config/gdb.o \
 	config/network.o config/pmem.o config/port.o config/root.o config/sandbox.o config/share.o \

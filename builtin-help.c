@@ -25,6 +25,7 @@ static const struct command commands[] = {
 	{ "reset", cmd_reset, "Reset a guest" },
 	{ "balloon", cmd_balloon, "Have a guest do without some of its RAM" },
 	{ "stat", cmd_stat, "Show a guest's state and counters" },
+	{ "debug", cmd_debug, "Show the registers of a guest's vCPUs" },
 	{ "flash", cmd_flash, "Make, look into and compare flash files" },
 	{ "selftest", cmd_selftest,
 	  "Check whether lkvm works on this machine" },

@@ -104,6 +104,11 @@ static void put_stats(const struct call *call, struct json_writer *json)
 	control_guest_put_stats(call->commands->guest, json);
 }
 
+static void put_registers(const struct call *call, struct json_writer *json)
+{
+	control_guest_put_registers(call->commands->guest, json);
+}
+
 static void put_commands(const struct call *call, struct json_writer *json);
 
 static const struct command commands_table[] = {
@@ -112,6 +117,7 @@ static const struct command commands_table[] = {
 	{ "pause", NULL, pause_guest, NULL },
 	{ "powerdown", NULL, press_power, NULL },
 	{ "quit", NULL, quit, NULL },
+	{ "registers", NULL, nothing, put_registers },
 	{ "reset", NULL, reset, NULL },
 	{ "resume", NULL, resume_guest, NULL },
 	{ "stat", NULL, nothing, put_stats },

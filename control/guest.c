@@ -38,6 +38,12 @@ void control_guest_put_stats(const struct control_guest *guest,
 	machine_put_details(guest->machine, json, "details");
 }
 
+void control_guest_put_registers(const struct control_guest *guest,
+				 struct json_writer *json)
+{
+	machine_put_registers(guest->machine, json, "registers");
+}
+
 /* Its own holds would be undone, or it would not know of these. */
 static int check_debugger(const struct control_guest *guest,
 			  struct control_error *error)

@@ -45,6 +45,14 @@ void control_guest_put_stats(const struct control_guest *guest,
 	json_end_object(json);
 }
 
+void control_guest_put_registers(const struct control_guest *guest,
+				 struct json_writer *json)
+{
+	(void)guest;
+	json_begin_array(json, "registers");
+	json_end_array(json);
+}
+
 int control_guest_pause(struct control_guest *guest,
 			struct control_error *error)
 {

@@ -98,7 +98,8 @@ static void commands(void **state)
 	       "\"stats\":{\"exits\":42}}}");
 	expect("{\"execute\":\"commands\"}",
 	       "{\"return\":{\"commands\":[\"balloon\",\"commands\",\"pause\","
-	       "\"powerdown\",\"quit\",\"reset\",\"resume\",\"stat\","
+	       "\"powerdown\",\"quit\",\"registers\",\"reset\",\"resume\","
+	       "\"stat\","
 	       "\"status\","
 	       "\"subscribe\"]}}");
 	expect("{\"execute\":\"reset\"}",
@@ -107,6 +108,8 @@ static void commands(void **state)
 	       "{\"return\":{\"status\":\"running\"}}");
 	expect("{\"execute\":\"powerdown\"}",
 	       "{\"return\":{\"status\":\"running\"}}");
+	expect("{\"execute\":\"registers\"}",
+	       "{\"return\":{\"registers\":[]}}");
 	assert_int_equal(t.rig.resets, 1);
 	assert_int_equal(t.rig.quits, 1);
 	assert_int_equal(t.rig.presses, 1);

@@ -82,6 +82,13 @@ void machine_put_details(struct machine *machine, struct json_writer *json,
 			 const char *name);
 
 /*
+ * The registers of all vCPUs, an array `name`; they leave the guest for that
+ * moment. Main thread.
+ */
+void machine_put_registers(struct machine *machine, struct json_writer *json,
+			   const char *name);
+
+/*
  * The run has ended with that exit status: a debugger that is connected is
  * told. Main thread.
  */

@@ -30,6 +30,10 @@ void control_guest_put(const struct control_guest *guest,
 void control_guest_put_stats(const struct control_guest *guest,
 			     struct json_writer *json);
 
+/* Adds the registers of all vCPUs, an array "registers". */
+void control_guest_put_registers(const struct control_guest *guest,
+				 struct json_writer *json);
+
 /*
  * When it returns no vCPU executes instructions of the guest, until
  * control_guest_resume(), also over a reset. Devices finish what is under way,
