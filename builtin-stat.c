@@ -424,8 +424,7 @@ static void print_registers(const struct json_value *vcpu)
 
 static void print_vcpus(const struct json_value *registers)
 {
-	const struct json_value *v =
-		json_is(registers, JSON_ARRAY) ? registers->first : NULL;
+	const struct json_value *v = registers->first;
 
 	for (unsigned int n = 0; v; v = v->next, n++) {
 		const char *power = json_string_of(json_member(v, "power"));
@@ -448,7 +447,11 @@ static int debug_guest(struct control_link *link,
 	if (ret)
 		return control_report(&debug_usage, options, link, ret);
 	registers = json_member(result, "registers");
-	if (options->json && registers)
+	if (!registers || registers->type != JSON_ARRAY) {
+		free(root);
+		return control_report(&debug_usage, options, link, -EBADMSG);
+	}
+	if (options->json)
 		json_copy(&json, NULL, registers);
 	else
 		print_vcpus(registers);
