@@ -32,6 +32,7 @@
 #include "lkvm/config/outcome.h"
 #include "lkvm/config/run.h"
 #include "lkvm/config/script.h"
+#include "lkvm/control/control.h"
 #include "lkvm/exit_status.h"
 #include "lkvm/util/clock.h"
 #include "lkvm/util/log.h"
@@ -69,9 +70,10 @@ struct run {
 	struct serial_ports serial; /* that do not lead to the terminal */
 	struct transcript log;
 	struct script script;
-	struct watch *watch; /* of the console; NULL: nobody looks at it */
-	struct hang *hang;   /* NULL: nobody looks for one */
-	u64 began, ran;	     /* lkvm and the guest, clock_now(); 0: not */
+	struct control *control; /* its socket; NULL: there is none */
+	struct watch *watch;	 /* of the console; NULL: nobody looks at it */
+	struct hang *hang;	 /* NULL: nobody looks for one */
+	u64 began, ran;		 /* lkvm and the guest, clock_now(); 0: not */
 	enum outcome outcome;
 	char detail[VCPU_DESCRIPTION + 128]; /* why; "": there is no more */
 	char *stats_text; /* counters for --result; NULL: there are none */
@@ -348,6 +350,8 @@ static void run_guest(struct run *run)
 	if (run->config.debug.stats && write_stats(run))
 		run->outcome = OUTCOME_SETUP;
 	machine_tell_debugger(run->machine, outcome_row(run->outcome)->status);
+	if (run->control)
+		control_end(run->control, outcome_row(run->outcome)->name);
 }
 
 /* The options may want the console to be looked at, or kept. */
@@ -421,6 +425,11 @@ static int connect_ports(struct run *run, struct chardev *serial[])
 	return ret ? ret : connect_console(run, serial);
 }
 
+static int start_control(struct run *run)
+{
+	return run->control ? control_start(run->control, run->machine) : 0;
+}
+
 /* The terminal is restored in every case; its settings outlive the process. */
 static void with_terminal(struct run *run)
 {
@@ -430,7 +439,8 @@ static void with_terminal(struct run *run)
 	    !machine_build(run->machine, serial) && !open_stats(run)) {
 		if (machine_has_power_key(run->machine))
 			run->term.power = press_power;
-		if (!add_sources(run) && !terminal_start(&run->term)) {
+		if (!add_sources(run) && !start_control(run) &&
+		    !terminal_start(&run->term)) {
 			/* It may have changed when no signal told so. */
 			set_console_size(run);
 			run_guest(run);
@@ -453,6 +463,8 @@ static int open_files(struct run *run)
 		ret = script_read(&run->script, watch->script);
 	if (!ret && watch->log.path)
 		ret = transcript_open(&run->log, &watch->log);
+	if (!ret && vm_config_wants_control(&run->config))
+		ret = control_open(&run->config, &run->control);
 	if (!ret && serial_config_used(run->config.serial))
 		ret = serial_open(&run->serial, &run->config);
 	return ret;
@@ -462,6 +474,8 @@ static void close_files(struct run *run)
 {
 	if (serial_config_used(run->config.serial))
 		serial_close(&run->serial);
+	if (run->control)
+		control_close(run->control);
 	/* Its thread may still use it. */
 	if (run->log.config && !run->ran)
 		transcript_close(&run->log);
@@ -479,6 +493,7 @@ static void free_all(struct run *run)
 		close(run->signals.fd);
 	}
 	hang_destroy(run->hang);
+	control_destroy(run->control);
 	watch_disconnect(run->watch);
 	machine_destroy(run->machine);
 	if (run->script.count)

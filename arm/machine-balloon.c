@@ -46,5 +46,19 @@ int machine_add_balloon(struct machine *machine)
 	if (!config->on)
 		return 0;
 	ret = virtio_balloon_create(&params, &vdev);
-	return ret ? ret : machine_add_device(machine, vdev, &slot);
+	if (!ret)
+		ret = machine_add_device(machine, vdev, &slot);
+	if (!ret)
+		machine->balloon = vdev;
+	return ret;
+}
+
+int machine_set_balloon(struct machine *machine, u64 bytes)
+{
+	if (!machine->balloon)
+		return -ENODEV;
+	if (bytes >= machine->ram.size)
+		return -EINVAL;
+	virtio_balloon_set_target(machine->balloon, bytes);
+	return 0;
 }

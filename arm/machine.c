@@ -129,6 +129,11 @@ struct vm *machine_vm(struct machine *machine)
 	return &machine->vm;
 }
 
+u64 machine_ram_size(const struct machine *machine)
+{
+	return machine->ram.size;
+}
+
 bool machine_has_power_key(const struct machine *machine)
 {
 	return machine->gpio;
@@ -418,6 +423,14 @@ void machine_put_stats(struct machine *machine, struct json_writer *json,
 	json_begin_object(json, "devices");
 	device_stats_all(&machine->vm.devices, json);
 	json_end_object(json);
+	json_end_object(json);
+}
+
+void machine_put_details(struct machine *machine, struct json_writer *json,
+			 const char *name)
+{
+	json_begin_object(json, name);
+	device_details_all(&machine->vm.devices, json);
 	json_end_object(json);
 }
 

@@ -220,7 +220,8 @@ struct machine {
 	_Atomic(u32) batch_forbidden; /* bits of enum batch_veto */
 	_Atomic(u64) batch_refusals[BATCH_VETOES];
 
-	struct debugger *debugger; /* NULL without --gdb */
+	struct debugger *debugger;     /* NULL without --gdb */
+	struct virtio_device *balloon; /* NULL without --balloon */
 
 	/* SYSTEM_SUSPEND: where the vCPU resumes. Its own thread's. */
 	struct {

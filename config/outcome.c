@@ -65,7 +65,7 @@ static const struct outcome_row rows[NR_OUTCOMES] = {
 			      "The time of --timeout is over." },
 	[OUTCOME_KILLED] = { "killed", EXIT_STATUS_KILLED, false, false,
 			     "The user ended the guest: Ctrl-a x, SIGINT, "
-			     "SIGTERM, SIGHUP or SIGQUIT." },
+			     "SIGTERM, SIGHUP, SIGQUIT, lkvm stop." },
 };
 
 const struct outcome_row *outcome_row(enum outcome outcome)

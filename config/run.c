@@ -377,7 +377,12 @@ static int parse_gdb(const char *arg, void *opaque)
 
 static const struct option_def basic_options[] = {
 	OPT_STRING(0, "name", struct vm_config, name, "NAME",
-		   "Name of the guest, for statistics (default: guest-PID)"),
+		   "Name of the guest, for statistics, `lkvm stop NAME` and "
+		   "the like (default: guest-PID)"),
+	OPT_ENUM(0, "control", struct vm_config, control, control_choice_names,
+		 "on|off",
+		 "Have a socket for `lkvm list`, `lkvm stop` and the like "
+		 "(default: with --name)"),
 	OPT_U32('c', "cpus", struct vm_config, cpu.nr, 1, UINT32_MAX, "N",
 		"Number of vCPUs (default: the host's CPUs)"),
 	OPT_CALLBACK('m', "mem", parse_mem_option, "SIZE[@ADDR]",

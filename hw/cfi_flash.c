@@ -558,6 +558,7 @@ static const struct device_ops flash_device_ops = {
 	.reset = flash_reset,
 	.quiesce = flash_quiesce,
 	.stats = cfi_flash_write_stats,
+	.details = cfi_flash_write_details,
 	.destroy = flash_destroy,
 };
 

@@ -1,11 +1,15 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The counters of a flash bank, for `--stats` and SIGUSR1.
+ * The counters of a flash bank, for `--stats` and SIGUSR1, and a map of its
+ * blocks, for `lkvm stat`.
  *
- * Read without the bank's lock: its holder may be waiting for the medium, and
- * the event loop, which writes statistics, must not. Writes that are still in
- * KVM's ring count once it is drained.
+ * Counters are read without the bank's lock: its holder may be waiting for the
+ * medium, and the event loop, which writes statistics, must not. Writes that
+ * are still in KVM's ring count once it is drained.
  */
+#include <pthread.h>
+#include <stdlib.h>
+
 #include "lkvm/hw/cfi_flash.h"
 #include "lkvm/util/json.h"
 
@@ -41,4 +45,54 @@ void cfi_flash_write_stats(struct device *dev, struct json_writer *json)
 	json_u64(json, "block_size", flash->store.size / stats->nr_blocks);
 	json_u64_array(json, "block_erases", stats->block_erases,
 		       stats->nr_blocks);
+}
+
+/* What a letter of the map says; a block that is in use is not waited for. */
+#define ERASED	    '-'
+#define WRITTEN	    '#'
+#define UNLOCKED    '-'
+#define LOCKED	    'l'
+#define LOCKED_DOWN 'd'
+#define NOT_KNOWN   '?'
+
+static char lock_letter(const struct cfi_flash *flash, u32 block)
+{
+	unsigned int locks = flash->chips[0].locks[block] |
+			     flash->chips[1].locks[block];
+
+	if (locks & CFI_LOCK_DOWN)
+		return LOCKED_DOWN;
+	return locks & CFI_LOCK_LOCKED ? LOCKED : UNLOCKED;
+}
+
+static void look_at(const struct cfi_flash *flash, u32 block, char *content,
+		    char *lock)
+{
+	size_t size = flash->store.size / flash->stats.nr_blocks;
+
+	*content = *lock = NOT_KNOWN;
+	if (pthread_mutex_trylock(flash->lock))
+		return;
+	*content = is_filled(flash->store.array + block * size, size, 0xff)
+			   ? ERASED
+			   : WRITTEN;
+	*lock = lock_letter(flash, block);
+	pthread_mutex_unlock(flash->lock);
+}
+
+void cfi_flash_write_details(struct device *dev, struct json_writer *json)
+{
+	struct cfi_flash *flash = container_of(dev, struct cfi_flash, dev);
+	u32 n = flash->stats.nr_blocks;
+	char *letters = calloc(2, n + 1);
+	char *locks;
+
+	if (!letters)
+		return;
+	locks = letters + n + 1;
+	for (u32 i = 0; i < n; i++)
+		look_at(flash, i, &letters[i], &locks[i]);
+	json_string(json, "content", letters);
+	json_string(json, "locks", locks);
+	free(letters);
 }

@@ -3,8 +3,9 @@
  * Writer of JSON (RFC 8259) for statistics, self-test results and `lkvm flash`.
  * It streams: no tree in memory, so the caller opens and closes levels in
  * order. Indented by two, with a newline at the end, for readers as well as
- * programs. All strings come out as valid UTF-8, whatever a guest or a file
- * name put into them.
+ * programs; or compact, for protocols that have a line for each value. All
+ * strings come out as valid UTF-8, whatever a guest or a file name put into
+ * them.
  */
 #include <inttypes.h>
 #include <stdatomic.h>
@@ -73,14 +74,16 @@ static void put_string(FILE *out, const char *s)
  */
 static void begin_value(struct json_writer *json, const char *name)
 {
-	if (json->depth)
+	if (json->depth && json->compact)
+		fputs(json->first_done ? "," : "", json->out);
+	else if (json->depth)
 		fprintf(json->out, "%s\n%*s", json->first_done ? "," : "",
 			(int)json->depth * 2, "");
 	json->first_done = true;
 	if (!name)
 		return;
 	put_string(json->out, name);
-	fputs(": ", json->out);
+	fputs(json->compact ? ":" : ": ", json->out);
 }
 
 static void open_level(struct json_writer *json, const char *name, char c)
@@ -98,7 +101,7 @@ static void close_level(struct json_writer *json, char c)
 
 	json->depth--;
 	json->first_done = true;
-	if (!empty)
+	if (!empty && !json->compact)
 		fprintf(json->out, "\n%*s", (int)json->depth * 2, "");
 	putc(c, json->out);
 	if (!json->depth)
@@ -125,6 +128,19 @@ void json_end_array(struct json_writer *json)
 	close_level(json, ']');
 }
 
+void json_null(struct json_writer *json, const char *name)
+{
+	begin_value(json, name);
+	fputs("null", json->out);
+}
+
+void json_number(struct json_writer *json, const char *name, const char *text,
+		 size_t len)
+{
+	begin_value(json, name);
+	fwrite(text, 1, len, json->out);
+}
+
 /* All digits. Readers that keep numbers as doubles lose those above 2^53. */
 void json_u64(struct json_writer *json, const char *name, u64 value)
 {
@@ -137,7 +153,7 @@ void json_u64_array(struct json_writer *json, const char *name,
 {
 	json_begin_array(json, name);
 	for (size_t i = 0; i < n; i++) {
-		if (i % NUMBERS_PER_LINE)
+		if (i % NUMBERS_PER_LINE && !json->compact)
 			fprintf(json->out, ", %" PRIu64,
 				atomic_load(&values[i]));
 		else

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Recursive descent parser of JSON (RFC 8259), used for QEMU's firmware
- * descriptors. Files are not trusted: depth is limited to JSON_MAX_DEPTH, the
- * number of values is counted before one is read, and the text is copied with a
- * zero at its end, which no token contains, so no bound is needed in the
- * scanners.
+ * descriptors and for the control socket. Texts are not trusted: depth is
+ * limited to JSON_MAX_DEPTH, the number of values is counted before one is
+ * read, and the text is copied with a zero at its end, which no token contains,
+ * so no bound is needed in the scanners.
  *
  * One allocation holds all values and, behind them, the copy of the text;
- * strings point into it. Numbers are checked but not converted, as no
- * descriptor has one that lkvm uses.
+ * strings point into it, and so does the text of numbers, which is converted by
+ * who wants one.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -176,7 +176,7 @@ static bool skip_digits(struct reader *r)
  * RFC 8259, section 6: no leading zeros, no plus sign, digits on both sides of
  * the point.
  */
-static int read_number(struct reader *r)
+static int scan_number(struct reader *r)
 {
 	if (*r->pos == '-')
 		r->pos++;
@@ -195,6 +195,17 @@ static int read_number(struct reader *r)
 	if (*r->pos == '+' || *r->pos == '-')
 		r->pos++;
 	return skip_digits(r) ? 0 : fail(r, "a number has an empty exponent");
+}
+
+static int read_number(struct reader *r, struct json_value *value)
+{
+	int ret;
+
+	value->type = JSON_NUMBER;
+	value->number = r->pos;
+	ret = scan_number(r);
+	value->number_len = (u32)(r->pos - value->number);
+	return ret;
 }
 
 /* A value that begins with none of '{', '[' and '"'. */
@@ -218,8 +229,7 @@ static int read_word(struct reader *r, struct json_value *value)
 		r->pos += len;
 		return 0;
 	}
-	value->type = JSON_NUMBER;
-	return read_number(r);
+	return read_number(r, value);
 }
 
 /* "name": before a member's value. */
@@ -370,6 +380,23 @@ const struct json_value *json_member(const struct json_value *object,
 const char *json_string_of(const struct json_value *value)
 {
 	return value ? value->string : NULL;
+}
+
+int json_u64_of(const struct json_value *value, u64 *out)
+{
+	u64 sum = 0;
+
+	if (!json_is(value, JSON_NUMBER))
+		return -EINVAL;
+	for (u32 i = 0; i < value->number_len; i++) {
+		u32 digit = digit_value(value->number[i]);
+
+		if (digit > 9 || __builtin_mul_overflow(sum, 10, &sum) ||
+		    __builtin_add_overflow(sum, digit, &sum))
+			return -EINVAL;
+	}
+	*out = sum;
+	return 0;
 }
 
 bool json_is(const struct json_value *value, enum json_type type)

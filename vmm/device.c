@@ -87,6 +87,19 @@ void device_stats_all(struct device_list *list, struct json_writer *json)
 	}
 }
 
+void device_details_all(struct device_list *list, struct json_writer *json)
+{
+	struct device *dev;
+
+	STAILQ_FOREACH (dev, list, next) {
+		if (!dev->ops->details)
+			continue;
+		json_begin_object(json, dev->name);
+		dev->ops->details(dev, json);
+		json_end_object(json);
+	}
+}
+
 void device_destroy_all(struct device_list *list)
 {
 	struct device *dev;

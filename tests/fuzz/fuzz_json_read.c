@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* SOURCES: util/json_read.c util/json.c */
+/* SOURCES: util/json_read.c util/json_copy.c util/json.c */
 /*
- * Any bytes as JSON. What is read and has no numbers is written again, and
+ * Any bytes as JSON. What is read is written again, in one line or in more, and
  * that is read to the same.
  */
 #include <errno.h>
@@ -20,46 +20,14 @@ static void require(bool what)
 		abort();
 }
 
-static bool has_numbers(const struct json_value *v)
-{
-	if (v->type == JSON_NUMBER || v->type == JSON_NULL)
-		return true;
-	for (v = v->first; v; v = v->next)
-		if (has_numbers(v))
-			return true;
-	return false;
-}
-
-static void write_value(struct json_writer *json, const struct json_value *v)
-{
-	switch (v->type) {
-	case JSON_OBJECT:
-	case JSON_ARRAY:
-		if (v->type == JSON_OBJECT)
-			json_begin_object(json, v->name);
-		else
-			json_begin_array(json, v->name);
-		for (const struct json_value *i = v->first; i; i = i->next)
-			write_value(json, i);
-		if (v->type == JSON_OBJECT)
-			json_end_object(json);
-		else
-			json_end_array(json);
-		break;
-	case JSON_STRING:
-		json_string(json, v->name, v->string);
-		break;
-	default:
-		json_bool(json, v->name, v->type == JSON_TRUE);
-	}
-}
-
 static void require_same(const struct json_value *a, const struct json_value *b)
 {
 	require(a->type == b->type);
 	require(!a->name == !b->name);
 	require(!a->string == !b->string);
 	require(!a->string == (a->type != JSON_STRING));
+	require(a->number_len == b->number_len);
+	require(!a->number_len || !memcmp(a->number, b->number, a->number_len));
 	require(!a->name || !strcmp(a->name, b->name));
 	require(!a->string || !strcmp(a->string, b->string));
 	for (a = a->first, b = b->first; a && b; a = a->next, b = b->next)
@@ -67,17 +35,20 @@ static void require_same(const struct json_value *a, const struct json_value *b)
 	require(!a && !b);
 }
 
-static void round_trip(const struct json_value *root)
+static void round_trip(const struct json_value *root, bool compact)
 {
 	struct json_value *again;
 	struct json_error error;
 	char *text;
 	size_t len;
-	struct json_writer json = { .out = open_memstream(&text, &len) };
+	struct json_writer json = { .out = open_memstream(&text, &len),
+				    .compact = compact };
 
 	require(json.out != NULL);
-	write_value(&json, root);
+	json_copy(&json, NULL, root);
 	fclose(json.out);
+	/* A newline only ends it. */
+	require(!compact || !memchr(text, '\n', len - 1));
 	require(!json_read(text, len, &again, &error));
 	require_same(root, again);
 	free(again);
@@ -94,8 +65,8 @@ int LLVMFuzzerTestOneInput(const u8 *data, size_t size)
 		require(ret == -EBADMSG && error.what && error.line);
 		return 0;
 	}
-	if (!has_numbers(root))
-		round_trip(root);
+	round_trip(root, false);
+	round_trip(root, true);
 	free(root);
 	return 0;
 }

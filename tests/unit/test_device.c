@@ -53,6 +53,11 @@ static void toy_stats(struct device *dev, struct json_writer *json)
 	json_u64(json, "length", strlen(dev->name));
 }
 
+static void toy_details(struct device *dev, struct json_writer *json)
+{
+	json_string(json, "name", dev->name);
+}
+
 static void toy_destroy(struct device *dev)
 {
 	called(dev);
@@ -64,6 +69,7 @@ static const struct device_ops all_ops = {
 	.reset = toy_reset,
 	.quiesce = toy_quiesce,
 	.stats = toy_stats,
+	.details = toy_details,
 	.destroy = toy_destroy,
 };
 
@@ -180,6 +186,10 @@ static void one_object_per_device_with_statistics(void **state)
 	json_begin_object(&json, NULL);
 	device_stats_all(list, &json);
 	json_end_object(&json);
+	json.compact = true;
+	json_begin_object(&json, NULL);
+	device_details_all(list, &json);
+	json_end_object(&json);
 	fclose(json.out);
 	assert_string_equal(text, "{\n"
 				  "  \"uart0\": {\n"
@@ -188,7 +198,9 @@ static void one_object_per_device_with_statistics(void **state)
 				  "  \"rtc\": {\n"
 				  "    \"length\": 3\n"
 				  "  }\n"
-				  "}\n");
+				  "}\n"
+				  "{\"uart0\":{\"name\":\"uart0\"},"
+				  "\"rtc\":{\"name\":\"rtc\"}}\n");
 	free(text);
 	device_destroy_all(list);
 }

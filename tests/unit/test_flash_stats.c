@@ -103,6 +103,55 @@ static void erases_per_block(void **state)
 	free(text);
 }
 
+/* What the bank says of its blocks, to be freed. */
+static char *bank_details(void)
+{
+	char *text = NULL;
+	size_t len = 0;
+	struct json_writer json = { .out = open_memstream(&text, &len),
+				    .compact = true };
+
+	json_begin_object(&json, NULL);
+	flash->dev.ops->details(&flash->dev, &json);
+	json_end_object(&json);
+	fclose(json.out);
+	return text;
+}
+
+static void map_of_blocks(void **state)
+{
+	char *text;
+
+	(void)state;
+	for (u64 block = 0; block < SIZE; block += BLOCK)
+		erase(block);
+	text = bank_details();
+	assert_string_equal(text, "{\"content\":\"----------------\","
+				  "\"locks\":\"----------------\"}\n");
+	free(text);
+	program(0, 0);
+	program(4 * BLOCK - 4, 0);
+	program(9 * BLOCK, 0xffffff7f);
+	cmd(2 * BLOCK, 0x60); /* lock */
+	cmd(2 * BLOCK, 0x01);
+	wr(5 * BLOCK, 0x00600000); /* of one chip */
+	wr(5 * BLOCK, 0x00010000);
+	cmd(6 * BLOCK, 0x60); /* lock down */
+	cmd(6 * BLOCK, 0x2f);
+	text = bank_details();
+	assert_string_equal(text, "{\"content\":\"#--#-----#------\","
+				  "\"locks\":\"--l--ld---------\"}\n");
+	free(text);
+	erase(0);
+	/* Whoever has the lock may be waiting for the medium. */
+	pthread_mutex_lock(flash->lock);
+	text = bank_details();
+	pthread_mutex_unlock(flash->lock);
+	assert_string_equal(text, "{\"content\":\"????????????????\","
+				  "\"locks\":\"????????????????\"}\n");
+	free(text);
+}
+
 /* Accesses of batches are told apart, and those that KVM took. */
 static void ways_of_access(void **state)
 {
@@ -188,6 +237,7 @@ int main(void)
 		BANK_TEST(lock_errors),
 		BANK_TEST(ways_of_access),
 		BANK_TEST(no_lock_is_waited_for),
+		BANK_TEST(map_of_blocks),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -209,6 +209,28 @@ static void full_disk(void **state)
 
 #define TEXT_TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
+static void one_line(void **state)
+{
+	static const _Atomic(u64) values[] = { 1,  2,  3,  4,  5,  6,  7,  8, 9,
+					       10, 11, 12, 13, 14, 15, 16, 17 };
+	struct text *t = *state;
+
+	t->json.compact = true;
+	json_begin_object(&t->json, NULL);
+	json_u64(&t->json, "a", 1);
+	json_begin_object(&t->json, "none");
+	json_end_object(&t->json);
+	json_begin_array(&t->json, "list");
+	json_string(&t->json, NULL, "x\ny");
+	json_null(&t->json, NULL);
+	json_number(&t->json, NULL, "-1.5e3;", 6);
+	json_end_array(&t->json);
+	json_u64_array(&t->json, "many", values, ARRAY_SIZE(values));
+	json_end_object(&t->json);
+	expect(t, "{\"a\":1,\"none\":{},\"list\":[\"x\\u000ay\",null,-1.5e3],"
+		  "\"many\":[1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16,17]}\n");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -220,6 +242,7 @@ int main(void)
 		TEXT_TEST(escapes),
 		TEXT_TEST(names_are_escaped),
 		TEXT_TEST(any_bytes),
+		TEXT_TEST(one_line),
 		cmocka_unit_test(full_disk),
 	};
 

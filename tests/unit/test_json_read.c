@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* SOURCES: util/json_read.c util/json.c */
+/* SOURCES: util/json_read.c util/json_copy.c util/json.c */
 /* What is JSON, what it means, and where it goes wrong. */
 #include <errno.h>
 #include <setjmp.h>
@@ -10,6 +10,7 @@
 #include <string.h>
 #include <cmocka.h>
 
+#include "lkvm/util/json.h"
 #include "lkvm/util/json_read.h"
 
 /* Of a size of its own, so that ASan sees a byte too far. */
@@ -97,6 +98,8 @@ static void numbers(void **state)
 
 		assert_int_equal(v->type, JSON_NUMBER);
 		assert_null(json_string_of(v));
+		assert_int_equal(v->number_len, strlen(yes[i]));
+		assert_memory_equal(v->number, yes[i], v->number_len);
 		free(v);
 	}
 	for (size_t i = 0; i < ARRAY_SIZE(no); i++)
@@ -286,14 +289,75 @@ static void width(void **state)
 	free(root);
 }
 
+static void integers(void **state)
+{
+	static const struct {
+		const char *text;
+		u64 value;
+	} good_ones[] = {
+		{ "0", 0 },
+		{ "42", 42 },
+		{ " 18446744073709551615 ", UINT64_MAX },
+	};
+	static const char *const bad_ones[] = {
+		"18446744073709551616",
+		"99999999999999999999999",
+		"-1",
+		"1.0",
+		"1e3",
+		"\"1\"",
+		"true",
+		"[1]",
+	};
+	u64 value = 7;
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(good_ones); i++) {
+		struct json_value *v = good(good_ones[i].text);
+
+		assert_int_equal(json_u64_of(v, &value), 0);
+		assert_int_equal(value, good_ones[i].value);
+		free(v);
+	}
+	value = 7;
+	for (size_t i = 0; i < ARRAY_SIZE(bad_ones); i++) {
+		struct json_value *v = good(bad_ones[i]);
+
+		assert_int_equal(json_u64_of(v, &value), -EINVAL);
+		assert_int_equal(value, 7);
+		free(v);
+	}
+	assert_int_equal(json_u64_of(NULL, &value), -EINVAL);
+}
+
+/* What is written is what was read. */
+static void copied(void **state)
+{
+	static const char text[] =
+		"{\"a\":[1,-2.50,3E7,[],{}],\"b\":{\"c\":null,\"d\":true,"
+		"\"e\":false},\"f\":\"x\\\"y\"}\n";
+	char out[sizeof(text) + 16] = "";
+	struct json_writer json = { .out = fmemopen(out, sizeof(out), "w"),
+				    .compact = true };
+	struct json_value *v = good(text);
+
+	(void)state;
+	assert_non_null(json.out);
+	json_copy(&json, NULL, v);
+	fclose(json.out);
+	free(v);
+	assert_string_equal(out, text);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(words),   cmocka_unit_test(numbers),
-		cmocka_unit_test(strings), cmocka_unit_test(bad_strings),
-		cmocka_unit_test(arrays),  cmocka_unit_test(objects),
-		cmocka_unit_test(nothing), cmocka_unit_test(lines),
-		cmocka_unit_test(depth),   cmocka_unit_test(width),
+		cmocka_unit_test(words),    cmocka_unit_test(numbers),
+		cmocka_unit_test(strings),  cmocka_unit_test(bad_strings),
+		cmocka_unit_test(arrays),   cmocka_unit_test(objects),
+		cmocka_unit_test(nothing),  cmocka_unit_test(lines),
+		cmocka_unit_test(depth),    cmocka_unit_test(width),
+		cmocka_unit_test(integers), cmocka_unit_test(copied),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

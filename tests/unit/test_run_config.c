@@ -165,6 +165,18 @@ static void members(void **state)
 	assert_string_equal(config->debug.stats, "s");
 }
 
+/* By a name, unless that is told otherwise. */
+static void control(void **state)
+{
+	(void)state;
+	assert_false(vm_config_wants_control(good("-k|x")));
+	assert_true(vm_config_wants_control(good("--name=n|-k|x")));
+	assert_true(vm_config_wants_control(good("--control=on|-k|x")));
+	assert_false(vm_config_wants_control(good("--name=n|--control=off")));
+	bad("--control=none", "--control");
+	bad("--control=", "--control");
+}
+
 static void help(void **state)
 {
 	(void)state;
@@ -556,14 +568,15 @@ static void loglevel(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(defaults),	 TEST(members),	     TEST(help),
-		TEST(kernel),	 TEST(mem),	     TEST(firmware),
-		TEST(debuggers), TEST(names),	     TEST(disks),
-		TEST(networks),	 TEST(outcomes),     TEST(serial_ports),
-		TEST(shares),	 TEST(file_systems), TEST(virtio_devices),
-		TEST(consoles),	 TEST(boot_order),   TEST(boot_wait),
-		TEST(cpus),	 TEST(flashes),	     TEST(fw_cfg_files),
-		TEST(smbios),	 TEST(loglevel),     TEST(rings),
+		TEST(defaults),	      TEST(members),   TEST(control),
+		TEST(help),	      TEST(kernel),    TEST(mem),
+		TEST(firmware),	      TEST(debuggers), TEST(names),
+		TEST(disks),	      TEST(networks),  TEST(outcomes),
+		TEST(serial_ports),   TEST(shares),    TEST(file_systems),
+		TEST(virtio_devices), TEST(consoles),  TEST(boot_order),
+		TEST(boot_wait),      TEST(cpus),      TEST(flashes),
+		TEST(fw_cfg_files),   TEST(smbios),    TEST(loglevel),
+		TEST(rings),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -50,6 +50,16 @@ void machine_set_console_size(struct machine *machine, u16 cols, u16 rows);
 /* The VM inside, for vm_run() and vm_request_exit(). */
 struct vm *machine_vm(struct machine *machine);
 
+/* Bytes of RAM that the guest has. */
+u64 machine_ram_size(const struct machine *machine);
+
+/*
+ * After machine_build(): how many bytes the balloon is to hold; the guest's
+ * driver follows in its own time. Returns 0, -ENODEV without --balloon, or
+ * -EINVAL if that is not less than the RAM. Any thread.
+ */
+int machine_set_balloon(struct machine *machine, u64 bytes);
+
 /* After machine_build(): whether there is a key that asks the guest to end. */
 bool machine_has_power_key(const struct machine *machine);
 
@@ -66,6 +76,17 @@ int machine_write_stats(struct machine *machine, FILE *out);
 struct json_writer;
 void machine_put_stats(struct machine *machine, struct json_writer *json,
 		       const char *name);
+
+/* What devices find out for who asks for it, as a member `name`. Any thread. */
+void machine_put_details(struct machine *machine, struct json_writer *json,
+			 const char *name);
+
+/*
+ * The registers of all vCPUs, an array `name`; they leave the guest for that
+ * moment. Main thread.
+ */
+void machine_put_registers(struct machine *machine, struct json_writer *json,
+			   const char *name);
 
 /*
  * The run has ended with that exit status: a debugger that is connected is

@@ -6,6 +6,7 @@
 #include <sched.h>
 
 #include "lkvm/config/balloon.h"
+#include "lkvm/config/control.h"
 #include "lkvm/config/disk.h"
 #include "lkvm/config/flash.h"
 #include "lkvm/config/fs.h"
@@ -112,9 +113,10 @@ struct debug_config {
  * machine.
  */
 struct vm_config {
-	const char *name;      /* for statistics */
+	const char *name;      /* for statistics and the control socket */
 	char default_name[24]; /* "guest-PID" */
-	const char *kvm_dev;   /* path of the device */
+	enum control_choice control;
+	const char *kvm_dev; /* path of the device */
 	enum machine_name machine;
 	enum irqchip irqchip;
 	bool no_acpi;	/* virt: device tree only */
@@ -144,6 +146,15 @@ struct vm_config {
 	struct watch_config watch;
 	struct debug_config debug;
 };
+
+/* Whether there is to be a control socket: with a name, or if that is wanted.
+ */
+static inline bool vm_config_wants_control(const struct vm_config *config)
+{
+	return config->control == CONTROL_ON ||
+	       (config->control == CONTROL_NAMED &&
+		config->name != config->default_name);
+}
 
 /* Whether there is a virtio console: the terminal's, or of ports alone. */
 static inline bool vm_config_has_console(const struct vm_config *config)

@@ -102,4 +102,11 @@ int cfi_flash_create(struct memslots *slots, struct mmio_bus *bus,
 /* device_ops.stats of a bank. Any thread, without a lock. */
 void cfi_flash_write_stats(struct device *dev, struct json_writer *json);
 
+/*
+ * device_ops.details of a bank: what each of its blocks is, a letter for each.
+ * Any thread; holds the bank's lock for one block at a time, and waits for
+ * nobody who has it.
+ */
+void cfi_flash_write_details(struct device *dev, struct json_writer *json);
+
 #endif

@@ -15,6 +15,7 @@ struct json_writer {
 	FILE *out;
 	unsigned int depth; /* open objects and arrays */
 	bool first_done;    /* the open object or array has a member already */
+	bool compact;	    /* all in one line, without spaces */
 };
 
 /* `name` is the member's key, or NULL in an array and at the top. */
@@ -22,6 +23,10 @@ void json_begin_object(struct json_writer *json, const char *name);
 void json_end_object(struct json_writer *json);
 void json_begin_array(struct json_writer *json, const char *name);
 void json_end_array(struct json_writer *json);
+void json_null(struct json_writer *json, const char *name);
+/* `text` is a number as JSON has it. */
+void json_number(struct json_writer *json, const char *name, const char *text,
+		 size_t len);
 /* All digits of `value`, in decimal. */
 void json_u64(struct json_writer *json, const char *name, u64 value);
 /* An array of `n` counters, sixteen to a line; others may count meanwhile. */

@@ -13,7 +13,7 @@ struct json_writer;
 
 /*
  * Each entry may be NULL. All are called from the thread that owns the VM,
- * while no vCPU runs, except `stats`, which may come at any time.
+ * while no vCPU runs, except `stats` and `details`, which may come at any time.
  */
 struct device_ops {
 	/* Writes the device's node; errors are kept by the writer. */
@@ -28,6 +28,8 @@ struct device_ops {
 	int (*quiesce)(struct device *dev);
 	/* Adds members to the JSON object that is open. */
 	void (*stats)(struct device *dev, struct json_writer *json);
+	/* The same with what is costly to find out, for who asks for it. */
+	void (*details)(struct device *dev, struct json_writer *json);
 	/* Frees the device and all it owns. */
 	void (*destroy)(struct device *dev);
 };
@@ -62,6 +64,9 @@ int device_quiesce_all(struct device_list *list);
 
 /* Writes one JSON member per device that has statistics: "name": { ... }. */
 void device_stats_all(struct device_list *list, struct json_writer *json);
+
+/* The same of those that have details. */
+void device_details_all(struct device_list *list, struct json_writer *json);
 
 /* Destroys all devices, the last added first; the registry is empty then. */
 void device_destroy_all(struct device_list *list);

@@ -1,0 +1,268 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The table of commands, and how a request becomes an answer. docs/control.md
+ * describes each of them; a command that is added here is listed by `commands`.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "lkvm/control/commands.h"
+#include "lkvm/util/clock.h"
+
+/* A request that is being carried out. */
+struct call {
+	struct control_commands *commands;
+	struct control_client *client;
+	const struct control_request *request;
+	struct control_error *error;
+};
+
+struct command {
+	const char *name;
+	const char *argument; /* the only one, which is needed; NULL: none */
+	/* Does it. 0, or -errno with the reason in call->error. */
+	int (*run)(struct call *call);
+	/* Adds members to "return"; NULL: only the status. */
+	void (*put)(const struct call *call, struct json_writer *json);
+};
+
+static int nothing(struct call *call)
+{
+	(void)call;
+	return 0;
+}
+
+static int subscribe(struct call *call)
+{
+	control_client_subscribe(call->client);
+	return 0;
+}
+
+/* Tells the others if the guest is paused now and was not, or the opposite. */
+static int changed(struct call *call, bool was, int ret)
+{
+	const struct control_guest *guest = call->commands->guest;
+
+	if (was != guest->paused)
+		control_commands_event(call->commands,
+				       was ? "resumed" : "paused", NULL);
+	return ret;
+}
+
+static int pause_guest(struct call *call)
+{
+	struct control_guest *guest = call->commands->guest;
+	bool was = guest->paused;
+
+	return changed(call, was, control_guest_pause(guest, call->error));
+}
+
+static int resume_guest(struct call *call)
+{
+	struct control_guest *guest = call->commands->guest;
+	bool was = guest->paused;
+
+	return changed(call, was, control_guest_resume(guest, call->error));
+}
+
+static int press_power(struct call *call)
+{
+	struct control_guest *guest = call->commands->guest;
+	bool was = guest->paused;
+
+	return changed(call, was, control_guest_power(guest, call->error));
+}
+
+static int reset(struct call *call)
+{
+	return control_guest_reset(call->commands->guest, call->error);
+}
+
+static int balloon(struct call *call)
+{
+	u64 bytes;
+
+	if (json_u64_of(json_member(call->request->arguments, "size"), &bytes))
+		return control_fail(call->error, -EINVAL, "bad-arguments",
+				    "\"size\" is a number of bytes");
+	return control_guest_balloon(call->commands->guest, bytes, call->error);
+}
+
+static int quit(struct call *call)
+{
+	return control_guest_quit(call->commands->guest, call->error);
+}
+
+static void put_status(const struct call *call, struct json_writer *json)
+{
+	control_guest_put(call->commands->guest, json);
+}
+
+static void put_stats(const struct call *call, struct json_writer *json)
+{
+	control_guest_put_stats(call->commands->guest, json);
+}
+
+static void put_registers(const struct call *call, struct json_writer *json)
+{
+	control_guest_put_registers(call->commands->guest, json);
+}
+
+static void put_commands(const struct call *call, struct json_writer *json);
+
+static const struct command commands_table[] = {
+	{ "balloon", "size", balloon, NULL },
+	{ "commands", NULL, nothing, put_commands },
+	{ "pause", NULL, pause_guest, NULL },
+	{ "powerdown", NULL, press_power, NULL },
+	{ "quit", NULL, quit, NULL },
+	{ "registers", NULL, nothing, put_registers },
+	{ "reset", NULL, reset, NULL },
+	{ "resume", NULL, resume_guest, NULL },
+	{ "stat", NULL, nothing, put_stats },
+	{ "status", NULL, nothing, put_status },
+	{ "subscribe", NULL, subscribe, NULL },
+};
+
+static void put_commands(const struct call *call, struct json_writer *json)
+{
+	(void)call;
+	json_begin_array(json, "commands");
+	for (size_t i = 0; i < ARRAY_SIZE(commands_table); i++)
+		json_string(json, NULL, commands_table[i].name);
+	json_end_array(json);
+}
+
+static const struct command *find(const char *name)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(commands_table); i++)
+		if (!strcmp(commands_table[i].name, name))
+			return &commands_table[i];
+	return NULL;
+}
+
+static void put_return(const struct call *call, const struct command *command,
+		       FILE *out)
+{
+	const struct control_guest *guest = call->commands->guest;
+	struct json_writer json = { .out = out, .compact = true };
+
+	control_answer_begin(&json, call->request);
+	json_begin_object(&json, "return");
+	if (command->put)
+		command->put(call, &json);
+	else
+		json_string(&json, "status",
+			    guest->paused ? "paused" : "running");
+	json_end_object(&json);
+	json_end_object(&json);
+}
+
+/* An argument that is not known is refused, not passed over. */
+static int check_arguments(struct call *call, const struct command *command)
+{
+	const struct json_value *arguments = call->request->arguments;
+	const struct json_value *first = arguments ? arguments->first : NULL;
+	const char *want = command->argument;
+
+	if (!want && first)
+		return control_fail(call->error, -EINVAL, "bad-arguments",
+				    "\"%s\" takes no arguments", command->name);
+	if (want && (!first || first->next || strcmp(first->name, want) != 0))
+		return control_fail(call->error, -EINVAL, "bad-arguments",
+				    "\"%s\" takes the argument \"%s\"",
+				    command->name, want);
+	return 0;
+}
+
+static int carry_out(struct call *call, const struct command *command)
+{
+	int ret;
+
+	if (!command)
+		return control_fail(call->error, -ENOENT, "unknown-command",
+				    "there is no such command; \"commands\" "
+				    "lists them");
+	ret = check_arguments(call, command);
+	return ret ? ret : command->run(call);
+}
+
+/* The answer to a line, on `out`. */
+static void answer(struct control_commands *commands,
+		   struct control_client *client, const char *line, size_t len,
+		   FILE *out)
+{
+	struct control_request request;
+	struct control_error error;
+	struct call call = {
+		.commands = commands,
+		.client = client,
+		.request = &request,
+		.error = &error,
+	};
+	const struct command *command = NULL;
+	int ret = control_request_parse(&request, line, len, &error);
+
+	if (!ret) {
+		command = find(request.execute);
+		ret = carry_out(&call, command);
+	}
+	if (ret)
+		control_answer_error(out, &request, &error);
+	else
+		put_return(&call, command, out);
+	control_request_free(&request);
+}
+
+/*
+ * Formatted in memory, as its length has to be known. Without memory for it
+ * there is no answer, which a client notices by its time limit.
+ */
+static void serve_line(struct control_service *service,
+		       struct control_client *client, const char *line,
+		       size_t len)
+{
+	struct control_commands *commands =
+		container_of(service, struct control_commands, service);
+	size_t size = 0;
+	char *text = NULL;
+	FILE *out = open_memstream(&text, &size);
+
+	if (!out)
+		return;
+	answer(commands, client, line, len, out);
+	if (!fclose(out))
+		control_client_send(client, text, size);
+	free(text);
+}
+
+void control_commands_init(struct control_commands *commands,
+			   struct control_guest *guest)
+{
+	commands->service.line = serve_line;
+	commands->guest = guest;
+	commands->server = NULL;
+}
+
+void control_commands_event(struct control_commands *commands, const char *name,
+			    const char *outcome)
+{
+	u64 now = clock_now() - commands->guest->began;
+	size_t size = 0;
+	char *text = NULL;
+	FILE *out = open_memstream(&text, &size);
+	struct json_writer json = { .out = out, .compact = true };
+
+	if (!out)
+		return;
+	json_begin_object(&json, NULL);
+	json_string(&json, "event", name);
+	json_u64(&json, "uptime_ms", now / NS_PER_MS);
+	if (outcome)
+		json_string(&json, "outcome", outcome);
+	json_end_object(&json);
+	if (!fclose(out))
+		control_server_event(commands->server, text, size);
+	free(text);
+}
