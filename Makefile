@@ -54,7 +54,7 @@ OBJS := $(SRCS:%.c=$(OBJDIR)/%.o) $(OBJDIR)/arm/selftest/image.o \
 # if one page of it is used.
 OTHERS := $(filter $(addprefix $(OBJDIR)/,builtin-flash% \
 	builtin-control.o builtin-hang.o builtin-report.o builtin-serial.o \
-	builtin-stat.o builtin-watch.o \
+	builtin-stat.o builtin-test% builtin-watch.o \
 	builtin-sandbox.o builtin-selftest.o builtin-setup.o arm/root/% control/% \
 	arm/selftest/% arm/tables/a% arm/tables/s% \
 	arm/boot/firmware_% arm/boot/smbios.o arm/machine-virtio.o \
@@ -73,7 +73,7 @@ OTHERS := $(filter $(addprefix $(OBJDIR)/,builtin-flash% \
 	vmm/irq_route.o \
 	util/cpio.o util/file_replace.o util/iov.o util/json_copy.o \
 	util/json_read.o util/lines.o \
-	util/unix_socket.o),$(OBJS))
+	util/unix_socket.o util/xml.o),$(OBJS))
 ifeq ($(SANITIZE),1)
 LKVM := $(BUILD)/lkvm-sanitize
 else

@@ -3,6 +3,7 @@
 /* SOURCES: config/watch.c config/pattern.c config/list.c config/outcome.c */
 /* SOURCES: util/json.c config/console_log.c config/keyvalue.c util/names.c */
 /* SOURCES: util/parse.c util/file.c util/file_replace.c util/output.c */
+/* SOURCES: util/xml.c */
 /* What --result and --junit write, for each way in which a run ends. */
 #include <errno.h>
 #include <setjmp.h>
