@@ -383,16 +383,12 @@ static bool is_blank(const char *line)
 	return !line[strspn(line, " \t\r")];
 }
 
-/* Whether the next line is one of an indented block. */
+/* Whether the next line is one of an indented block: blank ones are, too. */
 static bool in_block(const struct reader *reader)
 {
 	const char *line = reader->next;
-	size_t len;
 
-	if (!line)
-		return false;
-	len = strspn(line, " \t\r");
-	return len || *line == '\n';
+	return line && (is_space(*line) || line[strspn(line, " \t\r")] == '\n');
 }
 
 /* Its text is checked by what reads it later on, with its own line numbers. */

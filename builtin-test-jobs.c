@@ -29,11 +29,7 @@
 #include "lkvm/util/file_replace.h"
 #include "lkvm/util/log.h"
 
-/*
- * Seconds that lkvm gets on top of its own time limit, its copies being made
- * in them as well, and after a signal.
- */
-#define GRACE_LIMIT  120
+/* Seconds in which guests have to end after a signal. */
 #define GRACE_SIGNAL 10
 
 /* What lkvm leaves in a run's folder. */
@@ -338,9 +334,9 @@ static int start(struct jobs *jobs, struct job *job, struct test_state *state)
 	if (!ret) {
 		fflush(stdout);
 		job->began = clock_now();
-		job->deadline =
-			job->began +
-			(state->test->seconds + GRACE_LIMIT) * NS_PER_SECOND;
+		job->deadline = job->began +
+				(state->test->seconds + jobs->params->grace) *
+					NS_PER_SECOND;
 		job->pid = fork();
 		if (!job->pid)
 			be_child(jobs, job, parent);

@@ -130,16 +130,16 @@ static bool is_wanted(const struct test_case *test, int status,
 	return outcome && !strcmp(outcome, test->end.text);
 }
 
-/* Whether a name is that of an outcome that says something of the host only. */
+/* Whether an outcome says something of the host only, as NULL, none, does. */
 static bool is_host_error(const char *outcome)
 {
-	for (unsigned int i = 0; i < NR_OUTCOMES; i++)
+	for (unsigned int i = 0; outcome && i < NR_OUTCOMES; i++)
 		if (!strcmp(outcome_row(i)->name, outcome))
 			return !outcome_row(i)->is_guest;
 	return true;
 }
 
-/* The last line of what lkvm has said, where the result says no more. */
+/* The last line of what lkvm has said of itself, from its first letter on. */
 static char *last_message(const char *path)
 {
 	char *text = read_tail(path);
@@ -149,8 +149,11 @@ static char *last_message(const char *path)
 	while (len && text[len - 1] == '\n')
 		text[--len] = '\0';
 	line = text ? strrchr(text, '\n') : NULL;
+	line = line ? line + 1 : text;
+	while (line && *line == ' ')
+		line++;
 	if (line)
-		memmove(text, line + 1, strlen(line));
+		memmove(text, line, strlen(line) + 1);
 	return text;
 }
 
@@ -183,7 +186,7 @@ static char *explain(const struct test_case *test, const struct test_end *end,
 	if (!WIFEXITED(end->status))
 		return format("lkvm was ended by signal %d",
 			      WTERMSIG(end->status));
-	if (!detail || !*detail)
+	if ((!detail || !*detail) && is_host_error(outcome))
 		detail = message = last_message(end->messages);
 	text = format("status %d%s%s%s%s%s%s", status, outcome ? ", " : "",
 		      outcome ?: "", wanted ? ", not " : "", wanted ?: "",
@@ -204,7 +207,7 @@ bool test_judge(struct test_state *state, const struct test_end *end)
 		state->type = strdup(outcome ?: "none");
 		state->why = explain(state->test, end, status, outcome, detail);
 		state->tail = read_tail(end->console);
-		state->is_error = is_host_error(outcome ?: "");
+		state->is_error = is_host_error(outcome);
 	}
 	free(result);
 	return is_good;

@@ -27,6 +27,9 @@
 #define MAX_JOBS   1024
 #define MAX_REPEAT 100000
 
+/* Seconds that lkvm gets on top of its time limit; it makes its copies then. */
+#define GRACE 120
+
 /* The exit status besides 0 and that of an interruption. */
 enum {
 	STATUS_FAILED = 1,
@@ -261,7 +264,9 @@ static int tell(const struct options *opts, struct test_report *report, int err)
 static int run(const struct options *opts, struct test_report *report)
 {
 	struct logs logs = { .fd = -1 };
-	struct test_params params = { .jobs = opts->jobs, .report = report };
+	struct test_params params = { .jobs = opts->jobs,
+				      .grace = GRACE,
+				      .report = report };
 	int status = STATUS_IMPOSSIBLE;
 
 	if (!check_junit(opts->junit) && !open_logs(&logs, opts->logs)) {

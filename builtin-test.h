@@ -178,6 +178,7 @@ int test_report_junit(const struct test_report *report, const char *path);
 
 struct test_params {
 	u32 jobs;
+	u64 grace; /* seconds that lkvm may take on top of its time limit */
 	const char *logs; /* an absolute path, of a folder */
 	struct test_report *report;
 };
