@@ -426,7 +426,7 @@ deps:
 install: all
 	install -d $(DESTDIR)$(BINDIR) $(DESTDIR)$(MANDIR)/man1
 	install -m 755 $(LKVM) $(DESTDIR)$(BINDIR)/lkvm
-	install -m 644 docs/lkvm.1 $(DESTDIR)$(MANDIR)/man1/lkvm.1
+	install -m 644 docs/lkvm.1 docs/lkvm-test.1 $(DESTDIR)$(MANDIR)/man1
 
 # What was fetched stays; `make distclean` removes that as well.
 .PHONY: clean distclean

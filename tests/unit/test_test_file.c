@@ -236,6 +236,7 @@ static void scripts(void **state)
 	assert_bad("[one]\nscript:\n", "dir/a.boot:2: script: is followed by");
 	assert_bad("[one]\nscript:\n\n \nrun = a\n",
 		   "dir/a.boot:2: script: is");
+	assert_bad("[one]\nscript:\n\r wait\n", "dir/a.boot:2: script: is");
 	assert_bad("[one]\nscript:\n  wait\n expect x\n",
 		   "dir/a.boot:4: want the indentation");
 	assert_bad("[one]\nscript:\n wait\nscript:\n wait\n",
