@@ -22,6 +22,7 @@
 /* Descriptors that the removal of a tree may use. */
 #define TREE_FDS 16
 
+/* [pos, end) of one file at the same place of the other. */
 static int copy_range(int from, int to, off_t pos, off_t end, void *buf)
 {
 	while (pos < end) {
@@ -63,6 +64,7 @@ static int copy_data(int from, int to, off_t size, void *buf)
 	return ret;
 }
 
+/* The size first: what is not written to is a hole. */
 static int copy_sparse(int from, int to, off_t size)
 {
 	void *buf;
@@ -112,6 +114,7 @@ int test_copy(const char *from, const char *to)
 	return ret;
 }
 
+/* What cannot be removed stays, and so do the folders above it. */
 static int remove_one(const char *path, const struct stat *st, int type,
 		      struct FTW *ftw)
 {

@@ -33,6 +33,7 @@ struct reader {
 	bool has_defaults;
 };
 
+/* Every mistake is told once, in the form that editors understand. */
 static int __printf(3, 4) bad(const struct reader *reader, unsigned int line,
 			      const char *fmt, ...)
 {
@@ -101,6 +102,7 @@ static int check_option(const struct reader *reader, unsigned int line,
 	return 0;
 }
 
+/* What else is an option is for `lkvm run` to say: it has the tables. */
 static int check_run(const struct reader *reader,
 		     const struct test_value *value)
 {
@@ -150,6 +152,7 @@ static int check_copy_name(const struct reader *reader,
 	return ret;
 }
 
+/* FILE is looked for when the test runs: another one may be to make it. */
 static int check_copy(const struct reader *reader,
 		      const struct test_value *value)
 {
@@ -171,6 +174,7 @@ static int check_copy(const struct reader *reader,
 	return ret;
 }
 
+/* One word, of a file that may or may not be there. */
 static int check_file(const struct reader *reader,
 		      const struct test_value *value)
 {
@@ -183,6 +187,7 @@ static int check_file(const struct reader *reader,
 	return ret;
 }
 
+/* As `lkvm run` would, but with the line. It is compiled there again. */
 static int check_pattern(const struct reader *reader,
 			 const struct test_value *value)
 {
@@ -303,6 +308,7 @@ static int take_single(struct reader *reader, size_t n,
 	return singles[n].take(reader, test);
 }
 
+/* Looks the key up in both tables. */
 static int take_value(struct reader *reader, const char *key,
 		      const struct test_value *value)
 {
@@ -342,6 +348,7 @@ static char *trim(char *s)
 	return s;
 }
 
+/* KEY = VALUE; the value may have further '='. */
 static int take_pair(struct reader *reader, char *line)
 {
 	struct test_value value = { .line = reader->line };
@@ -457,6 +464,7 @@ static int take_block(struct reader *reader)
 
 /* ---- Sections ------------------------------------------------------------ */
 
+/* A name is a folder's, a guest's and, in JUnit's file, an attribute's. */
 static bool is_test_name(const char *name)
 {
 	size_t len = 0;
@@ -477,6 +485,7 @@ static const struct test_case *find_test(const struct test_suite *suite,
 	return NULL;
 }
 
+/* Lists are the test's own, texts are shared. */
 static int copy_defaults(struct test_case *test,
 			 const struct test_case *defaults)
 {
@@ -498,10 +507,31 @@ static void free_lists(struct test_case *test)
 		free(test->lists[i].items);
 }
 
+/* A test that is the suite's, with all zero; NULL after a message. */
+static struct test_case *new_test(struct test_suite *suite)
+{
+	struct test_case *test = calloc(1, sizeof(*test));
+	void *items;
+
+	if (!test) {
+		pr_fatal("out of memory");
+		return NULL;
+	}
+	items = config_list_grow(suite->items, suite->count, sizeof(void *));
+	if (!items) {
+		free(test);
+		return NULL;
+	}
+	suite->items = items;
+	suite->items[suite->count++] = test;
+	return test;
+}
+
+/* The test has what [defaults] says so far: that comes before it. */
 static int add_test(struct reader *reader, const char *name)
 {
 	const struct test_case *old = find_test(reader->suite, name);
-	struct test_case **item, *test;
+	struct test_case *test;
 	int ret;
 
 	if (old)
@@ -511,13 +541,9 @@ static int add_test(struct reader *reader, const char *name)
 	if (reader->suite->count == TEST_MAX)
 		return bad(reader, reader->line, "there are more than %d tests",
 			   TEST_MAX);
-	test = calloc(1, sizeof(*test));
-	item = test ? config_list_add(reader->suite) : NULL;
-	if (!item) {
-		free(test);
+	test = new_test(reader->suite);
+	if (!test)
 		return -ENOMEM;
-	}
-	*item = test;
 	ret = copy_defaults(test, &reader->defaults);
 	test->name = name;
 	test->path = reader->path;
@@ -527,6 +553,7 @@ static int add_test(struct reader *reader, const char *name)
 	return ret;
 }
 
+/* [NAME], or [defaults], whose lines are kept for tests to come. */
 static int take_section(struct reader *reader, char *line)
 {
 	size_t len = strlen(line);

@@ -61,6 +61,7 @@ struct jobs {
 	u64 stopping; /* when what is left is killed, ns; 0: nothing stops */
 };
 
+/* To be freed; NULL if there is no memory. */
 static char *join(const char *dir, const char *name)
 {
 	char *path;
@@ -109,6 +110,7 @@ static int split(const struct job *job, const struct test_value *value,
 	return ret;
 }
 
+/* By the child: others go on meanwhile, and a signal ends it. */
 static int make_copies(const struct job *job)
 {
 	const struct test_values *copies = &job->state->test->lists[TEST_COPY];
@@ -249,6 +251,10 @@ static void leave_parent(const struct jobs *jobs, pid_t parent)
 		_exit(EXIT_STATUS_KILLED);
 }
 
+/*
+ * From here on errors are messages in the run's folder, and the status is that
+ * of `lkvm run` for what could not be set up.
+ */
 static void __attribute__((noreturn))
 be_child(const struct jobs *jobs, const struct job *job, pid_t parent)
 {
@@ -273,6 +279,7 @@ be_child(const struct jobs *jobs, const struct job *job, pid_t parent)
 
 /* ---- Folders ------------------------------------------------------------- */
 
+/* Names that lkvm gave; the folder may have others, which are the user's. */
 static void remove_kept(const char *dir)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(kept); i++) {
@@ -312,6 +319,7 @@ static int make_folder(const struct jobs *jobs, struct job *job)
 	return ret;
 }
 
+/* The copies in each case, the logs if there is nothing to be seen in them. */
 static void clean_folder(const struct job *job, bool is_good)
 {
 	if (job->tmp)
@@ -324,6 +332,7 @@ static void clean_folder(const struct job *job, bool is_good)
 
 /* ---- Start and end ------------------------------------------------------- */
 
+/* A run that cannot even be started ends all: there is no space, or memory. */
 static int start(struct jobs *jobs, struct job *job, struct test_state *state)
 {
 	pid_t parent = getpid();
@@ -441,6 +450,7 @@ static struct test_state *next_test(const struct test_report *report)
 	return best;
 }
 
+/* As many runs as there may be, and tests for them. */
 static int fill_slots(struct jobs *jobs)
 {
 	for (u32 i = 0; i < jobs->params->jobs; i++) {
@@ -459,6 +469,7 @@ static int fill_slots(struct jobs *jobs)
 	return 0;
 }
 
+/* The groups of all runs under way. */
 static void kill_all(const struct jobs *jobs, int sig)
 {
 	for (u32 i = 0; i < jobs->params->jobs; i++)
@@ -501,6 +512,7 @@ static int check_time(struct jobs *jobs)
 	return (int)MIN((next - now) / NS_PER_MS + 1, (u64)INT_MAX);
 }
 
+/* SIGCHLD stands for any number of children: each is looked at. */
 static void take_signals(struct jobs *jobs)
 {
 	struct signalfd_siginfo info;
@@ -511,6 +523,7 @@ static void take_signals(struct jobs *jobs)
 	reap(jobs);
 }
 
+/* An error of its own ends what runs as a signal does. */
 static int loop(struct jobs *jobs)
 {
 	int err = 0;

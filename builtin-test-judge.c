@@ -45,6 +45,7 @@ static void keep_line(struct lines *lines)
 	tail->next = (tail->next + 1) % TAIL_LINES;
 }
 
+/* Frees the lines, oldest first, and returns all of them as one text. */
 static char *join_lines(struct tail *tail)
 {
 	char *text = NULL;
@@ -64,8 +65,7 @@ static char *join_lines(struct tail *tail)
 	return NULL;
 }
 
-/* What the file's last bytes are, without the first of their lines if it is
- * not whole. */
+/* The file's last bytes, of which the first line may not be whole. */
 static size_t read_end(const char *path, u8 *buf, size_t size)
 {
 	int fd = file_open(path, O_RDONLY, 0);
@@ -120,6 +120,10 @@ static struct json_value *read_result(const char *path)
 	return ret ? NULL : root;
 }
 
+/*
+ * A number is that of the process, whatever it has written; an outcome needs a
+ * result that names it. Without either the status is what a shell calls good.
+ */
 static bool is_wanted(const struct test_case *test, int status,
 		      const char *outcome)
 {
@@ -195,6 +199,10 @@ static char *explain(const struct test_case *test, const struct test_end *end,
 	return text;
 }
 
+/*
+ * Only the first failure is explained: with --repeat the others are mostly the
+ * same, and each has its own logs.
+ */
 bool test_judge(struct test_state *state, const struct test_end *end)
 {
 	int status = WIFEXITED(end->status) ? WEXITSTATUS(end->status) : -1;

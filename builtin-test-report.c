@@ -37,6 +37,7 @@ static const char *const verdicts[NR_VERDICTS] = {
 	[SKIPPED] = "skipped", [NOT_RUN] = "not run",
 };
 
+/* Also while runs are under way; one failure decides, for CI has to see it. */
 static enum verdict verdict_of(const struct test_report *report,
 			       const struct test_state *state)
 {
@@ -49,6 +50,7 @@ static enum verdict verdict_of(const struct test_report *report,
 
 /* ---- On a terminal ------------------------------------------------------- */
 
+/* Asked for each line: the window may have changed. */
 static unsigned int columns(void)
 {
 	struct winsize size;
@@ -58,6 +60,7 @@ static unsigned int columns(void)
 	return size.ws_col;
 }
 
+/* Before anything else is printed. ECMA-48, 8.3.41: to the end of the line. */
 static void clear_progress(struct test_report *report)
 {
 	if (report->is_drawn)
@@ -81,6 +84,7 @@ static void count_runs(const struct test_report *report, unsigned int *done,
 	}
 }
 
+/* How much is done, by marks and by numbers. */
 static void put_bar(FILE *out, unsigned int done, unsigned int total)
 {
 	unsigned int full = (unsigned int)((u64)BAR_COLUMNS * done / total);
@@ -126,6 +130,7 @@ static void draw_progress(struct test_report *report)
 
 /* ---- Lines --------------------------------------------------------------- */
 
+/* As JUnit wants it, and people. */
 static void put_seconds(FILE *out, u64 ns)
 {
 	u64 ms = ns / NS_PER_MS;
@@ -133,6 +138,7 @@ static void put_seconds(FILE *out, u64 ns)
 	fprintf(out, "%" PRIu64 ".%03u", ms / 1000, (unsigned int)(ms % 1000));
 }
 
+/* What the guest has shown, told apart from what lkvm says. */
 static void put_indented(const char *text)
 {
 	while (*text) {
@@ -176,6 +182,7 @@ void test_report_end(struct test_report *report, const struct test_state *state,
 	fflush(stdout);
 }
 
+/* Their failures were told as those of other tests. */
 static void put_flaky(const struct test_report *report)
 {
 	for (unsigned int i = 0; i < report->count; i++) {
@@ -196,6 +203,7 @@ static void count_verdicts(const struct test_report *report,
 		counts[verdict_of(report, &report->states[i])]++;
 }
 
+/* The form of the last line is promised in docs/test.md. */
 bool test_report_finish(struct test_report *report)
 {
 	unsigned int counts[NR_VERDICTS];
@@ -235,6 +243,7 @@ static void put_failure(const struct test_report *report,
 	fputs("</system-out>\n", out);
 }
 
+/* A test of several runs is one case, whose time is that of all of them. */
 static void put_case(const struct test_report *report,
 		     const struct test_state *state, FILE *out)
 {
@@ -280,6 +289,7 @@ static void put_junit(const struct test_report *report, FILE *out)
 	fputs("  </testsuite>\n</testsuites>\n", out);
 }
 
+/* In memory first, so that readers see all or nothing of it. */
 int test_report_junit(const struct test_report *report, const char *path)
 {
 	char *text = NULL;

@@ -22,6 +22,7 @@ struct splitter {
 	char *why;
 };
 
+/* Every error of the user's ends here; the caller knows file and line. */
 static int __printf(2, 3) fail(struct splitter *s, const char *fmt, ...)
 {
 	va_list args;
@@ -37,7 +38,10 @@ static bool is_name_char(char c)
 	return isalnum((unsigned char)c) || c == '_';
 }
 
-/* In a buffer of the caller's, as getenv(3) wants a zero behind it. */
+/*
+ * A name that is not set is an error and not nothing: `--kernel ${KERNEL}`
+ * would take the next option for its file.
+ */
 static int put_named(struct splitter *s, const char *name)
 {
 	const char *value;
@@ -78,6 +82,7 @@ static int take_dollar(struct splitter *s)
 	return put_named(s, name);
 }
 
+/* Within single quotes all is itself. */
 static int take_single(struct splitter *s)
 {
 	const char *end = strchr(++s->pos, '\'');
@@ -90,6 +95,13 @@ static int take_single(struct splitter *s)
 }
 
 /* Within double quotes a backslash is one unless it is before one of these. */
+static void put_in_double(struct splitter *s)
+{
+	if (*s->pos == '\\' && s->pos[1] && strchr("\"\\$`", s->pos[1]))
+		s->pos++;
+	putc(*s->pos++, s->out);
+}
+
 static int take_double(struct splitter *s)
 {
 	s->pos++;
@@ -100,11 +112,8 @@ static int take_double(struct splitter *s)
 			return fail(s, "a \" has no other one");
 		if (*s->pos == '$')
 			ret = take_dollar(s);
-		else if (*s->pos == '\\' && s->pos[1] &&
-			 strchr("\"\\$`", s->pos[1]))
-			putc(*++s->pos, s->out), s->pos++;
 		else
-			putc(*s->pos++, s->out);
+			put_in_double(s);
 		if (ret)
 			return ret;
 	}
@@ -112,6 +121,7 @@ static int take_double(struct splitter *s)
 	return 0;
 }
 
+/* What is quoted in one way, or a character that is not quoted. */
 static int take_part(struct splitter *s)
 {
 	switch (*s->pos) {
@@ -138,6 +148,7 @@ static bool is_space(char c)
 	return c == ' ' || c == '\t';
 }
 
+/* Words that are empty, as '' is, count: hence the zeros. */
 static int take_all(struct splitter *s)
 {
 	for (;;) {
@@ -183,6 +194,7 @@ int words_split(const char *text, const struct words_vars *vars,
 	if (!s.out)
 		return -ENOMEM;
 	ret = take_all(&s);
+	/* Only now is there a buffer, also if it is empty. */
 	if (fclose(s.out) && !ret)
 		ret = -ENOMEM;
 	words->count = s.count;

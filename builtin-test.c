@@ -95,6 +95,7 @@ static int parse(struct options *opts, int argc, char *const argv[])
 
 /* ---- Which tests --------------------------------------------------------- */
 
+/* All tests are, without --only. */
 static bool is_chosen(const struct options *opts, const struct test_case *test)
 {
 	for (size_t i = 0; i < opts->only.count; i++)
@@ -150,6 +151,7 @@ static char *missing_file(const struct test_case *test)
 	return text;
 }
 
+/* Which tests there will be results of. */
 static int choose(const struct options *opts, const struct test_suite *suite,
 		  struct test_report *report)
 {
@@ -166,6 +168,7 @@ static int choose(const struct options *opts, const struct test_suite *suite,
 	return 0;
 }
 
+/* Before the first run: what a test makes cannot be what another one needs. */
 static void skip_tests(struct test_report *report)
 {
 	for (unsigned int i = 0; i < report->count; i++) {
@@ -191,6 +194,7 @@ static void free_states(struct test_report *report)
 
 /* ---- Where logs go ------------------------------------------------------- */
 
+/* The lock goes with the process, however that ends. */
 static int lock_logs(struct logs *logs, const char *dir)
 {
 	if (mkdir(dir, 0777) == 0)
@@ -234,6 +238,7 @@ static void close_logs(struct logs *logs)
 
 /* ---- All of it ----------------------------------------------------------- */
 
+/* Not at the end of an hour of tests. */
 static int check_junit(const char *path)
 {
 	int ret = path ? file_check_writable(path) : 0;
@@ -261,6 +266,7 @@ static int tell(const struct options *opts, struct test_report *report, int err)
 	return status ? status : STATUS_IMPOSSIBLE;
 }
 
+/* All that could go wrong is found out before a guest runs. */
 static int run(const struct options *opts, struct test_report *report)
 {
 	struct logs logs = { .fd = -1 };
@@ -286,6 +292,7 @@ static void list(const struct test_report *report)
 		printf("%s\n", report->states[i].test->name);
 }
 
+/* All of them, so that --list and --only see the names of all. */
 static int read_files(const struct options *opts, struct test_suite *suite)
 {
 	int ret = 0;
