@@ -61,9 +61,9 @@ OTHERS := $(filter $(addprefix $(OBJDIR)/,builtin-flash% \
 	arm/machine-devices.o arm/machine-disk.o arm/machine-net.o \
 	arm/machine-rng.o arm/machine-console.o arm/machine-share.o \
 	arm/machine-fs.o arm/machine-vsock.o arm/machine-balloon.o \
-	arm/machine-pmem.o \
+	arm/machine-pmem.o arm/machine-status.o \
 	arm/debugger% arm/registers.o gdb/% \
-	hw/fw_cfg/% hw/pl% efi/% virtio/% pci/% disk/% net/% share/% \
+	hw/fw_cfg/% hw/exit_device.o hw/p% efi/% virtio/% pci/% disk/% net/% share/% \
 	config/balloon.o config/control.o config/disk.o config/gdb.o \
 	config/network.o config/pmem.o config/port.o config/root.o config/sandbox.o config/share.o \
 	config/fs.o config/smbios.o config/console_log.o config/pattern.o \
