@@ -309,12 +309,6 @@ static const char *const ring_names[] = {
 	[VIRTIO_RING_SPLIT] = "split",
 };
 
-/* PVPANIC_NONE, the value without --pvpanic, cannot be chosen by name. */
-static const char *const pvpanic_names[] = {
-	[PVPANIC_PCI] = "pci",
-	[PVPANIC_MMIO] = "mmio",
-};
-
 /* kvmtool's third one, hv, is of another architecture. */
 static const char *const console_names[] = {
 	[CONSOLE_SERIAL] = "serial",
@@ -522,13 +516,6 @@ static const struct option_def device_options[] = {
 		"Port /dev/virtio-ports/NAME of the guest: its output goes "
 		"to a file, or both directions to an open descriptor, or who "
 		"connects to a UNIX socket; repeatable"),
-	OPT_ENUM(0, "pvpanic", struct vm_config, pvpanic, pvpanic_names,
-		 "pci|mmio",
-		 "A device by which the guest's kernel says that it has "
-		 "panicked, which ends the run with status 6"),
-	OPT_FLAG(0, "exit-device", struct vm_config, exit_device,
-		 "A register that ends the run with the status that the guest "
-		 "writes there"),
 	OPT_END(),
 };
 
