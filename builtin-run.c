@@ -291,7 +291,8 @@ static int report_end(struct run *run)
 	};
 
 	report.status = outcome_status(run->outcome, run->guest_status);
-	if (run->kind->status)
+	/* What the guest has set itself is nobody else's to judge. */
+	if (run->kind->status && run->outcome != OUTCOME_GUEST)
 		report.status = run->kind->status(run->kind, report.status);
 	if ((watch->result || watch->junit) && report_write(&report))
 		return EXIT_STATUS_SETUP;
