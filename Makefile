@@ -61,9 +61,9 @@ OTHERS := $(filter $(addprefix $(OBJDIR)/,builtin-flash% \
 	arm/machine-devices.o arm/machine-disk.o arm/machine-net.o \
 	arm/machine-rng.o arm/machine-console.o arm/machine-share.o \
 	arm/machine-fs.o arm/machine-vsock.o arm/machine-balloon.o \
-	arm/machine-pmem.o \
+	arm/machine-pmem.o arm/machine-status.o \
 	arm/debugger% arm/registers.o gdb/% \
-	hw/fw_cfg/% hw/pl% efi/% virtio/% pci/% disk/% net/% share/% \
+	hw/fw_cfg/% hw/exit_device.o hw/p% efi/% virtio/% pci/% disk/% net/% share/% \
 	config/balloon.o config/control.o config/disk.o config/gdb.o \
 	config/network.o config/pmem.o config/port.o config/root.o config/sandbox.o config/share.o \
 	config/fs.o config/smbios.o config/console_log.o config/pattern.o \
@@ -93,7 +93,7 @@ all: $(LKVM)
 # less memory and runs in any container. STATIC=0 is for distributions. libzstd and
 # liburing are optional; ZSTD=0 and URING=0 leave them out though they are there.
 DEPS := $(BUILD)/.deps-$(notdir $(firstword $(CC))).mk
-NO_DEPS := clean distclean help demo check check-deps check-lint deps guests
+NO_DEPS := clean distclean help demo check check-deps check-fetch check-lint deps guests
 ifneq ($(filter-out $(NO_DEPS),$(or $(MAKECMDGOALS),all)),)
 include $(DEPS)
 endif
@@ -310,7 +310,7 @@ BOOT_TESTS := $(filter-out tests/boot/75-debian.test tests/boot/84-cloud.test,\
 export LKVM_HOST_BOOT ?= 1
 export BUILD
 
-.PHONY: check check-unit check-lint check-fuzz check-boot check-long check-deps
+.PHONY: check check-unit check-lint check-fuzz check-boot check-long check-deps check-fetch
 check-unit: $(UNIT_BINS) $(UNIT_DRIVERS)
 	$(Q)tests/run --jobs 2 $(UNIT_TESTS)
 
@@ -323,11 +323,20 @@ check-lint: all
 check-boot: all guests $(KVM_TEST) $(A64_TEST) $(RECORD) $(BROKEN)
 	$(Q)tests/run --jobs 2 $(BOOT_TESTS)
 
-# Packages and everything that is fetched or built once.
+# Packages and everything that is fetched or built once: what lkvm is built with, and what
+# only tests need.
 check-deps:
 	$(Q)tests/host/packages build host check efi
-	$(Q)tests/host/fetch sysroot kernel kernel13 busybox host efi13 aavmf aavmf13 uboot \
-	mtd armhf grub passt virtiofsd
+	$(Q)tests/host/fetch sysroot
+
+# Two at a time: the first one is as long as all others.
+.PHONY: fetch-firmware fetch-others
+check-fetch: fetch-firmware fetch-others
+fetch-firmware:
+	$(Q)tests/host/fetch efi13
+fetch-others:
+	$(Q)tests/host/fetch kernel kernel13 busybox host aavmf aavmf13 uboot mtd armhf grub \
+	passt passt13 virtiofsd fio
 
 .PHONY: guests
 guests:
@@ -371,25 +380,31 @@ $(BROKEN): tests/boot/lib/broken.c $(OBJS)
 # looks for compilers, hence a second make.
 check:
 	$(Q)$(MAKE) --no-print-directory check-deps
-	$(Q)$(MAKE) --no-print-directory -j 2 check-build
+	$(Q)$(MAKE) --no-print-directory -j 3 check-fetch check-build
 	$(Q)$(MAKE) --no-print-directory check-all
 
-.PHONY: check-all check-build
-check-build: all guests $(KVM_TEST) $(A64_TEST) $(RECORD) $(BROKEN) \
+.PHONY: check-all check-build check-sanitized
+check-build: all guests check-sanitized $(KVM_TEST) $(A64_TEST) $(RECORD) $(BROKEN) \
 		$(UNIT_BINS) $(FUZZ_BINS) $(UNIT_DRIVERS)
 
+# After `all`, with which it shares what runs in guests.
+check-sanitized: all
+	$(Q)$(MAKE) --no-print-directory SANITIZE=1 all
+
+# Two programs at a time, of which none has more than one process at work for long: emulated
+# hosts take much longer where there are more of them than processors.
 check-all: check-build
-	$(Q)tests/run --jobs 2 tests/lint $(UNIT_TESTS) \
+	$(Q)JOBS=1 tests/run --jobs 2 tests/lint $(UNIT_TESTS) \
 	"tests/fuzz/run $(FUZZ_SECONDS) $(FUZZ_BINS)" $(BOOT_TESTS)
 
 # An hour of fuzzing, ten million cycles against the model, a hundred kills, each
 # cut of power.
-check-long: all guests $(FUZZ_BINS) $(BUILD)/unit/chip_driver $(RECORD) \
-		$(BUILD)/unit/qcow2_tool
-	$(Q)KILLS=100 CUTS=all ALL=1 tests/run --timeout 21600 \
+check-long: all guests $(FUZZ_BINS) $(UNIT_DRIVERS) $(RECORD)
+	$(Q)KILLS=100 CUTS=all ALL=1 tests/run --timeout 21600 tests/lint \
 	"tests/fuzz/run 3600 $(FUZZ_BINS)" \
 	"python3 tests/unit/cfi_model.py $(BUILD)/unit/chip_driver \
 	--cycles 10000000 --seed 7" \
+	"python3 tests/unit/flash_tool.py $(BUILD)/unit/flash_tool" \
 	"python3 tests/unit/qcow2_tool.py $(BUILD)/unit/qcow2_tool" \
 	tests/boot/52-edk2-kill.test \
 	tests/boot/57-edk2-cuts.test tests/boot/58-jffs2-cuts.test \

@@ -107,7 +107,7 @@ static void write_json(const struct report *report, FILE *out, u64 end)
 	json_string(&json, "name", report->config->name);
 	json_string(&json, "outcome", row->name);
 	json_u64(&json, "status", (u64)report->status);
-	json_bool(&json, "success", row->is_success);
+	json_bool(&json, "success", report->is_success);
 	json_string(&json, "what", row->what);
 	json_string(&json, "detail", report->detail);
 	put_times(report, &json, end);
@@ -147,13 +147,13 @@ static void write_junit(const struct report *report, FILE *out, u64 end)
 		"<testsuite name=\"lkvm\" tests=\"1\" failures=\"%d\" "
 		"errors=\"%d\" time=\"%" PRIu64 ".%03u\">\n"
 		"  <testcase classname=\"lkvm\" name=\"",
-		!row->is_success && row->is_guest,
-		!row->is_success && !row->is_guest, ms / 1000,
+		!report->is_success && row->is_guest,
+		!report->is_success && !row->is_guest, ms / 1000,
 		(unsigned int)(ms % 1000));
 	xml_put(out, report->config->name);
 	fprintf(out, "\" time=\"%" PRIu64 ".%03u\">\n", ms / 1000,
 		(unsigned int)(ms % 1000));
-	if (!row->is_success)
+	if (!report->is_success)
 		put_failure(report, out);
 	if (report->judge) {
 		fputs("    <system-out>", out);

@@ -127,12 +127,16 @@ await() {
 
 # ---- where it runs ---------------------------------------------------------
 
+# Processors of an emulated host. Two of them take a fifth more of the machine that tests for
+# the same work, so a scenario that is not about what runs at the same time asks for one.
+processors=2
+
 # on_host FUNCTION [OPTION]...: call FUNCTION of this scenario in the host that
 # tests/host/run makes of the options
 on_host() {
 	function=$1
 	shift
-	tests/host/run --env ALL --with tests/boot/lib --with "$0" "$@" -- \
+	tests/host/run --smp $processors --env ALL --with tests/boot/lib --with "$0" "$@" -- \
 		"sh \$IN/${0##*/} --inside $function"
 	status=$?
 	case $status in
