@@ -54,16 +54,16 @@ OBJS := $(SRCS:%.c=$(OBJDIR)/%.o) $(OBJDIR)/arm/selftest/image.o \
 # if one page of it is used.
 OTHERS := $(filter $(addprefix $(OBJDIR)/,builtin-flash% \
 	builtin-control.o builtin-hang.o builtin-report.o builtin-serial.o \
-	builtin-stat.o builtin-watch.o \
+	builtin-stat.o builtin-test% builtin-watch.o \
 	builtin-sandbox.o builtin-selftest.o builtin-setup.o arm/root/% control/% \
 	arm/selftest/% arm/tables/a% arm/tables/s% \
 	arm/boot/firmware_% arm/boot/smbios.o arm/machine-virtio.o \
 	arm/machine-devices.o arm/machine-disk.o arm/machine-net.o \
 	arm/machine-rng.o arm/machine-console.o arm/machine-share.o \
 	arm/machine-fs.o arm/machine-vsock.o arm/machine-balloon.o \
-	arm/machine-pmem.o \
+	arm/machine-pmem.o arm/machine-status.o \
 	arm/debugger% arm/registers.o gdb/% \
-	hw/fw_cfg/% hw/pl% efi/% virtio/% pci/% disk/% net/% share/% \
+	hw/fw_cfg/% hw/exit_device.o hw/p% efi/% virtio/% pci/% disk/% net/% share/% \
 	config/balloon.o config/control.o config/disk.o config/gdb.o \
 	config/network.o config/pmem.o config/port.o config/root.o config/sandbox.o config/share.o \
 	config/fs.o config/smbios.o config/console_log.o config/pattern.o \
@@ -73,7 +73,7 @@ OTHERS := $(filter $(addprefix $(OBJDIR)/,builtin-flash% \
 	vmm/irq_route.o \
 	util/cpio.o util/file_replace.o util/iov.o util/json_copy.o \
 	util/json_read.o util/lines.o \
-	util/unix_socket.o),$(OBJS))
+	util/unix_socket.o util/xml.o),$(OBJS))
 ifeq ($(SANITIZE),1)
 LKVM := $(BUILD)/lkvm-sanitize
 else
@@ -441,7 +441,7 @@ deps:
 install: all
 	install -d $(DESTDIR)$(BINDIR) $(DESTDIR)$(MANDIR)/man1
 	install -m 755 $(LKVM) $(DESTDIR)$(BINDIR)/lkvm
-	install -m 644 docs/lkvm.1 $(DESTDIR)$(MANDIR)/man1/lkvm.1
+	install -m 644 docs/lkvm.1 docs/lkvm-test.1 $(DESTDIR)$(MANDIR)/man1
 
 # What was fetched stays; `make distclean` removes that as well.
 .PHONY: clean distclean

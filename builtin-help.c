@@ -27,6 +27,7 @@ static const struct command commands[] = {
 	{ "stat", cmd_stat, "Show a guest's state and counters" },
 	{ "debug", cmd_debug, "Show the registers of a guest's vCPUs" },
 	{ "flash", cmd_flash, "Make, look into and compare flash files" },
+	{ "test", cmd_test, "Run the boot tests of a file" },
 	{ "selftest", cmd_selftest,
 	  "Check whether lkvm works on this machine" },
 	{ "version", cmd_version, "Print the version" },

@@ -64,6 +64,7 @@ struct report {
 	u64 run;  /* when the guest did; 0: it did not */
 	enum outcome outcome;
 	int status;		   /* the exit status */
+	bool is_success;	   /* of a test */
 	const char *detail;	   /* why that is so; "": there is no more */
 	const struct judge *judge; /* NULL: the console was not looked at */
 	const char *stats;	   /* report_stats(), or NULL */

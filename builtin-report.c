@@ -5,9 +5,7 @@
  * manual lists them. Both are made in memory and then replace the file as a
  * whole (util/file_replace.c).
  *
- * Bytes of the guest are in both. JSON's writer escapes them; XML 1.0 (section
- * 2.2, "Characters") has no way to write most control characters, so those are
- * question marks here.
+ * Bytes of the guest are in both; the writers of JSON and XML escape them.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -25,6 +23,7 @@
 #include "lkvm/util/json.h"
 #include "lkvm/util/log.h"
 #include "lkvm/util/output.h"
+#include "lkvm/util/xml.h"
 
 /* How long the reader of stderr may take for the next bytes. */
 #define WAIT_MS 1000
@@ -108,7 +107,7 @@ static void write_json(const struct report *report, FILE *out, u64 end)
 	json_string(&json, "name", report->config->name);
 	json_string(&json, "outcome", row->name);
 	json_u64(&json, "status", (u64)report->status);
-	json_bool(&json, "success", row->is_success);
+	json_bool(&json, "success", report->is_success);
 	json_string(&json, "what", row->what);
 	json_string(&json, "detail", report->detail);
 	put_times(report, &json, end);
@@ -125,38 +124,6 @@ static void write_json(const struct report *report, FILE *out, u64 end)
 
 /* ---- JUnit --------------------------------------------------------------- */
 
-/* What is valid UTF-8 stays, but for the two last code points of the BMP. */
-static size_t put_xml_char(FILE *out, const char *s)
-{
-	size_t len = json_utf8_length(s);
-	u8 c = (u8)*s;
-
-	if (len && memcmp(s, "\xef\xbf\xbe", 3) &&
-	    memcmp(s, "\xef\xbf\xbf", 3)) {
-		fwrite(s, 1, len, out);
-		return len;
-	}
-	if (c == '&')
-		fputs("&amp;", out);
-	else if (c == '<')
-		fputs("&lt;", out);
-	else if (c == '>')
-		fputs("&gt;", out);
-	else if (c == '"')
-		fputs("&quot;", out);
-	else if ((c >= ' ' && c < 0x7f) || c == '\n' || c == '\t')
-		putc(c, out);
-	else
-		putc('?', out);
-	return MAX(len, 1UL);
-}
-
-static void put_xml(FILE *out, const char *s)
-{
-	while (*s)
-		s += put_xml_char(out, s);
-}
-
 /* A failure is the guest's, an error that of whoever runs it. */
 static void put_failure(const struct report *report, FILE *out)
 {
@@ -164,9 +131,9 @@ static void put_failure(const struct report *report, FILE *out)
 
 	fprintf(out, "    <%s type=\"%s\" message=\"",
 		row->is_guest ? "failure" : "error", row->name);
-	put_xml(out, row->what);
+	xml_put(out, row->what);
 	fputs("\">", out);
-	put_xml(out, report->detail);
+	xml_put(out, report->detail);
 	fprintf(out, "</%s>\n", row->is_guest ? "failure" : "error");
 }
 
@@ -180,17 +147,17 @@ static void write_junit(const struct report *report, FILE *out, u64 end)
 		"<testsuite name=\"lkvm\" tests=\"1\" failures=\"%d\" "
 		"errors=\"%d\" time=\"%" PRIu64 ".%03u\">\n"
 		"  <testcase classname=\"lkvm\" name=\"",
-		!row->is_success && row->is_guest,
-		!row->is_success && !row->is_guest, ms / 1000,
+		!report->is_success && row->is_guest,
+		!report->is_success && !row->is_guest, ms / 1000,
 		(unsigned int)(ms % 1000));
-	put_xml(out, report->config->name);
+	xml_put(out, report->config->name);
 	fprintf(out, "\" time=\"%" PRIu64 ".%03u\">\n", ms / 1000,
 		(unsigned int)(ms % 1000));
-	if (!row->is_success)
+	if (!report->is_success)
 		put_failure(report, out);
 	if (report->judge) {
 		fputs("    <system-out>", out);
-		put_xml(out, judge_tail(report->judge));
+		xml_put(out, judge_tail(report->judge));
 		fputs("</system-out>\n", out);
 	}
 	fputs("  </testcase>\n</testsuite>\n", out);

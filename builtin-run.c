@@ -75,6 +75,7 @@ struct run {
 	struct hang *hang;	 /* NULL: nobody looks for one */
 	u64 began, ran;		 /* lkvm and the guest, clock_now(); 0: not */
 	enum outcome outcome;
+	u8 guest_status;		     /* of OUTCOME_GUEST */
 	char detail[VCPU_DESCRIPTION + 128]; /* why; "": there is no more */
 	char *stats_text; /* counters for --result; NULL: there are none */
 };
@@ -261,6 +262,8 @@ static enum outcome outcome_of(enum vm_exit reason)
 		[VM_EXIT_KILLED] = OUTCOME_KILLED,
 		[VM_EXIT_POWER_CUT] = OUTCOME_POWER_CUT,
 		[VM_EXIT_CONDITION] = OUTCOME_FAILURE,
+		[VM_EXIT_PANIC] = OUTCOME_PANIC,
+		[VM_EXIT_STATUS] = OUTCOME_GUEST,
 	};
 
 	return outcomes[reason];
@@ -279,14 +282,17 @@ static int report_end(struct run *run)
 		.exec = run->began,
 		.run = run->ran,
 		.outcome = run->outcome,
+		.is_success =
+			outcome_is_success(run->outcome, run->guest_status),
 		.detail = run->detail,
 		.stats = run->stats_text,
 		.judge = run->ran && run->watch ? watch_judge(run->watch)
 						: NULL,
 	};
 
-	report.status = outcome_row(run->outcome)->status;
-	if (run->kind->status)
+	report.status = outcome_status(run->outcome, run->guest_status);
+	/* What the guest has set itself is nobody else's to judge. */
+	if (run->kind->status && run->outcome != OUTCOME_GUEST)
 		report.status = run->kind->status(run->kind, report.status);
 	if ((watch->result || watch->junit) && report_write(&report))
 		return EXIT_STATUS_SETUP;
@@ -311,24 +317,47 @@ static int open_stats(struct run *run)
 	return ret;
 }
 
-/* What the judge has found; nothing of that is in the log otherwise. */
-static enum outcome ask_judge(struct run *run, enum vm_exit reason)
+/* What the judge has found, and *shown, why. */
+static enum outcome ask_judge(struct run *run, enum vm_exit reason,
+			      const char **shown)
 {
 	const char *hang = hang_found(run->hang);
 	bool asked = reason == VM_EXIT_CONDITION;
 	enum outcome outcome =
 		watch_finish(run->watch, asked && !hang,
 			     asked && hang ? OUTCOME_HANG : outcome_of(reason));
-	const struct outcome_row *row = outcome_row(outcome);
 	const struct judge *judge = watch_judge(run->watch);
-	const char *detail = judge ? judge_detail(judge) : "";
 
+	*shown = judge ? judge_detail(judge) : "";
 	if (outcome == OUTCOME_HANG && hang)
-		detail = hang;
-	snprintf(run->detail, sizeof(run->detail), "%s", detail);
-	if (!row->is_success && (*detail || asked))
-		pr_info("%s%s%s", row->name, *detail ? ": " : "", detail);
+		*shown = hang;
 	return outcome;
+}
+
+/* What the guest has said by a device; what the console shows of it follows. */
+static void explain(struct run *run, enum vm_exit reason, const char *shown)
+{
+	bool pvpanic = reason == VM_EXIT_PANIC && run->outcome == OUTCOME_PANIC;
+
+	run->guest_status = machine_guest_status(run->machine);
+	if (run->outcome == OUTCOME_GUEST && run->guest_status)
+		snprintf(run->detail, sizeof(run->detail), "status %u",
+			 run->guest_status);
+	else
+		snprintf(run->detail, sizeof(run->detail), "%s%s%s",
+			 pvpanic ? "pvpanic" : "",
+			 pvpanic && *shown ? ": " : "", shown);
+}
+
+/* What conditions and devices have found is in the log by this alone. */
+static void tell(const struct run *run, enum vm_exit reason)
+{
+	bool asked = reason == VM_EXIT_CONDITION;
+
+	if (!outcome_is_success(run->outcome, run->guest_status) &&
+	    (*run->detail || asked))
+		pr_info("%s%s%s", outcome_row(run->outcome)->name,
+			*run->detail ? ": " : "", run->detail);
 }
 
 /*
@@ -337,6 +366,7 @@ static enum outcome ask_judge(struct run *run, enum vm_exit reason)
  */
 static void run_guest(struct run *run)
 {
+	const char *shown = "";
 	enum vm_exit reason;
 
 	run->ran = clock_now();
@@ -344,12 +374,16 @@ static void run_guest(struct run *run)
 		return;
 	reason = vm_run(run->vm);
 	pr_debug("%s", vm_exit_name(reason));
-	run->outcome = run->watch ? ask_judge(run, reason) : outcome_of(reason);
+	run->outcome = run->watch ? ask_judge(run, reason, &shown)
+				  : outcome_of(reason);
+	explain(run, reason, shown);
+	tell(run, reason);
 	if (run->config.watch.result)
 		run->stats_text = report_stats(run->machine);
 	if (run->config.debug.stats && write_stats(run))
 		run->outcome = OUTCOME_SETUP;
-	machine_tell_debugger(run->machine, outcome_row(run->outcome)->status);
+	machine_tell_debugger(run->machine,
+			      outcome_status(run->outcome, run->guest_status));
 	if (run->control)
 		control_end(run->control, outcome_row(run->outcome)->name);
 }

@@ -29,6 +29,7 @@ int cmd_balloon(int argc, char *const argv[]);
 int cmd_stat(int argc, char *const argv[]);
 int cmd_debug(int argc, char *const argv[]);
 int cmd_flash(int argc, char *const argv[]);
+int cmd_test(int argc, char *const argv[]);
 int cmd_selftest(int argc, char *const argv[]);
 int cmd_version(int argc, char *const argv[]);
 int cmd_help(int argc, char *const argv[]);

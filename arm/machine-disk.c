@@ -39,7 +39,7 @@ static unsigned int choose_queues(const struct machine *machine,
 {
 	if (config->queues)
 		return config->queues;
-	if (!machine->pci)
+	if (!machine_uses_pci(machine))
 		return 1;
 	return MIN(machine->vm.nr_vcpus, (unsigned int)DISK_MAX_QUEUES);
 }

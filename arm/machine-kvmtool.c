@@ -97,6 +97,8 @@ const struct machine_type machine_kvmtool = {
 	.console = "ttyS0",
 	.rtc = { .base = 0x01010000 },
 	.pvtime = { 0x01020000, SZ_64K },
+	.pvpanic = 0x01030000,
+	.exit_device = 0x01040000,
 	.virtio = { 0x03000000, 16 },
 	.pci = {
 		.ecam = { 0x40000000, SZ_1M },

@@ -99,7 +99,8 @@ static int build(struct machine *machine, struct chardev *serial[])
 /*
  * The memory map. Reserved for what QEMU has there: a second UART at 0x09040000
  * with SPI 8; ACPI's generic event device at 0x09080000 with SPI 9. PCIe is
- * where QEMU has it with "highmem=off".
+ * where QEMU has it with "highmem=off". From 0x09700000 on there are devices
+ * that it has not, far from its own ones.
  */
 const struct machine_type machine_virt = {
 	.name = "virt",
@@ -121,6 +122,8 @@ const struct machine_type machine_virt = {
 	.clock = 24000000,
 	.pvtime = { 0x090a0000, SZ_64K },
 	.fw_cfg = 0x09020000,
+	.pvpanic = 0x09700000,
+	.exit_device = 0x09710000,
 	.virtio = { 0x0a000000, 16 },
 	.pci = {
 		.ecam = { 0x3f000000, 16 * SZ_1M },

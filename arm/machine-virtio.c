@@ -128,7 +128,7 @@ int machine_add_device(struct machine *machine, struct virtio_device *vdev,
 	if (machine->config->ring == VIRTIO_RING_SPLIT)
 		vdev->offered &= ~VIRTQ_F_RING_PACKED;
 	*slot = machine->nr_virtio;
-	if (machine->pci)
+	if (machine_uses_pci(machine))
 		return virtio_pci_create(vdev, machine->pci, slot);
 	return add_slot(machine, vdev);
 }

@@ -306,6 +306,8 @@ int machine_create(const struct vm_config *config, struct machine **out)
 				       &machine->initrd_file);
 	if (!ret && vm_config_count_virtio(config))
 		ret = machine_open_virtio(machine);
+	if (!ret && config->pvpanic)
+		ret = machine_check_status(machine);
 	if (!ret)
 		ret = debugger_open(machine);
 	if (!ret)
@@ -341,6 +343,8 @@ static int add_devices(struct machine *machine,
 		ret = machine_add_v2m(machine);
 	if (!ret && vm_config_count_virtio(machine->config))
 		ret = machine_add_virtio(machine);
+	if (!ret && (machine->config->pvpanic || machine->config->exit_device))
+		ret = machine_add_status(machine);
 	if (!ret)
 		return machine_add_flash(machine);
 	pr_fatal("Unable to create the devices: %s", strerror(-ret));

@@ -74,7 +74,8 @@ struct machine_type {
 	struct device_place gpio;
 	u32 clock; /* Hz of the fixed clock of PrimeCells; 0: none */
 	struct addr_range pvtime;
-	u64 fw_cfg; /* 0: none */
+	u64 fw_cfg;		  /* 0: none */
+	u64 pvpanic, exit_device; /* where they are if they are wanted */
 
 	/* Slots of virtio-mmio, one behind the other, as are their SPIs. */
 	struct device_place virtio;
@@ -220,6 +221,10 @@ struct machine {
 	_Atomic(u32) batch_forbidden; /* bits of enum batch_veto */
 	_Atomic(u64) batch_refusals[BATCH_VETOES];
 
+	/* Of --exit-device: one more than the status, or 0. See on_status(). */
+	_Atomic(int) guest_status;
+	struct ratelimit crash_messages;
+
 	struct debugger *debugger;     /* NULL without --gdb */
 	struct virtio_device *balloon; /* NULL without --balloon */
 
@@ -363,5 +368,21 @@ void machine_close_fs(struct machine *machine);
 int machine_open_vsock(struct machine *machine);
 int machine_add_vsock(struct machine *machine);
 void machine_close_vsock(struct machine *machine);
+
+/*
+ * machine-status.c: whether there is a slot for --pvpanic, 0 or -ENOSPC after a
+ * message; adds it and --exit-device if they are wanted, 0 or -errno; what
+ * tables say of them.
+ */
+int machine_check_status(const struct machine *machine);
+int machine_add_status(struct machine *machine);
+struct acpi_device machine_acpi_pvpanic(const struct machine *machine);
+struct acpi_device machine_acpi_exit(const struct machine *machine);
+
+/* Whether virtio devices are functions of PCI, once there are any. */
+static inline bool machine_uses_pci(const struct machine *machine)
+{
+	return machine->pci && machine->config->virtio == VIRTIO_TRANSPORT_PCI;
+}
 
 #endif

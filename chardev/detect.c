@@ -249,7 +249,7 @@ u64 detect_time(struct detector *detector, u64 now, bool printed, bool prompt)
 	return now + SILENCE;
 }
 
-bool detect_end_by_reset(struct detector *detector)
+bool detect_end_by_reset(const struct detector *detector)
 {
 	return detector->found || detector->suspected;
 }

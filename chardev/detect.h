@@ -60,6 +60,6 @@ u64 detect_time(struct detector *detector, u64 now, bool printed, bool prompt);
  * Whether the guest, which has asked for a reset that ends the run, did so
  * because of a crash: `outcome` is that.
  */
-bool detect_end_by_reset(struct detector *detector);
+bool detect_end_by_reset(const struct detector *detector);
 
 #endif

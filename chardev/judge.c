@@ -301,16 +301,28 @@ static void say_missing(const struct judge *judge, char text[JUDGE_DETAIL])
 		 judge->config->expect.items[i].text);
 }
 
+/* The console shows a crash that the end comes of. */
+static bool explains(const struct judge *judge, enum outcome ended)
+{
+	const struct detector *detector = &judge->detector;
+
+	if (!watch_config_detects(judge->config) ||
+	    !detect_end_by_reset(detector))
+		return false;
+	return ended == OUTCOME_RESET ||
+	       (ended == OUTCOME_PANIC && detector->outcome == OUTCOME_PANIC);
+}
+
 /* What the guest did itself has a meaning beyond that. */
 static void weigh(struct judge *judge, enum outcome ended)
 {
 	struct detector *detector = &judge->detector;
 	char text[JUDGE_DETAIL];
 
-	if (ended == OUTCOME_RESET && watch_config_detects(judge->config) &&
-	    detect_end_by_reset(detector)) {
+	if (explains(judge, ended)) {
 		decide(judge, detector->outcome, judge->now, detector->detail);
-	} else if (ended != OUTCOME_CRASH && is_missing(judge)) {
+	} else if (ended != OUTCOME_CRASH && ended != OUTCOME_PANIC &&
+		   is_missing(judge)) {
 		say_missing(judge, text);
 		decide(judge, OUTCOME_UNEXPECTED, judge->now, text);
 	}
@@ -324,7 +336,8 @@ static void weigh(struct judge *judge, enum outcome ended)
 enum outcome judge_outcome(struct judge *judge, enum outcome ended, u64 now)
 {
 	bool by_guest = ended == OUTCOME_POWEROFF || ended == OUTCOME_RESET ||
-			ended == OUTCOME_CRASH;
+			ended == OUTCOME_CRASH || ended == OUTCOME_PANIC ||
+			ended == OUTCOME_GUEST;
 
 	judge->now = now;
 	lines_flush(&judge->lines);

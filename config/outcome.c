@@ -2,7 +2,8 @@
 /*
  * The one table of how a run can end. A number is never given another meaning:
  * scripts depend on it. Those up to 5, 124 and 130 come without any option; the
- * others need one that has lkvm look at the console or the vCPUs.
+ * others need one that has lkvm look at the console or the vCPUs, or that adds
+ * a device by which the guest says it. The last one's number is the guest's.
  *
  * 126 to 128 are left to shells, and what is above to signals, as 130 is that
  * of SIGINT.
@@ -38,7 +39,7 @@ static const struct outcome_row rows[NR_OUTCOMES] = {
 				"A flash lost power, by its option cut." },
 	[OUTCOME_PANIC] = { "panic", EXIT_STATUS_PANIC, false, true,
 			    "The guest's kernel has panicked, by what the "
-			    "console shows." },
+			    "console shows or by --pvpanic." },
 	[OUTCOME_FIRMWARE_CRASH] = { "firmware-crash", EXIT_STATUS_FIRMWARE,
 				     false, true,
 				     "The guest's firmware has stopped at an "
@@ -66,11 +67,28 @@ static const struct outcome_row rows[NR_OUTCOMES] = {
 	[OUTCOME_KILLED] = { "killed", EXIT_STATUS_KILLED, false, false,
 			     "The user ended the guest: Ctrl-a x, SIGINT, "
 			     "SIGTERM, SIGHUP, SIGQUIT, lkvm stop." },
+	[OUTCOME_GUEST] = { "guest", EXIT_STATUS_GUEST, false, true,
+			    "The guest has set this status, 0 to 255, by "
+			    "--exit-device." },
 };
 
 const struct outcome_row *outcome_row(enum outcome outcome)
 {
 	return &rows[outcome];
+}
+
+int outcome_status(enum outcome outcome, u8 guest)
+{
+	int status = rows[outcome].status;
+
+	return status == EXIT_STATUS_GUEST ? guest : status;
+}
+
+bool outcome_is_success(enum outcome outcome, u8 guest)
+{
+	if (rows[outcome].status == EXIT_STATUS_GUEST)
+		return !guest;
+	return rows[outcome].is_success;
 }
 
 /* At spaces, so that no line is longer than a terminal's. */
@@ -93,7 +111,11 @@ void outcome_print_table(FILE *out)
 {
 	fprintf(out, "Exit status of 'lkvm run', and outcome in --result:\n\n");
 	for (size_t i = 0; i < NR_OUTCOMES; i++) {
-		fprintf(out, "  %4d  %-*s", rows[i].status, TEXT_COLUMN - 8,
+		char status[12] = "N";
+
+		if (rows[i].status != EXIT_STATUS_GUEST)
+			snprintf(status, sizeof(status), "%d", rows[i].status);
+		fprintf(out, "  %4s  %-*s", status, TEXT_COLUMN - 8,
 			rows[i].name);
 		print_wrapped(out, rows[i].what);
 	}

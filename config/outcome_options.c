@@ -40,6 +40,12 @@ static const char *const detect_names[] = {
 	[WATCH_DETECT_ON] = "on",
 };
 
+/* PVPANIC_NONE, the value without --pvpanic, cannot be chosen by name. */
+static const char *const pvpanic_names[] = {
+	[PVPANIC_PCI] = "pci",
+	[PVPANIC_MMIO] = "mmio",
+};
+
 /* For tests: how a run is judged, and where that is written. */
 const struct option_def outcome_options[] = {
 	OPT_CALLBACK(0, "serial", parse_serial,
@@ -74,11 +80,19 @@ const struct option_def outcome_options[] = {
 		 "on|off",
 		 "Look for crashes on the console: a kernel's panic (status "
 		 "6), firmware's exceptions and assertions (7), resets without "
-		 "end (8). Default: on with another option of this group"),
+		 "end (8). Default: on with another option of this group, "
+		 "from --expect to --junit"),
 	OPT_STRING(0, "result", struct vm_config, watch.result, "FILE",
 		   "Write outcome, times and counters to FILE as JSON at the "
 		   "end, however the run ends; - is stderr"),
 	OPT_STRING(0, "junit", struct vm_config, watch.junit, "FILE",
 		   "Write the outcome to FILE as JUnit's XML"),
+	OPT_ENUM(0, "pvpanic", struct vm_config, pvpanic, pvpanic_names,
+		 "pci|mmio",
+		 "A device by which the guest's kernel says that it has "
+		 "panicked, which ends the run with status 6"),
+	OPT_FLAG(0, "exit-device", struct vm_config, exit_device,
+		 "A register that ends the run with the status that the guest "
+		 "writes there"),
 	OPT_END(),
 };

@@ -33,6 +33,8 @@ static const char *const exit_names[] = {
 	[VM_EXIT_KILLED] = "killed by the user",
 	[VM_EXIT_POWER_CUT] = "power cut in the middle of a flash operation",
 	[VM_EXIT_CONDITION] = "a condition of the options",
+	[VM_EXIT_PANIC] = "guest reported a panic",
+	[VM_EXIT_STATUS] = "guest has set an exit status",
 };
 
 const char *vm_exit_name(enum vm_exit reason)

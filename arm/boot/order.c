@@ -32,7 +32,7 @@ static int append_path(const struct machine *machine,
 	char *more;
 	int ret;
 
-	if (machine->pci)
+	if (machine_uses_pci(machine))
 		ret = asprintf(&more, "%s%s/pci@i0cf8/%s@%x/%s", before, line,
 			       device->pci, device->slot, device->child);
 	else

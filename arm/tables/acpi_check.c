@@ -192,6 +192,11 @@ static int check_devices(const struct acpi_machine *machine)
 	if (!ret)
 		ret = check_optional("fw_cfg", &machine->fw_cfg, false);
 	if (!ret)
+		ret = check_optional("pvpanic", &machine->pvpanic, false);
+	if (!ret)
+		ret = check_optional("exit device", &machine->exit_device,
+				     false);
+	if (!ret)
 		ret = check_optional("GPIO", &machine->gpio, true);
 	if (!ret && machine->gpio.size && machine->power_key >= PL061_LINES) {
 		pr_fatal("ACPI: GPIO: there is no line %u", machine->power_key);

@@ -84,6 +84,27 @@ static void add_fw_cfg(struct aml_writer *aml, const struct acpi_device *device)
 	aml_end(aml);
 }
 
+/* QEMU0001 is QEMU's ID (docs/specs/pvpanic); the other one is lkvm's own. */
+static void add_status(struct aml_writer *aml,
+		       const struct acpi_machine *machine)
+{
+	const struct {
+		const char *name, *hid;
+		const struct acpi_device *device;
+	} devices[] = {
+		{ "PEVT", "QEMU0001", &machine->pvpanic },
+		{ "EXIT", "LKVM0001", &machine->exit_device },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(devices); i++) {
+		if (!devices[i].device->size)
+			continue;
+		begin_device(aml, devices[i].name, devices[i].hid, 0);
+		add_resources(aml, devices[i].device);
+		aml_end(aml);
+	}
+}
+
 /* LNRO0015 is the ID that QEMU's virt machine used for its banks. */
 static void add_flash(struct aml_writer *aml,
 		      const struct acpi_machine *machine)
@@ -159,6 +180,7 @@ void acpi_add_dsdt(struct acpi_builder *b)
 	add_cpus(&aml, machine->nr_cpus);
 	add_uart(&aml, machine);
 	add_fw_cfg(&aml, &machine->fw_cfg);
+	add_status(&aml, machine);
 	add_flash(&aml, machine);
 	add_virtio(&aml, machine);
 	add_power_button(&aml, machine);

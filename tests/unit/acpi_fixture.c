@@ -125,6 +125,9 @@ static void largest(struct acpi_machine_box *box)
 	box->machine.pmu_intid = 23;
 	box->machine.timers.hyp_virt = 28;
 	box->machine.psci_smc = true;
+	box->machine.pvpanic = (struct acpi_device) { 0x09700000, 0x10, 0, 0 };
+	box->machine.exit_device =
+		(struct acpi_device) { 0x09710000, SZ_4K, 0, 0 };
 	acpi_machine_add_pcie(box);
 }
 
@@ -142,6 +145,8 @@ const char *acpi_machine_case(struct acpi_machine_box *box, unsigned int n)
 		return "gicv2m-4-pmu-virtio";
 	case 2:
 		acpi_machine_init(box, 3, 1);
+		box->machine.pvpanic =
+			(struct acpi_device) { 0x09700000, 0x10, 0, 0 };
 		box->machine.clidr = CLIDR_KVM_IDC;
 		acpi_machine_add_flash(box, 2);
 		return "gicv3-its-1-flash";

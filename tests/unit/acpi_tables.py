@@ -24,13 +24,14 @@ BRIDGE = {"PNP0A08": 1, "PNP0C02": 1}
 MACHINES = {
 	"gicv2m-1": (CONSOLE, {"ACPI0007": 1, **USUAL}, "|"),
 	"gicv2m-4-pmu-virtio": (CONSOLE, {"ACPI0007": 4, "LNRO0005": 32, **USUAL}, "D1 I1 | U2"),
-	"gicv3-its-1-flash": (CONSOLE | {"IORT"}, {"ACPI0007": 1, "LNRO0015": 2, **USUAL}, "I1 | U2"),
+	"gicv3-its-1-flash": (CONSOLE | {"IORT"}, {"ACPI0007": 1, "LNRO0015": 2, "QEMU0001": 1, **USUAL}, "I1 | U2"),
 	"gicv3-its-4-pmu-virtio": (CONSOLE | {"IORT"}, {"ACPI0007": 4, "LNRO0005": 1, **USUAL}, "| U1"),
 	"gicv3-its-123": (CONSOLE | {"IORT"}, {"ACPI0007": 123, **USUAL}, "|"),
 	"gicv3-2-16550": (CONSOLE, {"ACPI0007": 2, "PNP0501": 1, "QEMU0002": 1}, "| D1 I1"),
 	"gicv2-8-no-devices": (set(), {"ACPI0007": 8}, "|"),
 	"gicv2m-1-pcie": (CONSOLE | {"MCFG"}, {"ACPI0007": 1, **USUAL, **BRIDGE}, "|"),
 	"largest": (CONSOLE | {"IORT", "MCFG"}, {"ACPI0007": 512, "LNRO0005": 256, "LNRO0015": 16,
+		"QEMU0001": 1, "LKVM0001": 1,
 		**USUAL, **BRIDGE}, "D1 I1 | D2 I2 U3 U4 U5 U6 U7"),
 }
 
@@ -201,6 +202,8 @@ CONTENT = {
 	"ARMH0011": lambda n: [place(0x09000000, 0x1000, "Level", 33)],
 	"PNP0501": lambda n: [place(0x09000000, 8, "Level", 33)],
 	"QEMU0002": lambda n: [COHERENT, "Name (_STA, 0x0B)", place(0x09020000, 0x18)],
+	"QEMU0001": lambda n: [place(0x09700000, 0x10)],
+	"LKVM0001": lambda n: [place(0x09710000, 0x1000)],
 	"LNRO0015": lambda n: [place(n * 0x4000000, 0x4000000)],
 	"LNRO0005": lambda n: [COHERENT, place(0x0A000000 + n * 0x200, 0x200, "Edge", 48 + n)],
 	"ARMH0061": lambda n: [place(0x09030000, 0x1000, "Level", 39),

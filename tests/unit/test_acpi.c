@@ -560,6 +560,8 @@ static void bad_devices(void **state)
 	REFUSE(w, 3, m->fw_cfg.size = UINT64_MAX);
 	REFUSE(w, 3, (m->fw_cfg.base = 0, m->fw_cfg.size = SZ_4G));
 	REFUSE(w, 3, m->gpio.base = UINT64_MAX);
+	REFUSE(w, 3, m->pvpanic.size = SZ_4G);
+	REFUSE(w, 3, m->exit_device.size = SZ_4G);
 	REFUSE(w, 3,
 	       (acpi_machine_add_flash(&w->box, 2), m->flash[1].size = 0));
 	REFUSE(w, 3,

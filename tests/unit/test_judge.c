@@ -258,6 +258,54 @@ static void panic_ends_by_reset(void **state)
 	assert_string_equal(judge_detail(t.judge), PANIC_DETAIL);
 }
 
+/* The guest has said it by a device: what the console shows explains it. */
+static void panic_by_device(void **state)
+{
+	(void)state;
+	expect_pattern("never");
+	begin_detecting();
+	print("text\n");
+	assert_int_equal(ended(OUTCOME_PANIC), OUTCOME_PANIC);
+	assert_string_equal(judge_detail(t.judge), "");
+	print("Synchronous Exception at 0x0\n");
+	assert_int_equal(ended(OUTCOME_PANIC), OUTCOME_PANIC);
+	assert_string_equal(judge_detail(t.judge), "");
+	teardown(NULL);
+	setup(NULL);
+	begin_detecting();
+	print(PANIC);
+	assert_int_equal(ended(OUTCOME_PANIC), OUTCOME_PANIC);
+	assert_string_equal(judge_detail(t.judge), PANIC_DETAIL);
+	teardown(NULL);
+	setup(NULL);
+	fail_on("panic");
+	begin_detecting();
+	print(PANIC);
+	assert_int_equal(ended(OUTCOME_PANIC), OUTCOME_FAIL_ON);
+}
+
+/* A status does not take the place of what was expected. */
+static void status_by_guest(void **state)
+{
+	(void)state;
+	expect_pattern("x");
+	begin_detecting();
+	print(PANIC);
+	assert_int_equal(ended(OUTCOME_GUEST), OUTCOME_UNEXPECTED);
+	assert_string_equal(judge_detail(t.judge), "not seen: x");
+	teardown(NULL);
+	setup(NULL);
+	begin_detecting();
+	print(PANIC);
+	assert_int_equal(ended(OUTCOME_GUEST), OUTCOME_GUEST);
+	teardown(NULL);
+	setup(NULL);
+	expect_pattern("x");
+	begin();
+	print("x");
+	assert_int_equal(ended(OUTCOME_GUEST), OUTCOME_EXPECTED);
+}
+
 static void panic_not_wanted(void **state)
 {
 	(void)state;
@@ -508,6 +556,8 @@ int main(void)
 		TEST(panic_stamps),
 		TEST(panic_and_reset),
 		TEST(panic_ends_by_reset),
+		TEST(panic_by_device),
+		TEST(status_by_guest),
 		TEST(panic_not_wanted),
 		TEST(ordinary),
 		TEST(idle),

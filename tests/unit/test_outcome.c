@@ -22,7 +22,8 @@ static void each_row_is_complete(void **state)
 		assert_non_null(row->name);
 		assert_non_null(row->what);
 		assert_int_equal(row->what[strlen(row->what) - 1], '.');
-		assert_true(row->status >= 0 && row->status <= 130);
+		assert_true(row->status >= -(i == OUTCOME_GUEST) &&
+			    row->status <= 130);
 		assert_int_equal(row->is_success, !row->status);
 		for (enum outcome j = 0; j < i; j++)
 			assert_string_not_equal(row->name,
@@ -45,7 +46,7 @@ static void numbers(void **state)
 		{ "reset-loop", 8 },	{ "hang", 9 },
 		{ "boot-timeout", 10 }, { "unexpected", 11 },
 		{ "fail-on", 12 },	{ "timeout", 124 },
-		{ "killed", 130 },
+		{ "killed", 130 },	{ "guest", EXIT_STATUS_GUEST },
 	};
 
 	(void)state;
@@ -53,6 +54,21 @@ static void numbers(void **state)
 	for (size_t i = 0; i < NR_OUTCOMES; i++) {
 		assert_string_equal(rows[i].name, outcome_row(i)->name);
 		assert_int_equal(rows[i].status, outcome_row(i)->status);
+	}
+}
+
+/* Of all runs but that of the guest's own. */
+static void statuses(void **state)
+{
+	(void)state;
+	for (enum outcome i = 0; i < OUTCOME_GUEST; i++) {
+		assert_int_equal(outcome_status(i, 7), outcome_row(i)->status);
+		assert_int_equal(outcome_is_success(i, 7),
+				 outcome_row(i)->is_success);
+	}
+	for (unsigned int n = 0; n < 256; n++) {
+		assert_int_equal(outcome_status(OUTCOME_GUEST, (u8)n), n);
+		assert_int_equal(outcome_is_success(OUTCOME_GUEST, (u8)n), !n);
 	}
 }
 
@@ -85,11 +101,14 @@ static char *read_part(const char *path, const char *from, const char *to)
 static void assert_rows(const char *text, const char *first, const char *format)
 {
 	for (enum outcome i = 0; i < NR_OUTCOMES; i++) {
-		char row[64];
+		char row[64], status[12] = "N";
 
+		if (i != OUTCOME_GUEST)
+			snprintf(status, sizeof(status), "%d",
+				 outcome_row(i)->status);
 		text = strstr(text, first);
-		snprintf(row, sizeof(row), "%s%d%s%s", first,
-			 outcome_row(i)->status, format, outcome_row(i)->name);
+		snprintf(row, sizeof(row), "%s%s%s%s", first, status, format,
+			 outcome_row(i)->name);
 		if (!text || strncmp(text, row, strlen(row)))
 			fail_msg("not the next one: %s", row);
 		text += strlen(row);
@@ -130,6 +149,7 @@ static void printed(void **state)
 	for (enum outcome i = 0; i < NR_OUTCOMES; i++)
 		assert_non_null(strstr(text, outcome_row(i)->name));
 	assert_non_null(strstr(text, "\n   124  timeout         The time of"));
+	assert_non_null(strstr(text, "\n     N  guest           The guest"));
 	rest = text;
 	for (char *line = strsep(&rest, "\n"); line; line = strsep(&rest, "\n"))
 		assert_true(strlen(line) <= 80);
@@ -141,6 +161,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(each_row_is_complete),
 		cmocka_unit_test(numbers),
+		cmocka_unit_test(statuses),
 		cmocka_unit_test(manual),
 		cmocka_unit_test(readme),
 		cmocka_unit_test(printed),

@@ -3,6 +3,7 @@
 /* SOURCES: config/watch.c config/pattern.c config/list.c config/outcome.c */
 /* SOURCES: util/json.c config/console_log.c config/keyvalue.c util/names.c */
 /* SOURCES: util/parse.c util/file.c util/file_replace.c util/output.c */
+/* SOURCES: util/xml.c */
 /* What --result and --junit write, for each way in which a run ends. */
 #include <errno.h>
 #include <setjmp.h>
@@ -224,10 +225,34 @@ static void success(void **state)
 	(void)state;
 	t.config.watch.junit = t.junit;
 	t.report.outcome = OUTCOME_POWEROFF;
+	t.report.is_success = true;
 	assert_int_equal(report_write(&t.report), 0);
 	assert_has(read_text(t.junit), "failures=\"0\" errors=\"0\"");
 	assert_null(strstr(t.text, "<failure"));
 	assert_null(strstr(t.text, "<error"));
+}
+
+/* A status that the guest has set is one or the other. */
+static void by_guest(void **state)
+{
+	(void)state;
+	t.config.watch.result = t.result;
+	t.config.watch.junit = t.junit;
+	t.report.outcome = OUTCOME_GUEST;
+	t.report.status = 3;
+	t.report.detail = "status 3";
+	assert_int_equal(report_write(&t.report), 0);
+	assert_has(read_text(t.result), "\"outcome\": \"guest\",\n"
+					"  \"status\": 3,\n"
+					"  \"success\": false");
+	assert_has(read_text(t.junit), "failures=\"1\" errors=\"0\"");
+	assert_has(t.text, "<failure type=\"guest\"");
+	t.report.status = 0;
+	t.report.is_success = true;
+	assert_int_equal(report_write(&t.report), 0);
+	assert_has(read_text(t.result), "\"status\": 0,\n"
+					"  \"success\": true");
+	assert_has(read_text(t.junit), "failures=\"0\" errors=\"0\"");
 }
 
 /* The second file is written all the same. */
@@ -258,8 +283,8 @@ static void not_writable(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(result),  TEST(junit),	   TEST(usage),
-		TEST(success), TEST(not_writable),
+		TEST(result),  TEST(junit),    TEST(usage),
+		TEST(success), TEST(by_guest), TEST(not_writable),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -418,6 +418,14 @@ static void virtio_devices(void **state)
 	bad("--vsock=4294967295", "from 3 to 4294967294");
 	bad("--vsock=host", "'host' is not a number");
 	bad("--rng=/dev/urandom", "--rng");
+	assert_int_equal(good("")->pvpanic, PVPANIC_NONE);
+	assert_int_equal(good("--pvpanic|pci")->pvpanic, PVPANIC_PCI);
+	assert_int_equal(good("--pvpanic=mmio")->pvpanic, PVPANIC_MMIO);
+	assert_int_equal(vm_config_count_virtio(good("--pvpanic=pci")), 0);
+	bad("--pvpanic=isa", "--pvpanic");
+	assert_false(good("")->exit_device);
+	assert_true(good("--exit-device")->exit_device);
+	bad("--exit-device=1", "--exit-device");
 	assert_false(good("")->balloon.on);
 	assert_true(good("--balloon|Image")->balloon.on);
 	assert_int_equal(vm_config_count_virtio(good("--balloon|--rng")), 2);

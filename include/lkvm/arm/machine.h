@@ -88,6 +88,9 @@ void machine_put_details(struct machine *machine, struct json_writer *json,
 void machine_put_registers(struct machine *machine, struct json_writer *json,
 			   const char *name);
 
+/* What the guest has written to --exit-device; 0: nothing, too. Any thread. */
+u8 machine_guest_status(const struct machine *machine);
+
 /*
  * The run has ended with that exit status: a debugger that is connected is
  * told. Main thread.

@@ -55,6 +55,13 @@ enum virtio_ring {
 	VIRTIO_RING_SPLIT,
 };
 
+/* Where the device is by which a guest says that it has panicked. */
+enum pvpanic {
+	PVPANIC_NONE,
+	PVPANIC_PCI, /* a function of the bus */
+	PVPANIC_MMIO,
+};
+
 /* Where the terminal leads. */
 enum console {
 	CONSOLE_SERIAL, /* the first serial port */
@@ -138,6 +145,8 @@ struct vm_config {
 	u32 vsock;		/* its CID; 0: it has no such sockets */
 	struct balloon_config balloon;
 	struct pmem_list pmem;
+	enum pvpanic pvpanic;
+	bool exit_device; /* a register that sets the exit status */
 	struct fw_cfg_list fw_cfg;
 	struct smbios_list smbios;
 	struct share_list share;

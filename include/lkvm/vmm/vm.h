@@ -34,6 +34,8 @@ enum vm_exit {
 	VM_EXIT_KILLED,	   /* the user ended it */
 	VM_EXIT_POWER_CUT, /* a flash lost power, by its option `cut=` */
 	VM_EXIT_CONDITION, /* one that the user has set; its caller knows it */
+	VM_EXIT_PANIC,	/* the guest reported a panic, by a device for that */
+	VM_EXIT_STATUS, /* the guest has set the exit status of the run */
 };
 
 struct vm;

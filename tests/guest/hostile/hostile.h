@@ -259,7 +259,7 @@ struct attack {
 
 extern const struct attack ring_attacks[], packed_attacks[], setup_attacks[],
 	pci_attacks[], blk_attacks[], stream_attacks[], share_attacks[],
-	race_attacks[], pci_race_attacks[];
+	race_attacks[], status_attacks[], pci_race_attacks[];
 
 /* Says what was wrong, and returns `good`. */
 bool expect(bool good, const char *what);

@@ -38,6 +38,7 @@ void main(void)
 	run(stream_attacks);
 	run(share_attacks);
 	run(race_attacks);
+	run(status_attacks);
 	if (!DISK->v.pci)
 		return;
 	run(pci_attacks);

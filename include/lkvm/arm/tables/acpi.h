@@ -105,6 +105,8 @@ struct acpi_machine {
 	struct acpi_device gpio; /* PL061 with the power button */
 	u32 power_key;		 /* its line, 0 to 7 */
 	struct acpi_device fw_cfg;
+	struct acpi_device pvpanic;
+	struct acpi_device exit_device;
 	/*
 	 * Only banks that are the OS's own: not those that the firmware runs
 	 * from or keeps variables in. QEMU showed its banks up to 5.0.
