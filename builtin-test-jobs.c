@@ -162,21 +162,6 @@ static void add_script(struct args *args, const struct job *job)
 	}
 }
 
-/* In a key=value argument a comma is written twice. */
-static char *double_commas(const char *path)
-{
-	char *text = malloc(2 * strlen(path) + 1), *to = text;
-
-	while (text && *path) {
-		if (*path == ',')
-			*to++ = ',';
-		*to++ = *path++;
-	}
-	if (text)
-		*to = '\0';
-	return text;
-}
-
 /*
  * What is the test's own comes before the options of the file, of which some
  * may be wrong: the result is written all the same. The process ends soon:
@@ -185,15 +170,14 @@ static char *double_commas(const char *path)
 static void fill_args(struct args *args, const struct job *job)
 {
 	const struct test_case *test = job->state->test;
-	char *console = join(job->dir, kept[CONSOLE]);
 	char *seconds;
 
 	add_option(args, "lkvm", "run");
 	add_option(args, "--result", join(job->dir, kept[RESULT]));
 	add_option(args, "--name", test->name);
 	add_option(args, "--control", "off");
-	add_option(args, "--console-log",
-		   console ? double_commas(console) : NULL);
+	/* A comma would have to be doubled, but the path has none. */
+	add_option(args, "--console-log", join(job->dir, kept[CONSOLE]));
 	if (asprintf(&seconds, "%llu", (unsigned long long)test->seconds) < 0)
 		seconds = NULL;
 	add_option(args, "--timeout", seconds);

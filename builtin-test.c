@@ -219,7 +219,7 @@ static int open_logs(struct logs *logs, const char *dir)
 		pr_fatal("--logs %s: another lkvm test uses it", dir);
 	else if (ret)
 		pr_fatal("--logs: unable to use %s: %s", dir, strerror(-ret));
-	else if (strchr(logs->path, ',')) {
+	else if (logs->path && strchr(logs->path, ',')) {
 		pr_fatal("--logs %s: want a path without a comma", logs->path);
 		ret = -EINVAL;
 	}

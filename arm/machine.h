@@ -177,6 +177,8 @@ struct machine {
 	struct p9_server *shares[MACHINE_MAX_VIRTIO];
 	struct fs_daemon *fs[MACHINE_MAX_VIRTIO];
 	int vsock_fd; /* one more than the descriptor, or 0 */
+	/* Of --exit-device: one more than the status, or 0. See on_status(). */
+	_Atomic(int) guest_status;
 
 	unsigned long kvm_type;	  /* of the VM */
 	u64 memory_end;		  /* of RAM, or of the last file above it */
@@ -221,9 +223,7 @@ struct machine {
 	_Atomic(u32) batch_forbidden; /* bits of enum batch_veto */
 	_Atomic(u64) batch_refusals[BATCH_VETOES];
 
-	/* Of --exit-device: one more than the status, or 0. See on_status(). */
-	_Atomic(int) guest_status;
-	struct ratelimit crash_messages;
+	struct ratelimit crash_messages; /* of --pvpanic */
 
 	struct debugger *debugger;     /* NULL without --gdb */
 	struct virtio_device *balloon; /* NULL without --balloon */
