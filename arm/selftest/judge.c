@@ -42,6 +42,7 @@ static const struct litmus_rule {
 } rules[] = {
 	{ "MP", ALL_ALLOWED, false },
 	{ "MP+dmb", R0_ONLY, false },
+	{ "MP+dmb+ctrlisb", R0_ONLY, false },
 	{ "MP+rel+acq", R0_ONLY, false },
 	{ "SB", ALL_ALLOWED, false },
 	{ "SB+dmb", NEITHER, false },
@@ -53,6 +54,7 @@ static const struct litmus_rule {
 	{ "MP+batch", ALL_ALLOWED, false },
 	{ "MP+dmb+batch-writes", R0_ONLY, false },
 	{ "MP+dmb+batch-reads", R0_ONLY, false },
+	{ "MP+dmb+ctrlisb+batch-reads", R0_ONLY, false },
 	{ "MP+dmb+batch-both", R0_ONLY, false },
 	{ "SB+dmb+batch", NEITHER, false },
 	{ "SB+dmb+batch-both", NEITHER, false },

@@ -121,6 +121,7 @@ static void test_litmus(void **state)
 	assert_allowed("SB", "yyyy");
 	assert_allowed("LB", "yyyy");
 	assert_allowed("MP+dmb", "ynyy");
+	assert_allowed("MP+dmb+ctrlisb", "ynyy");
 	assert_allowed("MP+rel+acq", "ynyy");
 	assert_allowed("SB+dmb", "nyyy");
 	assert_allowed("LB+dmb", "yyyn");
@@ -128,6 +129,7 @@ static void test_litmus(void **state)
 	assert_allowed("MP+batch", "yyyy");
 	assert_allowed("MP+dmb+batch-writes", "ynyy");
 	assert_allowed("MP+dmb+batch-reads", "ynyy");
+	assert_allowed("MP+dmb+ctrlisb+batch-reads", "ynyy");
 	assert_allowed("MP+dmb+batch-both", "ynyy");
 	assert_allowed("SB+dmb+batch", "nyyy");
 	assert_allowed("SB+dmb+batch-both", "nyyy");

@@ -70,6 +70,9 @@ static struct {
 	asm volatile("strb %w1, [%0]" ::"r"(addr), "r"(value) : "memory")
 #define BARRIER(kind) asm volatile("dmb " kind ::: "memory")
 #define NONE()	      asm volatile("" ::: "memory")
+/* A branch that depends on what was loaded, then an ISB: orders loads. */
+#define CTRL_ISB(value) \
+	asm volatile("cbz %w0, 1f\n1:\tisb" ::"r"(value) : "memory")
 
 /*
  * Accesses to a device, after which lkvm interprets what follows. As an exit
@@ -135,6 +138,7 @@ SIDE(mp_write, MP_WRITE(NONE()))
 SIDE(mp_read, MP_READ(NONE()))
 SIDE(mp_write_dmb, MP_WRITE(BARRIER("ishst")))
 SIDE(mp_read_dmb, MP_READ(BARRIER("ishld")))
+SIDE(mp_read_isb, MP_READ(CTRL_ISB(a)))
 SIDE(mp_write_rel, STORE(x, 1); STORE_RELEASE(y, 1);)
 SIDE(mp_read_acq, u32 a = LOAD_ACQUIRE(y); u32 b = LOAD(x);
      m->r[0] = a; m->r[1] = b;)
@@ -156,6 +160,7 @@ SIDE(lb_1_acq, u32 a = LOAD_ACQUIRE(y); STORE(x, 1); m->r[1] = a;)
 SIDE(mp_write_batch, BATCH(MP_WRITE(NONE())))
 SIDE(mp_write_dmb_batch, BATCH(MP_WRITE(BARRIER("ishst"))))
 SIDE(mp_read_dmb_batch, BATCH(MP_READ(BARRIER("ishld"))))
+SIDE(mp_read_isb_batch, BATCH(MP_READ(CTRL_ISB(a))))
 SIDE(sb_0_dmb_batch, BATCH(SB_0(BARRIER("ish"))))
 SIDE(sb_1_dmb_batch, BATCH(SB_1(BARRIER("ish"))))
 SIDE(lb_0_dmb_batch, BATCH(LB_0(BARRIER("ish"))))
@@ -264,6 +269,7 @@ static void device_then_flash(struct meeting *m)
 static const struct litmus ram_tests[] = {
 	{ "MP", { mp_write, mp_read } },
 	{ "MP+dmb", { mp_write_dmb, mp_read_dmb } },
+	{ "MP+dmb+ctrlisb", { mp_write_dmb, mp_read_isb } },
 	{ "MP+rel+acq", { mp_write_rel, mp_read_acq } },
 	{ "SB", { sb_0, sb_1 } },
 	{ "SB+dmb", { sb_0_dmb, sb_1_dmb } },
@@ -274,6 +280,8 @@ static const struct litmus ram_tests[] = {
 	{ "MP+batch", { mp_write_batch, mp_read_against } },
 	{ "MP+dmb+batch-writes", { mp_write_dmb_batch, mp_read_dmb_against } },
 	{ "MP+dmb+batch-reads", { mp_write_dmb_against, mp_read_dmb_batch } },
+	{ "MP+dmb+ctrlisb+batch-reads",
+	  { mp_write_dmb_against, mp_read_isb_batch } },
 	{ "MP+dmb+batch-both", { mp_write_dmb_batch, mp_read_dmb_batch } },
 	{ "SB+dmb+batch", { sb_0_dmb_batch, sb_1_dmb_against } },
 	{ "SB+dmb+batch-both", { sb_0_dmb_batch, sb_1_dmb_batch } },
