@@ -226,7 +226,7 @@ int cmd_balloon(int argc, char *const argv[])
 
 /*
  * One that ends while it is told to has done what was wanted. The answer to
- * `quit` may be lost with the process.
+ * `quit` may be lost with the process, or late: it syncs its disks then.
  */
 static int end(struct control_link *link)
 {
@@ -234,16 +234,21 @@ static int end(struct control_link *link)
 
 	if (ret == -EPIPE)
 		return 0;
-	return ret ? ret : control_link_wait_end(link, END_MS);
+	if (ret && ret != -ETIMEDOUT)
+		return ret;
+	return control_link_wait_end(link, END_MS);
 }
 
-/* By the power key: 0, -ETIMEDOUT after the grace period, or another -errno. */
+/*
+ * By the power key: 0, -ETIMEDOUT after the grace period, or another -errno. A
+ * guest that syncs its disks may press the key later than it should answer.
+ */
 static int shut_down(struct control_link *link,
 		     const struct control_options *options)
 {
 	int ret = control_link_tell(link, "powerdown", NULL, CONTROL_ANSWER_MS);
 
-	if (!ret)
+	if (!ret || ret == -ETIMEDOUT)
 		ret = control_link_wait_end(link, options->grace * 1000);
 	return ret == -EPIPE ? 0 : ret;
 }
@@ -255,6 +260,8 @@ static int stop(struct control_link *link,
 
 	if (options->force)
 		return end(link);
+	/* Those that wait for events are the last to make room for others. */
+	control_link_tell(link, "subscribe", NULL, CONTROL_ANSWER_MS);
 	ret = shut_down(link, options);
 	if (ret == -ETIMEDOUT)
 		pr_info("guest \"%s\" has not shut down within %" PRIu64

@@ -539,6 +539,7 @@ static void run_config(struct run *run)
 	ignore_signals();
 	if (open_files(run) || machine_create(&run->config, &run->machine)) {
 		close_files(run);
+		control_destroy(run->control);
 		return;
 	}
 	run->vm = machine_vm(run->machine);

@@ -30,7 +30,7 @@
 #include "lkvm/util/log.h"
 
 /* Seconds in which guests have to end after a signal. */
-#define GRACE_SIGNAL 10
+#define GRACE_SIGNAL 30
 
 /* What lkvm leaves in a run's folder. */
 static const char *const kept[] = { "console.log", "messages.log",

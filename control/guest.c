@@ -96,11 +96,16 @@ int control_guest_reset(struct control_guest *guest,
 int control_guest_power(struct control_guest *guest,
 			struct control_error *error)
 {
+	int ret;
+
 	if (!machine_has_power_key(guest->machine))
 		return control_fail(error, -ENOTSUP, "unsupported",
 				    "the guest's machine has no power key");
-	machine_press_power(guest->machine);
-	return guest->paused ? control_guest_resume(guest, error) : 0;
+	/* First, for the key is down for a moment only. */
+	ret = guest->paused ? control_guest_resume(guest, error) : 0;
+	if (!ret)
+		machine_press_power(guest->machine);
+	return ret;
 }
 
 int control_guest_balloon(struct control_guest *guest, u64 bytes,

@@ -320,6 +320,11 @@ int control_server_create(struct control_service *service, struct evloop *loop,
 
 void control_server_refuse(struct control_server *server)
 {
+	/* Who waits here waits for the process, whose end closes them. */
+	while (server->listener.fd >= 0 &&
+	       accept4(server->listener.fd, NULL, NULL,
+		       SOCK_NONBLOCK | SOCK_CLOEXEC) >= 0)
+		;
 	if (server->listener.fd >= 0)
 		evloop_del(server->loop, &server->listener);
 	server->listener.fd = -1;

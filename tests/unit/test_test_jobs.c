@@ -504,5 +504,9 @@ int main(int argc, char *argv[])
 
 	if (argc > 1 && !strcmp(argv[1], "run"))
 		_exit(be_lkvm(argc, argv));
+	/* They may be ignored, as those of a shell's background are. */
+	signal(SIGINT, SIG_DFL);
+	signal(SIGHUP, SIG_DFL);
+	signal(SIGTERM, SIG_DFL);
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
