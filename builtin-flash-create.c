@@ -38,6 +38,7 @@ static bool is_good_size(u64 size)
 	       size <= FLASH_MAX_BANK;
 }
 
+/* Checked here and not when the file is made: a wrong size is wrong usage. */
 static int parse_size_option(const char *arg, void *config)
 {
 	struct options *opts = config;

@@ -9,8 +9,8 @@
  * connect by then wait in the socket's backlog until control_start() has the
  * event loop accept them.
  *
- * Resets are heard of by a device without registers in the VM's list of
- * devices, since any vCPU can cause one.
+ * A device without registers in the VM's list hears of resets, whatever has
+ * caused them.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -89,7 +89,6 @@ int control_open(const struct vm_config *config, struct control **out)
 	return 0;
 }
 
-/* Called by device_reset_all() on the main thread, after vCPUs have stopped. */
 static void tell_reset(struct device *dev)
 {
 	struct reset_watch *watch = container_of(dev, struct reset_watch, dev);
@@ -125,8 +124,7 @@ static int watch_resets(struct control *control, struct vm *vm)
 
 /*
  * After an error control_destroy() frees what was made; a device that was added
- * to the VM stays the VM's. The time of "uptime_ms" begins here, just before
- * the guest's first instruction.
+ * to the VM stays the VM's. "uptime_ms" counts from here.
  */
 int control_start(struct control *control, struct machine *machine)
 {

@@ -8,7 +8,7 @@
  *
  * Constant tables without any state: gdb_aarch64_describe() has a target point
  * to them, gdb/description.c writes them as XML, and arm/debugger*.c reads and
- * writes the registers by the numbers of enum in lkvm/gdb/aarch64.h. So the
+ * writes the registers by the numbers of the enum in lkvm/gdb/aarch64.h. So the
  * order of each table is part of the interface: a register's number is its
  * place, counted through all features.
  */
@@ -178,7 +178,7 @@ static const struct gdb_feature features[] = {
 };
 
 /*
- * Packet g, which GDB sends at each stop, ends before the system registers:
+ * Packet g, which GDB sends after each stop, ends before the system registers:
  * most sessions never look at them.
  */
 void gdb_aarch64_describe(struct gdb_target *target)

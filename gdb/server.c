@@ -100,8 +100,8 @@ static int listen_tcp(struct gdb_server *server,
 }
 
 /*
- * Only makes the socket: there is neither an event loop nor a target yet. A
- * debugger that connects early waits in the backlog, up to gdb_server_start().
+ * Only makes the socket: a debugger that connects early waits in the backlog
+ * until gdb_server_start().
  */
 int gdb_server_listen(const struct gdb_config *config, struct gdb_server **out)
 {

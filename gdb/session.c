@@ -172,10 +172,7 @@ static void interrupt(struct gdb_session *session)
 	gdb_session_poll(session);
 }
 
-/*
- * What the decoder has found at this byte. A negative acknowledgement has the
- * last reply sent again.
- */
+/* A negative acknowledgement has the last reply sent again. */
 static void take_byte(struct gdb_session *session, u8 byte)
 {
 	enum gdb_event event = gdb_decode(&session->in, byte);
@@ -202,9 +199,9 @@ static void take_byte(struct gdb_session *session, u8 byte)
 }
 
 /*
- * While a stop is waited for, commands have to wait as well. Else there must be
- * room for the largest reply, its acknowledgement, and a stop reply that may
- * come by itself.
+ * Nothing is taken while threads are about to stop, as the next command is for
+ * when they have. Otherwise there must be room for the largest reply, its
+ * acknowledgement, and a stop reply that may come by itself.
  */
 bool gdb_session_takes_input(const struct gdb_session *session)
 {
