@@ -50,6 +50,10 @@ static int parse_size_option(const char *arg, void *config)
 	return -EINVAL;
 }
 
+/*
+ * Without a template nothing says how large the flash is to be, and there is no
+ * size that fits most firmware.
+ */
 static int parse(struct options *opts, int argc, char *const argv[])
 {
 	static const struct option_def table[] = {

@@ -355,7 +355,10 @@ static char *trim(char *s)
 	return s;
 }
 
-/* KEY = VALUE; the value may have further '='. */
+/*
+ * KEY = VALUE; the value may have further '='. An empty value is an error,
+ * since nothing that a test needs is empty.
+ */
 static int take_pair(struct reader *reader, char *line)
 {
 	struct test_value value = { .line = reader->line };

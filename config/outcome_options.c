@@ -2,6 +2,10 @@
 /*
  * The options of `lkvm run` under "Console and outcome", a table of their own
  * beside those of config/run.c. Called and freed as those are.
+ *
+ * The parsers are called by the option parser on the main thread, in the order
+ * of the command line. What they accept is checked there and then; whether
+ * options go together is checked when all of them are known.
  */
 #include "lkvm/config/vm_config.h"
 #include "outcome_options.h"

@@ -322,6 +322,10 @@ static void handle_listener(struct evloop_source *source, u32 events)
 
 /* ---- The server ---------------------------------------------------------- */
 
+/*
+ * There are no clients yet, but some may wait already: adding the source makes
+ * an edge for these as well.
+ */
 int control_server_create(struct control_service *service, struct evloop *loop,
 			  int fd, struct control_server **out)
 {

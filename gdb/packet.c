@@ -93,6 +93,7 @@ static enum gdb_event complete(struct gdb_decoder *decoder)
 	return decoder->too_long ? GDB_TOO_LONG : GDB_PACKET;
 }
 
+/* A byte at a time, so a packet may come in any number of pieces. */
 enum gdb_event gdb_decode(struct gdb_decoder *decoder, u8 byte)
 {
 	switch (decoder->state) {
