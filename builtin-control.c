@@ -3,6 +3,12 @@
  * `lkvm stop`, `pause`, `resume`, `reset` and `balloon`: what is done to a
  * guest that runs in another process, by its control socket. `list` and `stat`,
  * which only look, are in builtin-stat.c.
+ *
+ * Each of them is a process of its own with one thread: it connects by
+ * control/place.c, sends one or two requests by control/link.c and exits.
+ * Answers are another process's and may be of another version: control/link.c
+ * checks them. Whether the command has succeeded is the exit status; stdout
+ * stays empty on success.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -103,6 +109,10 @@ static int take_arguments(const struct control_usage *usage,
 	return 0;
 }
 
+/*
+ * Also for the commands of builtin-stat.c. A command without options has help
+ * without that heading.
+ */
 int control_parse(const struct control_usage *usage,
 		  struct control_options *options, int argc, char *const argv[])
 {
@@ -124,6 +134,11 @@ int control_parse(const struct control_usage *usage,
 	return ret;
 }
 
+/*
+ * The folder is closed before anything is sent; the connection does not need
+ * it. A guest that is not there is the usual mistake, so it has a message of
+ * its own.
+ */
 int control_connect(const struct control_usage *usage,
 		    const struct control_options *options,
 		    struct control_link *link)
@@ -148,6 +163,7 @@ int control_connect(const struct control_usage *usage,
 	return ret;
 }
 
+/* All messages about a guest that was reached have this form. */
 int control_report(const struct control_usage *usage,
 		   const struct control_options *options,
 		   const struct control_link *link, int err)
@@ -253,6 +269,11 @@ static int shut_down(struct control_link *link,
 	return ret == -EPIPE ? 0 : ret;
 }
 
+/*
+ * A guest that does not shut down, or has no power key, is ended all the same:
+ * after `lkvm stop` it is gone, or the command has failed. Other errors say
+ * nothing about the guest and end nothing.
+ */
 static int stop(struct control_link *link,
 		const struct control_options *options)
 {
@@ -275,6 +296,10 @@ static int stop(struct control_link *link,
 	return end(link);
 }
 
+/*
+ * Returns when the process of the guest is gone, so that its files can be used
+ * by the next command of a script.
+ */
 int cmd_stop(int argc, char *const argv[])
 {
 	struct control_options options = { .grace = GRACE };

@@ -34,6 +34,10 @@ static int take_files(const struct string_list *list, const char **files,
 	return 0;
 }
 
+/*
+ * All commands have files and nothing else behind their options, so how many
+ * there have to be is checked here.
+ */
 int flash_options(const struct option_def *table, void *opts,
 		  const char *synopsis, int argc, char *const argv[],
 		  const char **files, size_t count)

@@ -38,6 +38,7 @@ static bool is_good_size(u64 size)
 	       size <= FLASH_MAX_BANK;
 }
 
+/* Checked here and not when the file is made: a wrong size is wrong usage. */
 static int parse_size_option(const char *arg, void *config)
 {
 	struct options *opts = config;
@@ -49,6 +50,10 @@ static int parse_size_option(const char *arg, void *config)
 	return -EINVAL;
 }
 
+/*
+ * Without a template nothing says how large the flash is to be, and there is no
+ * size that fits most firmware.
+ */
 static int parse(struct options *opts, int argc, char *const argv[])
 {
 	static const struct option_def table[] = {

@@ -176,6 +176,10 @@ static int print_diff(struct diff *diff, const struct side *a,
 				   DIFF_TROUBLE);
 }
 
+/*
+ * The lists are sorted first: in the files, variables are in the order in which
+ * firmware wrote them.
+ */
 static int diff_files(const struct flash_image files[2], bool json)
 {
 	struct diff diff = {
@@ -206,6 +210,10 @@ struct options {
 	bool json;
 };
 
+/*
+ * Trouble with a file has the status 2, as with diff(1): scripts must not take
+ * it for a difference.
+ */
 int cmd_flash_diff(int argc, char *const argv[])
 {
 	static const struct option_def table[] = {

@@ -5,6 +5,10 @@
  * blocks. It describes damaged content as well, so nothing that efi/ reads is
  * an error here. The file may be in use; it is only read, and its lock is
  * queried, not taken.
+ *
+ * First all facts are gathered, then printed in one of two forms. Fields that
+ * efi/ finds are the file's and may have any value; lengths among them were
+ * checked by efi/. One thread.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -128,6 +132,7 @@ static const char *short_size(u64 size, char text[32])
 	return text;
 }
 
+/* Names are aligned; a field below a heading begins with two spaces. */
 static void print_field(const char *name)
 {
 	printf("%-18s ", name);
@@ -172,6 +177,10 @@ static void print_usable(const struct info *info)
 		printf("\n");
 }
 
+/*
+ * A file of qcow2 or gzip is described by its content, as that is what the
+ * guest sees.
+ */
 static void print_geometry(const struct info *info)
 {
 	u64 size = info->file.image.size;
@@ -207,6 +216,7 @@ static void print_users(const struct file_lock *lock)
 	}
 }
 
+/* With its name, if efi/guid.c knows one. */
 static void print_guid(const char *field, const struct efi_guid *guid)
 {
 	const char *name = efi_guid_name(guid);
@@ -249,6 +259,10 @@ static void print_volume(const struct efi_volume *volume)
 	printf("%s\n", volume->map_size ? "" : "empty");
 }
 
+/*
+ * The GUID of a store says whether its records have the fields of authenticated
+ * variables.
+ */
 static const char *store_format(const struct efi_store *store)
 {
 	if (store->authenticated)
@@ -265,6 +279,9 @@ static const char *store_state(const struct efi_store *store)
 	return store->state == EFI_STORE_HEALTHY ? "healthy" : "not healthy";
 }
 
+/*
+ * Live are those that the firmware would show; others are deleted or replaced.
+ */
 static size_t count_live(const struct efi_var_list *list)
 {
 	size_t n = 0;
@@ -403,6 +420,10 @@ static void users_json(struct json_writer *json, const struct file_lock *lock)
 	json_end_array(json);
 }
 
+/*
+ * As in the text, fields that are wrong are written as they are; a file without
+ * a volume has no such member.
+ */
 static void volume_json(struct json_writer *json,
 			const struct efi_volume *volume)
 {
@@ -428,6 +449,7 @@ static void volume_json(struct json_writer *json,
 	json_end_object(json);
 }
 
+/* Members of "store", present only if the variables could be read. */
 static void usage_json(struct json_writer *json,
 		       const struct efi_var_list *list)
 {
@@ -440,6 +462,7 @@ static void usage_json(struct json_writer *json,
 	json_u64(json, "damaged", list->damaged);
 }
 
+/* Why a store could not be read is the member "problem" of the outer object. */
 static void store_json(struct json_writer *json, const struct flash_image *file)
 {
 	const struct efi_store *store = &file->store;

@@ -26,6 +26,9 @@ struct options {
 	const char *get; /* NULL: list all */
 };
 
+/*
+ * Options that exclude each other are an error, so that none is without effect.
+ */
 static int parse(struct options *opts, int argc, char *const argv[],
 		 const char **path)
 {
@@ -56,6 +59,7 @@ static int parse(struct options *opts, int argc, char *const argv[],
 	return 0;
 }
 
+/* A column's function takes the variable, not its state. */
 static void print_state(FILE *out, const struct efi_var *var)
 {
 	fputs(efi_var_state_name(var->state), out);
@@ -87,6 +91,7 @@ static void add_row(struct table *table, const struct efi_var *var, bool all)
 	}
 }
 
+/* The table has to know its columns before the first row is added. */
 static void set_columns(struct table *table, bool all)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(columns); i++) {
@@ -141,6 +146,7 @@ static void print_guids(const struct efi_var_list *list, bool all)
 	}
 }
 
+/* The legend of GUIDs comes behind the table, whose short names it explains. */
 static int print_list(const struct efi_var_list *list, bool all)
 {
 	struct table table = { 0 };
@@ -271,6 +277,10 @@ static int print_vars(const struct flash_image *file,
 	return flash_output_status(EXIT_STATUS_POWEROFF, EXIT_STATUS_SETUP);
 }
 
+/*
+ * The image is freed in each case: flash_image_read() leaves it valid after an
+ * error.
+ */
 int cmd_flash_vars(int argc, char *const argv[])
 {
 	struct options opts = { 0 };

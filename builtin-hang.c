@@ -150,6 +150,10 @@ static bool may_hang(struct hang *hang, u64 progress)
 	       (hang->looks % MAX_STATES || was_busy(hang));
 }
 
+/*
+ * On the event loop's thread, LOOKS times in each half. When the guest gets on,
+ * the first half begins anew.
+ */
 static void look(struct evloop_timer *timer)
 {
 	struct hang *hang = container_of(timer, struct hang, timer);
@@ -166,6 +170,10 @@ static void look(struct evloop_timer *timer)
 	vm_request_exit(hang->vm, VM_EXIT_CONDITION);
 }
 
+/*
+ * The array of states is part of the allocation, as the number of vCPUs is
+ * known.
+ */
 int hang_watch(struct vm *vm, u64 seconds, struct hang **out)
 {
 	struct hang *hang =

@@ -43,6 +43,7 @@ static void put_time(const struct report *report, struct json_writer *json,
 		json_u64(json, name, (time - report->exec) / NS_PER_MS);
 }
 
+/* Without a judge only lkvm's own times are known. */
 static void put_times(const struct report *report, struct json_writer *json,
 		      u64 end)
 {
@@ -98,6 +99,10 @@ char *report_stats(struct machine *machine)
 	return NULL;
 }
 
+/*
+ * report->stats was formatted while the machine was there: it is put in as it
+ * is, a member with its comma.
+ */
 static void write_json(const struct report *report, FILE *out, u64 end)
 {
 	const struct outcome_row *row = outcome_row(report->outcome);
@@ -137,6 +142,7 @@ static void put_failure(const struct report *report, FILE *out)
 	fprintf(out, "</%s>\n", row->is_guest ? "failure" : "error");
 }
 
+/* A run that failed counts as a failure or as an error, never as both. */
 static void write_junit(const struct report *report, FILE *out, u64 end)
 {
 	const struct outcome_row *row = outcome_row(report->outcome);
@@ -165,6 +171,10 @@ static void write_junit(const struct report *report, FILE *out, u64 end)
 
 /* ---- Files --------------------------------------------------------------- */
 
+/*
+ * For either file: `write` formats the whole text, which then replaces the file
+ * at once. stderr has a time limit, as its reader may have stopped.
+ */
 static int put_file(const char *option, const char *path,
 		    const struct report *report, u64 end,
 		    void (*write)(const struct report *report, FILE *out,
@@ -190,6 +200,10 @@ static int put_file(const char *option, const char *path,
 	return ret;
 }
 
+/*
+ * A --result that could not be written does not keep --junit from being
+ * written; the first error counts.
+ */
 int report_write(const struct report *report)
 {
 	const struct watch_config *config = &report->config->watch;
@@ -205,6 +219,10 @@ int report_write(const struct report *report)
 	return ret ? ret : err;
 }
 
+/*
+ * The path is forgotten after an error: at the end of the run there would be
+ * the same message again.
+ */
 static int check_file(const char *option, const char **path)
 {
 	int ret = *path && !is_stderr(*path) ? file_check_writable(*path) : 0;

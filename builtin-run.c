@@ -534,6 +534,10 @@ static void free_all(struct run *run)
 		script_free(&run->script);
 }
 
+/*
+ * The end of the process frees most memory faster than lkvm could; builds that
+ * look for leaks (LKVM_FREE_AT_EXIT) free all of it.
+ */
 static void run_config(struct run *run)
 {
 	ignore_signals();

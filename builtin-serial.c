@@ -2,6 +2,12 @@
 /*
  * What `lkvm run` connects serial ports to by --serial: a file, a
  * pseudo-terminal, a UNIX socket. The terminal is builtin-run.c's.
+ *
+ * In two steps: serial_open() before there is a machine, so that a wrong path
+ * is found out at once, and serial_serve() when there is an event loop for the
+ * backends. In between, ports->fds has descriptors, each with 1 added, so that
+ * all zero means none. All on the main thread; what a peer sends goes to
+ * chardev/.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -14,6 +20,9 @@
 #include "lkvm/util/log.h"
 #include "lkvm/vmm/vm.h"
 
+/*
+ * Errors that mean something special for these files have words of their own.
+ */
 static int failed(unsigned int n, const char *what, const char *path, int err)
 {
 	const char *why = strerror(-err);
@@ -40,6 +49,7 @@ static int open_file(const char *path)
 	return fd < 0 ? -errno : fd;
 }
 
+/* The terminal and ports that lead nowhere need nothing to be opened. */
 static int open_port(struct serial_ports *ports, unsigned int n,
 		     const struct serial_config *port)
 {
@@ -66,6 +76,7 @@ static int open_port(struct serial_ports *ports, unsigned int n,
 	return 0;
 }
 
+/* After an error the caller closes what is open, by serial_close(). */
 int serial_open(struct serial_ports *ports, const struct vm_config *config)
 {
 	int ret = 0;
@@ -103,6 +114,10 @@ static int serve_port(struct serial_ports *ports, unsigned int n,
 	return 0;
 }
 
+/*
+ * Entries of ports without --serial are left as they are: the first one's may
+ * be the terminal.
+ */
 int serial_serve(struct serial_ports *ports, const struct vm_config *config,
 		 struct vm *vm, struct chardev *serial[SERIAL_MAX])
 {
@@ -116,6 +131,9 @@ int serial_serve(struct serial_ports *ports, const struct vm_config *config,
 	return ret;
 }
 
+/*
+ * At any stage: each entry is a descriptor, a socket or a backend, or nothing.
+ */
 void serial_close(struct serial_ports *ports)
 {
 	for (unsigned int i = 0; i < SERIAL_MAX; i++) {

@@ -4,6 +4,10 @@
  * kvmtool's place, ~/.lkvm/NAME, and in its form: programs are links to the
  * host's root, which the guest has at /host; /etc and /home are the user's to
  * fill.
+ *
+ * Only makes files below the home directory, never replaces one, and needs
+ * neither KVM nor root. After it, `lkvm run --root NAME` finds the directory by
+ * config/root.c, and the guest gets a second share for /host. One thread.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -147,6 +151,10 @@ static const char *parse(int argc, char *const argv[], int *ret)
 	return name;
 }
 
+/*
+ * A name that cannot be one is wrong usage; a directory that cannot be made is
+ * a failure of the set-up.
+ */
 int cmd_setup(int argc, char *const argv[])
 {
 	char *path = NULL;

@@ -3,6 +3,10 @@
  * `lkvm list`, `stat` and `debug`: which guests run, what they do, and where
  * their vCPUs are. A guest that does not answer is listed as such, and keeps
  * the others from being listed for a moment only.
+ *
+ * `stat` prints what the answer has, without knowing single counters, so a
+ * guest of another version shows its own. What is not understood is shown as
+ * "-" or left out. One thread; at most one guest is connected at a time.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -86,6 +90,7 @@ static char *show_number(const struct json_value *value)
 	return asprintf(&text, "%" PRIu64, number) < 0 ? NULL : text;
 }
 
+/* Hours are not limited to 24, as guests may run for weeks. */
 static char *show_time(const struct json_value *ms)
 {
 	char *text = NULL;
@@ -100,6 +105,7 @@ static char *show_time(const struct json_value *ms)
 	return text;
 }
 
+/* In MiB, which the option --mem is in. */
 static char *show_memory(const struct json_value *bytes)
 {
 	char *text = NULL;
@@ -124,6 +130,10 @@ static void add_row(struct table *table, const char *name,
 	table_add(table, show_memory(json_member(result, "memory")));
 }
 
+/*
+ * A guest that does not answer has only a name and a status, so programs can
+ * tell it from one that is gone.
+ */
 static void add_object(struct json_writer *json, const char *name,
 		       const struct json_value *result)
 {
@@ -190,6 +200,7 @@ static int list_json(const struct control_place *place,
 	return finish_output(&list_usage);
 }
 
+/* Rows are collected first: the widths of columns depend on all of them. */
 static int list_table(const struct control_place *place,
 		      const struct control_names *names)
 {
@@ -257,6 +268,10 @@ static char *show_change(const struct json_value *value,
 	return asprintf(&text, "+%" PRIu64, now - then) < 0 ? NULL : text;
 }
 
+/*
+ * For values that have no members of their own. Numbers are shown as they were
+ * written, without a loss of digits.
+ */
 static char *show_value(const struct json_value *value)
 {
 	static const char *const words[] = {
@@ -318,6 +333,7 @@ static void add_values(struct table *table, const char *prefix,
 	}
 }
 
+/* `old` is the result before, or NULL, for which the third column is empty. */
 static int print_table(const struct json_value *result,
 		       const struct json_value *old)
 {
@@ -341,6 +357,10 @@ static void begin_screen(bool is_first)
 		putchar('\n');
 }
 
+/*
+ * With --json and --watch each line is an object, so that a reader can take
+ * them one by one.
+ */
 static int print_stat(const struct control_options *options,
 		      const struct json_value *result,
 		      const struct json_value *old)
@@ -358,7 +378,11 @@ static int print_stat(const struct control_options *options,
 	return ret ? ret : finish_output(&stat_usage);
 }
 
-/* Once, or until the guest ends: that is not an error when it is watched. */
+/*
+ * Once, or until the guest ends: that is not an error when it is watched. With
+ * --watch the answer before is kept, as changes are shown. Waiting for the end
+ * of the guest is what paces --watch.
+ */
 static int stat_guest(struct control_link *link,
 		      const struct control_options *options)
 {
@@ -422,6 +446,7 @@ static void print_registers(const struct json_value *vcpu)
 		putchar('\n');
 }
 
+/* vCPUs are numbered by their place in the array. */
 static void print_vcpus(const struct json_value *registers)
 {
 	const struct json_value *v = registers->first;
@@ -435,6 +460,9 @@ static void print_vcpus(const struct json_value *registers)
 	}
 }
 
+/*
+ * An answer without the array is one of a version that this one does not know.
+ */
 static int debug_guest(struct control_link *link,
 		       const struct control_options *options)
 {

@@ -125,6 +125,10 @@ static int remove_one(const char *path, const struct stat *st, int type,
 	return 0;
 }
 
+/*
+ * FTW_PHYS: links are removed, not followed. FTW_MOUNT: what a test has mounted
+ * there is left alone.
+ */
 void test_remove_tree(const char *path)
 {
 	nftw(path, remove_one, TREE_FDS, FTW_DEPTH | FTW_PHYS | FTW_MOUNT);

@@ -3,6 +3,10 @@
  * The language of test files, line by line; see docs/test.md. All that can be
  * checked without a guest is, so that a mistake is told at once and not as a
  * test that fails. Tests point into the file's content.
+ *
+ * Called by builtin-test.c on the main thread before any test runs, once for
+ * each file. A line is looked at once, in order, with the section that it
+ * belongs to in the reader.
  */
 #include <ctype.h>
 #include <errno.h>
@@ -217,6 +221,7 @@ static int take_end(struct reader *reader, struct test_case *test)
 		   value->text);
 }
 
+/* The number is kept: the run's own limit and the parent's both need it. */
 static int take_timeout(struct reader *reader, struct test_case *test)
 {
 	if (!parse_u64(test->timeout.text, 1, WATCH_MAX_SECONDS,
@@ -237,6 +242,7 @@ static int check_one_script(const struct reader *reader,
 		   "script was in line %u of this section already", old->line);
 }
 
+/* Replaces a script in the file itself, which [defaults] may have. */
 static int take_script(struct reader *reader, struct test_case *test)
 {
 	if (check_one_script(reader, &test->steps))
@@ -269,6 +275,7 @@ static const struct {
 	{ "timeout", offsetof(struct test_case, timeout), take_timeout },
 };
 
+/* Only the pair is copied; the text stays in the file's content. */
 static int add_value(struct test_values *values, const struct test_value *value)
 {
 	struct test_value *item = config_list_add(values);
@@ -348,7 +355,10 @@ static char *trim(char *s)
 	return s;
 }
 
-/* KEY = VALUE; the value may have further '='. */
+/*
+ * KEY = VALUE; the value may have further '='. An empty value is an error,
+ * since nothing that a test needs is empty.
+ */
 static int take_pair(struct reader *reader, char *line)
 {
 	struct test_value value = { .line = reader->line };
@@ -580,6 +590,9 @@ static int take_section(struct reader *reader, char *line)
 	return 0;
 }
 
+/*
+ * Lines of a script in the file are not seen here: take_block() takes them all.
+ */
 static int take_line(struct reader *reader, char *line)
 {
 	if (is_blank(line) || *line == '#')
@@ -610,6 +623,10 @@ static char *folder_of(const char *path)
 	return strndup(path, slash == path ? 1 : (size_t)(slash - path));
 }
 
+/*
+ * The suite owns the content and the folder's name from the start, also after
+ * an error: tests that were added before it point into them.
+ */
 int test_file_parse(struct test_suite *suite, const char *path, char *content)
 {
 	char *folder = folder_of(path), *line;
@@ -654,6 +671,7 @@ int test_file_read(struct test_suite *suite, const char *path)
 	return test_file_parse(suite, path, content);
 }
 
+/* Tests first, then what they point into. */
 void test_suite_free(struct test_suite *suite)
 {
 	for (unsigned int i = 0; i < suite->count; i++) {

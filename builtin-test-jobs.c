@@ -77,6 +77,10 @@ struct args {
 	int err;
 };
 
+/*
+ * A NULL is a string for which there was no memory; the error is kept, so that
+ * only the end of the list has to be checked.
+ */
 static void add_arg(struct args *args, const char *arg)
 {
 	if (!arg || string_list_add(&args->list, arg))
@@ -89,6 +93,7 @@ static void add_option(struct args *args, const char *option, const char *arg)
 	add_arg(args, arg);
 }
 
+/* Texts go to `lkvm run` as they are: patterns have no quoting of their own. */
 static void add_list(struct args *args, const char *option,
 		     const struct test_values *values)
 {
@@ -316,7 +321,11 @@ static void clean_folder(const struct job *job, bool is_good)
 
 /* ---- Start and end ------------------------------------------------------- */
 
-/* A run that cannot even be started ends all: there is no space, or memory. */
+/*
+ * A run that cannot even be started ends all: there is no space, or memory.
+ * Standard output is flushed before fork(2), or the child could write what is
+ * in the buffer a second time.
+ */
 static int start(struct jobs *jobs, struct job *job, struct test_state *state)
 {
 	pid_t parent = getpid();
@@ -548,6 +557,7 @@ static int open_signals(struct jobs *jobs)
 	return jobs->signals < 0 ? -errno : 0;
 }
 
+/* The signal mask is not restored: `lkvm test` ends soon after. */
 int test_jobs_run(const struct test_params *params)
 {
 	struct jobs jobs = { .params = params };

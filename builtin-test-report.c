@@ -3,6 +3,11 @@
  * What `lkvm test` tells: a line for each test, with the console's end of one
  * that failed, on a terminal a line below that shows how far it is, a summary,
  * and JUnit's XML.
+ *
+ * Called by builtin-test-jobs.c and builtin-test.c on the main thread. All goes
+ * to stdout, but for errors. The console's text is a guest's:
+ * builtin-test-judge.c has taken escape sequences out of it, and XML is escaped
+ * here. The progress line is removed before any other line is printed.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -158,6 +163,7 @@ static void put_name(const struct test_report *report,
 		printf(", run %u of %u", run, report->repeat);
 }
 
+/* On anything but a terminal the begin of a run is not worth a line. */
 void test_report_begin(struct test_report *report)
 {
 	draw_progress(report);
@@ -195,6 +201,7 @@ static void put_flaky(const struct test_report *report)
 	}
 }
 
+/* Each test has one verdict, so the counts add up to the number of tests. */
 static void count_verdicts(const struct test_report *report,
 			   unsigned int counts[NR_VERDICTS])
 {

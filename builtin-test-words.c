@@ -3,6 +3,11 @@
  * Words in files of tests: a shell's quoting (POSIX, "Shell Command Language",
  * section 2.2), and ${NAME}. What a name stands for is never split, and a '$'
  * that a shell would understand otherwise is an error rather than itself.
+ *
+ * Called by builtin-test-file.c to check a value, and again by the child of
+ * each run with the values that names have there. The text is its user's, the
+ * values are the environment's. No shell is involved: nothing is executed and
+ * no pattern is expanded.
  */
 #include <ctype.h>
 #include <errno.h>
@@ -33,6 +38,9 @@ static int __printf(2, 3) fail(struct splitter *s, const char *fmt, ...)
 	return -EINVAL;
 }
 
+/*
+ * In any place of a name: getenv(3) decides whether there is such a variable.
+ */
 static bool is_name_char(char c)
 {
 	return isalnum((unsigned char)c) || c == '_';
@@ -102,6 +110,10 @@ static void put_in_double(struct splitter *s)
 	putc(*s->pos++, s->out);
 }
 
+/*
+ * In double quotes ${NAME} is replaced, and nothing else has a meaning but the
+ * backslash.
+ */
 static int take_double(struct splitter *s)
 {
 	s->pos++;
@@ -182,6 +194,10 @@ static int list_words(struct words *words)
 	return 0;
 }
 
+/*
+ * All words are written to one buffer, and the array is made when the buffer no
+ * longer moves.
+ */
 int words_split(const char *text, const struct words_vars *vars,
 		struct words *words, char why[WORDS_WHY])
 {

@@ -3,6 +3,12 @@
  * `lkvm test`: boot tests that files describe, several guests at a time. Which
  * tests, and where their logs go, is found out here; see builtin-test-jobs.c
  * for their runs.
+ *
+ * One process with one thread reads all files, checks them, and then starts a
+ * child for each run. Files of tests are their user's own and can run anything
+ * that `lkvm run` can; what guests leave in their logs is not trusted. The
+ * states of tests are an array that is complete before the first run and does
+ * not move.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -286,6 +292,10 @@ static int run(const struct options *opts, struct test_report *report)
 	return status;
 }
 
+/*
+ * With --list nothing is run, looked for or made, so a list can be had
+ * anywhere.
+ */
 static void list(const struct test_report *report)
 {
 	for (unsigned int i = 0; i < report->count; i++)
@@ -304,6 +314,11 @@ static int read_files(const struct options *opts, struct test_suite *suite)
 	return ret;
 }
 
+/*
+ * All files and --only are checked first: a mistake in the last file is known
+ * before the first guest has started. Everything is freed in one place,
+ * whatever has succeeded.
+ */
 int cmd_test(int argc, char *const argv[])
 {
 	struct options opts = {

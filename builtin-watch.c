@@ -3,6 +3,12 @@
  * The console of `lkvm run` under the eyes of a judge, if the options are about
  * what it shows: a tap (chardev/tap.c) is between the port and its backend, and
  * its thread asks the judge (chardev/judge.c), who may end the run.
+ *
+ * builtin-run.c creates it, starts it just before the guest, and asks it for
+ * the outcome afterwards. The tap's thread calls the judge, and only that
+ * thread does while the guest runs; the main thread does so again when
+ * tap_finish() has ended it. Where that fails, nothing that the thread uses may
+ * be freed.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -45,6 +51,7 @@ static u64 cpu_time(void *opaque)
 	return vm_cpu_time(watch->vm);
 }
 
+/* Only queues it: the guest may be slow to read its console. */
 static void send_text(void *opaque, const char *text, size_t len)
 {
 	struct watch *watch = opaque;
@@ -60,6 +67,10 @@ static void press_power(void *opaque)
 	machine_press_power(watch->machine);
 }
 
+/*
+ * The log gets the bytes first, so it has the line at which the judge ends the
+ * run. Returns when the judge wants to be called without output.
+ */
 static u64 take_output(void *opaque, const u8 *buf, size_t len, u64 now)
 {
 	struct watch *watch = opaque;
@@ -69,6 +80,10 @@ static u64 take_output(void *opaque, const u8 *buf, size_t len, u64 now)
 	return judge_output(watch->judge, buf, len, now);
 }
 
+/*
+ * The tap calls it when all that the guest wrote before the reset has been
+ * looked at.
+ */
 static void take_reset(void *opaque, u64 now)
 {
 	struct watch *watch = opaque;
@@ -78,6 +93,10 @@ static void take_reset(void *opaque, u64 now)
 
 /* ---- On the main thread -------------------------------------------------- */
 
+/*
+ * Called with vCPUs stopped. The tap hands it to its thread, as the judge is
+ * that one's.
+ */
 static void reset(struct device *dev)
 {
 	tap_reset(container_of(dev, struct watch, dev)->tap);
@@ -94,6 +113,9 @@ static const struct device_ops device_ops = {
 	.destroy = destroy,
 };
 
+/*
+ * With a script, the tap types in place of the user, whose input is not taken.
+ */
 static int create_tap(struct watch *watch, struct chardev *console)
 {
 	static const struct tap_ops ops = { take_output, take_reset };
@@ -104,6 +126,10 @@ static int create_tap(struct watch *watch, struct chardev *console)
 	return watch->script ? tap_take_input(watch->tap, &watch->vm->loop) : 0;
 }
 
+/*
+ * The device is added last: after an error the watch is freed, and the VM's
+ * list would still have it.
+ */
 struct watch *watch_create(const struct watch_params *params,
 			   struct chardev *console)
 {
@@ -171,17 +197,20 @@ enum outcome watch_finish(struct watch *watch, bool by_judge,
 	return judge_outcome(watch->judge, ended, clock_now());
 }
 
+/* NULL while the thread may still change it. */
 const struct judge *watch_judge(const struct watch *watch)
 {
 	return watch->finished ? watch->judge : NULL;
 }
 
+/* Only has something to do if the run failed before watch_finish(). */
 void watch_disconnect(struct watch *watch)
 {
 	if (watch && !watch->finished)
 		watch->finished = tap_finish(watch->tap);
 }
 
+/* Before watch_start() there is neither a judge nor a thread. */
 bool watch_destroy(struct watch *watch)
 {
 	if (!watch)

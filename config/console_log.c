@@ -22,6 +22,7 @@ static const struct key_table table = {
 	.nr_positional = 1,
 };
 
+/* The default limit is set before parsing, as 0 is a value of its own. */
 int console_log_config_parse(struct console_log_config *config, const char *arg)
 {
 	memset(config, 0, sizeof(*config));

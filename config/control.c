@@ -9,6 +9,10 @@ const char *const control_choice_names[NR_CONTROL] = {
 	[CONTROL_OFF] = "off",
 };
 
+/*
+ * A name becomes that of a socket's file and an argument of commands, so it can
+ * be no hidden file, no option and no path.
+ */
 bool control_name_is_good(const char *name)
 {
 	static const char letters[] = "abcdefghijklmnopqrstuvwxyz"

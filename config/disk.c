@@ -2,6 +2,9 @@
 /*
  * The argument of --disk: a file, and how the disk uses it. Whether the file
  * exists and can be used is checked when disk/ opens it.
+ *
+ * Called on the main thread for each --disk, before there is a machine. Only
+ * what is wrong for any file is refused here.
  */
 #include <errno.h>
 #include <stdlib.h>

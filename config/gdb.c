@@ -2,6 +2,9 @@
 /*
  * The argument of --gdb. Hosts are addresses and not names: a static program
  * has no resolver that it could rely on.
+ *
+ * Called by the option parser on the main thread; nothing is opened here.
+ * gdb/server.c relies on a host that inet_pton(3) has accepted.
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -37,6 +40,10 @@ static bool take_host(struct gdb_config *config, const char *host, size_t len)
 	return inet_pton(v6 ? AF_INET6 : AF_INET, config->host, &addr) == 1;
 }
 
+/*
+ * The last colon separates the port, as an IPv6 address has colons of its own.
+ * Port 0 has the kernel choose one, which lkvm prints.
+ */
 static bool parse_tcp(struct gdb_config *config, const char *arg)
 {
 	const char *colon = strrchr(arg, ':');
@@ -50,6 +57,10 @@ static bool parse_tcp(struct gdb_config *config, const char *arg)
 	return true;
 }
 
+/*
+ * The limit is that of the kernel's address of a UNIX socket; a path that is
+ * cut would be another one.
+ */
 static int parse_unix(struct gdb_config *config, const char *path)
 {
 	struct sockaddr_un addr;
@@ -64,6 +75,7 @@ static int parse_unix(struct gdb_config *config, const char *path)
 	return 0;
 }
 
+/* A second --gdb replaces the first one, whatever kinds they are of. */
 int gdb_config_parse(struct gdb_config *config, const char *arg)
 {
 	const char *tcp = arg;

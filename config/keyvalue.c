@@ -245,6 +245,10 @@ static int check_conflicts(const struct parser *p)
 	return 0;
 }
 
+/*
+ * Strings of the item point into the copy of the argument, which the caller
+ * frees with the item.
+ */
 int keyvalue_parse(const struct key_table *table, const char *arg, void *item,
 		   char **strings)
 {

@@ -77,6 +77,7 @@ const struct outcome_row *outcome_row(enum outcome outcome)
 	return &rows[outcome];
 }
 
+/* `guest` only counts for the outcome whose status the guest sets. */
 int outcome_status(enum outcome outcome, u8 guest)
 {
 	int status = rows[outcome].status;
@@ -107,6 +108,10 @@ static void print_wrapped(FILE *out, const char *text)
 	fprintf(out, "%s\n", text);
 }
 
+/*
+ * For `lkvm help exit-status`: the table is printed from the rows, so help and
+ * behaviour cannot differ.
+ */
 void outcome_print_table(FILE *out)
 {
 	fprintf(out, "Exit status of 'lkvm run', and outcome in --result:\n\n");

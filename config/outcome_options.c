@@ -2,10 +2,15 @@
 /*
  * The options of `lkvm run` under "Console and outcome", a table of their own
  * beside those of config/run.c. Called and freed as those are.
+ *
+ * The parsers are called by the option parser on the main thread, in the order
+ * of the command line. What they accept is checked there and then; whether
+ * options go together is checked when all of them are known.
  */
 #include "lkvm/config/vm_config.h"
 #include "outcome_options.h"
 
+/* Patterns add up, in the order in which they are given. */
 static int parse_expect(const char *arg, void *opaque)
 {
 	struct vm_config *config = opaque;
@@ -13,6 +18,7 @@ static int parse_expect(const char *arg, void *opaque)
 	return watch_pattern_add(&config->watch.expect, "--expect", arg);
 }
 
+/* The same for patterns of which each ends the run. */
 static int parse_fail_on(const char *arg, void *opaque)
 {
 	struct vm_config *config = opaque;
@@ -20,6 +26,7 @@ static int parse_fail_on(const char *arg, void *opaque)
 	return watch_pattern_add(&config->watch.fail_on, "--fail-on", arg);
 }
 
+/* Ports are independent of each other; for one port the last option counts. */
 static int parse_serial(const char *arg, void *opaque)
 {
 	return serial_config_parse(((struct vm_config *)opaque)->serial, arg);

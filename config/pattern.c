@@ -46,6 +46,7 @@ static bool repeat_atom(struct size *size, u64 times)
 	return size->open[size->depth] <= PATTERN_MAX;
 }
 
+/* The depth is limited since regcomp(3) uses stack for each level. */
 static bool open_group(struct size *size)
 {
 	if (size->depth == PATTERN_MAX_DEPTH)
@@ -102,6 +103,11 @@ static const char *take_interval(const char *s, u64 *times)
 	return *s == '}' ? s + 1 : s;
 }
 
+/*
+ * Follows the syntax only as far as it takes to count: what is wrong in it is
+ * left for regcomp() to refuse. Sizes are checked after each character, so they
+ * cannot overflow.
+ */
 static bool is_small(const char *s)
 {
 	struct size size = { 0 };
@@ -174,6 +180,10 @@ int pattern_set(struct pattern *pattern, const char *text,
 	return ret;
 }
 
+/*
+ * A pattern that can no longer be compiled, for want of memory, matches nothing
+ * and is not tried again; that is said once.
+ */
 bool pattern_matches(struct pattern *pattern, const char *line, int flags,
 		     size_t *end)
 {

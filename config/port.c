@@ -3,6 +3,9 @@
  * The argument of --virtio-port: a name, and what is behind the port. A file or
  * socket is opened when the machine is created; a descriptor is looked at here,
  * since later its number may be that of a file of lkvm's own.
+ *
+ * Called on the main thread for each --virtio-port. Descriptors are those that
+ * lkvm has inherited from whoever started it.
  */
 #include <errno.h>
 #include <fcntl.h>

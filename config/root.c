@@ -3,6 +3,11 @@
  * The arguments of --root and --init, and what they mean for the rest of the
  * configuration: a share that cannot be written to. What the guest is started
  * with to mount it is made in arm/root.
+ *
+ * root_config_parse() is called for each --root on the main thread;
+ * root_config_apply() once at the end, when it is known which options there
+ * are. Folders are only looked up here: the server of the share opens them
+ * again.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -103,6 +108,10 @@ static int check_disk(const struct disk_config *disk)
 	return ret;
 }
 
+/*
+ * All that is wrong with the options together, one message for the first. It is
+ * called without --root as well, as --init and --modules need it.
+ */
 static int check(const struct vm_config *config)
 {
 	const struct root_config *root = &config->root;

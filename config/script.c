@@ -3,6 +3,11 @@
  * The language of --script, line by line; see docs/lkvm.1, "Scripts". All of it
  * is checked before the guest starts. Steps point into the file's content, in
  * which escape sequences are replaced in place.
+ *
+ * Read by the main thread, for `lkvm run --script` and by `lkvm test` for
+ * scripts in its files; chardev/ carries the steps out, on the thread of the
+ * console's tap. A script is its user's own, but a mistake in it must not show
+ * as a guest that fails: errors name file and line.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -24,6 +29,7 @@ struct reader {
 	u64 within;
 };
 
+/* The reason, and the word that it is about if that helps to find it. */
 static int bad(const struct reader *reader, const char *what, const char *arg)
 {
 	pr_fatal("--script %s, line %u: %s%s%s", reader->path, reader->line,
@@ -72,6 +78,10 @@ static ssize_t unescape(char *text)
 	return to - text;
 }
 
+/*
+ * The pattern is compiled here once, so that a wrong one is an error before the
+ * guest runs.
+ */
 static int take_expect(struct reader *reader, struct script_step *step,
 		       char *arg)
 {
@@ -83,6 +93,7 @@ static int take_expect(struct reader *reader, struct script_step *step,
 	return bad(reader, why, arg);
 }
 
+/* The text is sent as it is: a newline only if it says so. */
 static int take_send(struct reader *reader, struct script_step *step, char *arg)
 {
 	ssize_t len;
@@ -104,6 +115,7 @@ static int take_wait(struct reader *reader, struct script_step *step, char *arg)
 	return 0;
 }
 
+/* Nothing to take: add_step() has noted the kind. */
 static int take_power(struct reader *reader, struct script_step *step,
 		      char *arg)
 {
@@ -113,6 +125,7 @@ static int take_power(struct reader *reader, struct script_step *step,
 	return 0;
 }
 
+/* Not a step: it applies to those behind it, up to the next one. */
 static int set_within(struct reader *reader, const char *arg)
 {
 	if (arg && !parse_u64(arg, 1, WATCH_MAX_SECONDS, &reader->within))
@@ -120,6 +133,10 @@ static int set_within(struct reader *reader, const char *arg)
 	return bad(reader, "within takes a number of seconds", NULL);
 }
 
+/*
+ * A step that is wrong is taken off the list again: the script has complete
+ * ones only.
+ */
 static int add_step(struct reader *reader, enum script_kind kind, char *arg)
 {
 	static int (*const take[])(struct reader * reader,
@@ -143,6 +160,10 @@ static int add_step(struct reader *reader, enum script_kind kind, char *arg)
 	return ret;
 }
 
+/*
+ * What is behind the first space is the argument, spaces and all. A "wait" has
+ * to be the last step, as it waits for the guest to end.
+ */
 static int take_line(struct reader *reader, char *line)
 {
 	static const struct {
@@ -186,6 +207,7 @@ static int take_line(struct reader *reader, char *line)
 		line);
 }
 
+/* `content` is freed with the script, also after an error. */
 int script_parse(struct script *script, const char *path, char *content)
 {
 	struct reader reader = {

@@ -44,6 +44,7 @@ static bool find_kind(const char *where, struct serial_config *port)
 	return false;
 }
 
+/* Works on a copy: an argument that is refused leaves the port as it was. */
 int serial_config_parse(struct serial_config ports[SERIAL_MAX], const char *arg)
 {
 	struct serial_config port;
@@ -59,6 +60,10 @@ int serial_config_parse(struct serial_config ports[SERIAL_MAX], const char *arg)
 	return 0;
 }
 
+/*
+ * When all options are known: there is one terminal, so only one port, or the
+ * virtio console, can have it.
+ */
 int serial_config_check(const struct serial_config ports[SERIAL_MAX],
 			bool virtio)
 {

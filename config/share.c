@@ -29,6 +29,9 @@ static const struct key_table table = {
 	.nr_positional = 2,
 };
 
+/*
+ * Two shares with the same tag are refused by config/run.c, which has the list.
+ */
 int share_config_parse(struct share_config *config, const char *arg)
 {
 	memset(config, 0, sizeof(*config));

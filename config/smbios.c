@@ -2,6 +2,10 @@
 /*
  * The argument of --smbios: the type of a structure, and strings of it. Which
  * key belongs to which type is checked here; files are read by arm/boot.
+ *
+ * Called on the main thread for each --smbios, through the parser of key=value
+ * (config/keyvalue.c). Of the texts only the length is checked here; whether
+ * uuid= is one is for arm/boot.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -135,6 +139,7 @@ int smbios_config_parse(struct smbios_config *config, const char *arg)
 	return ret;
 }
 
+/* The texts are in `strings`; all else is part of the item. */
 void smbios_config_free(struct smbios_config *config)
 {
 	free(config->strings);

@@ -32,6 +32,7 @@ int watch_pattern_add(struct watch_patterns *patterns, const char *option,
 	return -EINVAL;
 }
 
+/* The texts are argv's. */
 static void free_patterns(struct watch_patterns *patterns)
 {
 	for (unsigned int i = 0; i < patterns->count; i++)

@@ -2,6 +2,12 @@
 /*
  * The table of commands, and how a request becomes an answer. docs/control.md
  * describes each of them; a command that is added here is listed by `commands`.
+ *
+ * Called by control/server.c with one line of a client at a time, on the event
+ * loop's thread; each answer is complete when the call returns. Clients are
+ * this user's processes or root's, but what they send is checked like any other
+ * input: control/request.c checks the form of a request, this file the command
+ * and its arguments, control/guest.c whether the guest can do it.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -27,6 +33,7 @@ struct command {
 	void (*put)(const struct call *call, struct json_writer *json);
 };
 
+/* For commands that only look: all of their work is done by put(). */
 static int nothing(struct call *call)
 {
 	(void)call;
@@ -50,6 +57,10 @@ static int changed(struct call *call, bool was, int ret)
 	return ret;
 }
 
+/*
+ * Not an error if the guest is paused already, so a client may repeat a command
+ * whose answer it has missed.
+ */
 static int pause_guest(struct call *call)
 {
 	struct control_guest *guest = call->commands->guest;
@@ -66,6 +77,10 @@ static int resume_guest(struct call *call)
 	return changed(call, was, control_guest_resume(guest, call->error));
 }
 
+/*
+ * Counts as a resume for subscribers if the guest was paused: it has to run to
+ * see the key.
+ */
 static int press_power(struct call *call)
 {
 	struct control_guest *guest = call->commands->guest;
@@ -74,11 +89,18 @@ static int press_power(struct call *call)
 	return changed(call, was, control_guest_power(guest, call->error));
 }
 
+/*
+ * The event "reset" is sent by the device of control/control.c when the reset
+ * is carried out, not here: the guest can reset itself as well.
+ */
 static int reset(struct call *call)
 {
 	return control_guest_reset(call->commands->guest, call->error);
 }
 
+/*
+ * check_arguments() has seen that "size" is there, but not that it is a number.
+ */
 static int balloon(struct call *call)
 {
 	u64 bytes;
@@ -89,11 +111,19 @@ static int balloon(struct call *call)
 	return control_guest_balloon(call->commands->guest, bytes, call->error);
 }
 
+/*
+ * The answer may be lost: the event loop is told to stop. Clients take the end
+ * of the connection for success.
+ */
 static int quit(struct call *call)
 {
 	return control_guest_quit(call->commands->guest, call->error);
 }
 
+/*
+ * The whole state, as `lkvm list` shows it, instead of the single member
+ * "status" that other commands return.
+ */
 static void put_status(const struct call *call, struct json_writer *json)
 {
 	control_guest_put(call->commands->guest, json);
@@ -142,6 +172,11 @@ static const struct command *find(const char *name)
 	return NULL;
 }
 
+/*
+ * The answer of a command that has succeeded. Without put() it is the status
+ * after the command, so a client that has paused the guest sees it in the
+ * answer.
+ */
 static void put_return(const struct call *call, const struct command *command,
 		       FILE *out)
 {
@@ -245,6 +280,10 @@ void control_commands_init(struct control_commands *commands,
 	commands->server = NULL;
 }
 
+/*
+ * Without memory the event is dropped: it is only news, and a run does not fail
+ * for its observers.
+ */
 void control_commands_event(struct control_commands *commands, const char *name,
 			    const char *outcome)
 {

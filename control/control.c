@@ -2,6 +2,15 @@
 /*
  * The control socket of a run, from its being made to its end: what the parts
  * of this room have to do with each other.
+ *
+ * builtin-run.c calls these functions in the order of the file, all on the main
+ * thread. The socket is made before the machine, so that a name that is in use
+ * is found out before KVM and the guest's disks are opened; clients that
+ * connect by then wait in the socket's backlog until control_start() has the
+ * event loop accept them.
+ *
+ * A device without registers in the VM's list hears of resets, whatever has
+ * caused them.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -47,6 +56,10 @@ static int refuse(const struct vm_config *config,
 	return 0;
 }
 
+/*
+ * The structure is only made if a socket is wanted: for the callers NULL stands
+ * for none. place.dir stays valid for messages after the folder is closed.
+ */
 int control_open(const struct vm_config *config, struct control **out)
 {
 	struct control_place place;
@@ -83,6 +96,10 @@ static void tell_reset(struct device *dev)
 	control_commands_event(&watch->control->commands, "reset", NULL);
 }
 
+/*
+ * Called when the VM is destroyed. That is after control_destroy(), so the
+ * device is an allocation of its own.
+ */
 static void free_watch(struct device *dev)
 {
 	free(container_of(dev, struct reset_watch, dev));
@@ -105,6 +122,10 @@ static int watch_resets(struct control *control, struct vm *vm)
 	return 0;
 }
 
+/*
+ * After an error control_destroy() frees what was made; a device that was added
+ * to the VM stays the VM's. "uptime_ms" counts from here.
+ */
 int control_start(struct control *control, struct machine *machine)
 {
 	const struct vm_config *config = control->config;
@@ -131,11 +152,19 @@ int control_start(struct control *control, struct machine *machine)
 	return ret;
 }
 
+/*
+ * The event loop has ended by then: subscribers get what their sockets take at
+ * once.
+ */
 void control_end(struct control *control, const char *outcome)
 {
 	control_commands_event(&control->commands, "end", outcome);
 }
 
+/*
+ * The listener leaves the event loop before its descriptor is closed: the
+ * number may belong to another file afterwards.
+ */
 void control_close(struct control *control)
 {
 	if (!control)

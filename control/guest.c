@@ -6,6 +6,10 @@
  * held some time after it was told to. A pause of the VM (vmm/pause.h), for a
  * moment, makes sure that none is in the guest any more; then none gets in
  * before it is released.
+ *
+ * Called by control/commands.c on the event loop's thread, the one on which
+ * vCPUs may be held and released. `paused` is therefore read and written
+ * without a lock.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -17,6 +21,7 @@
 #include "lkvm/vmm/hold.h"
 #include "lkvm/vmm/pause.h"
 
+/* Cheap, as clients ask for it again and again: the vCPUs are not disturbed. */
 void control_guest_put(const struct control_guest *guest,
 		       struct json_writer *json)
 {
@@ -55,6 +60,10 @@ static int check_debugger(const struct control_guest *guest,
 			    "that stops it");
 }
 
+/*
+ * All vCPUs are told first, then vm_pause() waits for all of them. It would not
+ * do alone: it is for a moment, and this pause lasts until a client ends it.
+ */
 int control_guest_pause(struct control_guest *guest,
 			struct control_error *error)
 {
@@ -71,6 +80,10 @@ int control_guest_pause(struct control_guest *guest,
 	return 0;
 }
 
+/*
+ * With --gdb nothing here has paused the guest, and a debugger may have: the
+ * client is told so instead of getting a success.
+ */
 int control_guest_resume(struct control_guest *guest,
 			 struct control_error *error)
 {
@@ -93,6 +106,10 @@ int control_guest_reset(struct control_guest *guest,
 	return 0;
 }
 
+/*
+ * The key is pressed before a paused guest goes on, which finds the interrupt
+ * then.
+ */
 int control_guest_power(struct control_guest *guest,
 			struct control_error *error)
 {
@@ -108,6 +125,7 @@ int control_guest_power(struct control_guest *guest,
 	return ret;
 }
 
+/* Only sets the target: the guest's driver gives pages back later, or never. */
 int control_guest_balloon(struct control_guest *guest, u64 bytes,
 			  struct control_error *error)
 {

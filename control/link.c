@@ -3,6 +3,12 @@
  * A connection to a guest. The other side is lkvm, but may be of another
  * version, stopped, or about to end: nothing is waited for without a limit, and
  * what comes is checked.
+ *
+ * Used by `lkvm stop`, `list`, `stat` and the like, which are short-lived
+ * processes with one thread. A request is sent, then lines are read until one
+ * has its id; others are events or answers that came too late and are dropped.
+ * The buffer grows up to CONTROL_ANSWER_MAX, so a wrong peer cannot make the
+ * client use all memory.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -136,6 +142,11 @@ static bool is_answer(const struct control_link *link,
 	return !json_u64_of(json_member(root, "id"), &id) && id == link->id;
 }
 
+/*
+ * The limit is for the whole exchange, not for each read: a guest that sends
+ * events all the time does not extend it. Arguments are literals or numbers of
+ * ours, so nothing has to be escaped, and the request fits.
+ */
 int control_link_ask(struct control_link *link, const char *command,
 		     const char *arguments, unsigned int ms,
 		     struct json_value **root, const struct json_value **result)
@@ -178,6 +189,11 @@ int control_link_tell(struct control_link *link, const char *command,
 	return ret;
 }
 
+/*
+ * A process that ends closes its descriptors, so the end of the connection is
+ * the end of the run, and no PID is needed. Events that come meanwhile are
+ * dropped.
+ */
 int control_link_wait_end(struct control_link *link, u64 ms)
 {
 	u64 deadline = clock_now() + ms * NS_PER_MS;

@@ -7,6 +7,11 @@
  * Who makes or removes a socket holds a lock on the folder (flock(2)), so that
  * no socket is taken for one that was left over between its bind(2) and its
  * listen(2), and no two runs replace the same one.
+ *
+ * Used by both sides: a run claims its name here (control/control.c), and the
+ * commands for running guests connect here. What the folder contains is not
+ * trusted to be ours: names are checked against control_name_is_good() before
+ * they become a path, and each side asks the kernel for the other one's user.
  */
 #include <dirent.h>
 #include <errno.h>
@@ -48,6 +53,11 @@ static int find(struct control_place *place)
 	return (size_t)n < sizeof(place->dir) ? 0 : -ENAMETOOLONG;
 }
 
+/*
+ * The checks are of the open descriptor, and a symbolic link is refused:
+ * another user could otherwise make the path lead to a folder of this user that
+ * is for something else.
+ */
 int control_place_open(struct control_place *place, bool make)
 {
 	struct stat st;
@@ -95,6 +105,7 @@ static void unlock(const struct control_place *place)
 	flock(place->fd, LOCK_UN);
 }
 
+/* Checked names have no '/', so the path stays within the folder. */
 static int find_socket(const struct control_place *place, const char *name,
 		       char *path)
 {
@@ -106,6 +117,10 @@ static int find_socket(const struct control_place *place, const char *name,
 	return (size_t)n < CONTROL_PATH ? 0 : -ENAMETOOLONG;
 }
 
+/*
+ * unix_socket_listen() replaces a socket that nobody listens at; the lock keeps
+ * two runs from doing that to each other between bind(2) and listen(2).
+ */
 int control_place_claim(const struct control_place *place, const char *name,
 			struct unix_socket *sock, char *path)
 {
@@ -122,6 +137,10 @@ int control_place_claim(const struct control_place *place, const char *name,
 	return ret;
 }
 
+/*
+ * Does not block: a guest whose backlog is full gives -EAGAIN instead of making
+ * the client wait without a limit.
+ */
 static int connect_to(const char *path)
 {
 	struct sockaddr_un addr = { .sun_family = AF_UNIX };
@@ -160,6 +179,11 @@ static int remove_stale(const struct control_place *place, const char *path)
 	return ret;
 }
 
+/*
+ * The first attempt is made without the lock, which only a refused connection
+ * needs. The process at the other end is checked, too: a stranger's answers
+ * would be shown as the guest's.
+ */
 int control_place_connect(const struct control_place *place, const char *name)
 {
 	char path[CONTROL_PATH];
@@ -194,6 +218,7 @@ static char *name_of(const char *file)
 	return NULL;
 }
 
+/* Takes over `name`, also if there is no memory for it. */
 static int add_name(struct control_names *names, char *name)
 {
 	char **items =
@@ -213,6 +238,10 @@ static int compare(const void *a, const void *b)
 	return strcmp(*(char *const *)a, *(char *const *)b);
 }
 
+/*
+ * Whether somebody listens at each socket is not tried here: the caller asks
+ * the guests anyway, and learns it then.
+ */
 int control_place_names(const struct control_place *place,
 			struct control_names *names)
 {
@@ -250,6 +279,11 @@ void control_names_free(struct control_names *names)
 	memset(names, 0, sizeof(*names));
 }
 
+/*
+ * The kernel has recorded the peer's user at its connect(2) or listen(2), so it
+ * cannot be forged. Permissions of the folder should be enough; this also holds
+ * where a file system ignores them.
+ */
 bool control_peer_is_trusted(int fd)
 {
 	struct ucred peer;

@@ -3,6 +3,11 @@
  * Requests are from clients that may be anything: what is not understood is an
  * error, members that are not known included, so that a misspelt one does not
  * pass for none.
+ *
+ * The form of requests and answers, without any knowledge of commands. Used by
+ * control/commands.c on the event loop's thread. A request points into its
+ * parsed JSON and is valid until control_request_free(). Depth and size are
+ * limited by util/json_read.c and by the server's buffer.
  */
 #include <errno.h>
 #include <stdarg.h>
@@ -57,6 +62,10 @@ static int take_members(struct control_request *request,
 	return 0;
 }
 
+/*
+ * The request is zeroed before anything else: an answer to one that could not
+ * be parsed has no id, and it is freed like any other.
+ */
 int control_request_parse(struct control_request *request, const char *line,
 			  size_t len, struct control_error *error)
 {
@@ -78,6 +87,10 @@ void control_request_free(struct control_request *request)
 	memset(request, 0, sizeof(*request));
 }
 
+/*
+ * The id is copied as it came, whether number or string: clients find their
+ * request by comparing it.
+ */
 void control_answer_begin(struct json_writer *json,
 			  const struct control_request *request)
 {

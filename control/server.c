@@ -79,6 +79,10 @@ static bool make_room(struct control_client *client, size_t len)
 	return true;
 }
 
+/*
+ * Only appends to the buffer: the client's turn of the event loop sends it, or
+ * control_server_event() for an event.
+ */
 void control_client_send(struct control_client *client, const char *line,
 			 size_t len)
 {
@@ -97,6 +101,10 @@ void control_client_subscribe(struct control_client *client)
 	client->subscribed = true;
 }
 
+/*
+ * Sends what the socket takes now. MSG_NOSIGNAL, as a client may have closed
+ * its end; EAGAIN is no error, the event loop waits for room.
+ */
 static void flush(struct control_client *client)
 {
 	ssize_t n;
@@ -135,6 +143,11 @@ static void take_line(struct control_client *client)
 	memmove(client->in, end + 1, client->in_len);
 }
 
+/*
+ * Reads once for each event, so a client that sends without a pause gets no
+ * more turns than others. A full buffer without a newline can never become a
+ * request: the client is told why and disconnected.
+ */
 static void receive(struct control_client *client)
 {
 	ssize_t n = recv(client->source.fd, client->in + client->in_len,
@@ -156,6 +169,10 @@ static void receive(struct control_client *client)
 
 /* ---- Clients ------------------------------------------------------------- */
 
+/*
+ * The source leaves the event loop before its descriptor is closed, as the
+ * number may be reused at once. Frees the client.
+ */
 static void disconnect(struct control_client *client)
 {
 	struct control_server *server = client->server;
@@ -210,6 +227,10 @@ static void go_on(struct control_client *client)
 		disconnect(client);
 }
 
+/*
+ * Reads, then answers one request at most, and that only when the client has
+ * taken all answers before it.
+ */
 static void handle_client(struct evloop_source *source, u32 events)
 {
 	struct control_client *client =
@@ -249,6 +270,10 @@ static size_t find_place(struct control_server *server)
 	return best;
 }
 
+/*
+ * A stranger's connection is closed without a word. Others take the place of
+ * the client that has been silent for longest if all are taken.
+ */
 static void add_client(struct control_server *server, int fd)
 {
 	struct control_client *client = NULL;
@@ -297,6 +322,10 @@ static void handle_listener(struct evloop_source *source, u32 events)
 
 /* ---- The server ---------------------------------------------------------- */
 
+/*
+ * There are no clients yet, but some may wait already: adding the source makes
+ * an edge for these as well.
+ */
 int control_server_create(struct control_service *service, struct evloop *loop,
 			  int fd, struct control_server **out)
 {

@@ -5,6 +5,12 @@
  * Features"): it refuses a CPU without cpsr. System registers, of which it
  * knows nothing, are a feature of lkvm's own, with Arm's names, in the group
  * "system".
+ *
+ * Constant tables without any state: gdb_aarch64_describe() has a target point
+ * to them, gdb/description.c writes them as XML, and arm/debugger*.c reads and
+ * writes the registers by the numbers of the enum in lkvm/gdb/aarch64.h. So the
+ * order of each table is part of the interface: a register's number is its
+ * place, counted through all features.
  */
 #include "lkvm/gdb/aarch64.h"
 
@@ -67,6 +73,10 @@ static const char fpu_types[] =
 	{                                 \
 		"v" #n, 128, "simd", NULL \
 	}
+/*
+ * The place in the table follows from the number, so it cannot disagree with
+ * the enum.
+ */
 #define SYSTEM(name_) \
 	[GDB_##name_ - GDB_SYSTEM] = { #name_, 64, "uint64", "system" }
 
@@ -144,6 +154,11 @@ static const struct gdb_register fpu[] = {
 	{ "fpcr", 32, "int", "float" },
 };
 
+/*
+ * Those that help to see why a kernel has stopped: translation, exceptions,
+ * timer and identity. They are not among the first nr_general, so GDB reads one
+ * only when it is asked for.
+ */
 static const struct gdb_register system_registers[] = {
 	SYSTEM(SCTLR_EL1),   SYSTEM(CPACR_EL1),	   SYSTEM(TTBR0_EL1),
 	SYSTEM(TTBR1_EL1),   SYSTEM(TCR_EL1),	   SYSTEM(MAIR_EL1),
@@ -162,6 +177,10 @@ static const struct gdb_feature features[] = {
 	  ARRAY_SIZE(system_registers) },
 };
 
+/*
+ * Packet g, which GDB sends after each stop, ends before the system registers:
+ * most sessions never look at them.
+ */
 void gdb_aarch64_describe(struct gdb_target *target)
 {
 	target->architecture = "aarch64";

@@ -3,6 +3,10 @@
  * Parsing of what packets contain. Each function takes something, or leaves the
  * arguments in a state that is no longer of use: its caller answers that the
  * packet is wrong.
+ *
+ * Used by the commands of this folder on the event loop's thread. What a packet
+ * contains is a stranger's as far as these functions go: each of them checks
+ * what is left before it reads, and none allocates anything.
  */
 #include <string.h>
 
@@ -27,6 +31,10 @@ bool gdb_take_text(struct gdb_args *args, const char *text)
 	return true;
 }
 
+/*
+ * A number of more than 64 bits is an error and not cut: an address would
+ * otherwise be another one.
+ */
 bool gdb_take_number(struct gdb_args *args, u64 *value)
 {
 	const u8 *begin = args->at;

@@ -2,6 +2,11 @@
 /*
  * Commands for what a target holds: registers, memory, breakpoints. GDB's
  * manual, "Packets".
+ *
+ * Called by gdb/session.c while all threads are stopped, on the event loop's
+ * thread. Numbers of registers, addresses and lengths come from the debugger:
+ * they are checked here for what the protocol and our buffers allow, and by the
+ * target for what the machine has.
  */
 #include <errno.h>
 #include <string.h>
@@ -47,6 +52,10 @@ static void put_register(struct gdb_session *session, unsigned int n,
 		gdb_reply_text(&session->reply, "xx");
 }
 
+/*
+ * Packet g has no register numbers, so every register has its place, also one
+ * that cannot be read.
+ */
 static void read_registers(struct gdb_session *session, struct gdb_args *args)
 {
 	struct gdb_target *target = session->target;
@@ -162,6 +171,10 @@ static void write_memory(struct gdb_session *session, struct gdb_args *args)
 		gdb_result(session, write_bytes(session, addr, buf, len));
 }
 
+/*
+ * Packet X: the decoder has unescaped the bytes already, so they are written
+ * from where they are.
+ */
 static void write_binary(struct gdb_session *session, struct gdb_args *args)
 {
 	u64 addr, len;

@@ -3,6 +3,10 @@
  * The target description: XML that tells a debugger which registers there are.
  * GDB's manual, appendix "Target Descriptions". Registers are numbered in the
  * order in which they are described.
+ *
+ * Called once, by gdb_session_init(): the text is the same for all debuggers,
+ * and gdb/query.c sends it in pieces. A blob takes note of a lack of memory
+ * itself, so nothing here returns an error.
  */
 #include <stdarg.h>
 #include <stdio.h>
@@ -15,6 +19,10 @@
 
 static void add(struct blob *blob, const char *fmt, ...) __printf(2, 3);
 
+/*
+ * For lines whose length is bounded by the names in the target's tables, which
+ * are ours and need no escaping in XML.
+ */
 static void add(struct blob *blob, const char *fmt, ...)
 {
 	char line[LINE_MAX_BYTES];

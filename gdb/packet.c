@@ -80,6 +80,10 @@ static unsigned int add_digit(unsigned int sum, u8 byte)
 	return digit > 15 ? NO_SUM : sum << 4 | digit;
 }
 
+/*
+ * The checksum comes first: of a packet that is broken, the length means
+ * nothing.
+ */
 static enum gdb_event complete(struct gdb_decoder *decoder)
 {
 	decoder->state = GDB_BETWEEN;
@@ -89,6 +93,7 @@ static enum gdb_event complete(struct gdb_decoder *decoder)
 	return decoder->too_long ? GDB_TOO_LONG : GDB_PACKET;
 }
 
+/* A byte at a time, so a packet may come in any number of pieces. */
 enum gdb_event gdb_decode(struct gdb_decoder *decoder, u8 byte)
 {
 	switch (decoder->state) {
@@ -137,6 +142,9 @@ bool gdb_reply_is_empty(const struct gdb_reply *reply)
 	return reply->len == 1;
 }
 
+/*
+ * A '?' keeps the frame intact: text has no way to escape, unlike binary data.
+ */
 void gdb_reply_text(struct gdb_reply *reply, const char *text)
 {
 	for (; *text && has_room(reply, 1); text++)
@@ -156,6 +164,7 @@ void gdb_reply_printf(struct gdb_reply *reply, const char *fmt, ...)
 	gdb_reply_text(reply, text);
 }
 
+/* Only whole bytes are added, so that a reply that is cut is still valid. */
 void gdb_reply_hex(struct gdb_reply *reply, const void *data, size_t len)
 {
 	static const char digits[] = "0123456789abcdef";

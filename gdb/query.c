@@ -3,6 +3,10 @@
  * What a debugger asks of the target and of the protocol itself, which threads
  * commands are about, and the commands of its user (`monitor`). GDB's manual,
  * "General Query Packets".
+ *
+ * Called by gdb/session.c on the event loop's thread. Threads are the vCPUs,
+ * with IDs from 1 on, as 0 and -1 have meanings of their own in packets; their
+ * number never changes, so the list is the same for each session.
  */
 #include <errno.h>
 #include <string.h>
@@ -40,6 +44,10 @@ static void supported(struct gdb_session *session, struct gdb_args *args)
 			 GDB_PACKET_MAX);
 }
 
+/*
+ * The reply to this packet is still one that GDB acknowledges; a '+' that comes
+ * then is ignored.
+ */
 static void start_no_ack(struct gdb_session *session, struct gdb_args *args)
 {
 	(void)args;
@@ -77,6 +85,10 @@ static void attached(struct gdb_session *session, struct gdb_args *args)
 
 /* ---- Threads ------------------------------------------------------------- */
 
+/*
+ * After a stop that is the thread which has stopped, unless the user has chosen
+ * another one.
+ */
 static void current_thread(struct gdb_session *session, struct gdb_args *args)
 {
 	(void)args;
@@ -163,6 +175,10 @@ static void reset(struct gdb_session *session)
 	session->no_reply = true;
 }
 
+/*
+ * The user's text comes as hexadecimal digits. An unknown command is answered
+ * by the list of those that there are.
+ */
 static void monitor(struct gdb_session *session, struct gdb_args *args)
 {
 	u8 text[TEXT_MAX];

@@ -4,11 +4,19 @@
  * Signals, which a debugger may pass to threads, do not exist here.
  *
  * The reply to one that goes on comes when threads have stopped again.
+ *
+ * Called by gdb/session.c while all threads are stopped, on the event loop's
+ * thread. None of the functions waits: session->state says what is going on,
+ * and gdb_session_poll() sends the reply later.
  */
 #include <errno.h>
 
 #include "session.h"
 
+/*
+ * Has the target carry out session->actions. From a success on, packets are
+ * refused until the next stop.
+ */
 static void go_on(struct gdb_session *session)
 {
 	int ret =
@@ -30,6 +38,10 @@ static void set_all(struct gdb_session *session, enum gdb_action action)
 
 /* ---- vCont --------------------------------------------------------------- */
 
+/*
+ * GDB only uses vCont if there are C and S as well, though their signals are
+ * ignored.
+ */
 static void list_actions(struct gdb_session *session, struct gdb_args *args)
 {
 	(void)args;
@@ -102,6 +114,7 @@ static bool any_goes_on(const struct gdb_session *session)
 	return false;
 }
 
+/* All or nothing: if a part is wrong no thread has gone on. */
 static void vcont(struct gdb_session *session, struct gdb_args *args)
 {
 	if (!take_actions(session, args))
@@ -166,12 +179,17 @@ static void step_signal(struct gdb_session *session, struct gdb_args *args)
 
 /* ---- Others -------------------------------------------------------------- */
 
+/* What GDB asks first: that is the stop which attaching has caused. */
 static void why(struct gdb_session *session, struct gdb_args *args)
 {
 	(void)args;
 	gdb_put_stop(session);
 }
 
+/*
+ * The reply is sent all the same, after the threads have gone on; bytes that
+ * come behind it are not looked at.
+ */
 static void detach(struct gdb_session *session, struct gdb_args *args)
 {
 	(void)args;

@@ -6,6 +6,11 @@
  *
  * Who can connect controls the guest, so a UNIX socket is for its owner, and
  * TCP for this machine unless the user names another address.
+ *
+ * arm/debugger.c calls it: gdb_server_listen() while the machine is made,
+ * gdb_server_start() when there are vCPUs, and gdb_server_wake() from the
+ * thread of a vCPU that has stopped. Bytes of the client are not interpreted
+ * here but in gdb/session.c.
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -94,6 +99,10 @@ static int listen_tcp(struct gdb_server *server,
 	return 0;
 }
 
+/*
+ * Only makes the socket: a debugger that connects early waits in the backlog
+ * until gdb_server_start().
+ */
 int gdb_server_listen(const struct gdb_config *config, struct gdb_server **out)
 {
 	struct gdb_server *server = calloc(1, sizeof(*server));
@@ -156,6 +165,11 @@ static void await_client(struct gdb_server *server)
 		pr_err("gdb: unable to wait for another client");
 }
 
+/*
+ * The descriptor leaves the event loop before it is closed. The session may
+ * have to wait for threads to stop before breakpoints can be removed, so the
+ * next client is not accepted until then.
+ */
 static void end_client(struct gdb_server *server)
 {
 	if (server->is_watched)
@@ -229,6 +243,10 @@ static void serve(struct gdb_server *server)
 		end_client(server);
 }
 
+/*
+ * The end of the connection and errors of it are the same to the session: the
+ * debugger has gone.
+ */
 static void handle_client(struct evloop_source *source, u32 events)
 {
 	struct gdb_server *server =
@@ -274,6 +292,10 @@ static void handle_listener(struct evloop_source *source, u32 events)
 	serve(server);
 }
 
+/*
+ * gdb_server_wake() has been called, so all threads may have stopped. Without a
+ * client, what is waited for is that the last one's breakpoints are removed.
+ */
 static void handle_wake(struct evloop_source *source, u32 events)
 {
 	struct gdb_server *server =
@@ -294,6 +316,10 @@ static void handle_wake(struct evloop_source *source, u32 events)
 
 /* ---- The server ---------------------------------------------------------- */
 
+/*
+ * The listener is added last: no client can be served before all else has
+ * succeeded.
+ */
 int gdb_server_start(struct gdb_server *server, struct gdb_target *target,
 		     struct evloop *loop)
 {
@@ -321,6 +347,10 @@ int gdb_server_start(struct gdb_server *server, struct gdb_target *target,
 	return ret;
 }
 
+/*
+ * The only function for other threads. An eventfd counts, so wakes that come
+ * together are one.
+ */
 void gdb_server_wake(struct gdb_server *server)
 {
 	const u64 one = 1;

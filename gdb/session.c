@@ -9,6 +9,11 @@
  *
  * A connection does nothing to the target before its first packet begins: who
  * only looks whether the port is open stops no guest.
+ *
+ * Called by gdb/server.c, or by a test, with bytes of any origin: a debugger
+ * that has gone wrong must not be able to do more than its commands allow. On
+ * the event loop's thread, without a lock, as all threads of the target are
+ * stopped whenever a command is run.
  */
 #include <errno.h>
 #include <string.h>
@@ -23,6 +28,10 @@ static const struct gdb_command *const tables[] = {
 	gdb_resume_commands,
 };
 
+/*
+ * The description is written here and not for each client, so that a lack of
+ * memory ends the start and not a session.
+ */
 int gdb_session_init(struct gdb_session *session, struct gdb_target *target)
 {
 	memset(session, 0, sizeof(*session));
@@ -39,6 +48,10 @@ void gdb_session_destroy(struct gdb_session *session)
 	blob_free(&session->description);
 }
 
+/*
+ * Everything a debugger has set is forgotten: the next one may be another
+ * program.
+ */
 void gdb_session_begin(struct gdb_session *session)
 {
 	session->state = GDB_APART;
@@ -51,6 +64,10 @@ void gdb_session_begin(struct gdb_session *session)
 	session->out_len = 0;
 }
 
+/*
+ * A debugger that has not attached, or has detached, leaves nothing behind.
+ * Otherwise threads have to stop before breakpoints can be removed from memory.
+ */
 void gdb_session_end(struct gdb_session *session)
 {
 	if (session->state == GDB_APART || session->state == GDB_DETACHED) {
@@ -108,6 +125,10 @@ static bool is_command(const char *name, struct gdb_args *args)
 	return false;
 }
 
+/*
+ * Without a match the reply stays empty, by which GDB knows that there is no
+ * such command.
+ */
 static void run_command(struct gdb_session *session, struct gdb_args *args)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(tables); i++)
@@ -151,6 +172,7 @@ static void interrupt(struct gdb_session *session)
 	gdb_session_poll(session);
 }
 
+/* A negative acknowledgement has the last reply sent again. */
 static void take_byte(struct gdb_session *session, u8 byte)
 {
 	enum gdb_event event = gdb_decode(&session->in, byte);
@@ -176,6 +198,11 @@ static void take_byte(struct gdb_session *session, u8 byte)
 	}
 }
 
+/*
+ * Nothing is taken while threads are about to stop, as the next command is for
+ * when they have. Otherwise there must be room for the largest reply, its
+ * acknowledgement, and a stop reply that may come by itself.
+ */
 bool gdb_session_takes_input(const struct gdb_session *session)
 {
 	switch (session->state) {
@@ -234,6 +261,11 @@ static void take_stop(struct gdb_session *session, const struct gdb_stop *stop)
 		session->stop.thread = thread;
 }
 
+/*
+ * Called whenever the target may have stopped, also if it has not. Which reply
+ * a stop owes follows from the state: none to a debugger that attaches, OK
+ * after `monitor reset`, or the reason.
+ */
 void gdb_session_poll(struct gdb_session *session)
 {
 	enum gdb_state before = session->state;

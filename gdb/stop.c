@@ -2,6 +2,10 @@
 /*
  * The reply that tells which thread has stopped and why: GDB's manual, "Stop
  * Reply Packets". Signals have GDB's own numbers.
+ *
+ * Used for the reply to commands that went on and to the query `?`.
+ * session->stop is the target's report of the last stop; the thread in it is a
+ * number from 0 on, and in packets an ID from 1 on.
  */
 #include <inttypes.h>
 
