@@ -1,5 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Disks of a machine, in the order of the options; see machine-virtio.c. */
+/*
+ * Disks of a machine, in the order of the options; machine-devices.c calls this
+ * on the main thread. Images are opened before there is a VM, so that a wrong
+ * path ends lkvm at once. They are the machine's until a device takes them.
+ */
 #include <stdio.h>
 
 #include "lkvm/disk/disk.h"

@@ -47,6 +47,9 @@ static int refuse(const struct pmem_config *config, int err, const char *why)
 	return err;
 }
 
+/*
+ * The guest maps units of 2 MiB; a file that it writes to has to have them all.
+ */
 static int look_at(const struct pmem_config *config, struct machine_pmem *pmem)
 {
 	struct stat st;
