@@ -40,10 +40,6 @@ static int open_file(const char *path)
 	return fd < 0 ? -errno : fd;
 }
 
-/*
- * A descriptor plus one is kept, as 0 stands for none; a socket has its own
- * object.
- */
 static int open_port(struct serial_ports *ports, unsigned int n,
 		     const struct serial_config *port)
 {

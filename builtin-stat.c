@@ -435,7 +435,6 @@ static void print_vcpus(const struct json_value *registers)
 	}
 }
 
-/* The answer is another process's, so its form is checked. */
 static int debug_guest(struct control_link *link,
 		       const struct control_options *options)
 {

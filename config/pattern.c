@@ -102,10 +102,6 @@ static const char *take_interval(const char *s, u64 *times)
 	return *s == '}' ? s + 1 : s;
 }
 
-/*
- * Counts the atoms with all repetitions, since a short pattern can have
- * regcomp(3) make very many of them.
- */
 static bool is_small(const char *s)
 {
 	struct size size = { 0 };

@@ -103,7 +103,6 @@ static int check_disk(const struct disk_config *disk)
 	return ret;
 }
 
-/* What --root excludes or needs is reported before there is a machine. */
 static int check(const struct vm_config *config)
 {
 	const struct root_config *root = &config->root;

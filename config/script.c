@@ -120,10 +120,6 @@ static int set_within(struct reader *reader, const char *arg)
 	return bad(reader, "within takes a number of seconds", NULL);
 }
 
-/*
- * Each kind has a function for its argument; a step that this refuses is not
- * kept.
- */
 static int add_step(struct reader *reader, enum script_kind kind, char *arg)
 {
 	static int (*const take[])(struct reader * reader,
@@ -147,9 +143,6 @@ static int add_step(struct reader *reader, enum script_kind kind, char *arg)
 	return ret;
 }
 
-/*
- * A word, and for some a space and an argument, which goes to the line's end.
- */
 static int take_line(struct reader *reader, char *line)
 {
 	static const struct {

@@ -151,7 +151,6 @@ static void interrupt(struct gdb_session *session)
 	gdb_session_poll(session);
 }
 
-/* Whoever connects may send anything; a broken packet is asked for again. */
 static void take_byte(struct gdb_session *session, u8 byte)
 {
 	enum gdb_event event = gdb_decode(&session->in, byte);

@@ -91,7 +91,7 @@ static const struct {
 } pause = { 0, 10000000 };
 
 /*
- * The driver learns of its ports by messages, so the port may come later than
+ * The driver gets its ports by messages, so the port may come later than
  * the driver; nothing else tells of that here than a look.
  */
 static int open_port(const char *port, int flags)
@@ -111,7 +111,7 @@ static int open_port(const char *port, int flags)
 
 /*
  * A port whose other end is not connected has no input, as one that is at its
- * end, and it may take a moment until the driver hears that it is.
+ * end, and it may take a moment until the driver is told that it is.
  */
 static int open_input(const char *port)
 {
