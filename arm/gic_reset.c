@@ -231,6 +231,9 @@ static int keep_lpis(struct machine *machine, struct vcpu *vcpu)
 	return ret;
 }
 
+/*
+ * All SPIs have one state at power-on, and so do all vCPUs: the first is read.
+ */
 static int keep(struct machine *machine)
 {
 	struct gic_power_on *kept = &machine->gic_power_on;

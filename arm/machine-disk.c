@@ -48,6 +48,7 @@ static unsigned int choose_queues(const struct machine *machine,
 	return MIN(machine->vm.nr_vcpus, (unsigned int)DISK_MAX_QUEUES);
 }
 
+/* The disk is the device's from here on, also if that is not made. */
 static int add(struct machine *machine, unsigned int n, const char *name,
 	       const char *serial, unsigned int nr_queues)
 {

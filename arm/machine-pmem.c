@@ -170,6 +170,7 @@ static int map_file(const struct pmem_config *config, struct machine_pmem *pmem)
 	return ret;
 }
 
+/* The guest's writes to a read-only slot exit, and are lost. */
 static int map_slot(struct machine *machine, const struct pmem_config *config,
 		    struct machine_pmem *pmem)
 {
