@@ -24,7 +24,7 @@
 #include "lkvm/vmm/vm.h"
 
 struct watch {
-	struct device dev; /* to hear of resets */
+	struct device dev; /* to be told of resets */
 	const struct vm_config *config;
 	const struct script *script; /* NULL: there is none */
 	struct machine *machine;

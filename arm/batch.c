@@ -152,6 +152,7 @@ static bool has_ttbr(struct batch *batch, unsigned int half)
 	return batch->has_ttbr[half];
 }
 
+/* Bit 0 of `page` marks an entry that is in use. */
 static struct tlb_entry *translate(struct batch *batch, u64 va)
 {
 	u64 page = va & PAGE_MASK;

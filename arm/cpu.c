@@ -374,8 +374,8 @@ int cpu_skip_instruction(struct vcpu *vcpu)
 }
 
 /*
- * What cannot be read is shown as 0. The last three say what a guest died of
- * that has no exception vectors, or none that print.
+ * What cannot be read is shown as 0. The last three are those of the exception,
+ * for a guest that has no vectors, or none that print it.
  */
 void cpu_describe(struct vcpu *vcpu, char *buf, size_t size)
 {

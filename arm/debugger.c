@@ -64,6 +64,10 @@ static bool all_are_held(const struct debugger *debugger)
 	return true;
 }
 
+/*
+ * Once one has stopped, or the debugger has asked, all are held; it is told
+ * when they are.
+ */
 static bool target_stopped(struct gdb_target *target, struct gdb_stop *stop)
 {
 	struct debugger *debugger = from_target(target);
@@ -123,6 +127,10 @@ static int mask_interrupts(struct debugger *debugger, struct vcpu *vcpu, u64 pc)
 	return cpu_write(vcpu, CPU_PSTATE, pstate | bits);
 }
 
+/*
+ * For a step the place it begins at is kept, and interrupts are masked, so that
+ * it does not end in a handler.
+ */
 static int prepare(struct debugger *debugger, struct vcpu *vcpu, bool step)
 {
 	struct debugger_vcpu *state = &debugger->vcpus[vcpu->id];

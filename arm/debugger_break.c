@@ -167,6 +167,9 @@ static u64 watch_part(u64 addr, u64 len)
 	return MIN(len, WATCH_BYTES - addr % WATCH_BYTES);
 }
 
+/*
+ * Arm ARM, DBGWCR<n>_EL1: bytes of one doubleword, or a power of two by a mask.
+ */
 static u64 watch_control(const struct debugger_break *b, u64 addr, u64 part)
 {
 	static const u8 lsc[GDB_BREAKS] = {
@@ -265,6 +268,7 @@ static struct debugger_break *find(struct debugger_breaks *breaks,
 	return NULL;
 }
 
+/* Whether there is a register left for it, before KVM is told. */
 static int check_hw(const struct debugger_breaks *breaks,
 		    const struct debugger_break *new)
 {

@@ -155,6 +155,10 @@ static void watchpoint(struct vcpu *vcpu, u64 addr)
 		stop_for(vcpu, GDB_REASON_STEP, 0, 0);
 }
 
+/*
+ * On the vCPU's thread. What the debugger has not asked for is the guest's own
+ * exception and goes back to it.
+ */
 int debugger_exit(struct vcpu *vcpu)
 {
 	const struct debugger *debugger = debugger_of(vcpu);

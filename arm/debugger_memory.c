@@ -38,6 +38,7 @@ static int read_mmu(struct debugger *debugger, struct vcpu *vcpu,
 	return 0;
 }
 
+/* With the MMU off addresses are physical. */
 static int translate(const struct stage1 *mmu, u64 va, u64 *pa)
 {
 	unsigned int flags;

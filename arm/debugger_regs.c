@@ -110,6 +110,10 @@ static int transfer_cpsr(struct vcpu *vcpu, bool set, u8 *value)
 	return ret;
 }
 
+/*
+ * From a debugger's numbers to KVM's IDs. SP is replaced first by the register
+ * that it stands for, which is one of the system registers.
+ */
 static int transfer_any(struct vcpu *vcpu, bool set, unsigned int reg,
 			u8 *value)
 {

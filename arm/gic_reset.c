@@ -188,6 +188,9 @@ static struct frame private_frame(struct machine *machine, struct vcpu *vcpu)
 
 /* ---- keeping ----------------------------------------------------------- */
 
+/*
+ * A GICv3 may lack some of these registers, so `has_cpu` says which were read.
+ */
 static int keep_cpu(struct machine *machine, struct vcpu *vcpu)
 {
 	struct gic_power_on *kept = &machine->gic_power_on;
@@ -228,6 +231,9 @@ static int keep_lpis(struct machine *machine, struct vcpu *vcpu)
 	return ret;
 }
 
+/*
+ * All SPIs have one state at power-on, and so do all vCPUs: the first is read.
+ */
 static int keep(struct machine *machine)
 {
 	struct gic_power_on *kept = &machine->gic_power_on;
@@ -318,6 +324,10 @@ static int clear_pending(const struct frame *frame, u32 first, u32 nr)
 		   : set_bank(frame, &isactiver_clear, first, nr, ALL_ONES);
 }
 
+/*
+ * SPIs are disabled and their lines low before the rest is written, so that
+ * none becomes pending meanwhile; pending state is cleared last.
+ */
 static int reset_distributor(struct machine *machine)
 {
 	const struct gic_power_on *kept = &machine->gic_power_on;
@@ -371,6 +381,7 @@ static int reset_lpis(struct machine *machine, struct vcpu *vcpu)
 	return ret;
 }
 
+/* In the order of the tables, which matters: see icc[]. */
 static int reset_cpu(struct machine *machine, struct vcpu *vcpu)
 {
 	const struct gic_power_on *kept = &machine->gic_power_on;

@@ -1,5 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The memory balloon of a machine; see machine-virtio.c. */
+/*
+ * The memory balloon of a machine: machine-devices.c checks and adds it, on the
+ * main thread; clients of the control socket change its target later. What the
+ * guest gives back is virtio/balloon.c's to check.
+ */
 #include <errno.h>
 #include <inttypes.h>
 #include <unistd.h>
@@ -53,6 +57,7 @@ int machine_add_balloon(struct machine *machine)
 	return ret;
 }
 
+/* The same limit as for the option's target. */
 int machine_set_balloon(struct machine *machine, u64 bytes)
 {
 	if (!machine->balloon)

@@ -1,5 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Disks of a machine, in the order of the options; see machine-virtio.c. */
+/*
+ * Disks of a machine, in the order of the options; machine-devices.c calls this
+ * on the main thread. Images are opened before there is a VM, so that a wrong
+ * path ends lkvm at once. They are the machine's until a device takes them.
+ */
 #include <stdio.h>
 
 #include "lkvm/disk/disk.h"
@@ -44,6 +48,7 @@ static unsigned int choose_queues(const struct machine *machine,
 	return MIN(machine->vm.nr_vcpus, (unsigned int)DISK_MAX_QUEUES);
 }
 
+/* The disk is the device's from here on, also if that is not made. */
 static int add(struct machine *machine, unsigned int n, const char *name,
 	       const char *serial, unsigned int nr_queues)
 {

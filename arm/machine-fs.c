@@ -1,5 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* What daemons share by virtiofs, in the order of the options. */
+/*
+ * What daemons share by virtiofs, in the order of the options;
+ * machine-devices.c calls this on the main thread. The daemon has the files and
+ * sees the guest's memory; lkvm starts it, or connects to it, and hands its
+ * connection to the device.
+ */
 #include <stdio.h>
 
 #include "lkvm/share/fs_daemon.h"

@@ -1,11 +1,16 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Networks of a machine, in the order of the options; see machine-virtio.c. */
+/*
+ * Networks of a machine, in the order of the options; machine-devices.c calls
+ * this on the main thread. Interfaces are opened, and passt is started, before
+ * there is a VM; a device takes over what was opened.
+ */
 #include <stdio.h>
 
 #include "lkvm/net/net.h"
 #include "lkvm/virtio/net.h"
 #include "machine.h"
 
+/* `n` in messages and names is the place among all networks. */
 static int open_some(struct machine *machine, bool inherited)
 {
 	const struct network_list *list = &machine->config->network;

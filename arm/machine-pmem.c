@@ -47,6 +47,9 @@ static int refuse(const struct pmem_config *config, int err, const char *why)
 	return err;
 }
 
+/*
+ * The guest maps units of 2 MiB; a file that it writes to has to have them all.
+ */
 static int look_at(const struct pmem_config *config, struct machine_pmem *pmem)
 {
 	struct stat st;
@@ -167,6 +170,7 @@ static int map_file(const struct pmem_config *config, struct machine_pmem *pmem)
 	return ret;
 }
 
+/* The guest's writes to a read-only slot exit, and are lost. */
 static int map_slot(struct machine *machine, const struct pmem_config *config,
 		    struct machine_pmem *pmem)
 {

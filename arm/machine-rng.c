@@ -1,5 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The source of random bytes of a machine; see machine-virtio.c. */
+/*
+ * The source of random bytes of a machine; machine-devices.c calls this on the
+ * main thread. There is nothing to open before: the bytes are those of the
+ * host's kernel.
+ */
 #include "lkvm/virtio/rng.h"
 #include "machine.h"
 

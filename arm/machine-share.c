@@ -1,5 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Shares of a machine, in the order of the options; see machine-virtio.c. */
+/*
+ * Shares of a machine by 9p, in the order of the options; machine-devices.c
+ * calls this on the main thread. What a guest may do in one is share/'s
+ * business.
+ */
 #include <stdio.h>
 
 #include "lkvm/share/share.h"

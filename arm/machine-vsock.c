@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Sockets between host and guest; see machine-devices.c. */
+/*
+ * Sockets between host and guest: the device whose queues the host's kernel
+ * serves, by vhost-vsock. machine-devices.c calls this on the main thread.
+ */
 #include <unistd.h>
 
 #include "lkvm/virtio/vsock.h"

@@ -161,6 +161,7 @@ static int create_and_run(struct probe *probe, unsigned long type)
 	return ret ? ret : run(probe);
 }
 
+/* What cannot be found out is taken for a yes, with a warning. */
 bool probe_walks_in_flash(const char *kvm_dev, unsigned long type)
 {
 	struct probe probe = { 0 };

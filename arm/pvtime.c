@@ -13,6 +13,7 @@
 
 #define PVTIME_RECORD 64
 
+/* The memory is there before the vCPUs, of which each gets its record. */
 int pvtime_create(struct machine *machine)
 {
 	const struct addr_range *range = &machine->type->pvtime;
@@ -45,6 +46,7 @@ err:
 	return ret;
 }
 
+/* Where KVM does not offer it the feature is off, which is no error. */
 int pvtime_init_vcpu(struct machine *machine, struct vcpu *vcpu)
 {
 	u64 ipa = machine->type->pvtime.base + (u64)vcpu->id * PVTIME_RECORD;

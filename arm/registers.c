@@ -56,6 +56,7 @@ static const char *power_state(struct vcpu *vcpu)
 	return state.mp_state == KVM_MP_STATE_STOPPED ? "off" : "on";
 }
 
+/* A register that cannot be read does not keep the others from being shown. */
 static void put_vcpu(struct json_writer *json, struct vcpu *vcpu)
 {
 	char name[8];

@@ -133,6 +133,9 @@ static void count_line(struct detector *detector)
 		clear(detector);
 }
 
+/*
+ * The kernel's lines are compared without their time stamp; firmware has none.
+ */
 static void look_for_crash(struct detector *detector, const char *line,
 			   const char *text)
 {
@@ -192,6 +195,10 @@ static void count_same(struct detector *detector)
 	detector->last_hash = detector->hash;
 }
 
+/*
+ * A suspicion ends here, as the vCPU did not stay in its loop; panics are
+ * counted.
+ */
 void detect_reset(struct detector *detector)
 {
 	if (detector->found)
@@ -226,6 +233,10 @@ static bool was_busy(struct detector *detector, u64 now)
 	return cpu >= (now - detector->quiet) / BUSY_PART;
 }
 
+/*
+ * Only a crash that is `closed` is timed: before that more may be printed, or
+ * the kernel may reboot.
+ */
 u64 detect_time(struct detector *detector, u64 now, bool printed, bool prompt)
 {
 	if (!detector->suspected || !detector->closed || detector->found)

@@ -42,6 +42,7 @@ void dialog_start(struct dialog *dialog, u64 now)
 	proceed(dialog, now);
 }
 
+/* One line may have what several steps wait for. */
 void dialog_take(struct dialog *dialog, const char *text, int flags, u64 now)
 {
 	struct script_step *step = current(dialog);

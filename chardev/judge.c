@@ -125,6 +125,7 @@ static void look_for_end(struct judge *judge, const char *text)
 	decide(judge, OUTCOME_EXPECTED, judge->now, text);
 }
 
+/* In any order; each pattern is looked for until it is seen once. */
 static void look_for_expected(struct judge *judge, const char *text, int flags)
 {
 	const struct watch_patterns *list = &judge->config->expect;
@@ -165,6 +166,7 @@ static void look_at(struct judge *judge, const char *text, int flags)
 		talk(judge, text, flags);
 }
 
+/* A line is complete: util/lines.c calls this. */
 static void end_line(struct lines *lines)
 {
 	struct judge *judge = container_of(lines, struct judge, lines);
@@ -240,6 +242,7 @@ static u64 tell(struct judge *judge)
 	return UINT64_MAX;
 }
 
+/* Each part says when it has to be called again; the earliest time counts. */
 u64 judge_output(struct judge *judge, const u8 *buf, size_t len, u64 now)
 {
 	u64 next = UINT64_MAX;

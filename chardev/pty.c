@@ -46,6 +46,7 @@ static struct pty_port *from_chardev(struct chardev *chr)
 
 /* ---- The pair ------------------------------------------------------------ */
 
+/* Also what opens the other end for the first time: see above. */
 static int make_raw(const char *name)
 {
 	int fd = open(name, O_RDWR | O_NOCTTY | O_CLOEXEC);
@@ -63,6 +64,10 @@ static int make_raw(const char *name)
 	return ret;
 }
 
+/*
+ * Before the guest starts; pty_serve() takes the descriptor once there is a
+ * loop.
+ */
 int pty_open(char name[PTY_NAME])
 {
 	int fd = posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC);
@@ -239,6 +244,7 @@ static const struct chardev_ops pty_ops = {
 	.destroy = pty_destroy,
 };
 
+/* The pair is watched edge-triggered for the reason above, `again` is not. */
 int pty_serve(int fd, struct evloop *loop, const atomic_bool *stopping,
 	      struct chardev **out)
 {

@@ -60,6 +60,7 @@ static struct socket_port *from_chardev(struct chardev *chr)
 
 /* ---- The socket ---------------------------------------------------------- */
 
+/* Before the guest starts, so that a path that is in use ends lkvm at once. */
 int socket_listen(const char *path, struct socket_port **out)
 {
 	struct socket_port *port = calloc(1, sizeof(*port));
@@ -330,6 +331,7 @@ static const struct chardev_ops socket_ops = {
 	.destroy = socket_destroy,
 };
 
+/* The client's source is added when there is one: see handle_listener(). */
 int socket_serve(struct socket_port *port, const char *name,
 		 struct evloop *loop, const atomic_bool *stopping,
 		 struct chardev **out)

@@ -160,6 +160,7 @@ static void wake_loop(struct tap *tap)
 		return;
 }
 
+/* With input of its own the backend is asked for none. */
 static void tap_accept(struct chardev *chr, size_t n)
 {
 	struct tap *tap = from_chardev(chr);
@@ -344,6 +345,7 @@ static u64 work(struct tap *tap, u64 next)
 	return next;
 }
 
+/* Ends when all has been looked at, and not before. */
 static void *tap_thread(void *arg)
 {
 	struct tap *tap = arg;
@@ -403,6 +405,7 @@ int tap_start(struct tap *tap)
 	return 0;
 }
 
+/* The wait has a limit, as a reset must not depend on a slow pattern. */
 void tap_reset(struct tap *tap)
 {
 	u64 until = clock_now() + RESET_WAIT;
@@ -429,6 +432,7 @@ static void end_input(struct tap *tap)
 	tap->loop = NULL;
 }
 
+/* Joins the thread only if it has ended: nothing can interrupt it. */
 bool tap_finish(struct tap *tap)
 {
 	u64 until = clock_now() + FINISH_WAIT;

@@ -492,6 +492,10 @@ bool terminal_size(const struct terminal *term, u16 *cols, u16 *rows)
 	return size.ws_col && size.ws_row;
 }
 
+/*
+ * The first terminal only: signal handlers have one to restore. They are there
+ * before the settings change.
+ */
 int terminal_start(struct terminal *term)
 {
 	int ret;

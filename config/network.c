@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * The argument of --network: keys are kvmtool's where it has them. Those that
- * lkvm cannot honour are refused with what to do instead, as a guest without
+ * lkvm does not have are refused with what to do instead, as a guest without
  * the network that was asked for is of no use. Whether an interface or a
  * program exists is checked when net/ opens it.
  */

@@ -327,6 +327,9 @@ static int read_extent(struct qcow2_reader *r, const struct extent *e, u8 *buf,
 	return ret;
 }
 
+/*
+ * A range of zeros is reported and not written, so that a copy can stay sparse.
+ */
 int qcow2_read(struct qcow2_reader *r, void *buf, size_t len, u64 offset,
 	       bool *zeros)
 {

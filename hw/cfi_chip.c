@@ -463,6 +463,10 @@ static void first_cycle(struct cfi_chip *chip, u8 command)
 	}
 }
 
+/*
+ * The state says which cycle of a command this is. Address lines beyond the
+ * chip's size are not connected, so addresses wrap.
+ */
 void cfi_chip_write(struct cfi_chip *chip, u32 addr, u16 value,
 		    struct cfi_effect *effect)
 {

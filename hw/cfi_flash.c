@@ -583,6 +583,10 @@ static int init_chips(struct cfi_flash *flash, u32 block)
 	return flash->stats.block_erases ? 0 : -ENOMEM;
 }
 
+/*
+ * With a ring of coalesced writes its lock is the flash's as well: a write that
+ * is drained must find the flash as the one before has left it.
+ */
 static void init(struct cfi_flash *flash, const struct cfi_flash_params *params)
 {
 	pthread_mutex_init(&flash->own_lock, NULL);

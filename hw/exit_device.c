@@ -1,5 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The exit device: see include/lkvm/hw/exit_device.h. It has no state. */
+/*
+ * The exit device: see include/lkvm/hw/exit_device.h. It has no state and so no
+ * lock: several vCPUs may write at once. Of what they write, eight bits are
+ * passed on, all of whose values are valid.
+ */
 #include <errno.h>
 #include <stdlib.h>
 

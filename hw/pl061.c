@@ -156,6 +156,10 @@ static void write_data(struct pl061 *gpio, u8 mask, u8 value)
 	gpio->out = (gpio->out & ~mask) | (value & mask);
 }
 
+/*
+ * RIS, MIS and the ID registers ignore writes; the caller updates the
+ * interrupt.
+ */
 static void write_reg(struct pl061 *gpio, u64 reg, u8 value)
 {
 	if (reg < GPIO_DATA_END) {

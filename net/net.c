@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Which kind of network it is. */
+/*
+ * Which kind of network it is: the one place that knows all back ends. They are
+ * opened on the main thread, before there is a VM.
+ */
 #include <errno.h>
 
 #include "net.h"

@@ -76,6 +76,7 @@ static bool is_gone(struct tap *tap)
 	       poller.revents & (POLLERR | POLLNVAL);
 }
 
+/* Not the end of the run: the guest goes on without this network. */
 static int end(struct tap *tap, int error)
 {
 	pr_warn("network %u: interface %s: %s; the guest's link is down",
@@ -83,6 +84,11 @@ static int end(struct tap *tap, int error)
 	return -error;
 }
 
+/*
+ * EAGAIN comes of an interface that is gone as well. That is looked for when
+ * there has been no frame twice in a row, so a busy interface costs no more
+ * than the read.
+ */
 static int tap_receive(struct net *net, struct net_frame *frame)
 {
 	struct tap *tap = from_net(net);
@@ -258,6 +264,7 @@ static int attach(struct tap *tap)
 	return 0;
 }
 
+/* Without a name the kernel chooses one, which attach() keeps. */
 static int open_name(struct tap *tap, const char *name)
 {
 	tap->net.fd = open(TUN_PATH, O_RDWR | O_CLOEXEC | O_NONBLOCK);
@@ -311,6 +318,7 @@ static int set_up(struct tap *tap)
 					      : 0;
 }
 
+/* What to do if the user has asked for vhost. */
 static const char *vhost_advice(int error)
 {
 	switch (error) {
@@ -359,6 +367,7 @@ static int open_vhost(struct tap *tap, enum network_vhost wanted)
 	return -error;
 }
 
+/* One queue of the interface, of which nothing is open yet. */
 static struct tap *create(const struct network_config *config, unsigned int n)
 {
 	struct tap *tap = calloc(1, sizeof(*tap));
@@ -394,6 +403,11 @@ static int add_queue(struct tap *first, struct net *last,
 	return ret;
 }
 
+/*
+ * The first queue sets the interface up, the others join it by its name. The
+ * script runs once it is complete; the one for the end is kept only then, so
+ * that it does not run for a start that has failed.
+ */
 int tap_open(const struct network_config *config, unsigned int n,
 	     struct net **out)
 {

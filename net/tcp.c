@@ -3,6 +3,7 @@
 #include "checksum.h"
 #include "tcp.h"
 
+/* This and the next return the sum of the addresses, for the pseudo-header. */
 static u16 set_ipv4(u8 *ip, u32 tcp, u32 len)
 {
 	u32 size = tcp - ETH_IP;

@@ -102,6 +102,9 @@ void tcp_merge_begin(struct tcp_merge *merge, u8 *data, u32 len, u64 features)
 	merge->segment = len - merge->payload;
 }
 
+/*
+ * Nothing is changed unless the frame continues the last one in all respects.
+ */
 bool tcp_merge_add(struct tcp_merge *merge, const u8 *data, u32 len)
 {
 	u32 tcp = merge->tcp, payload = merge->payload, n = len - payload;

@@ -49,6 +49,10 @@ static int begin_segments(struct tcp_split *split,
 	return 0;
 }
 
+/*
+ * The header is the guest's, so no offset is used before it is found to be in
+ * the frame. What needs no checksum goes on as it is, without a copy.
+ */
 int tcp_split_begin(struct tcp_split *split,
 		    const struct virtio_net_hdr_v1 *header,
 		    const struct iovec *iov, u32 count, u32 len, u32 max)
@@ -109,6 +113,7 @@ static void set_checksum(struct tcp_split *split, const struct iovec *data,
 	checksum_store(split->head + split->sum_at, checksum_add(head, rest));
 }
 
+/* Only the head is a copy: the data stays in the guest's buffers. */
 u32 tcp_split_next(struct tcp_split *split, struct iovec *iov, u32 *len)
 {
 	u32 n = MIN(split->len - split->head_len - split->done, split->room);

@@ -245,6 +245,7 @@ static int read_more(struct user_net *user)
 	return 1;
 }
 
+/* What is whole in the buffer comes before another read of the socket. */
 static int user_receive(struct net *net, struct net_frame *frame)
 {
 	struct user_net *user = from_net(net);
@@ -259,6 +260,7 @@ static int user_receive(struct net *net, struct net_frame *frame)
 	return ret;
 }
 
+/* passt need not know: frames are merged and split here. */
 static int user_set_offloads(struct net *net, u64 features)
 {
 	from_net(net)->features = features;
@@ -354,6 +356,7 @@ static void fill(struct arguments *args, const struct network_config *config)
 	add_forwards(args, &config->forwards);
 }
 
+/* What passt has printed before it failed explains why. */
 static int report(int ret, unsigned int n, const char *output)
 {
 	if (ret == -ENOENT)
@@ -389,6 +392,7 @@ static int start_passt(const struct network_config *config, unsigned int n,
 	return report(ret, n, output);
 }
 
+/* One end of the pair is lkvm's, the other is inherited by passt. */
 int user_open(const struct network_config *config, unsigned int n,
 	      struct net **out)
 {

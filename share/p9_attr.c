@@ -1,5 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* What an object is, and how that is changed. */
+/*
+ * What an object is, and how that is changed: Tgetattr, Tsetattr, Tstatfs,
+ * Treadlink. On the thread that serves the share; values are the guest's. An
+ * object is reached by the descriptor of its fid, never by its name again, so
+ * what the host renames meanwhile leads nowhere else.
+ */
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>

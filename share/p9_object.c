@@ -172,6 +172,10 @@ static int check_name(int fd, int dir, const char *name)
 								      : -ENOENT;
 }
 
+/*
+ * The kernel's path of a descriptor is a hint only: each directory of it is
+ * opened in turn, and what is found there is compared with the object.
+ */
 int p9_locate(const struct p9_server *server, int fd, char *name)
 {
 	char path[PATH_MAX], root[PATH_MAX];

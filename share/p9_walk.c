@@ -1,5 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Fids come and go: the root is attached, names are walked, fids clunked. */
+/*
+ * Fids come and go: the root is attached, names are walked, fids clunked. On
+ * the thread that serves the share. A walk looks each name up in the directory
+ * before it, without following links; p9_take_name() has refused what could
+ * lead out of the tree.
+ */
 #include <endian.h>
 #include <errno.h>
 #include <fcntl.h>

@@ -34,6 +34,7 @@ static int fill(int fd, mode_t mode, const void *data, size_t len)
 	return write_full(fd, data, len);
 }
 
+/* A reader sees the old file or the new one, and after an error the old one. */
 static int write_beside(const char *path, mode_t mode, const void *data,
 			size_t len)
 {

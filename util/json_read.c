@@ -338,6 +338,7 @@ static unsigned int line_at(const char *text, size_t pos)
 	return line;
 }
 
+/* Values and text are one allocation, so that one free() is enough. */
 int json_read(const char *text, size_t len, struct json_value **root,
 	      struct json_error *error)
 {

@@ -82,6 +82,10 @@ static void take_string(struct lines *lines, u8 c)
 		lines->escape = LINES_STRING_ST;
 }
 
+/*
+ * A newline ends whatever escape sequence there is: a broken one does not hide
+ * the lines behind it.
+ */
 static void take(struct lines *lines, u8 c)
 {
 	if (c == '\n') {

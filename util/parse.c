@@ -107,6 +107,7 @@ int parse_size(const char *s, unsigned int default_shift, u64 *out,
 	return 0;
 }
 
+/* Nothing is written unless all of the text is valid. */
 int parse_mem(const char *s, u64 *size, u64 *addr, bool *has_addr)
 {
 	u64 new_size, new_addr = 0;

@@ -84,6 +84,10 @@ static void blk_write_config(struct virtio_device *vdev, u32 offset,
 
 /* ---- Queues -------------------------------------------------------------- */
 
+/*
+ * One request at a time if the queue has no asynchronous ones. The lock is not
+ * held during it, so that the vCPU's notifications do not wait for the disk.
+ */
 static int serve(struct virtio_device *vdev, unsigned int n)
 {
 	struct virtio_blk *blk = from_device(vdev);

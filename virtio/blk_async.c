@@ -73,6 +73,7 @@ static void end_slot(struct virtio_blk *blk, unsigned int n,
 	put_slot(&blk->queues[n], slot);
 }
 
+/* There is an unused slot: there is one more than a queue has requests. */
 int blk_async_serve(struct virtio_blk *blk, unsigned int n)
 {
 	struct virtio_queue *queue = &blk->vdev.queues[n];

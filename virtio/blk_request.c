@@ -254,6 +254,10 @@ static int execute_later(struct disk_request *rq)
 	return execute(slot->blk, &slot->parts);
 }
 
+/*
+ * What a ring can do is prepared for it, what may take long is for another
+ * thread, and the rest is done here.
+ */
 int blk_begin(struct virtio_blk *blk, struct blk_slot *slot)
 {
 	struct blk_request *parts = &slot->parts;

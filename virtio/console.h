@@ -127,10 +127,10 @@ void console_tell_size(struct virtio_console *con);
 
 /*
  * For struct chardev: the backend of a port has no more input, which the driver
- * then hears.
+ * is then told.
  */
 bool console_ended(struct chardev *chr);
-/* The same: somebody is connected to the backend, which the driver hears. */
+/* The same: somebody is connected to the backend, which it is told. */
 void console_begun(struct chardev *chr);
 
 /* The device is started, or stopped. Without a lock. */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Control messages of a console (virtio 1.4, "Console Device", "Multiport
- * Device Operation"): the driver learns which ports there are, what they are
+ * Device Operation"): the driver is told which ports there are, what they are
  * called and whether somebody is connected, and says when its users open them.
  *
  * Messages to the driver are bits of its ports until it has given a buffer for
@@ -127,7 +127,7 @@ void console_send_due(struct virtio_console *con)
 
 /* ---- From the driver ----------------------------------------------------- */
 
-/* The driver can use ports: it hears of those that there are. */
+/* The driver can use ports: it is told of those that there are. */
 static void add_all(struct virtio_console *con)
 {
 	pthread_mutex_lock(&con->vdev.queues[CONTROL_IN].lock);

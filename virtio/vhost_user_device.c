@@ -209,6 +209,10 @@ static void call(struct vhost_user_device *dev, u32 n)
 	pthread_mutex_unlock(&queue->lock);
 }
 
+/*
+ * On the thread of the device; `data` is what epoll keeps for a descriptor: its
+ * kind and the queue.
+ */
 static void handle(struct vhost_user_device *dev, u64 data)
 {
 	u32 n = (u32)data;

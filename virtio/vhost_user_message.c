@@ -57,6 +57,9 @@ void vhost_user_fail(struct vhost_user *vu, const char *why, ...)
 	shutdown(vu->fd, SHUT_RDWR);
 }
 
+/*
+ * The first failure is the one that is reported; the connection ends with it.
+ */
 static int fail(const struct exchange *x, int err)
 {
 	struct vhost_user *vu = x->vu;
@@ -149,6 +152,7 @@ static void add_fds(struct msghdr *msg, void *control, const int *fds,
 	memcpy(CMSG_DATA(cmsg), fds, nr_fds * sizeof(int));
 }
 
+/* Descriptors go with the first bytes, once. */
 static int send_all(const struct exchange *x, u8 *buf, size_t len,
 		    const int *fds, unsigned int nr_fds)
 {

@@ -147,6 +147,10 @@ static void exit_arch(struct vcpu *vcpu)
 		vm_request_exit(vcpu->vm, VM_EXIT_FAILURE);
 }
 
+/*
+ * On the vCPU's thread. Reasons of one architecture only are its arch_ops' to
+ * handle.
+ */
 void vcpu_handle_exit(struct vcpu *vcpu)
 {
 	struct kvm_run *run = vcpu->run;

@@ -45,7 +45,7 @@ bool vcpu_is_held(struct vcpu *vcpu)
 
 /*
  * Each turn tells: it may be held again before this thread has noticed that it
- * was released, and who asked for that waits to hear of it.
+ * was released, and who asked for that waits to be told.
  */
 void vcpu_wait_held(struct vcpu *vcpu)
 {

@@ -109,6 +109,10 @@ static void hold(struct vcpu *vcpu)
 	vcpu_wait_held(vcpu);
 }
 
+/*
+ * A vCPU's thread until the run ends. Its clock is for vm_cpu_time(), on
+ * whatever thread that is called.
+ */
 static void *vcpu_thread(void *arg)
 {
 	struct vcpu *vcpu = arg;

@@ -218,6 +218,10 @@ static int finish(const struct stage1 *mmu, const struct walk *walk, u64 desc,
 	return 0;
 }
 
+/*
+ * The guest may change its tables meanwhile: each entry is read once, and the
+ * levels bound the walk.
+ */
 int stage1_walk(const struct stage1 *mmu, u64 va, u64 *ipa, unsigned int *flags)
 {
 	struct walk walk = { 0 };

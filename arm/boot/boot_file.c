@@ -96,6 +96,7 @@ static int open_path(struct boot_file *file, struct stat *st)
 	return -err;
 }
 
+/* Several users of one file may call this; the first one opens it. */
 int boot_file_open(struct boot_file *file, const char *path, const char *what,
 		   u64 limit)
 {

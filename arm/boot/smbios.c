@@ -134,6 +134,7 @@ static void set_texts(struct smbios_texts *to,
 	set_text(&to->asset, config->asset);
 }
 
+/* Texts of a later option replace those of earlier ones, one by one. */
 int boot_build_smbios(const struct machine *machine,
 		      struct smbios_tables *tables)
 {

@@ -78,6 +78,7 @@ static struct acpi_machine describe(struct machine *machine,
 	};
 }
 
+/* fw_cfg gets copies; the tables are freed here. */
 static int add_acpi(struct machine *machine)
 {
 	unsigned int n = machine->vm.nr_vcpus;

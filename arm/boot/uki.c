@@ -126,6 +126,7 @@ static void clean(char *text)
 	memmove(text, text + len, strlen(text + len) + 1);
 }
 
+/* The size is the file's, so it is limited before memory is allocated. */
 static int read_cmdline(struct boot_file *file, const struct file_range *range,
 			char **cmdline)
 {

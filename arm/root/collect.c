@@ -184,6 +184,10 @@ static void put_module(struct collection *c, unsigned int n, const void *data,
 	root_add_setting(c->settings, packed ? "packed" : "module", name);
 }
 
+/*
+ * A module is unpacked if its format is one that is known, and passed on as it
+ * is otherwise: the kernel may unpack it.
+ */
 static int add_module(struct collection *c, unsigned int n)
 {
 	struct blob out = { .limit = MAX_MODULE };
@@ -263,6 +267,7 @@ static int collect(const struct vm_config *config, struct collection *c)
 	return ret;
 }
 
+/* Files are read below this directory only, whatever links are in it. */
 int root_collect_modules(const struct vm_config *config, const char *release,
 			 struct blob *archive, struct blob *settings)
 {

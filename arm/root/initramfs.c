@@ -28,6 +28,7 @@ static void add_fixed(struct blob *archive)
 	cpio_add(archive, S_IFREG | 0500, "init", root_init, root_init_size);
 }
 
+/* Without the kernel's release no modules can be looked for: no error. */
 static int fill(const struct vm_config *config, struct boot_file *kernel,
 		struct blob *archive, struct blob *settings)
 {

@@ -83,6 +83,7 @@ static void add_terminal(struct blob *settings)
 	add_number(settings, "cols", size.ws_col);
 }
 
+/* The keys that arm/root/guest/settings.c reads. */
 void root_add_settings(const struct vm_config *config, struct blob *settings)
 {
 	const struct root_config *root = &config->root;

@@ -128,6 +128,10 @@ static void add_rsdp(struct acpi_tables *tables, size_t xsdt)
 			   0, RSDP_SIZE);
 }
 
+/*
+ * Files come first, as a command can only name a file that the firmware has
+ * allocated. The DSDT comes before the FADT, which points to it.
+ */
 static void add_tables(struct acpi_builder *b, struct acpi_tables *tables)
 {
 	acpi_load_file(b->loader, ACPI_FILE_TABLES, 64, ACPI_ZONE_HIGH);
@@ -152,6 +156,11 @@ static int first_error(const struct acpi_tables *tables)
 	return tables->loader.err ? tables->loader.err : tables->rsdp.err;
 }
 
+/*
+ * Called once, by arm/boot/tables.c on the main thread. The description is
+ * checked as a whole before anything is written, so what goes wrong after that
+ * is a lack of memory or of room in a blob.
+ */
 int acpi_build(const struct acpi_machine *machine, struct acpi_tables *tables)
 {
 	struct acpi_builder builder = {

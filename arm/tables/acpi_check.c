@@ -170,6 +170,7 @@ static int check_optional(const char *name, const struct acpi_device *device,
 	return device->size ? check_device(name, 0, device, needs_irq) : 0;
 }
 
+/* `max` is how many the names of such devices in the DSDT can tell apart. */
 static int check_list(const char *name, const struct acpi_device *devices,
 		      unsigned int count, unsigned int max, bool needs_irq)
 {
@@ -185,6 +186,7 @@ static int check_list(const char *name, const struct acpi_device *devices,
 	return ret;
 }
 
+/* Only the GPIO controller needs its interrupt: the power key's event. */
 static int check_devices(const struct acpi_machine *machine)
 {
 	int ret = check_optional("UART", &machine->uart, false);

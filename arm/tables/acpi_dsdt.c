@@ -169,6 +169,10 @@ static void add_power_button(struct aml_writer *aml,
 	aml_end(aml);
 }
 
+/*
+ * Not in the XSDT's list: the FADT points to it. What the machine does not have
+ * is left out by each function itself.
+ */
 void acpi_add_dsdt(struct acpi_builder *b)
 {
 	const struct acpi_machine *machine = b->machine;

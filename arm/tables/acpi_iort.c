@@ -1,5 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* IORT: how MSIs get to the ITS. Arm DEN0049, IO Remapping Table. */
+/*
+ * IORT: how MSIs get to the ITS. Arm DEN0049, IO Remapping Table.
+ *
+ * Written only for a machine with an ITS, whose address the MADT has; MSIs by a
+ * GICv2m frame need no mapping. acpi.c calls this after acpi_check().
+ */
 #include "acpi_tables.h"
 
 #define IORT_REVISION	  0
@@ -16,6 +21,7 @@
 #define ADDRESS_BITS   64
 #define LAST_ID	       0xffff /* number of IDs - 1: all buses */
 
+/* All nodes begin with this; the last word is reserved in this revision. */
 static void begin_node(struct acpi_builder *b, u8 type, u16 size, u8 revision)
 {
 	blob_add_u8(b->tables, type);
@@ -55,6 +61,7 @@ static void add_root_complex(struct acpi_builder *b)
 	blob_add_u32(b->tables, 0); /* flags */
 }
 
+/* An ITS without PCIe has a group that no root complex refers to. */
 void acpi_add_iort(struct acpi_builder *b)
 {
 	bool pcie = b->machine->pcie;

@@ -14,12 +14,14 @@
 
 #define POINTER_SIZE 8
 
+/* Firmware reads a string, so the last byte is always 0. */
 static void add_name(struct blob *loader, const char *file)
 {
 	blob_add_field(loader, file, NAME_SIZE - 1);
 	blob_add_u8(loader, 0);
 }
 
+/* The firmware copies the file to memory that it allocates. */
 void acpi_load_file(struct blob *loader, const char *file, u32 align,
 		    enum acpi_zone zone)
 {
@@ -30,6 +32,7 @@ void acpi_load_file(struct blob *loader, const char *file, u32 align,
 	blob_align(loader, COMMAND_SIZE);
 }
 
+/* The firmware adds the address of `to` to what is at `at`. */
 void acpi_load_pointer(struct blob *loader, const char *file, size_t at,
 		       const char *to)
 {
@@ -41,6 +44,10 @@ void acpi_load_pointer(struct blob *loader, const char *file, size_t at,
 	blob_align(loader, COMMAND_SIZE);
 }
 
+/*
+ * Commands are carried out in their order, so this comes after the pointers in
+ * the range.
+ */
 void acpi_load_checksum(struct blob *loader, const char *file, size_t at,
 			size_t start, size_t len)
 {

@@ -1,5 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* MADT: the interrupt controller. ACPI 6.5, section 5.2.12. */
+/*
+ * MADT: the interrupt controller. ACPI 6.5, section 5.2.12.
+ *
+ * Addresses are those that arm/gic.c has given to the GIC of KVM. Numbers of
+ * CPUs are those of the DSDT, and the ITS is number 0, as the IORT has it.
+ */
 #include "acpi_tables.h"
 
 #define MADT_REVISION 5
@@ -20,6 +25,7 @@
 
 #define FRAME_SELECT_SPIS BIT(0) /* count and base are here, not in it */
 
+/* Two reserved bytes follow type and length in all entries used here. */
 static void begin_entry(struct acpi_builder *b, u8 type, u8 size)
 {
 	blob_add_u8(b->tables, type);
@@ -50,6 +56,7 @@ static void add_gicc(struct acpi_builder *b, u32 number)
 	blob_add_u32(b->tables, 0); /* efficiency class, SPE's interrupt */
 }
 
+/* The version is told, so that an OS need not probe for it. */
 static void add_gicd(struct acpi_builder *b)
 {
 	begin_entry(b, TYPE_GICD, SIZE_GICD);
@@ -60,6 +67,7 @@ static void add_gicd(struct acpi_builder *b)
 	blob_add_zeros(b->tables, 3);
 }
 
+/* Only for regions; a CPU's own redistributor is in its GICC. */
 static void add_gicr(struct acpi_builder *b, const struct acpi_range *range)
 {
 	begin_entry(b, TYPE_GICR, SIZE_GICR);
@@ -67,6 +75,7 @@ static void add_gicr(struct acpi_builder *b, const struct acpi_range *range)
 	blob_add_u32(b->tables, (u32)range->size);
 }
 
+/* There is one at most. */
 static void add_its(struct acpi_builder *b)
 {
 	if (!b->machine->gic.its)
@@ -77,6 +86,7 @@ static void add_its(struct acpi_builder *b)
 	blob_add_u32(b->tables, 0);
 }
 
+/* MSIs where there is no ITS: see hw/gicv2m.c. */
 static void add_frame(struct acpi_builder *b)
 {
 	const struct acpi_gic *gic = &b->machine->gic;

@@ -1,5 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The PCI Express host bridge: MCFG, and devices of the DSDT. */
+/*
+ * The PCI Express host bridge: MCFG, and devices of the DSDT.
+ *
+ * Windows and interrupts are those that pci/ decodes and raises (struct
+ * acpi_pcie); acpi_check() has verified that they fit the fields they are
+ * written to.
+ */
 #include "acpi_tables.h"
 
 #define MCFG_REVISION 1 /* PCI Firmware Specification 3.2, section 4.1.2 */
@@ -10,6 +16,7 @@
 /* ACPI 6.5, section 6.2.13, _PRT: any function of a slot. */
 #define PRT_ADDRESS(slot) ((u64)(slot) << 16 | 0xffff)
 
+/* One entry: the buses of segment 0, at 1 MiB each. */
 void acpi_add_mcfg(struct acpi_builder *b)
 {
 	const struct acpi_pcie *pcie = b->machine->pcie;
@@ -46,6 +53,10 @@ static void add_routing(struct aml_writer *aml, const struct acpi_pcie *pcie)
 	aml_end(aml);
 }
 
+/*
+ * Where an OS may place buses and BARs. Ports and the window above 4 GiB are
+ * optional.
+ */
 static void add_windows(struct aml_writer *aml, const struct acpi_pcie *pcie)
 {
 	aml_name(aml, "_CRS");

@@ -44,11 +44,16 @@ struct level {
 	u32 data, insn;
 };
 
+/* Structures refer to each other by offsets from the table's start. */
 static u32 offset(const struct acpi_builder *b, size_t start)
 {
 	return (u32)(b->tables->size - start);
 }
 
+/*
+ * Only the type has its valid flag, for the reasons above; `next` is the cache
+ * behind it, further from the core, or 0.
+ */
 static u32 add_cache(struct acpi_builder *b, size_t start, u8 type, u32 next)
 {
 	u32 at = offset(b, start);
@@ -66,6 +71,7 @@ static u32 add_cache(struct acpi_builder *b, size_t start, u8 type, u32 next)
 	return at;
 }
 
+/* With one cache only, data and instructions both go through that. */
 static struct level add_level(struct acpi_builder *b, size_t start,
 			      unsigned int ctype, const struct level *next)
 {
@@ -113,6 +119,7 @@ static struct level add_levels(struct acpi_builder *b, size_t start,
 	return level;
 }
 
+/* A cache for both is one resource. */
 static u32 nr_resources(const struct level *level)
 {
 	return level->data ? 1 + (level->insn != level->data) : 0;

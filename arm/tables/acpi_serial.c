@@ -40,6 +40,7 @@ static void add_registers(struct acpi_builder *b)
 	acpi_table_register(b, b->machine->uart.base, pl011 ? 32 : 8);
 }
 
+/* Where an OS has its console if the command line names none. */
 void acpi_add_spcr(struct acpi_builder *b)
 {
 	const struct acpi_device *uart = &b->machine->uart;
@@ -68,6 +69,7 @@ void acpi_add_spcr(struct acpi_builder *b)
 	acpi_table_list(b, start);
 }
 
+/* The same UART once more, for debuggers, with the name of its device. */
 void acpi_add_dbg2(struct acpi_builder *b)
 {
 	const struct acpi_device *uart = &b->machine->uart;

@@ -1,5 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* What ACPI tables have in common. */
+/*
+ * What ACPI tables have in common: header, pointers, registers.
+ *
+ * A table's length is known when it ends. Its checksum, and the addresses in
+ * it, are known to the firmware only, for which acpi_loader.c writes the
+ * commands.
+ */
 #include <errno.h>
 
 #include "acpi_tables.h"
@@ -10,6 +16,7 @@
 
 #define SYSTEM_MEMORY 0 /* section 5.2.3.2, Generic Address Structure */
 
+/* Length and checksum are 0 until the table ends and is loaded. */
 size_t acpi_table_begin(struct acpi_builder *b, const char *signature,
 			u8 revision)
 {
@@ -55,6 +62,7 @@ void acpi_table_list(struct acpi_builder *b, size_t start)
 		b->listed[b->nr_listed++] = start;
 }
 
+/* An offset in the file, which the firmware makes an address. */
 void acpi_table_pointer(struct acpi_builder *b, size_t start)
 {
 	acpi_load_pointer(b->loader, ACPI_FILE_TABLES, b->tables->size,

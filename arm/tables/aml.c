@@ -43,6 +43,7 @@ static void fail(struct aml_writer *aml, int err)
 	blob_fail(aml->out, err);
 }
 
+/* Whether descriptors are expected in place of terms. */
 static bool in_resources(const struct aml_writer *aml)
 {
 	return aml->depth && aml->open[aml->depth - 1].resources;
@@ -129,6 +130,7 @@ static void close_resources(struct aml_writer *aml, size_t at)
 		    encode_integer(bytes, aml->out->size - at));
 }
 
+/* The size of a buffer goes in first, as the term's length counts it. */
 void aml_end(struct aml_writer *aml)
 {
 	u8 bytes[4];
@@ -177,6 +179,7 @@ static size_t put_segment(struct aml_writer *aml, const char *text)
 	return len;
 }
 
+/* One segment and nothing behind it. */
 static void put_name(struct aml_writer *aml, const char *name)
 {
 	if (name[put_segment(aml, name)])
@@ -278,6 +281,7 @@ void aml_notify(struct aml_writer *aml, const char *path, u64 value)
 /* ---- Values ---------------------------------------------------------------
  */
 
+/* Three values have an opcode of their own, which is shorter. */
 void aml_integer(struct aml_writer *aml, u64 value)
 {
 	u8 bytes[9];
@@ -351,6 +355,7 @@ void aml_package_begin(struct aml_writer *aml, unsigned int count)
 	blob_add_u8(aml->out, (u8)count);
 }
 
+/* A template is a buffer whose bytes are descriptors. */
 void aml_resources_begin(struct aml_writer *aml)
 {
 	put_op(aml, AML_BUFFER);

@@ -1,5 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Resource descriptors: ACPI 6.5, section 6.4.3. */
+/*
+ * Resource descriptors: ACPI 6.5, section 6.4.3.
+ *
+ * Written by acpi_dsdt.c and acpi_pcie.c between aml_resources_begin() and
+ * aml_end(). What does not fit a descriptor's fields fails the blob, though
+ * acpi_check() has refused such a machine before.
+ */
 #include <errno.h>
 #include <string.h>
 
@@ -45,6 +51,7 @@ static bool begin(struct aml_writer *aml, u8 tag, u16 length)
 	return true;
 }
 
+/* A size of 4 GiB would be 0 in its field. */
 void aml_memory32(struct aml_writer *aml, u64 base, u64 size)
 {
 	if (!range_within(base, size, 0, SZ_4G) || size == SZ_4G)
@@ -75,6 +82,7 @@ struct window {
 	u64 base, size, offset;
 };
 
+/* Three descriptors that differ in the width of five fields only. */
 static void add_window(struct aml_writer *aml, u8 tag, u16 length,
 		       const struct window *w)
 {
@@ -95,6 +103,7 @@ static void add_window(struct aml_writer *aml, u8 tag, u16 length,
 	add_number(aml, tag, w->size);
 }
 
+/* Numbers in the wrong order make an empty window, which is an error. */
 void aml_bus_window(struct aml_writer *aml, u8 first, u8 last)
 {
 	const struct window window = {
@@ -121,6 +130,7 @@ static void add_memory(struct aml_writer *aml, u64 base, u64 size,
 		   wide ? 43 : 23, &window);
 }
 
+/* The short form is for windows whose length has 32 bits as well. */
 void aml_memory_window(struct aml_writer *aml, u64 base, u64 size)
 {
 	bool wide = size == SZ_4G || !range_within(base, size, 0, SZ_4G);
@@ -133,6 +143,7 @@ void aml_memory64(struct aml_writer *aml, u64 base, u64 size)
 	add_memory(aml, base, size, true, true);
 }
 
+/* Ports count from 0; the offset leads to where they are in memory. */
 void aml_port_window(struct aml_writer *aml, u64 base, u32 size)
 {
 	const struct window window = {
@@ -154,6 +165,7 @@ void aml_interrupt(struct aml_writer *aml, u32 number, bool edge)
 	blob_add_u32(aml->out, number);
 }
 
+/* The tables of pins and names are found by offsets in the fixed part. */
 void aml_gpio_interrupt(struct aml_writer *aml, const char *controller, u16 pin)
 {
 	u16 name_at = GPIO_PINS_AT + sizeof(pin);

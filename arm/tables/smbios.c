@@ -1,5 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Sections are those of DSP0134, System Management BIOS, 3.0. */
+/*
+ * SMBIOS tables; sections are those of DSP0134, System Management BIOS, 3.0.
+ *
+ * arm/boot/smbios.c describes the machine and calls smbios_build() on the main
+ * thread before the guest runs. Texts are the user's: all that a field or the
+ * number of strings limits is checked before anything is written. The guest may
+ * change its copy; nothing here reads that.
+ */
 #include <errno.h>
 #include <inttypes.h>
 #include <string.h>
@@ -60,11 +67,13 @@ struct writer {
 	u8 nr_strings;
 };
 
+/* Structures refer to each other by these, which must be unique. */
 static u16 handle_of(u8 type, unsigned int number)
 {
 	return (u16)(type << 8 | number);
 }
 
+/* The length is known at the end. */
 static void begin(struct writer *w, u8 type, unsigned int number)
 {
 	w->start = w->out->size;
@@ -86,11 +95,16 @@ static void add_string(struct writer *w, const char *value)
 	blob_add_u8(w->out, number);
 }
 
+/* String numbers of 0: there is no such string. */
 static void add_none(struct writer *w, unsigned int strings)
 {
 	blob_add_zeros(w->out, strings);
 }
 
+/*
+ * Strings are not counted in the length; two zeros end a structure without any,
+ * one more zero the strings of another.
+ */
 static void end(struct writer *w)
 {
 	blob_set_u8(w->out, w->start + STRUCTURE_LENGTH,
@@ -139,6 +153,7 @@ static void add_system(struct writer *w)
 	end(w);
 }
 
+/* 7.4: a virtual machine has none, so its type is "other", its state "safe". */
 static void add_enclosure(struct writer *w)
 {
 	const struct smbios_texts *texts = &w->machine->enclosure;
@@ -216,6 +231,10 @@ static u64 ram_size(const struct smbios_machine *machine)
 	return size;
 }
 
+/*
+ * 7.17: all RAM is one array, of one device. The size is in KiB, or in bytes in
+ * a field of its own if it is too large for that.
+ */
 static void add_memory_array(struct writer *w)
 {
 	u64 size = ram_size(w->machine);
@@ -232,6 +251,7 @@ static void add_memory_array(struct writer *w)
 	end(w);
 }
 
+/* 7.18: sizes too large for 16 bits of MiB are in the extended field. */
 static void add_memory_device(struct writer *w)
 {
 	u64 mib = ram_size(w->machine) / SZ_1M;
@@ -259,6 +279,7 @@ static void add_memory_device(struct writer *w)
 	end(w);
 }
 
+/* 7.20: one for each range; addresses in KiB, the last one included. */
 static void add_mapped_address(struct writer *w, unsigned int number)
 {
 	const struct smbios_range *ram = &w->machine->ram[number];
@@ -283,6 +304,7 @@ static void add_boot(struct writer *w)
 	end(w);
 }
 
+/* Type 0, BIOS information, is the firmware's to add. */
 static void add_structures(struct writer *w)
 {
 	add_system(w);
@@ -298,6 +320,7 @@ static void add_structures(struct writer *w)
 	end(w);
 }
 
+/* The firmware takes the version from it and fills in the address. */
 static void add_anchor(struct blob *anchor, const struct blob *tables)
 {
 	blob_add_field(anchor, "_SM3_", 5);
@@ -314,6 +337,7 @@ static void add_anchor(struct blob *anchor, const struct blob *tables)
 		    blob_checksum(anchor, 0, ANCHOR_SIZE));
 }
 
+/* SMBIOS names no encoding of other characters. */
 static int check_string(const char *name, const char *value)
 {
 	if (!value)
@@ -352,6 +376,7 @@ static int check_texts(const struct smbios_texts *texts)
 	return ret;
 }
 
+/* The count has one byte; the bytes share the tables with all else. */
 static int check_oem(const struct smbios_machine *machine)
 {
 	size_t total = 0;
@@ -370,6 +395,10 @@ static int check_oem(const struct smbios_machine *machine)
 	return -E2BIG;
 }
 
+/*
+ * Whole KiB, as type 19 has it, and a total that fits type 17. A sum that would
+ * wrap counts as too large.
+ */
 static int check_ram(const struct smbios_machine *machine)
 {
 	u64 total = 0;

@@ -283,6 +283,10 @@ static int read_extensions(struct qcow2_check *c, struct qcow2_backing *backing)
 	return ret;
 }
 
+/*
+ * In this order: each check relies on what those before it have found to be
+ * right.
+ */
 int qcow2_check(struct qcow2_check *c, struct qcow2_backing *backing)
 {
 	int ret = qcow2_header_read(c->fd, &c->h);

@@ -223,6 +223,10 @@ static int begin_template(struct flash_file *from,
 	return ret ? ret : flash_file_begin(from);
 }
 
+/*
+ * The copy has a temporary name until it is complete, so that a bank is never
+ * half of a template.
+ */
 int flash_template_copy(struct flash_file *copy,
 			const struct flash_config *config,
 			const struct flash_limits *limits, char **temp)

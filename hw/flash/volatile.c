@@ -50,6 +50,10 @@ static int map_erased(struct flash_store *store, int fd)
 	return 0;
 }
 
+/*
+ * Blocks are private mappings of one erased block: only written ones take
+ * memory.
+ */
 int flash_store_make(struct flash_store *store, u64 block, u64 size)
 {
 	int fd = make_erased(block);

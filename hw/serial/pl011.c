@@ -262,6 +262,7 @@ static u16 read_fr(const struct pl011 *uart)
 	return fr;
 }
 
+/* Only reading DR changes something. Registers that cannot be read are 0. */
 static u32 read_reg(struct pl011 *uart, u64 reg)
 {
 	switch (reg) {
@@ -382,6 +383,10 @@ static void write_icr(struct pl011 *uart, u16 value)
 	}
 }
 
+/*
+ * Bits that are reserved stay 0; writes to FR, RIS and MIS have no effect. The
+ * caller updates the interrupt afterwards.
+ */
 static void write_reg(struct pl011 *uart, u64 reg, u32 value)
 {
 	switch (reg) {

@@ -186,6 +186,7 @@ static u8 read_msr(struct uart16550 *uart)
 	return msr;
 }
 
+/* Reading RX, IIR, LSR and MSR changes what the next read gives. */
 static u8 read_reg(struct uart16550 *uart, u64 reg)
 {
 	switch (reg) {
@@ -283,6 +284,9 @@ static void write_thr_looped(struct uart16550 *uart, u8 value)
 	uart->thri = true;
 }
 
+/*
+ * DLAB puts the divisor in place of the first two; LSR and MSR ignore writes.
+ */
 static void write_reg(struct uart16550 *uart, u64 reg, u8 value)
 {
 	switch (reg) {

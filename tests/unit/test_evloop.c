@@ -139,7 +139,7 @@ static void *stop_it(void *arg)
 	return NULL;
 }
 
-/* With nothing to watch it sleeps, and must hear each call all the same. */
+/* With nothing to watch it sleeps, and must notice each call all the same. */
 static void stopped_by_another_thread(void **state)
 {
 	struct fixture *f = *state;

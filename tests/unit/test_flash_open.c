@@ -549,7 +549,7 @@ static void lock_conflicts(void **state)
 	}
 }
 
-/* Where locks do not work the user hears of it, and goes on. */
+/* Where locks do not work the user is told, and goes on. */
 static void no_locks_here(void **state)
 {
 	(void)state;

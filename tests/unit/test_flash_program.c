@@ -428,7 +428,7 @@ static void erase_fails_halfway(void **state)
 	assert_int_equal(flash->stats.failures, 1);
 }
 
-/* Only the chip that asked for it hears of it. */
+/* Only the chip that asked for it is told. */
 static void one_chip_fails(void **state)
 {
 	(void)state;

@@ -276,7 +276,7 @@ static void time_is_counted(void **state)
 
 /* ---- Syncs that fail ----------------------------------------------------- */
 
-/* The guest hears of it, nothing is erased, and the run ends with an error. */
+/* The guest is told, nothing is erased, and the run ends with an error. */
 static void sync_before_erase_fails(void **state)
 {
 	(void)state;

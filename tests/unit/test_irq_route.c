@@ -142,7 +142,7 @@ static void capabilities(void **state)
 	assert_int_equal(kvm.sets, 0);
 }
 
-/* Each has a GSI; KVM hears of changes only. */
+/* Each has a GSI; KVM is told of changes only. */
 static void messages(void **state)
 {
 	struct irq_route a = { 0 }, b = { 0 };

@@ -87,7 +87,7 @@ static void maps_and_unmaps(void **state)
 	assert_int_equal(atomic_load(&vm->slots.updates), 4);
 }
 
-/* The flash asks after each cycle; KVM hears of changes only. */
+/* The flash asks after each cycle; KVM is told of changes only. */
 static void no_ioctl_without_a_change(void **state)
 {
 	struct vm *vm = *state;

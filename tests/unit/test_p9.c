@@ -220,7 +220,7 @@ static void no_message(void **state)
 	assert_int_equal(p9_server_stats(rig.server)->requests, 2);
 }
 
-/* What the client could not learn of is not done. */
+/* What the client could not be told is not done. */
 static void no_room_for_the_reply(void **state)
 {
 	(void)state;

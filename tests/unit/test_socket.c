@@ -283,7 +283,7 @@ static void one_at_a_time(void **state)
 	assert_int_equal(s.ended, 3);
 }
 
-/* A front that takes nothing hears all the same that the client has gone. */
+/* A front that takes nothing is told all the same that the client has gone. */
 static void gone_before_anything(void **state)
 {
 	(void)state;

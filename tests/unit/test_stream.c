@@ -132,7 +132,7 @@ static bool ended(struct chardev *chr)
 	return end.taken;
 }
 
-/* The front hears of it when all has been delivered, and until it takes it. */
+/* The front is told when all has been delivered, and until it takes it. */
 static void told_of_the_end(void **state)
 {
 	(void)state;

@@ -384,7 +384,7 @@ static void restored_by_a_crash(void **state)
 	assert_true(is_raw(s));
 	tell_last(s, CMD_CRASH);
 	status = wait_for_job(s);
-	/* And its parent learns the truth. */
+	/* And its parent is told what happened. */
 	assert_true(WIFSIGNALED(status));
 	assert_int_equal(WTERMSIG(status), SIGSEGV);
 	assert_true(is_restored(s));

@@ -62,7 +62,7 @@ static void handshake(void **state)
 	assert_int_equal(ignored(c), 0);
 }
 
-/* Of ports that there are not the driver hears nothing. */
+/* Of ports that there are not the driver is told nothing. */
 static void absent_ports(void **state)
 {
 	struct con_rig *c = con_create(state, 3, 4, 0, 0);
@@ -284,7 +284,7 @@ static void connections(void **state)
 		assert_true(chr->ended(chr));
 		con_expect(c, 1, PORT_OPEN, 0, NULL, 0);
 	}
-	/* The next driver hears what is so then. */
+	/* The next driver is told what is so then. */
 	chr->begun(chr);
 	con_start(c, MULTIPORT, 10);
 	con_send(c, 1, PORT_READY, 1);

@@ -175,7 +175,7 @@ static void masked_vector(void **state)
 	signal_queue(1);
 	expect(1, 2, 0);
 	assert_int_equal(pending(), 0);
-	/* Rewritten meanwhile, as for another CPU: KVM hears of it once. */
+	/* Rewritten meanwhile, as for another CPU: KVM is told once. */
 	rig_set_entry(1, DOORBELL(3), DATA(3), 1);
 	assert_int_equal(rig.routes, 2);
 	set_vector_mask(1, false);

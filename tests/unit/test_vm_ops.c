@@ -257,7 +257,7 @@ static void failed_runs(void **state)
 	assert_int_equal(t.explained, 1);
 }
 
-/* A debugger hears of its own exits, and of the ends of others. */
+/* A debugger is told of its own exits, and of the ends of others. */
 static void debugging(void **state)
 {
 	(void)state;

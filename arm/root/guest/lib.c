@@ -1,5 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Strings, messages and files: see lib.h. */
+/*
+ * Strings, messages and files: see lib.h. The program is the /init of an
+ * archive that lkvm has in itself, so it is small and without a C library:
+ * system calls are those of sys.h. It has one thread, and some buffers are
+ * static.
+ */
 #include <asm/errno.h>
 #include <asm/ioctls.h>
 #include <linux/reboot.h>

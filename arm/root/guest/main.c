@@ -76,6 +76,11 @@ static void start_loopback(void)
 	sys_close(fd);
 }
 
+/*
+ * The kernel's file systems come first, as all else uses /dev and /proc;
+ * modules before the console, which may need one. An init gets the kernel's
+ * arguments.
+ */
 void start(long *stack)
 {
 	static struct settings settings;

@@ -1,5 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Loads the modules that lkvm has put into the archive, see ../collect.c. */
+/*
+ * Loads the modules that lkvm has put into the archive, see ../collect.c,
+ * before the console and the share are used, which may need them. A module that
+ * does not load is only reported: the kernel may do without it.
+ */
 #include <asm/errno.h>
 
 #include "lib.h"
@@ -45,6 +49,7 @@ void modules_load(void)
 	settings_each("packed", load_packed, NULL);
 }
 
+/* Names that do not fit are left out of the message. */
 static void add_name(const char *name, void *opaque)
 {
 	char *list = opaque, old[256];
@@ -53,6 +58,7 @@ static void add_name(const char *name, void *opaque)
 	join(list, sizeof(old), old, " ", name, NULL);
 }
 
+/* Called after an error that they may be the reason for. */
 void modules_say_missing(const struct settings *settings)
 {
 	char list[256] = "";

@@ -199,6 +199,7 @@ static bool enter_root(const struct settings *settings)
 	return true;
 }
 
+/* /host is a folder of the new root, so it comes last. */
 bool mounts_enter_root(const struct settings *settings)
 {
 	bool entered = enter_root(settings);

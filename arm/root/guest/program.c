@@ -1,5 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Runs the shell or the command, with the console as its terminal. */
+/*
+ * Runs the shell or the command, with the console as its terminal, and tells
+ * lkvm its exit status. The first process waits for a child, which leads the
+ * session of the terminal and starts the program as its own child. What
+ * /settings says is lkvm's and is not checked.
+ */
 #include <asm/errno.h>
 #include <asm/ioctls.h>
 #include <asm/poll.h>
@@ -58,6 +63,7 @@ static bool is_port(const char *port, const char *name, char *path, size_t size)
 	       join(path, size, "/dev/", name, NULL);
 }
 
+/* The directory has one entry for each port that the driver has made. */
 static bool find_port(const char *port, char *path, size_t size)
 {
 	_Alignas(8) char buf[2048];
@@ -85,7 +91,7 @@ static const struct {
 } pause = { 0, 10000000 };
 
 /*
- * The driver learns of its ports by messages, so the port may come later than
+ * The driver gets its ports by messages, so the port may come later than
  * the driver; nothing else tells of that here than a look.
  */
 static int open_port(const char *port, int flags)
@@ -105,7 +111,7 @@ static int open_port(const char *port, int flags)
 
 /*
  * A port whose other end is not connected has no input, as one that is at its
- * end, and it may take a moment until the driver hears that it is.
+ * end, and it may take a moment until the driver is told that it is.
  */
 static int open_input(const char *port)
 {
@@ -296,6 +302,7 @@ static void lead(const struct settings *settings, char *const argv[])
 	sys1(__NR_exit_group, (int)status);
 }
 
+/* The first process stays: its end would be a panic of the kernel. */
 unsigned int program_run(const struct settings *settings)
 {
 	static char shell[] = "/bin/sh";
@@ -327,6 +334,9 @@ static void silence_kernel(void)
 	sys_close(fd);
 }
 
+/*
+ * A decimal number and a newline; `lkvm sandbox` takes that as its own status.
+ */
 void program_tell(const struct settings *settings, unsigned int status)
 {
 	char number[16];

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Reads /settings: strings "key=value", each with a zero at its end. */
+/*
+ * Reads /settings: strings "key=value", each with a zero at its end. The lkvm
+ * that writes the file has this program in itself, so both know the same keys.
+ */
 #include "settings.h"
 
 #include "lib.h"
@@ -8,6 +11,7 @@
 static char text[4 * 1024 * 1024 + 1];
 static size_t text_len;
 
+/* A key may occur several times, as "arg" does. */
 void settings_each(const char *key,
 		   void (*use)(const char *value, void *opaque), void *opaque)
 {
@@ -56,6 +60,7 @@ static void use_arg(const char *value, void *opaque)
 	settings->args[settings->nr_args++] = text + (value - text);
 }
 
+/* The values stay in `text`, to which the settings point. */
 void settings_read(struct settings *settings)
 {
 	const struct {

@@ -9,7 +9,7 @@
 /* Two queues each, and two for control messages. */
 #define VIRTIO_CONSOLE_MAX_PORTS ((VIRTIO_MAX_QUEUES - 2) / 2)
 
-/* Bytes of a port's name: QEMU and udev's rules are happy with far less. */
+/* Bytes of a port's name: QEMU and udev's rules need far fewer. */
 #define VIRTIO_CONSOLE_MAX_NAME 63
 
 /*

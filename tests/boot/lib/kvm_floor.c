@@ -7,7 +7,7 @@
  *   kvm_floor		all of it on one thread
  *   kvm_floor thread	the vCPU on a thread of its own, while the first one
  *			waits for events, as a monitor does that also has to
- *			heed signals, timers and files
+ *			handle signals, timers and files
  *   kvm_floor guest FILE
  *			that with what lkvm gives a guest and promises its user:
  *			the code from FILE, 3 KiB of device tree, an ITS, stolen
