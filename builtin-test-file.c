@@ -8,7 +8,6 @@
  * each file. A line is looked at once, in order, with the section that it
  * belongs to in the reader.
  */
-#include <ctype.h>
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -16,6 +15,7 @@
 #include <string.h>
 
 #include "builtin-test.h"
+#include "lkvm/config/control.h"
 #include "lkvm/config/list.h"
 #include "lkvm/config/outcome.h"
 #include "lkvm/config/pattern.h"
@@ -474,17 +474,6 @@ static int take_block(struct reader *reader)
 
 /* ---- Sections ------------------------------------------------------------ */
 
-/* A name is a folder's, a guest's and, in JUnit's file, an attribute's. */
-static bool is_test_name(const char *name)
-{
-	size_t len = 0;
-
-	while (isalnum((unsigned char)name[len]) ||
-	       (len && name[len] && strchr("._-", name[len])))
-		len++;
-	return len && !name[len] && len <= TEST_NAME_MAX;
-}
-
 /* Folders of logs have a test's name, so it is one in all files. */
 static const struct test_case *find_test(const struct test_suite *suite,
 					 const char *name)
@@ -573,11 +562,12 @@ static int take_section(struct reader *reader, char *line)
 		return bad(reader, reader->line, "want [NAME]");
 	line[len - 1] = '\0';
 	name = trim(line + 1);
-	if (!is_test_name(name))
+	/* It is a folder's, a guest's and, in JUnit's file, an attribute's. */
+	if (!control_name_is_good(name))
 		return bad(reader, reader->line,
 			   "want a name of letters, digits and, but for the "
 			   "first one, \"._-\", up to %d of them",
-			   TEST_NAME_MAX);
+			   CONTROL_NAME_MAX);
 	if (strcmp(name, "defaults"))
 		return add_test(reader, name);
 	if (reader->has_defaults)

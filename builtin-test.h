@@ -9,9 +9,8 @@
 #include "lkvm/util/options.h"
 #include "lkvm/util/util.h"
 
-/* Bytes of a file of tests, and of a test's name. */
+/* Bytes of a file of tests. */
 #define TEST_FILE_MAX SZ_1M
-#define TEST_NAME_MAX 64
 
 /* Tests, and lines of one key in one of them. */
 #define TEST_MAX       10000

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* SOURCES: builtin-test-file.c builtin-test-words.c config/script.c */
 /* SOURCES: config/pattern.c config/list.c config/outcome.c util/file.c */
-/* SOURCES: util/parse.c */
+/* SOURCES: util/parse.c config/control.c */
 /*
  * Files of `lkvm test`. What is taken has names that can be folders and values
  * that can be split; what is not has one message.
@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "builtin-test.h"
+#include "lkvm/config/control.h"
 #include "lkvm/util/log.h"
 
 #define CHECK(condition)          \
@@ -62,7 +63,7 @@ static void check_test(const struct test_suite *suite, unsigned int n)
 	const struct test_case *test = suite->items[n];
 
 	CHECK(*test->name && *test->name != '.' && !strchr(test->name, '/'));
-	CHECK(strlen(test->name) <= TEST_NAME_MAX);
+	CHECK(strlen(test->name) <= CONTROL_NAME_MAX);
 	CHECK(test->seconds && test->line);
 	CHECK(!test->script.text || !test->steps.text);
 	check_words(&test->lists[TEST_RUN]);

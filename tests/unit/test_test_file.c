@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* SOURCES: builtin-test-file.c builtin-test-words.c config/script.c */
 /* SOURCES: config/pattern.c config/list.c config/outcome.c util/file.c */
-/* SOURCES: util/parse.c tests/unit/flash_fixture.c */
+/* SOURCES: util/parse.c config/control.c tests/unit/flash_fixture.c */
 /* The language of `lkvm test`: what is understood, and what is said of the
  * rest. */
 #include <errno.h>

@@ -3,6 +3,7 @@
 /* SOURCES: config/outcome.c util/file.c util/parse.c util/options.c */
 /* SOURCES: util/names.c util/log.c util/output.c util/json.c util/xml.c */
 /* SOURCES: util/json_read.c util/lines.c util/file_replace.c */
+/* SOURCES: config/control.c */
 /*
  * Runs of `lkvm test`. This program is the lkvm that it starts as well: called
  * as `lkvm run` it does what the words tell it.
