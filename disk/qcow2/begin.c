@@ -48,7 +48,7 @@ static enum disk_way begin_data(struct qcow2 *q, const struct disk_request *rq,
 	struct disk_request there = *rq;
 
 	if ((rq->op == DISK_WRITE && !e->in_place) ||
-	    !range_within(e->at, e->len, 0, atomic_load(&q->end)))
+	    !qcow2_file_has(q, e->at, e->len))
 		return DISK_BY_CALLS;
 	there.offset = e->at;
 	q->file->ops->begin(q->file, &there, place);

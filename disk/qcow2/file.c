@@ -110,7 +110,15 @@ int qcow2_file_zero(struct qcow2 *q, u64 offset, u64 len)
 	return q->file->ops->write_zeroes(q->file, offset, len, true);
 }
 
-/* In whole clusters, so that the last one is whole from the first change on. */
+bool qcow2_file_has(const struct qcow2 *q, u64 offset, u64 len)
+{
+	return range_within(offset, len, 0, atomic_load(&q->end));
+}
+
+/*
+ * With `change`. In whole clusters, so that the last one is whole from the
+ * first change on that needs it.
+ */
 int qcow2_file_grow(struct qcow2 *q, u64 to)
 {
 	int ret;

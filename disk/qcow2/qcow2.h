@@ -153,6 +153,11 @@ int qcow2_file_readv(struct qcow2 *q, struct iovec *iov, u32 count, u64 len,
 int qcow2_file_write(struct qcow2 *q, const void *buf, u64 len, u64 offset);
 int qcow2_file_zero(struct qcow2 *q, u64 offset, u64 len);
 
+/*
+ * True if the file has all of the range. It may be too short for a cluster of
+ * the image: QEMU writes no more of a new one than what has content.
+ */
+bool qcow2_file_has(const struct qcow2 *q, u64 offset, u64 len);
 /* With `change`: has `to` bytes in the file. -ENOSPC on a device. */
 int qcow2_file_grow(struct qcow2 *q, u64 to);
 

@@ -78,6 +78,7 @@ static int choose_place(struct qcow2 *q, struct plan *p, u64 offset, u64 len)
 		if (!qcow2_is_plain(q, p->at, qcow2_cluster_size(q)))
 			return qcow2_damaged(q, "a cluster cannot be there",
 					     p->at);
+		ret = qcow2_file_grow(q, p->at + qcow2_cluster_size(q));
 	} else {
 		ret = qcow2_alloc(q, p->count, &first, &got, &p->fresh);
 		if (ret)
@@ -85,6 +86,8 @@ static int choose_place(struct qcow2 *q, struct plan *p, u64 offset, u64 len)
 		p->count = got;
 		p->at = first << q->cluster_bits;
 	}
+	if (ret)
+		return ret;
 	end = start_of(q, p) + ((u64)p->count << q->cluster_bits);
 	p->from = offset;
 	p->to = MIN(offset + len, end);
@@ -259,7 +262,7 @@ static int overwrite(struct qcow2 *q, const struct iovec *iov, u32 count,
 
 	*done = 0;
 	ret = qcow2_find(q, offset, len, &e);
-	if (!ret && e.in_place) {
+	if (!ret && e.in_place && qcow2_file_has(q, e.at, e.len)) {
 		*done = e.len;
 		ret = write_part(q, iov, count, skip, e.len, e.at);
 	}

@@ -96,14 +96,17 @@ static int zero_in_place(struct qcow2 *q, u64 offset, u64 len, bool unmap,
 			 u64 *done)
 {
 	unsigned int group = qcow2_enter(q);
+	bool here = false;
 	struct qcow2_extent e;
 	int ret;
 
 	*done = 0;
 	ret = qcow2_find(q, offset, len, &e);
-	if (!ret && e.in_place)
+	if (!ret)
+		here = e.in_place && qcow2_file_has(q, e.at, e.len);
+	if (here)
 		ret = q->file->ops->write_zeroes(q->file, e.at, e.len, unmap);
-	if (!ret && (e.in_place || e.kind == QCOW2_READS_ZERO ||
+	if (!ret && (here || e.kind == QCOW2_READS_ZERO ||
 		     (e.kind == QCOW2_ABSENT && !q->backing)))
 		*done = e.len;
 	qcow2_leave(q, group);

@@ -492,6 +492,27 @@ def sizes(_rng):
 		clean()
 
 
+def last_cluster(_rng):
+	"""QEMU writes no more of a cluster than the subclusters that have content."""
+	for how in "w", "z", "u":
+		qemu("qemu-img", "create", "-q", "-f", "qcow2", "-o", "extended_l2=on", "i", "1M")
+		qemu("qemu-io", "-f", "qcow2", "-c", "write -P 1 0 2048", "i")
+		expect(os.stat("i").st_size % 65536 == 2048, "the file has all of its last cluster")
+		tool = Tool("i,format=qcow2")
+		tool.do("w", 1024, 9216, 5)
+		model = b"\1" * 1024 + fill(1024, 9216, 5)
+		expect(tool.read(0, 10240) == model, "content behind the old end of the file")
+		if how != "w":
+			tool.do(how, 4096, 4096)
+			model = model[:4096] + bytes(4096) + model[8192:]
+		tool.do("w", 65536, 512, 6)
+		expect(tool.read(0, 65536) == model + bytes(55296), "after the next cluster")
+		tool.end()
+		check("i")
+		compare("i", model + bytes(55296) + fill(65536, 512, 6) + bytes(SIZE // 4 - 66048))
+		clean()
+
+
 def space(rng):
 	"""What is given up becomes a hole, and is used again."""
 	qemu("qemu-img", "create", "-q", "-f", "qcow2", "i", "16M")
@@ -663,8 +684,8 @@ def damaged(rng):
 
 # ----------------------------------------------------------------------------
 
-CASES = [random_requests, threads, stops, failures, growth, sizes, space, refusals, autoclear,
-	snapshot_and_direct, damaged]
+CASES = [random_requests, threads, stops, failures, growth, sizes, last_cluster,
+	space, refusals, autoclear, snapshot_and_direct, damaged]
 
 
 def main():
