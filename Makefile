@@ -223,7 +223,11 @@ $(OBJDIR)/arm/root/init.o: arm/root/init.S $(INIT)
 # names what it is compiled with in a comment "SOURCES: file..." of its own.
 HOSTCC ?= gcc
 FUZZCC ?= clang
-TEST_CFLAGS := -std=gnu11 -g -O1 -fno-common -fno-omit-frame-pointer \
+# Lines for reports are enough, and halve what the linker does; TEST_DEBUG=-g has all.
+TEST_DEBUG ?= -g1
+# There are hundreds of programs to be linked: by the linker that is fastest at it.
+TEST_LD := $(if $(shell command -v ld.gold),-fuse-ld=gold)
+TEST_CFLAGS := -std=gnu11 $(TEST_DEBUG) -O1 -fno-common -fno-omit-frame-pointer \
 	$(WARNINGS) -Iinclude -I. -D_GNU_SOURCE -DLKVM_VERSION='"$(VERSION)"' \
 	-DHAVE_ZSTD -DHAVE_URING
 SAN := -fsanitize=address,undefined -fno-sanitize-recover=all
@@ -261,7 +265,7 @@ define unit_rule
 $(BUILD)/unit/$(1): $(call objects,$(UNIT_OBJ),tests/unit/$(1).c)
 	$$(call say,LINK,$$@)
 	$$(Q)mkdir -p $$(@D)
-	$$(Q)$$(HOSTCC) $$(TEST_CFLAGS) $$(SAN) -o $$@ $$^ \
+	$$(Q)$$(HOSTCC) $$(TEST_CFLAGS) $$(SAN) $$(TEST_LD) -o $$@ $$^ \
 	$(call wraps,tests/unit/$(1).c) -lcmocka $$(TEST_LDLIBS)
 endef
 
@@ -269,7 +273,7 @@ define fuzz_rule
 $(BUILD)/fuzz/$(1): $(call objects,$(FUZZ_OBJ),tests/fuzz/$(1).c)
 	$$(call say,LINK,$$@)
 	$$(Q)mkdir -p $$(@D)
-	$$(Q)$$(FUZZCC) $$(TEST_CFLAGS) $$(FUZZ_SAN) -o $$@ $$^ \
+	$$(Q)$$(FUZZCC) $$(TEST_CFLAGS) $$(FUZZ_SAN) $$(TEST_LD) -o $$@ $$^ \
 	$(call wraps,tests/fuzz/$(1).c) $$(TEST_LDLIBS)
 endef
 
@@ -389,7 +393,7 @@ check-build: all guests check-sanitized $(KVM_TEST) $(A64_TEST) $(RECORD) $(BROK
 
 # After `all`, with which it shares what runs in guests.
 check-sanitized: all
-	$(Q)$(MAKE) --no-print-directory SANITIZE=1 all
+	$(Q)$(MAKE) --no-print-directory SANITIZE=1 CFLAGS="-O1 -g1" all
 
 # Two programs at a time, of which none has more than one process at work for long: emulated
 # hosts take much longer where there are more of them than processors.
