@@ -64,7 +64,7 @@ OTHERS := $(filter $(addprefix $(OBJDIR)/,builtin-flash% \
 	arm/machine-pmem.o arm/machine-status.o \
 	arm/debugger% arm/registers.o gdb/% \
 	hw/fw_cfg/% hw/exit_device.o hw/p% efi/% virtio/% pci/% disk/% net/% share/% \
-	config/balloon.o config/control.o config/disk.o config/gdb.o \
+	config/balloon.o config/console.o config/control.o config/disk.o config/gdb.o \
 	config/network.o config/pmem.o config/port.o config/root.o config/sandbox.o config/share.o \
 	config/fs.o config/smbios.o config/console_log.o config/pattern.o \
 	config/script.o config/serial.o config/watch.o \
