@@ -45,7 +45,7 @@ LKVM_CPPFLAGS += -isystem $(SYSROOT)/usr/include
 LKVM_LDFLAGS += -L$(SYSROOT)/usr/lib/aarch64-linux-gnu
 endif
 
-ROOMS := control sandbox arm hw virtio gdb pci disk net share chardev vmm config efi util
+ROOMS := control arm hw virtio gdb pci disk net share chardev vmm config efi util
 SRCS := $(wildcard *.c $(ROOMS:%=%/*.c) $(ROOMS:%=%/*/*.c))
 OBJS := $(SRCS:%.c=$(OBJDIR)/%.o) $(OBJDIR)/arm/selftest/image.o \
 	$(OBJDIR)/arm/root/init.o
