@@ -45,7 +45,7 @@ LKVM_CPPFLAGS += -isystem $(SYSROOT)/usr/include
 LKVM_LDFLAGS += -L$(SYSROOT)/usr/lib/aarch64-linux-gnu
 endif
 
-ROOMS := control sandbox arm hw virtio gdb pci disk net share chardev vmm config efi util
+ROOMS := control arm hw virtio gdb pci disk net share chardev vmm config efi util
 SRCS := $(wildcard *.c $(ROOMS:%=%/*.c) $(ROOMS:%=%/*/*.c))
 OBJS := $(SRCS:%.c=$(OBJDIR)/%.o) $(OBJDIR)/arm/selftest/image.o \
 	$(OBJDIR)/arm/root/init.o
@@ -64,7 +64,7 @@ OTHERS := $(filter $(addprefix $(OBJDIR)/,builtin-flash% \
 	arm/machine-pmem.o arm/machine-status.o \
 	arm/debugger% arm/registers.o gdb/% \
 	hw/fw_cfg/% hw/exit_device.o hw/p% efi/% virtio/% pci/% disk/% net/% share/% \
-	config/balloon.o config/control.o config/disk.o config/gdb.o \
+	config/balloon.o config/console.o config/control.o config/disk.o config/gdb.o \
 	config/network.o config/pmem.o config/port.o config/root.o config/sandbox.o config/share.o \
 	config/fs.o config/smbios.o config/console_log.o config/pattern.o \
 	config/script.o config/serial.o config/watch.o \

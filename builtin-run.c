@@ -147,7 +147,7 @@ static void set_console_size(struct run *run)
 {
 	u16 cols, rows;
 
-	if (run->config.console == CONSOLE_VIRTIO &&
+	if (run->config.console.device == CONSOLE_VIRTIO &&
 	    terminal_size(&run->term, &cols, &rows))
 		machine_set_console_size(run->machine, cols, rows);
 }
@@ -398,7 +398,7 @@ static int add_watch(struct run *run, struct chardev **console)
 		.script = run->script.count ? &run->script : NULL,
 	};
 
-	if (!watch_config_needs_console(&run->config.watch))
+	if (!vm_config_watches_console(&run->config))
 		return 0;
 	run->watch = watch_create(&params, *console);
 	if (!run->watch)
@@ -416,8 +416,8 @@ static int connect_console(struct run *run, struct chardev *serial[])
 	struct chardev *terminal = &run->term.chr;
 	int ret;
 
-	if (run->config.console != CONSOLE_VIRTIO ||
-	    run->config.serial[0].kind == SERIAL_DEFAULT)
+	if (run->config.console.device != CONSOLE_VIRTIO ||
+	    run->config.console.serial[0].kind == SERIAL_DEFAULT)
 		return add_watch(run, &serial[0]);
 	ret = add_watch(run, &terminal);
 	machine_set_terminal(run->machine, terminal);
@@ -428,11 +428,11 @@ static int connect_console(struct run *run, struct chardev *serial[])
 static int use_terminal(struct run *run, struct chardev *serial[])
 {
 	const struct vm_config *config = &run->config;
-	bool virtio = config->console == CONSOLE_VIRTIO;
+	bool virtio = config->console.device == CONSOLE_VIRTIO;
 	int port = 0;
 
-	if (serial_config_used(config->serial))
-		port = serial_config_stdio(config->serial);
+	if (serial_config_used(config->console.serial))
+		port = serial_config_stdio(config->console.serial);
 	if (port < 0 && !virtio)
 		return 0;
 	if (terminal_init(&run->term, &run->vm->loop, STDIN_FILENO,
@@ -454,7 +454,7 @@ static int connect_ports(struct run *run, struct chardev *serial[])
 	if (!run->term.is_tty)
 		run->config.boot.has_wait = true;
 	set_console_size(run);
-	if (serial_config_used(run->config.serial))
+	if (serial_config_used(run->config.console.serial))
 		ret = serial_serve(&run->serial, &run->config, run->vm, serial);
 	return ret ? ret : connect_console(run, serial);
 }
@@ -488,6 +488,7 @@ static void with_terminal(struct run *run)
 /* What the options name is opened before KVM: a wrong name is told at once. */
 static int open_files(struct run *run)
 {
+	const struct console_config *console = &run->config.console;
 	struct watch_config *watch = &run->config.watch;
 	int ret = 0;
 
@@ -495,18 +496,18 @@ static int open_files(struct run *run)
 		ret = report_check(watch);
 	if (!ret && watch->script)
 		ret = script_read(&run->script, watch->script);
-	if (!ret && watch->log.path)
-		ret = transcript_open(&run->log, &watch->log);
+	if (!ret && console->log.path)
+		ret = transcript_open(&run->log, &console->log);
 	if (!ret && vm_config_wants_control(&run->config))
 		ret = control_open(&run->config, &run->control);
-	if (!ret && serial_config_used(run->config.serial))
+	if (!ret && serial_config_used(console->serial))
 		ret = serial_open(&run->serial, &run->config);
 	return ret;
 }
 
 static void close_files(struct run *run)
 {
-	if (serial_config_used(run->config.serial))
+	if (serial_config_used(run->config.console.serial))
 		serial_close(&run->serial);
 	if (run->control)
 		control_close(run->control);

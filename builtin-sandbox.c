@@ -61,13 +61,13 @@ static int add_port(struct vm_config *config, const char *name, int fd)
 			 strerror(-fd));
 		return fd;
 	}
-	if (config->ports.count == PORT_MAX) {
+	if (config->console.ports.count == PORT_MAX) {
 		pr_fatal("sandbox: there are too many ports, it needs two of "
 			 "%d",
 			 PORT_MAX);
 		return -EINVAL;
 	}
-	port = config_list_add(&config->ports);
+	port = config_list_add(&config->console.ports);
 	if (!port)
 		return -ENOMEM;
 	port->name = name;
@@ -98,7 +98,7 @@ static int add_input(struct vm_config *config)
 	ret = add_port(config, ROOT_INPUT_PORT, duplicate(STDIN_FILENO));
 	if (ret)
 		return ret;
-	port = &config->ports.items[config->ports.count - 1];
+	port = &config->console.ports.items[config->console.ports.count - 1];
 	port->fd_reads = port->only_input = true;
 	config->root.has_input = true;
 	null = open("/dev/null", O_RDONLY | O_CLOEXEC);

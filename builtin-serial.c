@@ -82,7 +82,7 @@ int serial_open(struct serial_ports *ports, const struct vm_config *config)
 	int ret = 0;
 
 	for (unsigned int i = 0; !ret && i < SERIAL_MAX; i++)
-		ret = open_port(ports, i, &config->serial[i]);
+		ret = open_port(ports, i, &config->console.serial[i]);
 	return ret;
 }
 
@@ -124,7 +124,7 @@ int serial_serve(struct serial_ports *ports, const struct vm_config *config,
 	int ret = 0;
 
 	for (unsigned int i = 0; !ret && i < SERIAL_MAX; i++) {
-		ret = serve_port(ports, i, config->serial[i].kind, vm);
+		ret = serve_port(ports, i, config->console.serial[i].kind, vm);
 		if (ports->backends[i])
 			serial[i] = ports->backends[i];
 	}

@@ -15,6 +15,9 @@
  *
  * Whether an attempt is made is decided by arm/batch_account.c, whether it may
  * be made by arm/batch_veto.c.
+ *
+ * The same means carry out the one instruction whose access KVM could not
+ * describe: see batch_access().
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -73,6 +76,7 @@ struct batch {
 	bool no_tcr2;	  /* this vCPU has no such register */
 	bool no_costs;	  /* they cannot be measured */
 	bool stop;	  /* behind the instruction under way */
+	bool single;	  /* it is the only one, and accesses a device */
 	struct stage1 mmu;
 	struct tlb_entry tlb[TLB_ENTRIES];
 	struct batch_bill bill; /* of this attempt */
@@ -192,8 +196,11 @@ static const void *batch_code(struct a64_cpu *cpu, u64 va)
 static void *batch_ram(struct a64_cpu *cpu, u64 va, unsigned int len,
 		       bool write)
 {
-	u8 *page =
-		cached_ram(cpu->opaque, va, write ? STAGE1_WRITE : STAGE1_READ);
+	struct batch *batch = cpu->opaque;
+	u8 *page = batch->single
+			   ? NULL
+			   : cached_ram(batch, va,
+					write ? STAGE1_WRITE : STAGE1_READ);
 
 	(void)len;
 	return page ? page + (va & ~PAGE_MASK) : NULL;
@@ -217,6 +224,9 @@ static void count(struct batch *batch, struct mmio_region *region, bool write)
 	_Atomic(u64) *counter = write ? &region->batched_writes
 				      : &region->batched_reads;
 
+	/* It has had an exit of its own. */
+	if (batch->single)
+		return;
 	atomic_fetch_add_explicit(counter, 1, memory_order_relaxed);
 	batch->bill.accesses++;
 }
@@ -291,8 +301,8 @@ static bool is_vetoed(struct batch *batch, const struct batch_facts *facts)
 	struct machine *machine = batch->vcpu->vm->arch;
 	enum batch_veto veto = batch_veto(facts);
 
-	if (veto == BATCH_ALLOWED)
-		return false;
+	if (veto == BATCH_ALLOWED || batch->single)
+		return veto != BATCH_ALLOWED;
 	if (!atomic_fetch_add(&machine->batch_refusals[veto], 1))
 		pr_debug("vCPU %u: no batches because of %s", batch->vcpu->id,
 			 batch_veto_text(veto));
@@ -542,6 +552,54 @@ int batch_continue(struct vcpu *vcpu)
 	if (region)
 		update_region(batch, region, saved);
 	costs_exit_done(&batch->clock);
+	return ret;
+}
+
+/* ---- An access without syndrome ------------------------------------------ */
+
+/*
+ * The one instruction at PC. KVM has nothing to complete: it has left PC and
+ * all registers as they are. True if it was carried out.
+ */
+static bool run_single(struct batch *batch)
+{
+	tlb_flush(batch);
+	batch->cpu.left = 1;
+	return a64_run(&batch->cpu);
+}
+
+/*
+ * Of the VM's vetoes only those count by which the instruction could not be
+ * understood, or its address not be translated: RAM is not accessed, and the
+ * guest's CPU does not count an instruction that it has not completed.
+ */
+static bool may_do_single(const struct vcpu *vcpu)
+{
+	const struct machine *machine = vcpu->vm->arch;
+	const struct arm_features *features = &machine->features;
+
+	return !features->aarch32 && !(features->vcpu_init & BIT(VCPU_HAS_EL2));
+}
+
+int batch_access(struct vcpu *vcpu)
+{
+	struct batch *batch = may_do_single(vcpu) ? get_batch(vcpu) : NULL;
+	int ret = -ENOTSUP;
+
+	if (!batch)
+		return ret;
+	if (!batch->cpu.ops)
+		a64_init(&batch->cpu, &batch_ops, batch);
+	batch->single = true;
+	if (!read_reg(batch, CPU_PC, &batch->pc) && load(batch)) {
+		/* Not entered: it exits once more, after the pause. */
+		ret = 0;
+		if (vcpu_try_enter(vcpu)) {
+			ret = run_single(batch) ? store(batch) : -ENOTSUP;
+			vcpu_leave(vcpu);
+		}
+	}
+	batch->single = false;
 	return ret;
 }
 

@@ -22,6 +22,14 @@ struct vcpu;
  */
 int batch_continue(struct vcpu *vcpu);
 
+/*
+ * Called by the vCPU's thread for an exit without syndrome, at a device's
+ * address: carries out the instruction there, if it is a load or store of one
+ * general-purpose register. Returns 0 if that is done, or if the guest is to
+ * try again; -ENOTSUP if nothing has changed; another -errno as above.
+ */
+int batch_access(struct vcpu *vcpu);
+
 /* Frees what batches of the vCPU have allocated; its thread has ended. */
 void batch_release(struct vcpu *vcpu);
 

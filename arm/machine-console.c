@@ -109,7 +109,8 @@ static int open_socket(const struct port_config *port,
 
 static int open_port(struct machine *machine, unsigned int n)
 {
-	const struct port_config *port = &machine->config->ports.items[n];
+	const struct port_config *port =
+		&machine->config->console.ports.items[n];
 	int fd;
 
 	if (port->socket)
@@ -125,7 +126,8 @@ int machine_open_ports(struct machine *machine)
 {
 	int ret = 0;
 
-	for (unsigned int i = 0; !ret && i < machine->config->ports.count; i++)
+	for (unsigned int i = 0;
+	     !ret && i < machine->config->console.ports.count; i++)
 		ret = open_port(machine, i);
 	return ret;
 }
@@ -146,7 +148,8 @@ void machine_close_ports(struct machine *machine)
 static int create_backend(struct machine *machine, unsigned int n,
 			  struct chardev **out)
 {
-	const struct port_config *port = &machine->config->ports.items[n];
+	const struct port_config *port =
+		&machine->config->console.ports.items[n];
 	struct socket_port *socket = machine->port_sockets[n];
 	int fd = machine->port_fds[n] - 1, ret;
 
@@ -179,7 +182,7 @@ static void destroy_backends(const struct virtio_console_params *params)
 /* Port 0 is the console's, also if the terminal is the serial port's. */
 static int fill(struct machine *machine, struct virtio_console_params *params)
 {
-	const struct port_list *list = &machine->config->ports;
+	const struct port_list *list = &machine->config->console.ports;
 	int ret = 0;
 
 	params->nr_ports = list->count + 1;
@@ -207,7 +210,7 @@ int machine_add_console(struct machine *machine)
 	u32 slot;
 	int ret;
 
-	if (!vm_config_has_console(machine->config))
+	if (!console_config_is_virtio(&machine->config->console))
 		return 0;
 	ret = fill(machine, &params);
 	if (!ret)

@@ -104,7 +104,7 @@ static int check_serial(const struct vm_config *config,
 	_Static_assert(SERIAL_MAX == MACHINE_MAX_SERIAL, "ports");
 
 	for (unsigned int i = type->nr_serial; i < SERIAL_MAX; i++) {
-		if (config->serial[i].kind == SERIAL_DEFAULT)
+		if (config->console.serial[i].kind == SERIAL_DEFAULT)
 			continue;
 		pr_fatal("--serial %u: --machine %s has %u serial port%s, from "
 			 "0 on",
@@ -357,7 +357,8 @@ int machine_build(struct machine *machine,
 {
 	int ret;
 
-	if (machine->config->console == CONSOLE_VIRTIO && !machine->terminal)
+	if (machine->config->console.device == CONSOLE_VIRTIO &&
+	    !machine->terminal)
 		serial[0] = machine_take_terminal(machine, serial[0]);
 	ret = add_devices(machine, serial);
 	if (!ret)

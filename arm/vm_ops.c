@@ -26,7 +26,8 @@
 /*
  * LDP, SIMD, write-back and the like: the syndrome does not name the register.
  * Either there is memory at the address by now and the instruction is run
- * again, or the guest sees what a bus error is on hardware.
+ * again, or it is one that the interpreter has, or the guest sees what a bus
+ * error is on hardware.
  *
  * Cache maintenance by address in a read-only slot comes here as well (DC IVAC
  * needs write permission, so KVM takes it for a write to the slot). It is
@@ -39,6 +40,7 @@ static int exit_nisv(struct vcpu *vcpu)
 	u64 iss = run->arm_nisv.esr_iss;
 	bool is_write = iss & ESR_ISS_WNR;
 	struct mmio_region *region = mmio_bus_find(&vcpu->vm->bus, addr);
+	int ret = -ENOTSUP;
 
 	atomic_fetch_add_explicit(&vcpu->stats.no_syndrome, 1,
 				  memory_order_relaxed);
@@ -47,7 +49,9 @@ static int exit_nisv(struct vcpu *vcpu)
 	if (region && region->ops->no_syndrome &&
 	    region->ops->no_syndrome(region, addr - region->base, is_write))
 		return 0;
-	return cpu_inject_external_abort(vcpu);
+	if (region)
+		ret = batch_access(vcpu);
+	return ret == -ENOTSUP ? cpu_inject_external_abort(vcpu) : ret;
 }
 
 static int handle_exit(struct vcpu *vcpu)

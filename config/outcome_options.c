@@ -29,14 +29,16 @@ static int parse_fail_on(const char *arg, void *opaque)
 /* Ports are independent of each other; for one port the last option counts. */
 static int parse_serial(const char *arg, void *opaque)
 {
-	return serial_config_parse(((struct vm_config *)opaque)->serial, arg);
+	struct vm_config *config = opaque;
+
+	return serial_config_parse(config->console.serial, arg);
 }
 
 /* One at most: the last one counts. */
 static int parse_console_log(const char *arg, void *opaque)
 {
 	struct console_log_config *log =
-		&((struct vm_config *)opaque)->watch.log;
+		&((struct vm_config *)opaque)->console.log;
 
 	console_log_config_free(log);
 	return console_log_config_parse(log, arg);

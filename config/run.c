@@ -315,30 +315,11 @@ static const char *const console_names[] = {
 	[CONSOLE_VIRTIO] = "virtio",
 };
 
-/* Names are unique: the guest makes files of them. */
 static int parse_port(const char *arg, void *opaque)
 {
-	struct port_list *list = &((struct vm_config *)opaque)->ports;
-	struct port_config *port;
-	int ret;
+	struct vm_config *config = opaque;
 
-	if (list->count == PORT_MAX) {
-		pr_fatal("--virtio-port %s: there are %d ports already, no "
-			 "more fit",
-			 arg, PORT_MAX);
-		return -EINVAL;
-	}
-	port = config_list_add(list);
-	ret = port ? port_config_parse(port, arg) : -ENOMEM;
-	for (unsigned int i = 0; !ret && i + 1 < list->count; i++) {
-		if (strcmp(list->items[i].name, port->name))
-			continue;
-		pr_fatal("--virtio-port %s: there is a port of this name "
-			 "already",
-			 arg);
-		ret = -EINVAL;
-	}
-	return ret;
+	return console_config_add_port(&config->console, arg);
 }
 
 /* Options that kvmtool still accepts without any effect. */
@@ -508,7 +489,8 @@ static const struct option_def device_options[] = {
 		     "script=FILE, downscript=FILE; fd: fd=N; both: "
 		     "vhost=on|off|auto (the host's kernel moves frames); "
 		     "tap: queues=N"),
-	OPT_ENUM(0, "console", struct vm_config, console, console_names, "NAME",
+	OPT_ENUM(0, "console", struct vm_config, console.device, console_names,
+		 "NAME",
 		 "Where the terminal leads: serial, the first serial port (the "
 		 "default), or virtio, /dev/hvc0 of Linux"),
 	OPT_CALLBACK(
@@ -627,10 +609,10 @@ static int check(const struct vm_config *config)
 		pr_fatal("%s", wrong);
 		return -EINVAL;
 	}
-	if (!serial_config_used(config->serial))
+	if (!serial_config_used(config->console.serial))
 		return 0;
-	return serial_config_check(config->serial,
-				   config->console == CONSOLE_VIRTIO);
+	return serial_config_check(config->console.serial,
+				   config->console.device == CONSOLE_VIRTIO);
 }
 
 /* Positional arguments are kept in a list, as options may follow them. */
@@ -673,8 +655,6 @@ void vm_config_free(struct vm_config *config)
 		disk_config_free(&config->disk.items[i]);
 	for (unsigned int i = 0; i < config->network.count; i++)
 		network_config_free(&config->network.items[i]);
-	for (unsigned int i = 0; i < config->ports.count; i++)
-		port_config_free(&config->ports.items[i]);
 	for (unsigned int i = 0; i < config->share.count; i++)
 		share_config_free(&config->share.items[i]);
 	for (unsigned int i = 0; i < config->fs.count; i++)
@@ -683,14 +663,14 @@ void vm_config_free(struct vm_config *config)
 		root_config_free(&config->root);
 	for (unsigned int i = 0; i < config->pmem.count; i++)
 		pmem_config_free(&config->pmem.items[i]);
-	if (config->watch.expect.items || config->watch.fail_on.items ||
-	    config->watch.log.strings)
+	if (config->watch.expect.items || config->watch.fail_on.items)
 		watch_config_free(&config->watch);
+	if (console_config_is_allocated(&config->console))
+		console_config_free(&config->console);
 	free(config->flash.items);
 	free(config->disk.items);
 	free(config->pmem.items);
 	free(config->network.items);
-	free(config->ports.items);
 	free(config->fw_cfg.items);
 	free(config->share.items);
 	free(config->fs.items);

@@ -46,5 +46,4 @@ void watch_config_free(struct watch_config *config)
 {
 	free_patterns(&config->expect);
 	free_patterns(&config->fail_on);
-	console_log_config_free(&config->log);
 }

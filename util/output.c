@@ -10,12 +10,14 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <poll.h>
 #include <stdio.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "lkvm/util/clock.h"
 #include "lkvm/util/output.h"
 
 /* The descriptor that is written to in place of the caller's. */
@@ -58,7 +60,21 @@ static ssize_t write_now(const struct output *out, const char *buf, size_t len)
 	return write(out->fd, buf, len);
 }
 
+/* For poll(2): what is left until `deadline`, rounded up; 0 once it is over. */
+static int ms_left(u64 deadline)
+{
+	u64 now = clock_now();
+
+	if (now >= deadline)
+		return 0;
+	return (int)MIN((deadline - now + NS_PER_MS - 1) / NS_PER_MS,
+			(u64)INT_MAX);
+}
+
 /*
+ * The limit is for all waits together: what the reader takes, or a signal, does
+ * not renew it. Once it is over, only what needs no wait is still written.
+ *
  * A pipe in O_NONBLOCK mode takes up to PIPE_BUF bytes as a whole or not at
  * all, whereas poll(2) reports it writable at one free page: EAGAIN may follow
  * POLLOUT. It ends the call, so that the time limit is not exceeded by polling
@@ -68,9 +84,10 @@ static int write_all(const struct output *out, const char *buf, size_t len,
 		     unsigned int ms, size_t *written)
 {
 	struct pollfd pfd = { .fd = out->fd, .events = POLLOUT };
+	u64 deadline = clock_now() + ms * NS_PER_MS;
 
 	while (*written < len) {
-		int ready = poll(&pfd, 1, (int)ms);
+		int ready = poll(&pfd, 1, ms_left(deadline));
 		ssize_t n = -1;
 
 		if (!ready)

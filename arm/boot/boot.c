@@ -311,7 +311,7 @@ static int build_cmdline(struct machine *machine)
 		return 0;
 	if (defaults)
 		snprintf(console, sizeof(console), "console=%s%s",
-			 config->console == CONSOLE_VIRTIO
+			 config->console.device == CONSOLE_VIRTIO
 				 ? "hvc0"
 				 : machine->type->console,
 			 sandbox);

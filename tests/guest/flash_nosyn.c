@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Accesses that a hypervisor cannot emulate, as they carry no syndrome, and
- * execution from the flash: both work on the array as on any memory; on the
- * registers of the chips they end in an external abort. The flash has to
+ * Accesses that KVM cannot describe, as they carry no syndrome, and execution
+ * from the flash: both work on the array as on any memory; on the registers of
+ * the chips they end in an external abort, but for loads of a single register
+ * with write-back, which lkvm carries out. The flash has to
  * come erased. With xip=1 the bank has that option, and the array is executed
  * right after the command that returns to it; else it is read first.
  */
@@ -95,11 +96,9 @@ static void test_aborts(const char *mode)
 	fault_expect();
 	load_q(flash.base, &p);
 	check_abort(&p, mode, "ldr of q register");
-	fault_expect();
-	load_post(&addr);
-	check_abort(NULL, mode, "post-indexed load");
-	check_eq(addr, flash.base, "%s: post-indexed load's address stays",
-		 mode);
+	check_eq(load_post(&addr), flash_read(&flash, 0),
+		 "%s: post-indexed load", mode);
+	check_eq(addr, flash.base + 4, "%s: post-indexed load's address", mode);
 	fault_expect();
 	store_pair(flash.base, FLASH_BOTH(FLASH_READ_ARRAY), 0);
 	check_abort(NULL, mode, "stp");

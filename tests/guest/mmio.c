@@ -64,6 +64,19 @@ static void test_aborts(void)
 	check_eq(addr, HOLE_BASE, "the address stays");
 }
 
+/* One register, and an address that goes on, as compilers make of loops. */
+static void test_write_back(void)
+{
+	u64 addr = UART_BASE(1) + 7;
+
+	store_post8(&addr, 0x24);
+	check_eq(addr, UART_BASE(1) + 8, "post-indexed store: address");
+	check_eq(read8(UART_BASE(1) + 7), 0x24, "post-indexed store");
+	addr = UART_BASE(1) + 6;
+	check_eq(load_pre8(&addr), 0x24, "pre-indexed load");
+	check_eq(addr, UART_BASE(1) + 7, "pre-indexed load: address");
+}
+
 /* Every width at every place; what comes is the device's business. */
 static void test_sweep(void)
 {
@@ -86,6 +99,10 @@ static void test_device_aborts(void)
 	load_pair32(UART_BASE(1), &p);
 	check(fault_is_external(fault_end(), UART_BASE(1)),
 	      "ldp from a UART aborts");
+	fault_expect();
+	store_pair(UART_BASE(1), 1, 2);
+	check(fault_is_external(fault_end(), UART_BASE(1)),
+	      "stp to a UART aborts");
 	write8(UART_BASE(1) + 7, 0x42);
 	check_eq(read8(UART_BASE(1) + 7), 0x42, "the UART goes on");
 }
@@ -96,5 +113,6 @@ void main(void)
 		test_hole(width);
 	test_aborts();
 	test_device_aborts();
+	test_write_back();
 	test_sweep();
 }

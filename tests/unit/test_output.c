@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* SOURCES: util/output.c */
+/* WRAP: poll clock_gettime */
 /* Output to readers that are slow, stopped or gone, none of which blocks. */
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <pthread.h>
 #include <setjmp.h>
 #include <signal.h>
@@ -11,18 +13,67 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 #include <cmocka.h>
 
+#include "lkvm/util/clock.h"
 #include "lkvm/util/output.h"
 
 #define SHORT_MS 10
+#define PAGE	 4096
 
 static char data[1 << 20];
+
+/* A clock that only waits move, if `step` is not 0; else all is real. */
+static struct {
+	u64 now;    /* ms */
+	int step;   /* ms after which a wait ends, by what happens then */
+	int reader; /* takes a page; -1: a signal comes instead */
+	unsigned int waits;
+} fake;
+
+int __wrap_clock_gettime(clockid_t id, struct timespec *ts);
+int __real_clock_gettime(clockid_t id, struct timespec *ts);
+int __wrap_poll(struct pollfd *fds, nfds_t n, int timeout);
+int __real_poll(struct pollfd *fds, nfds_t n, int timeout);
+
+int __wrap_clock_gettime(clockid_t id, struct timespec *ts)
+{
+	if (!fake.step)
+		return __real_clock_gettime(id, ts);
+	ts->tv_sec = (time_t)(fake.now / 1000);
+	ts->tv_nsec = (long)(fake.now % 1000 * NS_PER_MS);
+	return 0;
+}
+
+int __wrap_poll(struct pollfd *fds, nfds_t n, int timeout)
+{
+	char page[PAGE];
+	int ready;
+
+	if (!fake.step)
+		return __real_poll(fds, n, timeout);
+	ready = __real_poll(fds, n, 0);
+	if (ready || !timeout)
+		return ready;
+	assert_in_range(timeout, 1, INT32_MAX);
+	assert_in_range(++fake.waits, 1, 2 * sizeof(data) / PAGE);
+	fake.now += (u64)MIN(timeout, fake.step);
+	if (timeout < fake.step)
+		return 0;
+	if (fake.reader < 0) {
+		errno = EINTR;
+		return -1;
+	}
+	assert_int_equal(read(fake.reader, page, PAGE), PAGE);
+	return __real_poll(fds, n, 0);
+}
 
 static int setup(void **state)
 {
 	(void)state;
+	memset(&fake, 0, sizeof(fake));
 	for (size_t i = 0; i < sizeof(data); i++)
 		data[i] = (char)('a' + i % 23);
 	signal(SIGPIPE, SIG_IGN);
@@ -147,6 +198,63 @@ static void slow_reader(void **state)
 	free(reader.got);
 }
 
+/* The limit is for the call: a page now and then does not make it longer. */
+static void trickle(void **state)
+{
+	size_t written = 0;
+	int fds[2];
+
+	(void)state;
+	assert_int_equal(pipe(fds), 0);
+	fake.reader = fds[0];
+	fake.step = 30;
+	fake.now = 5000;
+	assert_int_equal(output_write(fds[1], data, sizeof(data), 100,
+				      &written),
+			 -EAGAIN);
+	assert_int_equal(fake.now, 5100);
+	assert_int_equal(fake.waits, 4);
+	/* What fits into the pipe, and what the reader has taken of it. */
+	assert_int_equal(written, fcntl(fds[1], F_GETPIPE_SZ) + 3 * PAGE);
+	close(fds[0]);
+	close(fds[1]);
+}
+
+/* Nor do signals, each of which has poll(2) begin once more. */
+static void signals(void **state)
+{
+	int fds[2];
+
+	(void)state;
+	assert_int_equal(pipe(fds), 0);
+	assert_int_equal(output_write(fds[1], data, sizeof(data), 0, NULL),
+			 -EAGAIN);
+	fake.reader = -1;
+	fake.step = 30;
+	assert_int_equal(output_write(fds[1], "x", 1, 100, NULL), -EAGAIN);
+	assert_int_equal(fake.now, 100);
+	assert_int_equal(fake.waits, 4);
+	close(fds[0]);
+	close(fds[1]);
+}
+
+/* A reader that is slow, but quick enough for the limit, gets all of it. */
+static void in_time(void **state)
+{
+	size_t written = 0;
+	int fds[2];
+
+	(void)state;
+	assert_int_equal(pipe(fds), 0);
+	fake.reader = fds[0];
+	fake.step = 30;
+	assert_int_equal(
+		output_write(fds[1], data, sizeof(data), 60000, &written), 0);
+	assert_int_equal(written, sizeof(data));
+	close(fds[0]);
+	close(fds[1]);
+}
+
 /* At the place where the file stands, not at its start. */
 static void file(void **state)
 {
@@ -182,8 +290,9 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		OUTPUT_TEST(full_pipe),	    OUTPUT_TEST(full_socket),
 		OUTPUT_TEST(full_terminal), OUTPUT_TEST(reader_gone),
-		OUTPUT_TEST(slow_reader),   OUTPUT_TEST(file),
-		OUTPUT_TEST(nothing),
+		OUTPUT_TEST(slow_reader),   OUTPUT_TEST(trickle),
+		OUTPUT_TEST(signals),	    OUTPUT_TEST(in_time),
+		OUTPUT_TEST(file),	    OUTPUT_TEST(nothing),
 	};
 
 	return cmocka_run_group_tests_name("output", tests, NULL, NULL);

@@ -238,7 +238,7 @@ static void modules(void **state)
 	assert_setting("packed=modules/4");
 	assert_setting("release=6.1.2-test");
 	assert_int_equal(count_settings("missing="), 0);
-	t.config.console = CONSOLE_VIRTIO;
+	t.config.console.device = CONSOLE_VIRTIO;
 	assert_int_equal(make(*state), 0);
 	assert_object("modules/5", ELF "console");
 }

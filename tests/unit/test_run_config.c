@@ -286,7 +286,7 @@ static void outcomes(void **state)
 	const struct vm_config *config = &t.config;
 
 	(void)state;
-	assert_false(watch_config_needs_console(&good("Image")->watch));
+	assert_false(vm_config_watches_console(good("Image")));
 	assert_string_equal(good("--script|s")->watch.script, "s");
 	assert_true(watch_config_detects(&config->watch));
 	assert_int_equal(good("--hang|7")->watch.hang, 7);
@@ -316,14 +316,14 @@ static void serial_ports(void **state)
 	const struct vm_config *config = &t.config;
 
 	(void)state;
-	assert_false(serial_config_used(good("Image")->serial));
+	assert_false(serial_config_used(good("Image")->console.serial));
 	good("--serial|1=pty|--serial=0=file:x,y|--console-log|a|"
 	     "--console-log=b,timestamps,limit=1M");
-	assert_int_equal(config->serial[1].kind, SERIAL_PTY);
-	assert_string_equal(config->serial[0].path, "x,y");
-	assert_string_equal(config->watch.log.path, "b");
-	assert_int_equal(config->watch.log.limit, SZ_1M);
-	assert_true(watch_config_needs_console(&config->watch));
+	assert_int_equal(config->console.serial[1].kind, SERIAL_PTY);
+	assert_string_equal(config->console.serial[0].path, "x,y");
+	assert_string_equal(config->console.log.path, "b");
+	assert_int_equal(config->console.log.limit, SZ_1M);
+	assert_true(vm_config_watches_console(config));
 	assert_false(watch_config_detects(&config->watch));
 	bad("--serial=4=pty", "--serial 4=pty: want N=");
 	bad("--serial=0=stdio|--serial=1=stdio", "stdio is of one port only");
@@ -446,16 +446,18 @@ static void consoles(void **state)
 	const struct vm_config *config = &t.config;
 
 	(void)state;
-	assert_int_equal(good("")->console, CONSOLE_SERIAL);
-	assert_false(vm_config_has_console(config));
-	assert_int_equal(good("--console=virtio")->console, CONSOLE_VIRTIO);
+	assert_int_equal(good("")->console.device, CONSOLE_SERIAL);
+	assert_false(console_config_is_virtio(&config->console));
+	assert_int_equal(good("--console=virtio")->console.device,
+			 CONSOLE_VIRTIO);
 	assert_int_equal(vm_config_count_virtio(config), 1);
-	assert_int_equal(good("--console=virtio|--console|serial")->console,
-			 CONSOLE_SERIAL);
+	assert_int_equal(
+		good("--console=virtio|--console|serial")->console.device,
+		CONSOLE_SERIAL);
 	good("--virtio-port=a,file=f|--virtio-port|b,file=g");
-	assert_int_equal(config->ports.count, 2);
-	assert_string_equal(config->ports.items[0].name, "a");
-	assert_string_equal(config->ports.items[1].file, "g");
+	assert_int_equal(config->console.ports.count, 2);
+	assert_string_equal(config->console.ports.items[0].name, "a");
+	assert_string_equal(config->console.ports.items[1].file, "g");
 	assert_int_equal(vm_config_count_virtio(config), 1);
 	good("--console=virtio|--virtio-port=a,file=f|--rng");
 	assert_int_equal(vm_config_count_virtio(config), 2);

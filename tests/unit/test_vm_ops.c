@@ -27,6 +27,8 @@ static struct {
 	struct kvm_run run;
 	struct mmio_region region;
 	unsigned int asked, skipped, aborts, explained, debug_exits, dones;
+	unsigned int accesses;
+	int access;  /* what becomes of them */
 	bool repeat; /* what the device wants */
 	u64 offset;
 	bool write;
@@ -98,6 +100,13 @@ int batch_continue(struct vcpu *vcpu)
 	return 0;
 }
 
+int batch_access(struct vcpu *vcpu)
+{
+	assert_ptr_equal(vcpu, &t.vcpu);
+	t.accesses++;
+	return t.access;
+}
+
 void batch_release(struct vcpu *vcpu)
 {
 	(void)vcpu;
@@ -145,6 +154,7 @@ static int setup(void **state)
 	t.vm.arch = &t.machine;
 	t.vcpu.vm = &t.vm;
 	t.vcpu.run = &t.run;
+	t.access = -ENOTSUP;
 	mmio_bus_init(&t.vm.bus);
 	t.region = (struct mmio_region) {
 		.name = "device", .base = BASE, .size = SIZE, .ops = &region_ops
@@ -195,12 +205,29 @@ static void the_device_decides(void **state)
 	assert_int_equal(t.asked, 1);
 	assert_int_equal(t.offset, 8);
 	assert_false(t.write);
-	assert_int_equal(t.aborts, 0);
+	assert_int_equal(t.aborts + t.accesses, 0);
 	t.repeat = false;
 	assert_int_equal(nisv(BASE + 8, WNR), 0);
 	assert_true(t.write);
 	assert_int_equal(t.aborts, 1);
 	assert_int_equal(atomic_load(&t.vcpu.stats.no_syndrome), 2);
+}
+
+/* What the interpreter has is done, at a device's address. */
+static void carried_out(void **state)
+{
+	(void)state;
+	t.access = 0;
+	assert_int_equal(nisv(BASE + 8, WNR), 0);
+	assert_int_equal(t.asked, 1);
+	assert_int_equal(t.accesses, 1);
+	assert_int_equal(t.aborts, 0);
+	assert_int_equal(nisv(BASE + SIZE, 0), 0);
+	assert_int_equal(t.accesses, 1);
+	assert_int_equal(t.aborts, 1);
+	t.access = -EIO;
+	assert_int_equal(nisv(BASE + 8, WNR), -EIO);
+	assert_int_equal(t.aborts, 1);
 }
 
 static void nobody_there(void **state)
@@ -283,6 +310,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		OPS_TEST(the_device_decides),
+		OPS_TEST(carried_out),
 		OPS_TEST(loads_and_stores_of_64_bytes),
 		OPS_TEST(nobody_there),
 		OPS_TEST(cache_maintenance_is_skipped),

@@ -6,6 +6,7 @@
 #include <sched.h>
 
 #include "lkvm/config/balloon.h"
+#include "lkvm/config/console.h"
 #include "lkvm/config/control.h"
 #include "lkvm/config/disk.h"
 #include "lkvm/config/flash.h"
@@ -14,9 +15,7 @@
 #include "lkvm/config/gdb.h"
 #include "lkvm/config/network.h"
 #include "lkvm/config/pmem.h"
-#include "lkvm/config/port.h"
 #include "lkvm/config/root.h"
-#include "lkvm/config/serial.h"
 #include "lkvm/config/share.h"
 #include "lkvm/config/smbios.h"
 #include "lkvm/config/watch.h"
@@ -60,12 +59,6 @@ enum pvpanic {
 	PVPANIC_NONE,
 	PVPANIC_PCI, /* a function of the bus */
 	PVPANIC_MMIO,
-};
-
-/* Where the terminal leads. */
-enum console {
-	CONSOLE_SERIAL, /* the first serial port */
-	CONSOLE_VIRTIO, /* hvc0 */
 };
 
 /* What the vCPUs are, and where they run. */
@@ -138,11 +131,9 @@ struct vm_config {
 	struct disk_list disk;
 	const char *cloud_init;	     /* folder whose files are one more disk */
 	struct network_list network; /* none of mode none */
-	enum console console;
-	struct serial_config serial[SERIAL_MAX];
-	struct port_list ports; /* PORT_MAX at most */
-	bool rng;		/* the guest has a source of random bytes */
-	u32 vsock;		/* its CID; 0: it has no such sockets */
+	struct console_config console;
+	bool rng;  /* the guest has a source of random bytes */
+	u32 vsock; /* its CID; 0: it has no such sockets */
 	struct balloon_config balloon;
 	struct pmem_list pmem;
 	enum pvpanic pvpanic;
@@ -165,10 +156,11 @@ static inline bool vm_config_wants_control(const struct vm_config *config)
 		config->name != config->default_name);
 }
 
-/* Whether there is a virtio console: the terminal's, or of ports alone. */
-static inline bool vm_config_has_console(const struct vm_config *config)
+/* Whether what the console shows is looked at, or kept in a file. */
+static inline bool vm_config_watches_console(const struct vm_config *config)
 {
-	return config->console == CONSOLE_VIRTIO || config->ports.count;
+	return watch_config_needs_console(&config->watch) ||
+	       config->console.log.path;
 }
 
 /*
@@ -187,7 +179,7 @@ vm_config_count_virtio(const struct vm_config *config)
 	return config->disk.count + !!config->cloud_init +
 	       config->network.count + config->share.count + config->fs.count +
 	       config->pmem.count + config->rng + !!config->vsock +
-	       config->balloon.on + vm_config_has_console(config);
+	       config->balloon.on + console_config_is_virtio(&config->console);
 }
 
 /* Frees what run_config_parse() has allocated. */

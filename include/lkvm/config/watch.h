@@ -6,7 +6,6 @@
 #ifndef LKVM_CONFIG_WATCH_H
 #define LKVM_CONFIG_WATCH_H
 
-#include "lkvm/config/console_log.h"
 #include "lkvm/config/pattern.h"
 #include "lkvm/util/util.h"
 
@@ -33,7 +32,6 @@ struct watch_config {
 	enum watch_detect detect;
 	const char *result; /* file for the outcome, JSON; NULL: none */
 	const char *junit;  /* the same as JUnit's XML */
-	struct console_log_config log;
 	const char *script; /* file of what is said and expected; NULL: none */
 };
 
@@ -47,10 +45,7 @@ int watch_pattern_add(struct watch_patterns *patterns, const char *option,
 /* Frees the patterns; all zero is allowed, and what is left. */
 void watch_config_free(struct watch_config *config);
 
-/*
- * Whether there are options about the outcome: --detect is none by itself, and
- * --console-log only keeps what is shown.
- */
+/* Whether there are options about the outcome: --detect is none by itself. */
 static inline bool watch_config_has_wishes(const struct watch_config *config)
 {
 	return config->expect.count || config->fail_on.count ||
@@ -69,8 +64,7 @@ static inline bool watch_config_detects(const struct watch_config *config)
 /* Whether anything here needs the console to be looked at. */
 static inline bool watch_config_needs_console(const struct watch_config *config)
 {
-	return watch_config_detects(config) ||
-	       watch_config_has_wishes(config) || config->log.path;
+	return watch_config_detects(config) || watch_config_has_wishes(config);
 }
 
 #endif

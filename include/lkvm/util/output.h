@@ -6,13 +6,14 @@
 #include "lkvm/util/util.h"
 
 /*
- * Writes `len` bytes to `fd`, and waits no longer than `ms` milliseconds for
- * the reader of a pipe, a socket or a terminal to take the next of them. The
- * flags of `fd`, which other processes may share, stay as they are. Any thread.
+ * Writes `len` bytes to `fd`, and waits no longer than `ms` milliseconds in all
+ * for the reader of a pipe, a socket or a terminal, however it takes them: bit
+ * by bit, or not at all. The flags of `fd`, which other processes may share,
+ * stay as they are. Any thread.
  *
- * Returns 0; -EAGAIN if the reader did not take all of it; or the -errno of
- * write(2), -EPIPE if the reader is gone. *written, if it is not NULL, says how
- * many bytes went out in each case.
+ * Returns 0; -EAGAIN if the reader did not take all of it in time; or the
+ * -errno of write(2), -EPIPE if the reader is gone. *written, if it is not
+ * NULL, says how many bytes went out in each case.
  */
 int output_write(int fd, const void *buf, size_t len, unsigned int ms,
 		 size_t *written);

@@ -135,4 +135,25 @@ static inline u32 load_post(u64 *addr)
 	return value;
 }
 
+/* A load that adds 1 to *addr before. */
+static inline u8 load_pre8(u64 *addr)
+{
+	u8 value = 0;
+
+	asm volatile("ldrb %w0, [%1, #1]!"
+		     : "+r"(value), "+r"(*addr)
+		     :
+		     : "memory");
+	return value;
+}
+
+/* A store that adds 1 to *addr afterwards. */
+static inline void store_post8(u64 *addr, u8 value)
+{
+	asm volatile("strb %w1, [%0], #1"
+		     : "+r"(*addr)
+		     : "r"(value)
+		     : "memory");
+}
+
 #endif
