@@ -1,0 +1,225 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* SOURCES: arm/debugger.c arm/debugger_exit.c arm/debugger_memory.c */
+/* SOURCES: arm/debugger_break.c arm/a64/stage1.c vmm/gmem.c gdb/aarch64.c */
+/* SOURCES: tests/unit/debugger_rig.c */
+/* What vCPUs stop for, what is the guest's own, and memory as they see it. */
+#include <errno.h>
+#include <string.h>
+
+#include "debugger_rig.h"
+
+static void steps(void **state)
+{
+	(void)state;
+	start();
+	attach();
+	resume(GDB_STEP, GDB_STAY, GDB_CONTINUE);
+	assert_true(t.steps[0]);
+	assert_false(t.steps[2]);
+	/* Not the one that steps. */
+	assert_int_equal(exits(2, STEP), 0);
+	assert_false(atomic_load(&t.vcpus[2].hold));
+	t.cpu[0][CPU_PC] += 4;
+	assert_int_equal(exits(0, STEP), 0);
+	expect_stop(0, GDB_REASON_STEP, 0);
+	/* One that ends in another exit, at last. */
+	resume(GDB_STEP, GDB_STAY, GDB_STAY);
+	t.completed_pc = t.cpu[0][CPU_PC];
+	debugger_exit_done(&t.vcpus[0]);
+	assert_int_equal(t.completes, 1);
+	assert_false(atomic_load(&t.vcpus[0].hold));
+	t.completed_pc += 4;
+	debugger_exit_done(&t.vcpus[0]);
+	expect_stop(0, GDB_REASON_STEP, 0);
+	go();
+	debugger_exit_done(&t.vcpus[0]);
+	assert_int_equal(t.completes, 2);
+	assert_int_equal(exits(0, EC(0x15)), -ENOTSUP);
+}
+
+/* Masked for the step, and then as they were. */
+static void masked_steps(void **state)
+{
+	static const struct {
+		u32 word;
+		bool masked;
+	} cases[] = {
+		{ NOP, true },	       { ISB, true },
+		{ SVC, false },	       { BRK, false },
+		{ READ_DAIF, false },  { SET_DAIF, false },
+		{ 0xd69f03e0, false }, /* ERET */
+		{ 0xd51b4221, false }, /* MSR DAIF, X1 */
+		{ 0xd538d080, true },  /* MRS X0, TPIDR_EL1 */
+	};
+
+	(void)state;
+	start();
+	attach();
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		t.cpu[0][CPU_PC] = BASE;
+		t.cpu[0][CPU_PSTATE] = EL1H;
+		t.ram[0] = cases[i].word;
+		resume(GDB_STEP, GDB_STAY, GDB_STAY);
+		assert_int_equal(t.cpu[0][CPU_PSTATE],
+				 EL1H | (cases[i].masked ? I_F : 0));
+		t.cpu[0][CPU_PC] += 4;
+		assert_int_equal(exits(0, STEP), 0);
+		expect_stop(0, GDB_REASON_STEP, 0);
+		assert_int_equal(t.cpu[0][CPU_PSTATE], EL1H);
+	}
+	/* It has taken an exception: what that saved is put right. */
+	t.cpu[0][CPU_PC] = BASE;
+	t.ram[0] = NOP;
+	resume(GDB_STEP, GDB_STAY, GDB_STAY);
+	t.regs[0][GDB_ELR_EL1] = BASE;
+	t.regs[0][GDB_SPSR_EL1] = EL1H | I_F;
+	t.cpu[0][CPU_PC] = VBAR + 0x200;
+	t.cpu[0][CPU_PSTATE] = EL1H | DAIF;
+	assert_int_equal(exits(0, STEP), 0);
+	expect_stop(0, GDB_REASON_STEP, 0);
+	assert_int_equal(t.cpu[0][CPU_PSTATE], EL1H | DAIF);
+	assert_int_equal(t.regs[0][GDB_SPSR_EL1], EL1H);
+	/* They were masked. */
+	resume(GDB_STEP, GDB_STAY, GDB_STAY);
+	assert_int_equal(exits(0, STEP), 0);
+	expect_stop(0, GDB_REASON_STEP, 0);
+	assert_int_equal(t.cpu[0][CPU_PSTATE], EL1H | DAIF);
+}
+
+static void watchpoints(void **state)
+{
+	(void)state;
+	start();
+	attach();
+	assert_int_equal(insert(GDB_WATCH_WRITE, 0x1010, 8), 0);
+	go();
+	t.far = 0x1014;
+	assert_int_equal(exits(1, WATCH), 0);
+	expect_stop(1, GDB_REASON_WATCH, GDB_WATCH_WRITE);
+	assert_int_equal(t.stop.addr, 0x1014);
+	/* An access that begins before it. */
+	go();
+	t.far = 0x1008;
+	assert_int_equal(exits(1, WATCH), 0);
+	expect_stop(1, GDB_REASON_WATCH, GDB_WATCH_WRITE);
+	assert_int_equal(t.stop.addr, 0x1010);
+}
+
+/* A BRK that is no breakpoint, at each level. */
+static void own_traps(void **state)
+{
+	static const struct {
+		u64 pstate, offset;
+	} cases[] = {
+		{ 0x4, 0 },
+		{ EL1H, 0x200 },
+		{ 0, 0x400 },
+		{ 0x10, 0x600 },
+	};
+
+	(void)state;
+	start();
+	attach();
+	assert_int_equal(insert(GDB_BREAK_SOFTWARE, BASE + 4, 4), 0);
+	assert_int_equal(t.ram[1], BRK);
+	go();
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		t.cpu[0][CPU_PC] = BASE;
+		t.cpu[0][CPU_PSTATE] = cases[i].pstate | 0xf0000000 | BIT(20);
+		t.cpu[0][CPU_SCTLR] = BIT(23);
+		assert_int_equal(exits(0, TRAP), 0);
+		assert_false(atomic_load(&t.vcpus[0].hold));
+		assert_int_equal(t.cpu[0][CPU_PC], VBAR + cases[i].offset);
+		assert_int_equal(t.cpu[0][CPU_PSTATE],
+				 0xf0000000 | DAIF | EL1H);
+		assert_int_equal(t.regs[0][GDB_ELR_EL1], BASE);
+		assert_int_equal(t.regs[0][GDB_ESR_EL1], TRAP);
+		assert_int_equal(t.regs[0][GDB_SPSR_EL1],
+				 cases[i].pstate | 0xf0000000 | BIT(20));
+	}
+	/* PAN is set, unless SCTLR_EL1.SPAN says no. */
+	t.cpu[0][CPU_SCTLR] = 0;
+	t.cpu[0][CPU_PC] = BASE;
+	assert_int_equal(exits(0, TRAP), 0);
+	assert_true(t.cpu[0][CPU_PSTATE] & BIT(22));
+	/* And the breakpoint. */
+	t.cpu[0][CPU_PC] = BASE + 4;
+	assert_int_equal(exits(0, TRAP), 0);
+	expect_stop(0, GDB_REASON_BREAK, GDB_BREAK_SOFTWARE);
+}
+
+/* With the MMU off: by physical addresses. */
+static void physical(void **state)
+{
+	u32 word = 0x12345678, buf[2048];
+
+	(void)state;
+	start();
+	attach();
+	t.flash[3] = 0xcafe;
+	assert_int_equal(read_memory(FLASH + 12, buf, 4), 4);
+	assert_int_equal(buf[0], 0xcafe);
+	assert_int_equal(write_memory(FLASH + 12, &word, 4), -EFAULT);
+	assert_int_equal(insert(GDB_BREAK_SOFTWARE, FLASH, 4), -EFAULT);
+	assert_int_equal(insert(GDB_BREAK_HARDWARE, FLASH, 4), 0);
+	assert_int_equal(write_memory(BASE + 0xffe, &word, 4), 0);
+	assert_int_equal(t.ram[0x3ff] >> 16, 0x5678);
+	assert_int_equal(read_memory(BASE + 0xffe, buf, 4), 4);
+	assert_int_equal(buf[0], word);
+	/* To the end of RAM, and not beyond. */
+	assert_int_equal(read_memory(BASE + sizeof(t.ram) - SZ_4K - 8, buf,
+				     sizeof(buf)),
+			 SZ_4K + 8);
+	assert_int_equal(read_memory(BASE + sizeof(t.ram), buf, 4), -EFAULT);
+	assert_int_equal(read_memory(UINT64_MAX, buf, 4), -EFAULT);
+	assert_int_equal(write_memory(BASE - 2, &word, 4), -EFAULT);
+	assert_int_equal(insert(GDB_BREAK_SOFTWARE, BASE, 4), 0);
+	assert_int_equal(read_memory(BASE, buf, 8), 8);
+	assert_int_equal(buf[0], NOP);
+	t.target->ops->remove(t.target, 0, GDB_BREAK_SOFTWARE, BASE, 4);
+	assert_int_equal(t.ram[0], NOP);
+}
+
+/* 4 KiB pages, 39 bits: level 1 at RAM + 4 KiB, then 2, then 3. */
+static void virtual(void **state)
+{
+	const u64 va = 0xffffff8000001000;
+	u64 *tables = (u64 *)&t.ram[1024];
+	u32 buf[2];
+
+	(void)state;
+	start();
+	attach();
+	memset(tables, 0, 3 * SZ_4K);
+	tables[0] = (BASE + 0x2000) | 3;
+	tables[512] = (BASE + 0x3000) | 3;
+	tables[1024 + 1] = BASE | 0x403;
+	t.cpu[1][CPU_SCTLR] = 1;
+	t.cpu[1][CPU_TCR] = 25ULL << 16 | 2ULL << 30;
+	t.cpu[1][CPU_TTBR1] = BASE + 0x1000;
+	t.ram[2] = 0xabcd;
+	assert_int_equal(read_memory(va + 8, buf, 4), 4);
+	assert_int_equal(buf[0], 0xabcd);
+	/* The page behind it is not mapped. */
+	assert_int_equal(read_memory(va + 0xffc, buf, 8), 4);
+	assert_int_equal(read_memory(va + 0x1000, buf, 8), -EFAULT);
+	assert_int_equal(read_memory(BASE, buf, 8), -EFAULT);
+	assert_int_equal(write_memory(va + 8, buf, 4), 0);
+	assert_int_equal(t.target->ops->insert(t.target, 1, GDB_BREAK_SOFTWARE,
+					       va + 4, 4),
+			 0);
+	assert_int_equal(t.ram[1], BRK);
+	assert_int_equal(t.target->ops->insert(t.target, 1, GDB_BREAK_SOFTWARE,
+					       va + 0x1000, 4),
+			 -EFAULT);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(steps),	 TEST(masked_steps), TEST(watchpoints),
+		TEST(own_traps), TEST(physical),     TEST(virtual),
+	};
+
+	return cmocka_run_group_tests_name("debugger_exit", tests, NULL, NULL);
+}
