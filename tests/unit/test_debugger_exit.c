@@ -8,6 +8,8 @@
 
 #include "debugger_rig.h"
 
+#define PMEM 0x100000000ULL
+
 static void steps(void **state)
 {
 	(void)state;
@@ -51,6 +53,8 @@ static void masked_steps(void **state)
 		{ 0xd51b4221, false }, /* MSR DAIF, X1 */
 		{ 0xd538d080, true },  /* MRS X0, TPIDR_EL1 */
 	};
+	static const u64 no_entries[] = { VBAR + 0x200, VBAR + 0x800,
+					  VBAR + 0x240, VBAR - 0x80 };
 
 	(void)state;
 	start();
@@ -79,6 +83,19 @@ static void masked_steps(void **state)
 	expect_stop(0, GDB_REASON_STEP, 0);
 	assert_int_equal(t.cpu[0][CPU_PSTATE], EL1H | DAIF);
 	assert_int_equal(t.regs[0][GDB_SPSR_EL1], EL1H);
+	/* Where no exception begins, or another one has begun: not that. */
+	for (size_t i = 0; i < ARRAY_SIZE(no_entries); i++) {
+		t.cpu[0][CPU_PC] = no_entries[i];
+		t.cpu[0][CPU_PSTATE] = EL1H;
+		t.regs[0][GDB_ELR_EL1] = no_entries[i] + (i ? 0 : 4);
+		t.regs[0][GDB_SPSR_EL1] = EL1H | I_F;
+		resume(GDB_STEP, GDB_STAY, GDB_STAY);
+		assert_int_equal(exits(0, STEP), 0);
+		expect_stop(0, GDB_REASON_STEP, 0);
+		assert_int_equal(t.cpu[0][CPU_PSTATE], EL1H);
+		assert_int_equal(t.regs[0][GDB_SPSR_EL1], EL1H | I_F);
+	}
+	t.cpu[0][CPU_PSTATE] = EL1H | DAIF;
 	/* They were masked. */
 	resume(GDB_STEP, GDB_STAY, GDB_STAY);
 	assert_int_equal(exits(0, STEP), 0);
@@ -103,6 +120,11 @@ static void watchpoints(void **state)
 	assert_int_equal(exits(1, WATCH), 0);
 	expect_stop(1, GDB_REASON_WATCH, GDB_WATCH_WRITE);
 	assert_int_equal(t.stop.addr, 0x1010);
+	/* Of none: it stops all the same. */
+	go();
+	t.far = 0x9000;
+	assert_int_equal(exits(1, WATCH), 0);
+	expect_stop(1, GDB_REASON_STEP, 0);
 }
 
 /* A BRK that is no breakpoint, at each level. */
@@ -148,18 +170,76 @@ static void own_traps(void **state)
 	expect_stop(0, GDB_REASON_BREAK, GDB_BREAK_SOFTWARE);
 }
 
+/* What an exception keeps of PSTATE, and what it sets. */
+static void state_of_exceptions(void **state)
+{
+	static const struct {
+		u64 pstate, sctlr;
+		bool mte;
+		u64 want;
+	} cases[] = {
+		{ 0, BIT(23), false, 0 },
+		{ BIT(22), BIT(23), false, BIT(22) },
+		{ BIT(24), BIT(23), false, BIT(24) },
+		{ BIT(28), BIT(23), false, BIT(28) },
+		{ BIT(31), 0, false, BIT(31) | BIT(22) },
+		/* SSBS is as SCTLR_EL1.DSSBS says. */
+		{ BIT(12), BIT(23), false, 0 },
+		{ 0, BIT(23) | BIT(44), false, BIT(12) },
+		/* TCO is set, where it is. */
+		{ 0, BIT(23), true, BIT(25) },
+	};
+
+	(void)state;
+	start();
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		t.cpu[0][CPU_PC] = BASE;
+		t.cpu[0][CPU_PSTATE] = cases[i].pstate | 0x10;
+		t.cpu[0][CPU_SCTLR] = cases[i].sctlr;
+		t.machine.features.mte = cases[i].mte;
+		assert_int_equal(exits(0, BKPT_32), 0);
+		assert_int_equal(t.cpu[0][CPU_PSTATE],
+				 cases[i].want | DAIF | EL1H);
+		assert_int_equal(t.cpu[0][CPU_PC], VBAR + 0x600);
+	}
+	assert_false(atomic_load(&t.vcpus[0].hold));
+}
+
+/* Each of nine accesses; the last one is the jump. */
+static void exceptions_fail(void **state)
+{
+	(void)state;
+	start();
+	for (unsigned int n = 1; n <= 9; n++) {
+		t.cpu[0][CPU_PC] = BASE;
+		t.failing_access = n;
+		assert_int_equal(exits(0, BKPT_32), -EIO);
+		assert_int_equal(t.failing_access, 0);
+		assert_int_equal(t.cpu[0][CPU_PC], BASE);
+	}
+	assert_int_equal(exits(0, BKPT_32), 0);
+	assert_int_equal(t.cpu[0][CPU_PC], VBAR + 0x200);
+}
+
 /* With the MMU off: by physical addresses. */
 static void physical(void **state)
 {
-	u32 word = 0x12345678, buf[2048];
+	u32 word = 0x12345678, buf[2048], pmem[4] = { 1, 2, 3, 4 };
 
 	(void)state;
+	t.machine.pmems[MACHINE_MAX_VIRTIO - 1] = (struct machine_pmem) {
+		.base = PMEM,
+		.size = sizeof(pmem),
+		.hva = pmem,
+	};
 	start();
 	attach();
 	t.flash[3] = 0xcafe;
 	assert_int_equal(read_memory(FLASH + 12, buf, 4), 4);
 	assert_int_equal(buf[0], 0xcafe);
 	assert_int_equal(write_memory(FLASH + 12, &word, 4), -EFAULT);
+	assert_int_equal(read_memory(PMEM + 8, buf, 8), 8);
+	assert_memory_equal(buf, pmem + 2, 8);
 	assert_int_equal(insert(GDB_BREAK_SOFTWARE, FLASH, 4), -EFAULT);
 	assert_int_equal(insert(GDB_BREAK_HARDWARE, FLASH, 4), 0);
 	assert_int_equal(write_memory(BASE + 0xffe, &word, 4), 0);
@@ -176,8 +256,64 @@ static void physical(void **state)
 	assert_int_equal(insert(GDB_BREAK_SOFTWARE, BASE, 4), 0);
 	assert_int_equal(read_memory(BASE, buf, 8), 8);
 	assert_int_equal(buf[0], NOP);
-	t.target->ops->remove(t.target, 0, GDB_BREAK_SOFTWARE, BASE, 4);
+	assert_int_equal(t.target->ops->remove(t.target, 0, GDB_BREAK_SOFTWARE,
+					       BASE, 4),
+			 0);
 	assert_int_equal(t.ram[0], NOP);
+}
+
+/* More than one page, with a breakpoint in each. */
+static void pages(void **state)
+{
+	const u64 at = BASE + SZ_4K - 8;
+	u32 words[1024 + 4], buf[1024 + 4];
+
+	(void)state;
+	start();
+	attach();
+	for (u32 i = 0; i < ARRAY_SIZE(words); i++)
+		words[i] = t.ram[1022 + i] = i;
+	assert_int_equal(insert(GDB_BREAK_SOFTWARE, at + 4, 4), 0);
+	assert_int_equal(insert(GDB_BREAK_SOFTWARE, at + 16, 4), 0);
+	assert_int_equal(insert(GDB_BREAK_SOFTWARE, at + SZ_4K + 12, 4), 0);
+	assert_int_equal(read_memory(at, buf, sizeof(buf)), sizeof(buf));
+	assert_memory_equal(buf, words, sizeof(buf));
+	for (u32 i = 0; i < ARRAY_SIZE(words); i++)
+		words[i] = 0x10000 + i;
+	assert_int_equal(write_memory(at, words, sizeof(words)), 0);
+	assert_int_equal(t.ram[1023], BRK);
+	assert_int_equal(t.ram[1021], NOP);
+	assert_int_equal(t.ram[1022 + ARRAY_SIZE(words)], NOP);
+	assert_int_equal(read_memory(at, buf, sizeof(buf)), sizeof(buf));
+	assert_memory_equal(buf, words, sizeof(buf));
+}
+
+/* Registers that the MMU's state is in cannot be read. */
+static void no_registers(void **state)
+{
+	u32 word = 0;
+
+	(void)state;
+	start();
+	attach();
+	for (unsigned int n = 1; n <= 5; n++) {
+		t.failing_access = n;
+		assert_int_equal(read_memory(BASE, &word, 4), -EFAULT);
+		t.failing_access = n;
+		assert_int_equal(write_memory(BASE, &word, 4), -EFAULT);
+		t.failing_access = n;
+		assert_int_equal(insert(GDB_BREAK_SOFTWARE, BASE, 4), -EFAULT);
+	}
+	assert_int_equal(t.ram[0], NOP);
+}
+
+/* What is on the stack is not what the next functions find there. */
+static __attribute__((noinline)) void fill_stack(void)
+{
+	volatile u8 bytes[SZ_4K];
+
+	for (size_t i = 0; i < sizeof(bytes); i++)
+		bytes[i] = 0xff;
 }
 
 /* 4 KiB pages, 39 bits: level 1 at RAM + 4 KiB, then 2, then 3. */
@@ -204,6 +340,10 @@ static void virtual(void **state)
 	assert_int_equal(read_memory(va + 0xffc, buf, 8), 4);
 	assert_int_equal(read_memory(va + 0x1000, buf, 8), -EFAULT);
 	assert_int_equal(read_memory(BASE, buf, 8), -EFAULT);
+	/* That a program may read it keeps PAN from the kernel only. */
+	tables[1024 + 1] |= 0x40;
+	fill_stack();
+	assert_int_equal(read_memory(va + 8, buf, 4), 4);
 	assert_int_equal(write_memory(va + 8, buf, 4), 0);
 	assert_int_equal(t.target->ops->insert(t.target, 1, GDB_BREAK_SOFTWARE,
 					       va + 4, 4),
@@ -217,8 +357,16 @@ static void virtual(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(steps),	 TEST(masked_steps), TEST(watchpoints),
-		TEST(own_traps), TEST(physical),     TEST(virtual),
+		TEST(steps),
+		TEST(masked_steps),
+		TEST(watchpoints),
+		TEST(own_traps),
+		TEST(state_of_exceptions),
+		TEST(exceptions_fail),
+		TEST(physical),
+		TEST(pages),
+		TEST(no_registers),
+		TEST(virtual),
 	};
 
 	return cmocka_run_group_tests_name("debugger_exit", tests, NULL, NULL);
