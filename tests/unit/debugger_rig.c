@@ -182,6 +182,7 @@ void log_print(enum log_level level, const char *fmt, ...)
 void pr_fatal(const char *fmt, ...)
 {
 	(void)fmt;
+	t.fatals++;
 }
 
 static void fill_vcpu(unsigned int i)

@@ -47,12 +47,12 @@ struct debugger_rig {
 	struct vcpu *list[NR_VCPUS];
 	u64 regs[NR_VCPUS][GDB_AARCH64_REGISTERS];
 	u64 cpu[NR_VCPUS][CPU_REGS];
-	u32 ram[4096];
+	u32 ram[8192];
 	u32 flash[1024];
 	struct mmio_region region, *regions[1];
 	struct memslot slot;
 	struct gdb_target *target;
-	unsigned int wakes, completes, ends, destroyed;
+	unsigned int wakes, completes, ends, destroyed, fatals;
 	unsigned int failing; /* one more than the vCPU of that kind, or 0 */
 	unsigned int failing_access; /* of registers, from now on, or 0 */
 	int listen_error;

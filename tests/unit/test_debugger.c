@@ -46,10 +46,12 @@ static void no_beginning(void **state)
 	assert_int_equal(debugger_open(&t.machine), -ENOMEM);
 	assert_null(t.machine.debugger);
 	no_memory = false;
+	assert_int_equal(t.fatals, 1);
 	assert_int_equal(debugger_open(&t.machine), 0);
 	no_memory = true;
 	assert_int_equal(debugger_start(&t.machine), -ENOMEM);
 	no_memory = false;
+	assert_int_equal(t.fatals, 2);
 	assert_null(t.target);
 }
 
@@ -59,6 +61,7 @@ static void old_kvm(void **state)
 	t.no_debug = true;
 	assert_int_equal(debugger_open(&t.machine), 0);
 	assert_int_equal(debugger_start(&t.machine), -ENOTSUP);
+	assert_int_equal(t.fatals, 1);
 }
 
 static void all_stop(void **state)

@@ -292,11 +292,16 @@ static void pages(void **state)
 static void no_registers(void **state)
 {
 	u32 word = 0;
+	u64 pa;
 
 	(void)state;
 	start();
 	attach();
 	for (unsigned int n = 1; n <= 5; n++) {
+		t.failing_access = n;
+		assert_int_equal(debugger_translate(t.machine.debugger,
+						    &t.vcpus[0], BASE, &pa),
+				 -EFAULT);
 		t.failing_access = n;
 		assert_int_equal(read_memory(BASE, &word, 4), -EFAULT);
 		t.failing_access = n;
@@ -307,32 +312,33 @@ static void no_registers(void **state)
 	assert_int_equal(t.ram[0], NOP);
 }
 
-/* What is on the stack is not what the next functions find there. */
-static __attribute__((noinline)) void fill_stack(void)
+/*
+ * 4 KiB pages, 39 bits: level 1 at RAM + 4 KiB, then 2, then 3, which is
+ * returned. Of vCPU 1.
+ */
+static u64 *set_tables(void)
 {
-	volatile u8 bytes[SZ_4K];
+	u64 *tables = (u64 *)&t.ram[1024];
 
-	for (size_t i = 0; i < sizeof(bytes); i++)
-		bytes[i] = 0xff;
+	memset(tables, 0, 3 * SZ_4K);
+	tables[0] = (BASE + 0x2000) | 3;
+	tables[512] = (BASE + 0x3000) | 3;
+	t.cpu[1][CPU_SCTLR] = 1;
+	t.cpu[1][CPU_TCR] = 25ULL << 16 | 2ULL << 30;
+	t.cpu[1][CPU_TTBR1] = BASE + 0x1000;
+	return &tables[1024];
 }
 
-/* 4 KiB pages, 39 bits: level 1 at RAM + 4 KiB, then 2, then 3. */
 static void virtual(void **state)
 {
 	const u64 va = 0xffffff8000001000;
-	u64 *tables = (u64 *)&t.ram[1024];
+	u64 *pages = set_tables();
 	u32 buf[2];
 
 	(void)state;
 	start();
 	attach();
-	memset(tables, 0, 3 * SZ_4K);
-	tables[0] = (BASE + 0x2000) | 3;
-	tables[512] = (BASE + 0x3000) | 3;
-	tables[1024 + 1] = BASE | 0x403;
-	t.cpu[1][CPU_SCTLR] = 1;
-	t.cpu[1][CPU_TCR] = 25ULL << 16 | 2ULL << 30;
-	t.cpu[1][CPU_TTBR1] = BASE + 0x1000;
+	pages[1] = BASE | 0x403;
 	t.ram[2] = 0xabcd;
 	assert_int_equal(read_memory(va + 8, buf, 4), 4);
 	assert_int_equal(buf[0], 0xabcd);
@@ -341,8 +347,8 @@ static void virtual(void **state)
 	assert_int_equal(read_memory(va + 0x1000, buf, 8), -EFAULT);
 	assert_int_equal(read_memory(BASE, buf, 8), -EFAULT);
 	/* That a program may read it keeps PAN from the kernel only. */
-	tables[1024 + 1] |= 0x40;
-	fill_stack();
+	pages[1] |= 0x40;
+	t.cpu[1][CPU_PSTATE] |= BIT(22);
 	assert_int_equal(read_memory(va + 8, buf, 4), 4);
 	assert_int_equal(write_memory(va + 8, buf, 4), 0);
 	assert_int_equal(t.target->ops->insert(t.target, 1, GDB_BREAK_SOFTWARE,
@@ -352,6 +358,32 @@ static void virtual(void **state)
 	assert_int_equal(t.target->ops->insert(t.target, 1, GDB_BREAK_SOFTWARE,
 					       va + 0x1000, 4),
 			 -EFAULT);
+}
+
+/* Pages that follow each other are elsewhere in memory. */
+static void scattered(void **state)
+{
+	const u64 va = 0xffffff8000001400;
+	u64 *pages = set_tables();
+	u32 words[2048 + 256], buf[2048 + 256];
+
+	(void)state;
+	start();
+	attach();
+	pages[1] = BASE | 0x403;
+	pages[2] = (BASE + 0x6000) | 0x403;
+	pages[3] = (BASE + 0x4000) | 0x403;
+	for (u32 i = 0; i < ARRAY_SIZE(words); i++)
+		words[i] = 0x20000 + i;
+	assert_int_equal(write_memory(va, words, sizeof(words)), 0);
+	assert_int_equal(t.ram[0xff], NOP);
+	assert_memory_equal(&t.ram[0x100], words, 0xc00);
+	assert_memory_equal(&t.ram[0x1800], words + 0x300, SZ_4K);
+	assert_memory_equal(&t.ram[0x1000], words + 0x700, 0x800);
+	assert_int_equal(t.ram[0x1200], NOP);
+	assert_int_equal(t.ram[0x1c00], NOP);
+	assert_int_equal(read_memory(va, buf, sizeof(buf)), sizeof(buf));
+	assert_memory_equal(buf, words, sizeof(buf));
 }
 
 int main(void)
@@ -367,6 +399,7 @@ int main(void)
 		TEST(pages),
 		TEST(no_registers),
 		TEST(virtual),
+		TEST(scattered),
 	};
 
 	return cmocka_run_group_tests_name("debugger_exit", tests, NULL, NULL);
