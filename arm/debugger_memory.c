@@ -17,7 +17,10 @@
 
 #define PAGE_OFFSET(addr) ((addr) & (SZ_4K - 1))
 
-/* PSTATE stays 0: a debugger may read what PAN keeps from the kernel. */
+/*
+ * What pages allow is not looked at, so PSTATE is of no use: a debugger may
+ * read what PAN keeps from the kernel.
+ */
 static int read_mmu(struct debugger *debugger, struct vcpu *vcpu,
 		    struct stage1 *mmu)
 {

@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* SOURCES: arm/boot/order.c */
+/* WRAP: asprintf strdup */
 /* The list of what firmware is to boot from. */
+#include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <cmocka.h>
@@ -14,6 +17,31 @@
 
 static struct machine machine;
 static struct vm_config config;
+
+static bool no_copy;
+static unsigned int failing_line; /* counted from 1; 0: none */
+
+int __wrap_asprintf(char **text, const char *fmt, ...);
+char *__real_strdup(const char *text);
+char *__wrap_strdup(const char *text);
+
+int __wrap_asprintf(char **text, const char *fmt, ...)
+{
+	va_list args;
+	int ret = -1;
+
+	if (failing_line && !--failing_line)
+		return -1;
+	va_start(args, fmt);
+	ret = vasprintf(text, fmt, args);
+	va_end(args);
+	return ret;
+}
+
+char *__wrap_strdup(const char *text)
+{
+	return no_copy ? NULL : __real_strdup(text);
+}
 
 static int setup(void **state)
 {
@@ -119,15 +147,32 @@ static void nothing(void **state)
 	assert_order("/only");
 }
 
+static void no_memory(void **state)
+{
+	struct disk_config disks[] = { { .bootindex = 2 }, { .bootindex = 1 } };
+	char order[] = "/first", *paths = order;
+
+	(void)state;
+	set_disks(disks, ARRAY_SIZE(disks));
+	for (unsigned int n = 1; n <= 2; n++) {
+		failing_line = n;
+		assert_int_equal(boot_order(&machine, &paths), -ENOMEM);
+		assert_null(paths);
+	}
+	config.boot.order = order;
+	no_copy = true;
+	assert_int_equal(boot_order(&machine, &paths), -ENOMEM);
+	no_copy = false;
+	assert_null(paths);
+}
+
 #define TEST(f) cmocka_unit_test_setup(f, setup)
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(disks),
-		TEST(pci_disks),
-		TEST(nets),
-		TEST(nothing),
+		TEST(disks),   TEST(pci_disks), TEST(nets),
+		TEST(nothing), TEST(no_memory),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -218,6 +218,19 @@ static void watchpoints(void **state)
 		  { 0x8, 0x10 },
 		  { 0x1ff7, 0x1ff7 } },
 		{ GDB_WATCH_WRITE,
+		  0x15,
+		  16,
+		  3,
+		  { 0x10, 0x18, 0x20 },
+		  { 0x1c17, 0x1ff7, 0x3f7 } },
+		/* The longest that a mask can say. */
+		{ GDB_WATCH_WRITE,
+		  0x80000000,
+		  0x80000000,
+		  1,
+		  { 0x80000000 },
+		  { 0x1f001ff7 } },
+		{ GDB_WATCH_WRITE,
 		  0xfffffffffffffffe,
 		  2,
 		  1,
@@ -240,9 +253,88 @@ static void watchpoints(void **state)
 	assert_int_equal(add(GDB_WATCH_WRITE, 0, 0), -EINVAL);
 	assert_int_equal(add(GDB_WATCH_WRITE, UINT64_MAX, 2), -EINVAL);
 	assert_int_equal(add(GDB_WATCH_WRITE, 0, UINT64_MAX), -ENOSPC);
+	assert_int_equal(add(GDB_WATCH_WRITE, 0, 4 * (u64)SZ_1G), -ENOSPC);
 	assert_int_equal(add(GDB_WATCH_WRITE, 0, 32), 0);
 	assert_int_equal(add(GDB_WATCH_WRITE, 0x100, 24), -ENOSPC);
 	assert_int_equal(add(GDB_WATCH_WRITE, 0x100, 16), 0);
+}
+
+/* As many as there can be, which no mask covers at once. */
+static void all_registers(void **state)
+{
+	(void)state;
+	breaks.max_wps = DEBUGGER_MAX_HW;
+	assert_int_equal(add(GDB_WATCH_WRITE, 8, 8 * DEBUGGER_MAX_HW + 1),
+			 -ENOSPC);
+	assert_int_equal(add(GDB_WATCH_WRITE, 8, 8 * DEBUGGER_MAX_HW), 0);
+	debugger_break_fill(&breaks, &hw);
+	for (unsigned int n = 0; n < DEBUGGER_MAX_HW; n++) {
+		assert_int_equal(hw.wvr[n], 8 + 8 * n);
+		assert_int_equal(hw.wcr[n], 0x1ff7);
+	}
+}
+
+/* None takes a register of another kind. */
+static void kinds(void **state)
+{
+	(void)state;
+	assert_int_equal(add(GDB_BREAK_SOFTWARE, 4, 4), 0);
+	assert_int_equal(add(GDB_WATCH_WRITE, 0x10, 8), 0);
+	assert_int_equal(add(GDB_BREAK_HARDWARE, 4, 4), 0);
+	assert_int_equal(add(GDB_WATCH_WRITE, 0x20, 8), 0);
+	assert_int_equal(add(GDB_BREAK_HARDWARE, 8, 4), 0);
+	assert_int_equal(add(GDB_WATCH_WRITE, 0x30, 8), 0);
+	debugger_break_fill(&breaks, &hw);
+	assert_int_equal(hw.bvr[0], 4);
+	assert_int_equal(hw.bvr[1], 8);
+	assert_int_equal(hw.bcr[2], 0);
+	assert_int_equal(hw.wvr[2], 0x30);
+	assert_int_equal(hw.wcr[3], 0);
+}
+
+/* One that is gone is no more: a BRK there is the guest's own. */
+static void gone_from_memory(void **state)
+{
+	const u32 other = 0x12345678;
+	u32 now;
+
+	(void)state;
+	assert_int_equal(add(GDB_BREAK_SOFTWARE, 4, 4), 0);
+	drop(GDB_BREAK_SOFTWARE, 4, 4);
+	drop(GDB_BREAK_SOFTWARE, 4, 4);
+	assert_false(debugger_break_is_at(&breaks, BASE + 4));
+	words[1] = BRK;
+	read_back(BASE + 4, &now, sizeof(now));
+	assert_int_equal(now, BRK);
+	assert_int_equal(debugger_break_write(&breaks, &ram, BASE + 4,
+					      (u8 *)&other, sizeof(other)),
+			 0);
+	assert_int_equal(words[1], other);
+	debugger_break_replant(&breaks, &ram);
+	assert_int_equal(words[1], other);
+	assert_int_equal(add(GDB_BREAK_SOFTWARE, 4, 4), 0);
+	assert_int_equal(words[1], BRK);
+	drop(GDB_BREAK_SOFTWARE, 4, 4);
+	words[1] = BRK;
+	debugger_break_remove_all(&breaks, &ram);
+	assert_int_equal(words[1], BRK);
+}
+
+/* Nor has it a register. */
+static void gone_from_registers(void **state)
+{
+	(void)state;
+	assert_int_equal(add(GDB_BREAK_HARDWARE, 8, 4), 0);
+	assert_int_equal(add(GDB_BREAK_HARDWARE, 12, 4), 0);
+	drop(GDB_BREAK_HARDWARE, 12, 4);
+	assert_int_equal(add(GDB_BREAK_HARDWARE, 16, 4), 0);
+	assert_int_equal(add(GDB_WATCH_READ, 0x1000, 24), 0);
+	drop(GDB_WATCH_READ, 0x1000, 24);
+	assert_null(debugger_break_find_watch(&breaks, 0x1000));
+	debugger_break_fill(&breaks, &hw);
+	assert_int_equal(hw.bvr[1], 16);
+	assert_int_equal(hw.wcr[0], 0);
+	assert_int_equal(add(GDB_WATCH_READ, 0x2000, 24), 0);
 }
 
 /* By an address that may be below what is watched. */
@@ -262,6 +354,12 @@ static void which_watchpoint(void **state)
 	assert_int_equal(debugger_break_find_watch(&breaks, 0xf)->type,
 			 GDB_WATCH_WRITE);
 	assert_null(debugger_break_find_watch(&breaks, 0x21));
+	/* As far as an access reaches. */
+	assert_int_equal(add(GDB_WATCH_ACCESS, 0x2000, 1), 0);
+	assert_null(debugger_break_find_watch(&breaks, 0x2000 - 2048));
+	assert_int_equal(
+		debugger_break_find_watch(&breaks, 0x2000 - 2047)->type,
+		GDB_WATCH_ACCESS);
 }
 
 #define BREAK_TEST(f) cmocka_unit_test_setup(f, setup)
@@ -269,10 +367,12 @@ static void which_watchpoint(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		BREAK_TEST(in_memory),	   BREAK_TEST(no_place),
-		BREAK_TEST(writes),	   BREAK_TEST(overwritten),
-		BREAK_TEST(after_a_reset), BREAK_TEST(hardware),
-		BREAK_TEST(watchpoints),   BREAK_TEST(which_watchpoint),
+		BREAK_TEST(in_memory),	      BREAK_TEST(no_place),
+		BREAK_TEST(writes),	      BREAK_TEST(overwritten),
+		BREAK_TEST(after_a_reset),    BREAK_TEST(hardware),
+		BREAK_TEST(watchpoints),      BREAK_TEST(which_watchpoint),
+		BREAK_TEST(all_registers),    BREAK_TEST(kinds),
+		BREAK_TEST(gone_from_memory), BREAK_TEST(gone_from_registers),
 	};
 
 	return cmocka_run_group_tests_name("debugger_break", tests, NULL, NULL);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* SOURCES: hw/exit_device.c vmm/mmio.c vmm/fdt.c vmm/device.c util/json.c */
 /* SOURCES: util/log.c util/output.c */
+/* WRAP: calloc */
 /* The exit device: what is a status, what is not, and its node. */
 #include <errno.h>
 #include <setjmp.h>
@@ -37,6 +38,16 @@ static const struct exit_device_params params = {
 	.end = end,
 	.opaque = &t,
 };
+
+static bool no_memory;
+
+void *__real_calloc(size_t n, size_t size);
+void *__wrap_calloc(size_t n, size_t size);
+
+void *__wrap_calloc(size_t n, size_t size)
+{
+	return no_memory ? NULL : __real_calloc(n, size);
+}
 
 static int setup(void **state)
 {
@@ -105,6 +116,9 @@ static void no_place(void **state)
 
 	(void)state;
 	assert_int_equal(exit_device_create(&params, &t.bus, &dev), -EEXIST);
+	no_memory = true;
+	assert_int_equal(exit_device_create(&params, &t.bus, &dev), -ENOMEM);
+	no_memory = false;
 }
 
 static void node(void **state)

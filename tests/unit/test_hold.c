@@ -83,6 +83,8 @@ static int setup(void **state)
 
 static int teardown(void **state)
 {
+	int more = -1;
+
 	(void)state;
 	atomic_store(&t.vm.stopping, true);
 	vm_wake_held(&t.vm);
@@ -90,6 +92,9 @@ static int teardown(void **state)
 		pthread_join(t.vcpus[i].thread, NULL);
 		assert_false(vcpu_is_held(&t.vcpus[i]));
 	}
+	/* Each has told of each hold once. */
+	sem_getvalue(&t.held, &more);
+	assert_int_equal(more, 0);
 	pthread_cond_destroy(&t.vm.pause_changed);
 	pthread_mutex_destroy(&t.vm.pause_lock);
 	pthread_mutex_destroy(&t.vm.pauser_lock);
@@ -143,6 +148,34 @@ static void held_from_the_start(void **state)
 	assert_true(vcpu_is_held(&t.vcpus[2]));
 }
 
+static void hold_with(const struct vm_arch_ops *arch_ops)
+{
+	t.vm.arch_ops = arch_ops;
+	start();
+	for (unsigned int i = 0; i < NR_VCPUS; i++)
+		vcpu_hold(&t.vcpus[i]);
+	for (unsigned int i = 0; i < NR_VCPUS; i++)
+		while (!vcpu_is_held(&t.vcpus[i]))
+			usleep(10);
+	vcpu_release(&t.vcpus[0]);
+	await_turn(0);
+}
+
+/* Machines that have nobody to tell. */
+static void nobody_is_told(void **state)
+{
+	static const struct vm_arch_ops none = { 0 };
+
+	(void)state;
+	hold_with(&none);
+}
+
+static void no_ops(void **state)
+{
+	(void)state;
+	hold_with(NULL);
+}
+
 /* Some of them are held again before they have noticed that they were not. */
 static void again_and_again(void **state)
 {
@@ -184,6 +217,8 @@ int main(void)
 		HOLD_TEST(held_from_the_start),
 		HOLD_TEST(again_and_again),
 		HOLD_TEST(with_pauses),
+		HOLD_TEST(nobody_is_told),
+		HOLD_TEST(no_ops),
 	};
 
 	return cmocka_run_group_tests_name("hold", tests, NULL, NULL);

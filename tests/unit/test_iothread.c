@@ -120,6 +120,7 @@ static int read_pipe(void)
 	char c;
 
 	iothread_let_interrupt();
+	pthread_sigmask(SIG_SETMASK, NULL, &served.mask);
 	return __real_read(served.pipe, &c, 1) < 0 ? errno : 0;
 }
 
@@ -378,6 +379,9 @@ static void interrupts(void **state)
 		iothread_interrupt(&thread);
 	} while (sem_trywait(&served.ended));
 	assert_int_equal(served.error, EINTR);
+	assert_false(sigismember(&served.mask, THREAD_INTERRUPT));
+	assert_true(sigismember(&served.mask, SIGTERM));
+	assert_true(sigismember(&served.mask, SIGRTMAX));
 	/* What waits for kicks goes on to do so. */
 	served.pipe = 0;
 	await_sleep(served.tid);
@@ -499,6 +503,37 @@ static void not_watched_any_more(void **state)
 	close_pipe();
 }
 
+static void serve_interruptible(void *opaque)
+{
+	served.tid = gettid();
+	iothread_let_interrupt();
+	serve_pipe(opaque);
+}
+
+/* An interrupted wait is no event. */
+static void watched_and_interrupted(void **state)
+{
+	const struct sigaction action = { .sa_handler = handle };
+
+	(void)state;
+	sigaction(THREAD_INTERRUPT, &action, NULL);
+	assert_int_equal(pipe2(pipes, O_NONBLOCK | O_CLOEXEC), 0);
+	assert_int_equal(iothread_start(&thread, "test-io", serve_interruptible,
+					NULL),
+			 0);
+	iothread_kick(&thread);
+	await(&served.ended);
+	for (unsigned int i = 0; i < 3; i++) {
+		await_sleep(served.tid);
+		iothread_interrupt(&thread);
+	}
+	await_sleep(served.tid);
+	iothread_kick(&thread);
+	await(&served.ended);
+	assert_int_equal(calls(), 2);
+	close_pipe();
+}
+
 /* Its end is an event as well. */
 static void watched_until_the_end(void **state)
 {
@@ -555,6 +590,7 @@ int main(void)
 		TEST(watched),
 		TEST(not_watched_any_more),
 		TEST(watched_until_the_end),
+		TEST(watched_and_interrupted),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

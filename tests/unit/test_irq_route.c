@@ -67,7 +67,8 @@ int __wrap_ioctl(int fd, unsigned long request, ...)
 	arg = va_arg(args, void *);
 	va_end(args);
 	assert_int_equal(fd, VM_FD);
-	errno = kvm.error;
+	/* Of a call that has succeeded it says nothing. */
+	errno = kvm.error ? kvm.error : EPERM;
 	if (kvm.error && request == kvm.failing)
 		return -1;
 	if (request == KVM_SET_GSI_ROUTING) {
@@ -282,6 +283,12 @@ static void eventfds(void **state)
 	assert_int_equal(kvm.calls, 3);
 	irq_route_release(vm, &a);
 	expect_irqfd(4, FIRST, 8, KVM_IRQFD_FLAG_DEASSIGN);
+	/* 0 is a descriptor as others are. */
+	kvm.route = &b;
+	assert_int_equal(irq_route_bind(vm, &b, 7, 0), 0);
+	expect_irqfd(5, FIRST + 1, 7, KVM_IRQFD_FLAG_RESAMPLE);
+	assert_int_equal(kvm.last.resamplefd, 0);
+	irq_route_unbind(vm, &b);
 	kvm.failing = KVM_IRQFD;
 	kvm.error = EBUSY;
 	assert_int_equal(irq_route_bind(vm, &b, 7, -1), -EBUSY);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* SOURCES: arm/machine-pmem.c disk/lock.c util/file.c */
+/* WRAP: mmap file_lost_name */
 /* Files as memory: which can be, where they are, and who sees what is written.
  */
 #include <errno.h>
@@ -10,11 +11,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 #include <cmocka.h>
 
 #include "arm/machine.h"
+#include "lkvm/util/file.h"
 #include "lkvm/util/log.h"
 #include "lkvm/virtio/pmem.h"
 
@@ -29,7 +32,11 @@ static struct {
 	struct virtio_pmem_params params[4];
 	unsigned int nr_devices, nr_mapped, nr_messages;
 	char message[512];
-	int error; /* of the slot */
+	int error;			 /* of the slot */
+	unsigned int failing_mmap, lost; /* the next ones */
+	int free_fd;
+	u8 *reserved;
+	size_t reserved_size;
 } t;
 
 /* ---- What is around it --------------------------------------------------- */
@@ -95,6 +102,40 @@ int machine_add_device(struct machine *machine, struct virtio_device *vdev,
 	return 0;
 }
 
+void *__real_mmap(void *at, size_t len, int prot, int flags, int fd,
+		  off_t from);
+void *__wrap_mmap(void *at, size_t len, int prot, int flags, int fd,
+		  off_t from);
+bool __real_file_lost_name(int fd, const char *path);
+bool __wrap_file_lost_name(int fd, const char *path);
+
+/* What replaces mappings replaces its own. */
+void *__wrap_mmap(void *at, size_t len, int prot, int flags, int fd, off_t from)
+{
+	void *map;
+
+	if (t.failing_mmap && !--t.failing_mmap) {
+		errno = ENOMEM;
+		return MAP_FAILED;
+	}
+	if (flags & MAP_FIXED)
+		assert_true(range_within((uintptr_t)at, len,
+					 (uintptr_t)t.reserved,
+					 t.reserved_size));
+	map = __real_mmap(at, len, prot, flags, fd, from);
+	if (!(flags & MAP_FIXED)) {
+		t.reserved = map;
+		t.reserved_size = len;
+	}
+	return map;
+}
+
+/* As if another file had been moved there meanwhile. */
+bool __wrap_file_lost_name(int fd, const char *path)
+{
+	return t.lost ? t.lost-- : __real_file_lost_name(fd, path);
+}
+
 /* ---- Files --------------------------------------------------------------- */
 
 static void make_file(char *path, size_t room, const char *name, size_t size)
@@ -118,6 +159,14 @@ static void read_end(const char *path, size_t size, char text[5])
 	close(fd);
 }
 
+static int lowest_free_fd(void)
+{
+	int fd = dup(STDIN_FILENO);
+
+	close(fd);
+	return fd;
+}
+
 static int setup(void **state)
 {
 	(void)state;
@@ -129,6 +178,7 @@ static int setup(void **state)
 	t.config.pmem.items = t.items;
 	t.machine.config = &t.config;
 	t.machine.memory_end = RAM_END;
+	t.free_fd = lowest_free_fd();
 	return 0;
 }
 
@@ -138,7 +188,9 @@ static int teardown(void **state)
 	machine_close_pmems(&t.machine);
 	unlink(t.even);
 	unlink(t.odd);
-	return rmdir(t.dir);
+	assert_int_equal(rmdir(t.dir), 0);
+	assert_int_equal(lowest_free_fd(), t.free_fd);
+	return 0;
 }
 
 static void want(const char *path, bool readonly, bool snapshot)
@@ -217,6 +269,59 @@ static void content(void **state)
 	assert_true(is_filled(at + ODD, 2 * SZ_2M - ODD, 0));
 }
 
+static bool is_mapped(u8 *at)
+{
+	return !msync(at, SZ_4K, MS_ASYNC);
+}
+
+/* What was reserved is given back, all of it. */
+static void closed(void **state)
+{
+	u8 *begin, *end;
+
+	(void)state;
+	want(t.even, true, false);
+	assert_int_equal(machine_open_pmems(&t.machine), 0);
+	assert_int_equal(machine_add_pmems(&t.machine), 0);
+	begin = t.reserved;
+	end = t.reserved + t.reserved_size;
+	assert_true(is_mapped(begin));
+	assert_true(is_mapped(end - SZ_4K));
+	machine_close_pmems(&t.machine);
+	assert_false(is_mapped(begin));
+	assert_false(is_mapped(end - SZ_4K));
+}
+
+/* The file of that name is opened, whichever it is in the end. */
+static void lost_name(void **state)
+{
+	(void)state;
+	t.lost = 2;
+	want(t.even, false, false);
+	assert_int_equal(machine_open_pmems(&t.machine), 0);
+	assert_int_equal(t.lost, 0);
+	assert_int_equal(t.machine.pmems[0].fd, t.free_fd);
+	assert_string_equal(t.machine.pmems[0].path, t.even);
+}
+
+/* Up to the last address that there is, and not beyond. */
+static void last_addresses(void **state)
+{
+	char path[80];
+
+	(void)state;
+	make_file(path, sizeof(path), "large", SZ_1G);
+	want(path, false, false);
+	t.machine.memory_end = BIT(52) - SZ_1G;
+	assert_int_equal(machine_open_pmems(&t.machine), 0);
+	assert_true(t.machine.memory_end == BIT(52));
+	machine_close_pmems(&t.machine);
+	assert_int_equal(truncate(path, SZ_1G + SZ_2M), 0);
+	t.machine.memory_end = BIT(52) - SZ_1G;
+	refused(path, false, -E2BIG, "no addresses left");
+	unlink(path);
+}
+
 static void refusals(void **state)
 {
 	char path[80];
@@ -285,13 +390,33 @@ static void no_slot(void **state)
 	assert_non_null(strstr(t.message, "unable to map it into the guest"));
 }
 
+/* Each of three mappings. */
+static void no_mapping(void **state)
+{
+	(void)state;
+	want(t.even, true, false);
+	for (unsigned int n = 1; n <= 3; n++) {
+		t.nr_messages = 0;
+		assert_int_equal(machine_open_pmems(&t.machine), 0);
+		t.failing_mmap = n;
+		assert_int_equal(machine_add_pmems(&t.machine), -ENOMEM);
+		assert_int_equal(t.failing_mmap, 0);
+		assert_int_equal(t.nr_messages, 1);
+		machine_close_pmems(&t.machine);
+	}
+	assert_int_equal(t.nr_mapped, 0);
+}
+
 #define PMEM_TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		PMEM_TEST(places), PMEM_TEST(content), PMEM_TEST(refusals),
-		PMEM_TEST(locks),  PMEM_TEST(cut_off), PMEM_TEST(no_slot),
+		PMEM_TEST(places),     PMEM_TEST(content),
+		PMEM_TEST(refusals),   PMEM_TEST(closed),
+		PMEM_TEST(lost_name),  PMEM_TEST(last_addresses),
+		PMEM_TEST(no_mapping), PMEM_TEST(locks),
+		PMEM_TEST(cut_off),    PMEM_TEST(no_slot),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

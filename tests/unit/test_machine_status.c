@@ -32,6 +32,7 @@ static struct {
 	struct machine machine;
 	enum vm_exit reason;
 	unsigned int requests, bridges;
+	int bridge_error;
 } t;
 
 void vm_request_exit(struct vm *vm, enum vm_exit reason)
@@ -57,8 +58,11 @@ int machine_add_pci(struct machine *machine)
 		.mmio32 = 0x10000000,
 		.mmio32_size = SZ_1M,
 	};
-	int ret = pci_host_create(&params, &machine->vm.bus, &machine->pci);
+	int ret;
 
+	if (t.bridge_error)
+		return t.bridge_error;
+	ret = pci_host_create(&params, &machine->vm.bus, &machine->pci);
 	assert_int_equal(ret, 0);
 	device_add(&machine->vm.devices, &machine->pci->dev);
 	t.bridges++;
@@ -139,6 +143,28 @@ static void function(void **state)
 	assert_int_equal(t.bridges, 1);
 }
 
+/* What cannot be added is an error, whatever else is asked for. */
+static void no_place(void **state)
+{
+	struct mmio_region taken = { .name = "taken", .size = 4 };
+	unsigned int regions;
+
+	(void)state;
+	taken.base = PVPANIC + 4;
+	assert_int_equal(mmio_bus_add(&t.machine.vm.bus, &taken), 0);
+	regions = t.machine.vm.bus.nr_regions;
+	t.config.pvpanic = PVPANIC_MMIO;
+	t.config.exit_device = true;
+	assert_int_equal(machine_add_status(&t.machine), -EEXIST);
+	assert_int_equal(t.machine.vm.bus.nr_regions, regions);
+	t.config.pvpanic = PVPANIC_NONE;
+	assert_int_equal(machine_add_status(&t.machine), 0);
+	assert_int_equal(machine_add_status(&t.machine), -EEXIST);
+	t.bridge_error = -ENOMEM;
+	t.config.pvpanic = PVPANIC_PCI;
+	assert_int_equal(machine_add_status(&t.machine), -ENOMEM);
+}
+
 static void slots(void **state)
 {
 	(void)state;
@@ -174,8 +200,8 @@ static void tables(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(events), TEST(statuses), TEST(function),
-		TEST(slots),  TEST(tables),
+		TEST(events),	TEST(statuses), TEST(function),
+		TEST(no_place), TEST(slots),	TEST(tables),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -2,6 +2,7 @@
 /* SOURCES: hw/pvpanic.c pci/config.c pci/intx.c pci/host.c pci/function.c */
 /* SOURCES: pci/decode.c pci/msix.c vmm/mmio.c vmm/fdt.c vmm/device.c */
 /* SOURCES: util/json.c util/log.c util/output.c */
+/* WRAP: calloc */
 /* pvpanic on the bus and in a function: events, widths, node, identity. */
 #include <errno.h>
 #include <setjmp.h>
@@ -51,6 +52,16 @@ void irq_line_set(const struct irq_line *line, bool high)
 	(void)line;
 	(void)high;
 	fail();
+}
+
+static bool no_memory;
+
+void *__real_calloc(size_t n, size_t size);
+void *__wrap_calloc(size_t n, size_t size);
+
+void *__wrap_calloc(size_t n, size_t size)
+{
+	return no_memory ? NULL : __real_calloc(n, size);
 }
 
 static int setup(void **state)
@@ -187,6 +198,19 @@ static void no_place(void **state)
 			 -EEXIST);
 }
 
+static void none_without_memory(void **state)
+{
+	struct pci_host *host = add_host();
+	struct device *dev = NULL;
+
+	(void)state;
+	no_memory = true;
+	assert_int_equal(pvpanic_create(&params, BASE, &t.bus, &dev), -ENOMEM);
+	assert_int_equal(pvpanic_create_pci(&params, host), -ENOMEM);
+	no_memory = false;
+	assert_null(dev);
+}
+
 static void node(void **state)
 {
 	static const u8 reg[] = { 0, 0, 0, 0, 0x09, 0x70, 0, 0,
@@ -244,6 +268,7 @@ static void pci_stats(void **state)
 	add_pci();
 	mmio_bus_write(&t.bus, BAR_AT, 4, 1);
 	expect_stats("\"crash_loaded\": 0,\n      \"shutdown\": 1");
+	expect_stats("\"pvpanic\"");
 }
 
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
@@ -251,8 +276,9 @@ static void pci_stats(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(mmio),	TEST(pci),  TEST(identity), TEST(no_slot),
-		TEST(no_place), TEST(node), TEST(stats),    TEST(pci_stats),
+		TEST(mmio),    TEST(pci),      TEST(identity),
+		TEST(no_slot), TEST(no_place), TEST(none_without_memory),
+		TEST(node),    TEST(stats),    TEST(pci_stats),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -5,13 +5,15 @@
 /* SOURCES: tests/unit/image_fixture.c arm/boot/image.c util/blob.c */
 /* SOURCES: arm/root/initramfs.c arm/root/collect.c arm/root/settings.c */
 /* SOURCES: arm/root/modules.c util/cpio.c */
-/* WRAP: isatty */
+/* WRAP: isatty memfd_create */
 /* What a guest of --root is started with, from trees of all kinds. */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -36,10 +38,20 @@ static struct {
 	struct boot_file initrd;
 	char *archive;
 	size_t len;
-	bool tty;
+	bool tty, no_memory;
 } t;
 
 int __wrap_isatty(int fd);
+int __real_memfd_create(const char *name, unsigned int flags);
+int __wrap_memfd_create(const char *name, unsigned int flags);
+
+int __wrap_memfd_create(const char *name, unsigned int flags)
+{
+	if (!t.no_memory)
+		return __real_memfd_create(name, flags);
+	errno = EMFILE;
+	return -1;
+}
 
 int __wrap_isatty(int fd)
 {
@@ -243,6 +255,42 @@ static void modules(void **state)
 	assert_object("modules/5", ELF "console");
 }
 
+/* Bytes that no format makes less of, and that no buffer has at once. */
+static void large_modules(void **state)
+{
+	static char data[300001], packed[310000];
+	char path[256];
+	const char *at;
+	u32 x = 1;
+	size_t n;
+	gzFile out;
+
+	memcpy(data, ELF, sizeof(ELF));
+	for (size_t i = sizeof(ELF); i < sizeof(data); i++) {
+		x = x * 1664525 + 1013904223;
+		data[i] = (char)(x >> 24);
+	}
+	put_text("modules.dep", "9pnet_virtio.ko.gz:\n9p.ko.zst:\n");
+	snprintf(path, sizeof(path), "%s/9pnet_virtio.ko.gz", t.modules);
+	out = gzopen(path, "wb");
+	assert_non_null(out);
+	assert_int_equal(gzwrite(out, data, sizeof(data)), sizeof(data));
+	gzclose(out);
+	n = ZSTD_compress(packed, sizeof(packed), data, sizeof(data), 1);
+	assert_false(ZSTD_isError(n));
+	put("9p.ko.zst", packed, n);
+	assert_int_equal(make(*state), 0);
+	at = object("modules/0", &n);
+	assert_non_null(at);
+	assert_int_equal(n, sizeof(data));
+	assert_memory_equal(at, data, sizeof(data));
+	at = object("modules/1", &n);
+	assert_non_null(at);
+	assert_int_equal(n, sizeof(data));
+	assert_memory_equal(at, data, sizeof(data));
+	assert_int_equal(count_settings("module="), 2);
+}
+
 /* Built in, or nowhere; a kernel that says nothing. */
 static void missing(void **state)
 {
@@ -319,6 +367,24 @@ static void hostile(void **state)
 	unlink(outside);
 }
 
+/* Neither a kernel that cannot be read nor a lack of memory goes unnoticed. */
+static void errors(void **state)
+{
+	struct fixture *f = *state;
+
+	t.no_memory = true;
+	assert_int_equal(make(f), -EMFILE);
+	assert_int_equal(nr_fatal, 1);
+	assert_non_null(strstr(fatal, "no memory for its initramfs"));
+	t.no_memory = false;
+	boot_file_close(&f->file);
+	set_bytes(f, "\x1f\x8b\x08", 3);
+	write_file(f);
+	assert_int_equal(open_file(f, f->path, "kernel"), 0);
+	assert_true(make(f) < 0);
+	assert_int_equal(nr_fatal, 1);
+}
+
 /* A link inside of the root is followed as the guest would do it. */
 static void links(void **state)
 {
@@ -382,14 +448,89 @@ static void settings(void **state)
 	assert_int_equal(chdir(here), 0);
 }
 
+/* Its folder, or "/" where the guest has none like it. */
+static void folders(void **state)
+{
+	char here[256], path[256], above[256], setting[300];
+
+	assert_non_null(getcwd(here, sizeof(here)));
+	make_dir("/su");
+	snprintf(path, sizeof(path), "%s/sub", t.root);
+	snprintf(above, sizeof(above), "%s/su", t.root);
+	assert_int_equal(chdir(path), 0);
+	t.config.root.dir = above;
+	assert_int_equal(make(*state), 0);
+	assert_setting("dir=/");
+	assert_int_equal(count_settings("dir=/b"), 0);
+	t.config.root.dir = path;
+	assert_int_equal(make(*state), 0);
+	assert_setting("dir=/");
+	t.config.root.dir = "/";
+	assert_int_equal(make(*state), 0);
+	snprintf(setting, sizeof(setting), "dir=%s", path);
+	assert_setting(setting);
+	t.config.root.found = above;
+	assert_int_equal(make(*state), 0);
+	assert_setting("hostfs=" ROOT_HOST_TAG);
+	assert_int_equal(chdir(here), 0);
+}
+
+static void set_stdin(int fd)
+{
+	assert_true(fd >= 0);
+	assert_int_equal(dup2(fd, STDIN_FILENO), STDIN_FILENO);
+	close(fd);
+}
+
+static void expect_input(struct fixture *f, const char *text)
+{
+	assert_int_equal(make(f), 0);
+	assert_int_equal(count_settings("input="), text ? 1 : 0);
+	if (text)
+		assert_setting(text);
+}
+
+/* What standard input is, and the size of its terminal. */
+static void inputs(void **state)
+{
+	struct winsize size = { .ws_row = 33, .ws_col = 101 };
+	int before = dup(STDIN_FILENO);
+	int terminal = posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC);
+
+	assert_true(before >= 0 && terminal >= 0);
+	set_stdin(open("/dev/null", O_RDONLY | O_CLOEXEC));
+	expect_input(*state, "input=none");
+	set_stdin(open("/dev/zero", O_RDONLY | O_CLOEXEC));
+	expect_input(*state, "input=plain");
+	set_stdin(open("/proc/self/status", O_RDONLY | O_CLOEXEC));
+	expect_input(*state, "input=plain");
+	assert_int_equal(count_settings("rows="), 0);
+	t.tty = true;
+	unsetenv("TERM");
+	assert_int_equal(ioctl(terminal, TIOCSWINSZ, &size), 0);
+	set_stdin(dup(terminal));
+	expect_input(*state, NULL);
+	assert_setting("rows=33");
+	assert_setting("cols=101");
+	assert_int_equal(count_settings("term="), 0);
+	size.ws_col = 0;
+	assert_int_equal(ioctl(terminal, TIOCSWINSZ, &size), 0);
+	expect_input(*state, NULL);
+	assert_int_equal(count_settings("rows="), 0);
+	close(terminal);
+	set_stdin(before);
+}
+
 #define ROOT(name) \
 	cmocka_unit_test_setup_teardown(name, setup_root, teardown_root)
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		ROOT(modules), ROOT(missing),  ROOT(hostile),
-		ROOT(links),   ROOT(settings), ROOT(devices),
+		ROOT(modules),	     ROOT(missing),  ROOT(hostile),
+		ROOT(links),	     ROOT(settings), ROOT(devices),
+		ROOT(large_modules), ROOT(errors),   ROOT(folders),
+		ROOT(inputs),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
