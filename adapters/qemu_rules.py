@@ -11,8 +11,8 @@ MACHINE = {
 READONLY = {"on": ",ro", "off": ""}
 DISK = {
 	"readonly": READONLY, "snapshot": {"on": ",snapshot", "off": ""}, "format": ",format=*",
-	"cache": {"none": ",direct", "writeback": ""}, "media": {"disk": ""}, "serial": ",serial=*",
-	"bootindex": ",bootindex=*", "if": {"none": "", "virtio": ""},
+	"cache": {"none": ",direct", "writeback": "", "unsafe": ""}, "media": {"disk": ""},
+	"serial": ",serial=*", "bootindex": ",bootindex=*", "if": {"none": "", "virtio": ""},
 }
 NETWORK = {
 	"type": {"user": "mode=user"}, "hostfwd": ",hostfwd=*", "mac": ",guest_mac=*",
@@ -31,7 +31,8 @@ DEVICES = {
 	"virtio-blk": ("drive", "--disk", ["file"], DISK),
 	"virtio-net": ("netdev", "--network", [], NETWORK),
 	"virtio-9p": ("fsdev", "--9p", ["path", "mount_tag"], SHARE),
-	"vhost-user-fs": ("chardev", "--fs", ["path", "tag"], {"type": {"socket": ""}}),
+	"vhost-user-fs": ("chardev", "--fs", ["path", "tag"],
+			{"type": {"socket": ""}, "queue-size": ""}),
 	"vhost-vsock": (None, "--vsock", ["guest-cid"], {}),
 	"virtio-rng": (None, "--rng", None, {"rng": ""}),
 	"virtio-balloon": (None, "--balloon", None, {"free-page-reporting": ""}),
