@@ -18,6 +18,7 @@ endif
 PREFIX ?= /usr/local
 BINDIR ?= $(PREFIX)/bin
 MANDIR ?= $(PREFIX)/share/man
+ADAPTERDIR ?= $(PREFIX)/share/lkvm/adapters
 
 # Where Debian's arm64 packages are unpacked when this is not an arm64 machine.
 SYSROOT ?= $(BUILD)/sysroot
@@ -340,7 +341,7 @@ fetch-firmware:
 	$(Q)tests/host/fetch efi13
 fetch-others:
 	$(Q)tests/host/fetch kernel kernel13 busybox host aavmf aavmf13 uboot mtd armhf grub \
-	passt passt13 virtiofsd fio
+	passt passt13 virtiofsd fio git13 vng
 
 .PHONY: guests
 guests:
@@ -443,9 +444,11 @@ deps:
 
 .PHONY: install
 install: all
-	install -d $(DESTDIR)$(BINDIR) $(DESTDIR)$(MANDIR)/man1
+	install -d $(DESTDIR)$(BINDIR) $(DESTDIR)$(MANDIR)/man1 $(DESTDIR)$(ADAPTERDIR)
 	install -m 755 $(LKVM) $(DESTDIR)$(BINDIR)/lkvm
 	install -m 644 docs/lkvm.1 docs/lkvm-test.1 $(DESTDIR)$(MANDIR)/man1
+	install -m 755 adapters/lkvm-qemu adapters/lkvm-unit-test $(DESTDIR)$(ADAPTERDIR)
+	install -m 644 adapters/qemu_rules.py $(DESTDIR)$(ADAPTERDIR)
 
 # What was fetched stays; `make distclean` removes that as well.
 .PHONY: clean distclean
