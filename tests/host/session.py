@@ -16,6 +16,7 @@ from frames import Problem, Receiver, Sender, warn
 
 PATHS = "/usr/local/bin:/bin:/usr/bin:/sbin:/usr/sbin"
 TIMEOUT = 124
+BOOT_TIME = 300			# seconds for that where the command has no limit
 CHUNK = 64 * 1024
 # Those that a key of a terminal sends to all of a command's processes.
 KEYS = (signal.SIGINT, signal.SIGQUIT)
@@ -64,8 +65,8 @@ class Session:
 		signal.set_wakeup_fd(other, warn_on_full_buffer=False)
 
 	def limit_time(self):
-		timeout = self.opts.timeout
-		self.deadline = time.monotonic() + timeout if timeout else None
+		self.limit = self.opts.timeout or (0 if self.host.up else BOOT_TIME)
+		self.deadline = time.monotonic() + self.limit if self.limit else None
 
 	def begin(self):
 		"""Tell the host all that is particular to this run."""
@@ -213,7 +214,7 @@ class Session:
 			else:
 				text = "no end after %g s, and the host does not answer"
 			if not self.done:
-				text = text % self.opts.timeout + self.host.last_words()
+				text = text % self.limit + self.host.last_words()
 				raise Problem(text, TIMEOUT) from None
 		except Gone:
 			self.host.qemu.wait()
