@@ -5,8 +5,8 @@
 # is none: lkvm-host has one of the user's.
 # shellcheck shell=sh disable=SC2016,SC2034
 
-top=$(cd "$(dirname "$0")/../.." && pwd) || exit 1
-host=$top/tests/host
+host=$(cd "$(dirname "$0")" && pwd) || exit 1
+top=${host%/*/*}
 build=${LKVM_FETCH_INTO:-$top/build}
 
 say() {

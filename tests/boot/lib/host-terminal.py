@@ -8,6 +8,7 @@ import fcntl
 import os
 import pty
 import re
+import signal
 import sys
 import termios
 
@@ -19,9 +20,11 @@ SCRIPT = ("stty size; tty; test -t 2 || echo apart; echo error >&2; read line;"
 def until(master, seen, pattern):
 	while not re.search(pattern, seen[0]):
 		data = os.read(master, 4096)
-		if not data:
-			raise EOFError
 		seen[0] += data
+
+
+def ended(*_):
+	raise EOFError
 
 
 def main():
@@ -30,6 +33,7 @@ def main():
 	before = termios.tcgetattr(slave)
 	errors = os.memfd_create("errors")
 	seen = [b""]
+	signal.signal(signal.SIGCHLD, ended)
 	pid = os.fork()
 	if pid == 0:
 		os.setsid()
@@ -43,6 +47,7 @@ def main():
 		until(master, seen, rb"33 99\r\n/dev/pts/\d+\r\napart\r\n")
 		os.write(master, b"typed\r")
 		until(master, seen, rb"got typed\r\n")
+		signal.signal(signal.SIGCHLD, signal.SIG_DFL)
 		os.write(master, b"\x03")
 		_, status = os.waitpid(pid, 0)
 	finally:

@@ -91,14 +91,20 @@ static void load_modules(const char *list_path)
 
 static void open_port(void)
 {
+	char name[] = "/dev/vport0p1";
+
 	/* The driver makes the port in a work queue of its own. */
 	for (int i = 0; i < 20000; i++) {
-		port = open("/dev/vport0p1", O_RDWR | O_CLOEXEC);
-		if (port >= 0)
-			return;
+		/* its number counts shares as well */
+		for (char n = '0'; n <= '9'; n++) {
+			name[strlen("/dev/vport")] = n;
+			port = open(name, O_RDWR | O_CLOEXEC);
+			if (port >= 0)
+				return;
+		}
 		usleep(500);
 	}
-	die("/dev/vport0p1");
+	die("/dev/vport*p1");
 }
 
 /* The applets that are not started by busybox's own shell need a name. */
