@@ -18,7 +18,8 @@ endif
 PREFIX ?= /usr/local
 BINDIR ?= $(PREFIX)/bin
 MANDIR ?= $(PREFIX)/share/man
-ADAPTERDIR ?= $(PREFIX)/share/lkvm/adapters
+DATADIR ?= $(PREFIX)/share/lkvm
+ADAPTERDIR ?= $(DATADIR)/adapters
 
 # Where Debian's arm64 packages are unpacked when this is not an arm64 machine.
 SYSROOT ?= $(BUILD)/sysroot
@@ -442,20 +443,45 @@ deps:
 
 # ---- Installing and cleaning -----------------------------------------------
 
-.PHONY: install
-install: all
+# What lkvm-host consists of, with the first process of its host as a program: where it
+# is installed there may be no compiler for arm64. The sources of that are what its
+# version is told by.
+HOST := tests/host
+HOST_DIR := $(DESTDIR)$(DATADIR)/host
+HOST_INIT := $(BUILD)/host-init
+HOST_PARTS := $(addprefix $(HOST)/,emulated.py frames.py session.py lib.sh)
+HOST_RECIPES := $(addprefix $(HOST)/recipes/,kernel busybox host)
+
+$(HOST_INIT): $(wildcard $(HOST)/init/*.[ch]) | $(DEPS)
+	$(call say,CC,$@)
+	$(Q)$(CC) -O2 -Wall -static -s -o $@ $(filter %.c,$^)
+
+.PHONY: install install-host
+install: all install-host
 	install -d $(DESTDIR)$(BINDIR) $(DESTDIR)$(MANDIR)/man1 $(DESTDIR)$(ADAPTERDIR)
 	install -m 755 $(LKVM) $(DESTDIR)$(BINDIR)/lkvm
-	install -m 644 docs/lkvm.1 docs/lkvm-test.1 $(DESTDIR)$(MANDIR)/man1
+	install -m 644 docs/lkvm.1 docs/lkvm-test.1 docs/lkvm-host.1 \
+	$(DESTDIR)$(MANDIR)/man1
 	install -m 755 adapters/lkvm-qemu adapters/lkvm-unit-test $(DESTDIR)$(ADAPTERDIR)
 	install -m 644 adapters/qemu_rules.py $(DESTDIR)$(ADAPTERDIR)
+
+install-host: $(HOST_INIT)
+	install -d $(DESTDIR)$(BINDIR) $(HOST_DIR)/recipes $(HOST_DIR)/init
+	sed 's|^PARTS = .*|PARTS = "$(shell realpath -ms --relative-to=$(BINDIR) \
+	$(DATADIR)/host)"|' $(HOST)/lkvm-host >$(DESTDIR)$(BINDIR)/lkvm-host
+	chmod 755 $(DESTDIR)$(BINDIR)/lkvm-host
+	install -m 644 $(HOST_PARTS) $(HOST_DIR)
+	install -m 755 $(HOST)/fetch $(HOST)/packages $(HOST_DIR)
+	install -m 644 $(HOST_RECIPES) $(HOST_DIR)/recipes
+	install -m 644 $(HOST)/init/*.[ch] $(HOST_DIR)/init
+	install -m 755 $(HOST_INIT) $(HOST_DIR)/init/init
 
 # What was fetched stays; `make distclean` removes that as well.
 .PHONY: clean distclean
 clean:
 	rm -rf $(BUILD)/obj $(BUILD)/obj-guest $(BUILD)/obj-sanitize $(BUILD)/lkvm \
 	$(BUILD)/lkvm-sanitize $(BUILD)/.deps-* $(BUILD)/unit $(BUILD)/fuzz \
-	$(BUILD)/tests $(BUILD)/log/tests
+	$(BUILD)/tests $(BUILD)/log/tests $(HOST_INIT)
 
 distclean:
 	rm -rf $(BUILD)

@@ -1,10 +1,13 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # Shared by the scripts of tests/host: messages, private apt, trees of packages
+#
+# The variable LKVM_FETCH_INTO is the folder that things are fetched into, build/ if there
+# is none: lkvm-host has one of the user's.
 # shellcheck shell=sh disable=SC2016,SC2034
 
-top=$(cd "$(dirname "$0")/../.." && pwd) || exit 1
-host=$top/tests/host
-build=$top/build
+host=$(cd "$(dirname "$0")" && pwd) || exit 1
+top=${host%/*/*}
+build=${LKVM_FETCH_INTO:-$top/build}
 
 say() {
 	echo "$(basename "$0"): $*" >&2

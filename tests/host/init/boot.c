@@ -4,7 +4,9 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <net/if.h>
+#include <sched.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mount.h>
@@ -12,6 +14,7 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 #include "init.h"
 
@@ -71,10 +74,10 @@ static int load_module(const char *path)
 	return err;
 }
 
-/* The modules that lead to the port, in this order. */
-static void load_boot_modules(void)
+/* Those that a file lists, in its order. */
+static void load_modules(const char *list_path)
 {
-	FILE *list = fopen("/lib/boot-modules", "re");
+	FILE *list = fopen(list_path, "re");
 	char path[256];
 
 	while (list && fgets(path, sizeof(path), list)) {
@@ -88,14 +91,20 @@ static void load_boot_modules(void)
 
 static void open_port(void)
 {
+	char name[] = "/dev/vport0p1";
+
 	/* The driver makes the port in a work queue of its own. */
 	for (int i = 0; i < 20000; i++) {
-		port = open("/dev/vport0p1", O_RDWR | O_CLOEXEC);
-		if (port >= 0)
-			return;
+		/* its number counts shares as well */
+		for (char n = '0'; n <= '9'; n++) {
+			name[strlen("/dev/vport")] = n;
+			port = open(name, O_RDWR | O_CLOEXEC);
+			if (port >= 0)
+				return;
+		}
 		usleep(500);
 	}
-	die("/dev/vport0p1");
+	die("/dev/vport*p1");
 }
 
 /* The applets that are not started by busybox's own shell need a name. */
@@ -111,11 +120,73 @@ static void install_busybox(void)
 	waitpid(pid, NULL, 0);
 }
 
+static bool make_folders(const char *path)
+{
+	char part[4096];
+
+	for (size_t i = 1; i < sizeof(part); i++) {
+		if (path[i] && path[i] != '/')
+			continue;
+		memcpy(part, path, i);
+		part[i] = 0;
+		if (mkdir(part, 0755) && errno != EEXIST)
+			return false;
+		if (!path[i])
+			return true;
+	}
+	errno = ENAMETOOLONG;
+	return false;
+}
+
+/*
+ * Mounts the directory of the machine outside that has this tag. What is read
+ * there is never cached, as it may change at any time; files can be mapped.
+ */
+bool mount_share(const char *tag, const char *path)
+{
+	if (make_folders(path) &&
+	    !mount(tag, path, "9p", 0,
+		   "trans=virtio,version=9p2000.L,msize=524288,cache=mmap"))
+		return true;
+	tell("cannot mount", path);
+	return false;
+}
+
+/*
+ * Sleeps a moment on each processor. Without timer interrupts this does not
+ * come back, which the other side notices. And a timer whose next event got
+ * lost when the host was continued ticks again: this gives it a new one. QEMU
+ * (7.2) does not save the deadline of EL2's own timer, which is the one that
+ * Linux uses where there is VHE.
+ */
+void wait_for_timers(void)
+{
+	const struct timespec moment = { .tv_nsec = 1000 * 1000 };
+	cpu_set_t all, one;
+
+	if (sched_getaffinity(0, sizeof(all), &all))
+		return;
+	for (int cpu = 0; cpu < CPU_SETSIZE; cpu++) {
+		if (!CPU_ISSET(cpu, &all))
+			continue;
+		CPU_ZERO(&one);
+		CPU_SET(cpu, &one);
+		sched_setaffinity(0, sizeof(one), &one);
+		nanosleep(&moment, NULL);
+	}
+	sched_setaffinity(0, sizeof(all), &all);
+}
+
 void boot(void)
 {
 	umask(0022);
 	mount_all();
-	load_boot_modules();
+	load_modules("/lib/boot-modules");
+	/* The kernel's parameter "shares". It takes longer than to go without.
+	 */
+	if (getenv("shares"))
+		load_modules("/lib/share-modules");
+	unsetenv("shares");
 	loopback_up();
 	install_busybox();
 	mkdir("/in", 0755);

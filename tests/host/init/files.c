@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Files, from run and back to it: as frames, if possible in shared memory. */
+/* Files, into the host and back: as frames, if possible in shared memory. */
 #define _GNU_SOURCE
 #include <dirent.h>
 #include <endian.h>

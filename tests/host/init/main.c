@@ -18,16 +18,25 @@
 #include <linux/random.h>
 #include "init.h"
 
+#define NO_HOST 125 /* the exit status that says so */
+
 static char in_buf[CHUNK];
 static char out_buf[CHUNK];
 
 static struct {
 	pid_t pid;
-	int in, out, err; /* our ends; with a terminal all are its master */
-	bool tty, in_eof;
+	int in, out, err; /* our ends, in may be the same as out */
+	int master;	  /* of its terminal, if it has one: out or err */
+	bool in_eof, no_share;
 	struct winsize size;
 	size_t pending, done; /* of in_buf, not yet taken by the command */
-} cmd = { .pid = -1, .in = -1, .out = -1, .err = -1 };
+	char folder[4096];
+} cmd = { .pid = -1,
+	  .in = -1,
+	  .out = -1,
+	  .err = -1,
+	  .master = -1,
+	  .folder = "/root" };
 
 static void close_fd(int *fd)
 {
@@ -36,67 +45,94 @@ static void close_fd(int *fd)
 	*fd = -1;
 }
 
-static void start_command(const char *text)
+/* The terminal's other end, -1 if the command is to have none. */
+static int open_terminal(unsigned int which)
 {
-	int in[2], out[2], err[2];
+	int zero = 0, n, fd;
+	char name[32];
+
+	if (!which)
+		return -1;
+	cmd.master = open("/dev/ptmx", O_RDWR | O_NOCTTY | O_CLOEXEC);
+	if (cmd.master < 0 || ioctl(cmd.master, TIOCSPTLCK, &zero) ||
+	    ioctl(cmd.master, TIOCGPTN, &n))
+		die("/dev/ptmx");
+	snprintf(name, sizeof(name), "/dev/pts/%d", n);
+	ioctl(cmd.master, TIOCSWINSZ, &cmd.size);
+	fd = open(name, O_RDWR | O_NOCTTY | O_CLOEXEC);
+	if (fd < 0)
+		die(name);
+	return fd;
+}
+
+/*
+ * Makes the descriptor n of the command. Returns its end of it; ours goes to
+ * *our. The terminal is read by us as stdout if that is one, else as stderr.
+ */
+static int make_stream(unsigned int which, int n, int terminal, int *our)
+{
+	int ends[2];
+
+	if (which & 1 << n) {
+		*our = n == 2 && which & 2 ? -1 : cmd.master;
+		return terminal;
+	}
+	if (pipe2(ends, O_CLOEXEC))
+		die("pipe");
+	*our = n ? ends[0] : ends[1];
+	return n ? ends[1] : ends[0];
+}
+
+static void become(const char *text, const int *stream, int terminal)
+{
 	sigset_t none;
 
-	if (cmd.tty) {
-		int master = open("/dev/ptmx", O_RDWR | O_NOCTTY | O_CLOEXEC);
-		int zero = 0;
-		char name[32];
-		int n;
-
-		if (master < 0 || ioctl(master, TIOCSPTLCK, &zero) ||
-		    ioctl(master, TIOCGPTN, &n))
-			die("/dev/ptmx");
-		snprintf(name, sizeof(name), "/dev/pts/%d", n);
-		ioctl(master, TIOCSWINSZ, &cmd.size);
-		in[0] = out[1] = err[1] =
-			open(name, O_RDWR | O_NOCTTY | O_CLOEXEC);
-		if (in[0] < 0)
-			die(name);
-		in[1] = out[0] = master;
-		err[0] = -1;
-	} else if (pipe2(in, O_CLOEXEC) || pipe2(out, O_CLOEXEC) ||
-		   pipe2(err, O_CLOEXEC)) {
-		die("pipe");
+	sigemptyset(&none);
+	sigprocmask(SIG_SETMASK, &none, NULL);
+	signal(SIGPIPE, SIG_DFL);
+	setsid();
+	if (terminal >= 0)
+		ioctl(terminal, TIOCSCTTY, 0);
+	for (int i = 0; i < 3; i++)
+		dup2(stream[i], i);
+	if (chdir(cmd.folder)) {
+		dprintf(2, "lkvm-host: cannot enter %s: %s\n", cmd.folder,
+			strerror(errno));
+		_exit(126);
 	}
+	execl("/bin/sh", "sh", "-c", text, NULL);
+	_exit(127);
+}
+
+/* which: bit n is set if the descriptor n is to be a terminal */
+static void start_command(unsigned int which, const char *text)
+{
+	int terminal = open_terminal(which);
+	int stream[3] = {
+		make_stream(which, 0, terminal, &cmd.in),
+		make_stream(which, 1, terminal, &cmd.out),
+		make_stream(which, 2, terminal, &cmd.err),
+	};
 
 	cmd.pid = fork();
 	if (cmd.pid < 0)
 		die("fork");
-	if (!cmd.pid) {
-		sigemptyset(&none);
-		sigprocmask(SIG_SETMASK, &none, NULL);
-		signal(SIGPIPE, SIG_DFL);
-		setsid();
-		if (cmd.tty)
-			ioctl(in[0], TIOCSCTTY, 0);
-		dup2(in[0], 0);
-		dup2(out[1], 1);
-		dup2(err[1], 2);
-		if (chdir("/root"))
-			_exit(126);
-		execl("/bin/sh", "sh", "-c", text, NULL);
-		_exit(127);
-	}
-	close(in[0]);
-	if (!cmd.tty) {
-		close(out[1]);
-		close(err[1]);
-	}
-	cmd.in = in[1];
-	cmd.out = out[0];
-	cmd.err = err[0];
-	fcntl(cmd.in, F_SETFL, O_NONBLOCK);
-	fcntl(cmd.out, F_SETFL, O_NONBLOCK);
+	if (!cmd.pid)
+		become(text, stream, terminal);
+	for (int i = 0; i < 3; i++)
+		if (stream[i] != terminal)
+			close(stream[i]);
+	close_fd(&terminal);
+	if (cmd.in >= 0)
+		fcntl(cmd.in, F_SETFL, O_NONBLOCK);
+	if (cmd.out >= 0)
+		fcntl(cmd.out, F_SETFL, O_NONBLOCK);
 	if (cmd.err >= 0)
 		fcntl(cmd.err, F_SETFL, O_NONBLOCK);
 }
 
 /*
- * run sends the next piece of input only after 'a', so that one full pipe does
+ * The next piece of input is sent only after 'a', so that one full pipe does
  * not keep a kill or a window size from getting through.
  */
 static void feed(void)
@@ -111,7 +147,7 @@ static void feed(void)
 		if (n < 0 && errno == EAGAIN && cmd.in >= 0)
 			return;
 		if (n < 0) { /* nobody reads it: let it go */
-			if (!cmd.tty)
+			if (cmd.in != cmd.master)
 				close_fd(&cmd.in);
 			n = cmd.pending - cmd.done;
 		}
@@ -120,7 +156,7 @@ static void feed(void)
 	if (cmd.pending)
 		send_frame('a', NULL, 0);
 	cmd.pending = cmd.done = 0;
-	if (cmd.in_eof && cmd.tty) {
+	if (cmd.in_eof && cmd.in >= 0 && cmd.in == cmd.master) {
 		char eof = 4;
 
 		write(cmd.in, &eof, 1);
@@ -128,6 +164,16 @@ static void feed(void)
 	} else if (cmd.in_eof) {
 		close_fd(&cmd.in);
 	}
+}
+
+static void close_output(int *fd)
+{
+	if (*fd == cmd.master) {
+		if (cmd.in == cmd.master)
+			cmd.in = -1;
+		cmd.master = -1;
+	}
+	close_fd(fd);
 }
 
 /* Passes on what there is; false at the end of the stream. */
@@ -144,16 +190,15 @@ static bool carry(int *fd, char type)
 	}
 	if (n < 0 && (errno == EAGAIN || errno == EINTR))
 		return false;
-	if (fd == &cmd.out && cmd.tty)
-		cmd.in = -1; /* the same descriptor */
-	close_fd(fd);
+	close_output(fd);
 	return false;
 }
 
 static void finish(int status)
 {
-	unsigned char code = WIFEXITED(status) ? WEXITSTATUS(status)
-					       : 128 + WTERMSIG(status);
+	int number = WIFSIGNALED(status) ? WTERMSIG(status) : 0;
+	unsigned char code[] = { number ? 128 + number : WEXITSTATUS(status),
+				 number };
 
 	kill(-1, SIGKILL);
 	/* one that hangs in the kernel must not keep us from ending */
@@ -169,10 +214,12 @@ static void finish(int status)
 		;
 	while (carry(&cmd.err, 'e'))
 		;
-	send_frame('x', &code, 1);
+	/* what was written to shares through mappings of files */
+	sync();
+	send_frame('x', code, sizeof(code));
 	give_files("/out");
 	send_frame('q', NULL, 0);
-	/* run ends QEMU now, which is quicker than any orderly way */
+	/* QEMU is ended now, which is quicker than any orderly way */
 	for (int i = 0; i < 50; i++)
 		usleep(100 * 1000);
 	power_off();
@@ -232,6 +279,7 @@ static void take_frame(void)
 	switch (head.type) {
 	case 'T':
 		take_time(len);
+		wait_for_timers();
 		send_frame('R', NULL, 0);
 		break;
 	case 'V':
@@ -251,12 +299,20 @@ static void take_frame(void)
 		break;
 	case 'w':
 		memcpy(&cmd.size, to, sizeof(cmd.size));
-		if (cmd.tty && cmd.out >= 0)
-			ioctl(cmd.out, TIOCSWINSZ, &cmd.size);
+		if (cmd.master >= 0)
+			ioctl(cmd.master, TIOCSWINSZ, &cmd.size);
+		break;
+	case 'M':
+		if (!mount_share(to, to + strlen(to) + 1))
+			cmd.no_share = true;
+		break;
+	case 'C':
+		snprintf(cmd.folder, sizeof(cmd.folder), "%s", to);
 		break;
 	case 'B':
-		cmd.tty = to[0] == 't';
-		start_command(to + 1);
+		if (cmd.no_share)
+			finish(NO_HOST << 8);
+		start_command(to[0] - '0', to + 1);
 		break;
 	case 'i':
 		cmd.pending = len;
@@ -267,6 +323,13 @@ static void take_frame(void)
 		cmd.in_eof = true;
 		if (!cmd.pending)
 			feed();
+		break;
+	case 'c':
+		close_output(to[0] == 'o' ? &cmd.out : &cmd.err);
+		break;
+	case 'K':
+		if (cmd.pid > 0)
+			kill(to[1] == 'g' ? -cmd.pid : cmd.pid, to[0]);
 		break;
 	case 'k':
 		kill(-1, SIGKILL);
@@ -311,7 +374,7 @@ static void serve(int signals)
 		if (p[0].revents & POLLIN)
 			take_frame();
 		else if (p[0].revents & POLLHUP)
-			usleep(1000); /* run has not connected yet, or is gone
+			usleep(1000); /* nobody has connected yet, or is gone
 				       */
 	}
 }

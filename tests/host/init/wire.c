@@ -15,7 +15,7 @@ int port = -1;
 
 /*
  * Nothing can be done about an error here but to leave a trace on the console,
- * of which run shows the end.
+ * of which the other side shows the end.
  */
 void say(const char *fmt, ...)
 {
