@@ -3,7 +3,8 @@
 # make            builds build/lkvm for arm64
 # make help       all targets and variables
 
-VERSION := 0.1
+# The one place of the version is what Debian's tools read.
+VERSION := $(shell sed -n '1s/.*(\(.*\)).*/\1/p' debian/changelog)
 BUILD   := build
 
 HOST_ARCH := $(shell uname -m)
@@ -18,6 +19,9 @@ endif
 PREFIX ?= /usr/local
 BINDIR ?= $(PREFIX)/bin
 MANDIR ?= $(PREFIX)/share/man
+DOCDIR ?= $(PREFIX)/share/doc/lkvm
+BASHDIR ?= $(PREFIX)/share/bash-completion/completions
+ZSHDIR ?= $(PREFIX)/share/zsh/site-functions
 
 # Where Debian's arm64 packages are unpacked when this is not an arm64 machine.
 SYSROOT ?= $(BUILD)/sysroot
@@ -437,18 +441,37 @@ deps:
 
 # ---- Installing and cleaning -----------------------------------------------
 
-.PHONY: install
+.PHONY: install deb
 install: all
-	install -d $(DESTDIR)$(BINDIR) $(DESTDIR)$(MANDIR)/man1
+	install -d $(DESTDIR)$(BINDIR) $(DESTDIR)$(MANDIR)/man1 $(DESTDIR)$(DOCDIR) \
+	$(DESTDIR)$(BASHDIR) $(DESTDIR)$(ZSHDIR)
 	install -m 755 $(LKVM) $(DESTDIR)$(BINDIR)/lkvm
-	install -m 644 docs/lkvm.1 docs/lkvm-test.1 $(DESTDIR)$(MANDIR)/man1
+	install -m 644 $(wildcard docs/*.1) $(DESTDIR)$(MANDIR)/man1
+	install -m 644 README.md CHANGELOG $(USER_DOCS) $(DESTDIR)$(DOCDIR)
+	install -m 644 completions/lkvm.bash $(DESTDIR)$(BASHDIR)/lkvm
+	install -m 644 completions/_lkvm $(DESTDIR)$(ZSHDIR)
+
+# What is in docs/ for others than those who work on lkvm.
+USER_DOCS := $(addprefix docs/,control.md flash.md status.md test.md)
+
+# Debian's tools write into the tree that they are in and beside it: a copy, in which there
+# is nothing left to compile. Libraries of a sysroot are not Debian's to check (-d).
+DEB := $(BUILD)/deb
+deb: all
+	$(call say,DEB,$(DEB)/lkvm_$(VERSION)_arm64.deb)
+	$(Q)rm -rf $(DEB) && mkdir -p $(DEB)/lkvm
+	$(Q)tar -c --exclude-vcs --exclude=./$(BUILD) . | tar -x -C $(DEB)/lkvm
+	$(Q)cd $(DEB)/lkvm && BUILD=$(abspath $(BUILD)) SYSROOT=$(abspath $(SYSROOT)) \
+	DEB_BUILD_OPTIONS="noautodbgsym $(DEB_BUILD_OPTIONS)" dpkg-buildpackage -aarm64 -b \
+	-us -uc $(if $(CROSS_COMPILE),-d) >../log 2>&1 || { cat ../log >&2; exit 1; }
+	$(Q)rm -r $(DEB)/lkvm
 
 # What was fetched stays; `make distclean` removes that as well.
 .PHONY: clean distclean
 clean:
 	rm -rf $(BUILD)/obj $(BUILD)/obj-guest $(BUILD)/obj-sanitize $(BUILD)/lkvm \
 	$(BUILD)/lkvm-sanitize $(BUILD)/.deps-* $(BUILD)/unit $(BUILD)/fuzz \
-	$(BUILD)/tests $(BUILD)/log/tests
+	$(BUILD)/tests $(BUILD)/log/tests $(BUILD)/deb
 
 distclean:
 	rm -rf $(BUILD)
@@ -465,5 +488,6 @@ help:
 	@echo "  check-long  soaks that take hours"
 	@echo "  bench       counts and ratios, with QEMU beside it"
 	@echo "  install     PREFIX=$(PREFIX), DESTDIR"
+	@echo "  deb         a Debian package for arm64, in $(BUILD)/deb"
 	@echo "  clean       what was built; distclean: what was fetched, too"
 	@echo "Variables: CROSS_COMPILE CC CFLAGS LDFLAGS STATIC=0 ZSTD=0 URING=0 SANITIZE=1 V=1 BUILD"
