@@ -330,7 +330,7 @@ check-boot: all guests $(KVM_TEST) $(A64_TEST) $(RECORD) $(BROKEN)
 # Packages and everything that is fetched or built once: what lkvm is built with, and what
 # only tests need.
 check-deps:
-	$(Q)tests/host/packages build host check efi
+	$(Q)tests/host/packages build host check deb efi
 	$(Q)tests/host/fetch sysroot
 
 # Two at a time: the first one is as long as all others.

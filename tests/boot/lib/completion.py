@@ -101,7 +101,8 @@ def words_of(typed, line):
 	words = []
 	for word in line[len(typed) - len(last):].split():
 		# bash replaces only what follows a '=' or ':'.
-		words.append(word.removeprefix(base if word.startswith(base) else part).rstrip("/"))
+		word = word.removeprefix(base if word.startswith(base) else part)
+		words.append(word.rstrip("/=" if word.startswith("--") else "/"))
 	if words == [last[len(base):]] or words == []:
 		return []	# nothing has come, or what was typed is complete
 	return sorted(words)
