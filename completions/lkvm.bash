@@ -261,7 +261,7 @@ _lkvm_after()
 _lkvm()
 {
 	local lkvm=${1/#~\//$HOME/} typed=() tail='' quoted='' words=() files='' space=1
-	local command='' subcommand='' i
+	local command='' subcommand='' comma=, i
 
 	_lkvm_split
 	command=${typed[1]-}
