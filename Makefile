@@ -458,12 +458,13 @@ USER_DOCS := $(addprefix docs/,control.md flash.md status.md test.md)
 # is nothing left to compile. Libraries of a sysroot are not Debian's to check (-d).
 DEB := $(BUILD)/deb
 deb: all
-	$(Q)command -v dh dpkg-buildpackage >/dev/null || { \
+	$(Q)command -v dh >/dev/null && command -v dpkg-buildpackage >/dev/null || { \
 	echo "No dh or no dpkg-buildpackage: install debhelper and dpkg-dev" >&2; exit 1; }
 	$(call say,DEB,$(DEB)/lkvm_$(VERSION)_arm64.deb)
 	$(Q)rm -rf $(DEB) && mkdir -p $(DEB)/lkvm
 	$(Q)tar -c --exclude-vcs --exclude=./$(BUILD:$(CURDIR)/%=%) . | tar -x -C $(DEB)/lkvm
-	$(Q)cd $(DEB)/lkvm && BUILD=$(abspath $(BUILD)) SYSROOT=$(abspath $(SYSROOT)) \
+	$(Q)cd $(DEB)/lkvm && MAKEFLAGS= \
+	BUILD=$(abspath $(BUILD)) SYSROOT=$(abspath $(SYSROOT)) \
 	DEB_BUILD_OPTIONS="noautodbgsym $(DEB_BUILD_OPTIONS)" dpkg-buildpackage -aarm64 -b \
 	-us -uc $(if $(CROSS_COMPILE),-d) >../log 2>&1 || { cat ../log >&2; exit 1; }
 	$(Q)rm -r $(DEB)/lkvm
