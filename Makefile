@@ -3,7 +3,8 @@
 # make            builds build/lkvm for arm64
 # make help       all targets and variables
 
-VERSION := 0.1
+# The one place of the version is what Debian's tools read.
+VERSION := $(shell sed -n '1s/.*(\(.*\)).*/\1/p' debian/changelog)
 BUILD   := build
 
 HOST_ARCH := $(shell uname -m)
@@ -20,6 +21,9 @@ BINDIR ?= $(PREFIX)/bin
 MANDIR ?= $(PREFIX)/share/man
 DATADIR ?= $(PREFIX)/share/lkvm
 ADAPTERDIR ?= $(DATADIR)/adapters
+DOCDIR ?= $(PREFIX)/share/doc/lkvm
+BASHDIR ?= $(PREFIX)/share/bash-completion/completions
+ZSHDIR ?= $(PREFIX)/share/zsh/site-functions
 
 # Where Debian's arm64 packages are unpacked when this is not an arm64 machine.
 SYSROOT ?= $(BUILD)/sysroot
@@ -332,7 +336,7 @@ check-boot: all guests $(KVM_TEST) $(A64_TEST) $(RECORD) $(BROKEN)
 # Packages and everything that is fetched or built once: what lkvm is built with, and what
 # only tests need.
 check-deps:
-	$(Q)tests/host/packages build host check efi
+	$(Q)tests/host/packages build host check deb efi
 	$(Q)tests/host/fetch sysroot
 
 # Two at a time: the first one is as long as all others.
@@ -456,17 +460,24 @@ $(HOST_INIT): $(wildcard $(HOST)/init/*.[ch]) | $(DEPS)
 	$(call say,CC,$@)
 	$(Q)$(CC) -O2 -Wall -static -s -o $@ $(filter %.c,$^)
 
-.PHONY: install install-host
-install: all install-host
-	install -d $(DESTDIR)$(BINDIR) $(DESTDIR)$(MANDIR)/man1 $(DESTDIR)$(ADAPTERDIR)
+.PHONY: install install-lkvm install-host deb
+install: install-lkvm install-host
+
+install-lkvm: all
+	install -d $(DESTDIR)$(BINDIR) $(DESTDIR)$(MANDIR)/man1 $(DESTDIR)$(DOCDIR) \
+	$(DESTDIR)$(BASHDIR) $(DESTDIR)$(ZSHDIR) $(DESTDIR)$(ADAPTERDIR)
 	install -m 755 $(LKVM) $(DESTDIR)$(BINDIR)/lkvm
-	install -m 644 docs/lkvm.1 docs/lkvm-test.1 docs/lkvm-host.1 \
+	install -m 644 $(filter-out docs/lkvm-host.1,$(wildcard docs/*.1)) \
 	$(DESTDIR)$(MANDIR)/man1
+	install -m 644 README.md CHANGELOG $(USER_DOCS) $(DESTDIR)$(DOCDIR)
+	install -m 644 completions/lkvm.bash $(DESTDIR)$(BASHDIR)/lkvm
+	install -m 644 completions/_lkvm $(DESTDIR)$(ZSHDIR)
 	install -m 755 adapters/lkvm-qemu adapters/lkvm-unit-test $(DESTDIR)$(ADAPTERDIR)
 	install -m 644 adapters/qemu_rules.py $(DESTDIR)$(ADAPTERDIR)
 
 install-host: $(HOST_INIT)
-	install -d $(DESTDIR)$(BINDIR) $(HOST_DIR)/recipes $(HOST_DIR)/init
+	install -d $(DESTDIR)$(BINDIR) $(DESTDIR)$(MANDIR)/man1 $(HOST_DIR)/recipes \
+	$(HOST_DIR)/init
 	sed 's|^PARTS = .*|PARTS = "$(shell realpath -ms --relative-to=$(BINDIR) \
 	$(DATADIR)/host)"|' $(HOST)/lkvm-host >$(DESTDIR)$(BINDIR)/lkvm-host
 	chmod 755 $(DESTDIR)$(BINDIR)/lkvm-host
@@ -475,13 +486,32 @@ install-host: $(HOST_INIT)
 	install -m 644 $(HOST_RECIPES) $(HOST_DIR)/recipes
 	install -m 644 $(HOST)/init/*.[ch] $(HOST_DIR)/init
 	install -m 755 $(HOST_INIT) $(HOST_DIR)/init/init
+	install -m 644 docs/lkvm-host.1 $(DESTDIR)$(MANDIR)/man1
+
+# What is in docs/ for others than those who work on lkvm.
+USER_DOCS := $(addprefix docs/,adapters.md control.md flash.md status.md test.md)
+
+# Debian's tools write into the tree that they are in and beside it: a copy, in which there
+# is nothing left to compile. Libraries of a sysroot are not Debian's to check (-d).
+DEB := $(BUILD)/deb
+deb: all
+	$(Q)command -v dh >/dev/null && command -v dpkg-buildpackage >/dev/null || { \
+	echo "No dh or no dpkg-buildpackage: install debhelper and dpkg-dev" >&2; exit 1; }
+	$(call say,DEB,$(DEB)/lkvm_$(VERSION)_arm64.deb)
+	$(Q)rm -rf $(DEB) && mkdir -p $(DEB)/lkvm
+	$(Q)tar -c --exclude-vcs --exclude=./$(BUILD:$(CURDIR)/%=%) . | tar -x -C $(DEB)/lkvm
+	$(Q)cd $(DEB)/lkvm && MAKEFLAGS= \
+	BUILD=$(abspath $(BUILD)) SYSROOT=$(abspath $(SYSROOT)) \
+	DEB_BUILD_OPTIONS="noautodbgsym $(DEB_BUILD_OPTIONS)" dpkg-buildpackage -aarm64 -b \
+	-us -uc $(if $(CROSS_COMPILE),-d) >../log 2>&1 || { cat ../log >&2; exit 1; }
+	$(Q)rm -r $(DEB)/lkvm
 
 # What was fetched stays; `make distclean` removes that as well.
 .PHONY: clean distclean
 clean:
 	rm -rf $(BUILD)/obj $(BUILD)/obj-guest $(BUILD)/obj-sanitize $(BUILD)/lkvm \
 	$(BUILD)/lkvm-sanitize $(BUILD)/.deps-* $(BUILD)/unit $(BUILD)/fuzz \
-	$(BUILD)/tests $(BUILD)/log/tests $(HOST_INIT)
+	$(BUILD)/tests $(BUILD)/log/tests $(BUILD)/deb $(HOST_INIT)
 
 distclean:
 	rm -rf $(BUILD)
@@ -498,5 +528,6 @@ help:
 	@echo "  check-long  soaks that take hours"
 	@echo "  bench       counts and ratios, with QEMU beside it"
 	@echo "  install     PREFIX=$(PREFIX), DESTDIR"
+	@echo "  deb         a Debian package for arm64, in $(BUILD)/deb"
 	@echo "  clean       what was built; distclean: what was fetched, too"
 	@echo "Variables: CROSS_COMPILE CC CFLAGS LDFLAGS STATIC=0 ZSTD=0 URING=0 SANITIZE=1 V=1 BUILD"

@@ -366,11 +366,12 @@ static const struct option_def basic_options[] = {
 		 "(default: with --name)"),
 	OPT_U32('c', "cpus", struct vm_config, cpu.nr, 1, UINT32_MAX, "N",
 		"Number of vCPUs (default: the host's CPUs)"),
-	OPT_CALLBACK('m', "mem", parse_mem_option, "SIZE[@ADDR]",
+	OPT_CALLBACK('m', "mem", parse_mem_option, "SIZE[@ADDRESS]",
 		     "RAM in MiB, or with a suffix BKMGTP, and its address "
 		     "(default: 64 MiB for each vCPU and 192 more, at 2 GiB, "
 		     "with virt at 1 GiB)"),
-	OPT_ENUM(0, "machine", struct vm_config, machine, machine_names, "NAME",
+	OPT_ENUM(0, "machine", struct vm_config, machine, machine_names,
+		 "kvmtool|virt",
 		 "Memory map and devices: kvmtool (the default) or virt, "
 		 "QEMU's, which the firmware of distributions expects"),
 	OPT_STRING(0, "hugetlbfs", struct vm_config, ram.hugetlbfs, "DIR",
@@ -411,7 +412,7 @@ static const struct option_def boot_options[] = {
 		"in flash (AAVMF_CODE.fd); auto: one that is installed, "
 		"on virt"),
 	OPT_U64(0, "firmware-address", struct vm_config, boot.firmware_address,
-		1, UINT64_MAX, "ADDR",
+		1, UINT64_MAX, "ADDRESS",
 		"Where the firmware is loaded (default: start of RAM)"),
 	OPT_CALLBACK(0, "boot-order", parse_boot_order, "PATH",
 		     "virt: device that UEFI boots from first, as an "
@@ -433,11 +434,13 @@ static const struct option_def boot_options[] = {
 /* Devices that are added by options; a machine's own ones have none. */
 static const struct option_def device_options[] = {
 	OPT_CALLBACK('d', "disk", parse_disk, "FILE[,OPT...]",
-		     "Disk kept in FILE, raw content or a block device; "
-		     "repeatable. OPT: ro, snapshot (changes are thrown away), "
-		     "direct (past the page cache), format=raw, serial=TEXT, "
-		     "bootindex=N (virt: the order in which firmware tries "
-		     "disks), queues=N"),
+		     "Disk kept in FILE, a raw or qcow2 image or a block "
+		     "device; repeatable. OPT: ro, snapshot (changes are "
+		     "thrown away), direct (past the page cache), "
+		     "format=raw|qcow2, backing=FILE, "
+		     "backing_format=raw|qcow2, serial=TEXT, bootindex=N "
+		     "(virt: the order in which firmware tries disks), "
+		     "queues=N"),
 	OPT_CALLBACK(0, "pmem", parse_pmem, "FILE[,OPT]",
 		     "Map FILE into the guest's memory, as /dev/pmem0 of "
 		     "Linux, shared with the host and other guests; "
@@ -475,22 +478,25 @@ static const struct option_def device_options[] = {
 		     "product=, version=, serial=, uuid=, sku=, family=; "
 		     "type=3 (enclosure): manufacturer=, version=, serial=, "
 		     "asset=, sku=; type=11 (OEM string): value= or path="),
-	OPT_CALLBACK(0, "virtio-transport", parse_transport, "NAME",
+	OPT_CALLBACK(0, "virtio-transport", parse_transport, "pci|mmio",
 		     "How the guest reaches its virtio devices: pci (the "
 		     "default) or mmio"),
-	OPT_ENUM(0, "virtio-ring", struct vm_config, ring, ring_names, "NAME",
+	OPT_ENUM(0, "virtio-ring", struct vm_config, ring, ring_names,
+		 "packed|split",
 		 "Form of their queues: packed (the default), where the "
 		 "guest's driver accepts it, or split"),
-	OPT_CALLBACK('n', "network", parse_network, "mode=MODE[,OPT...]",
-		     "Network interface; repeatable. MODE: user (by passt, "
-		     "without privileges), tap, fd or none (the default). OPT: "
+	OPT_CALLBACK('n', "network", parse_network,
+		     "mode=user|tap|fd|none[,OPT...]",
+		     "Network interface; repeatable: by passt, without "
+		     "privileges (user), by a tap interface, made or inherited "
+		     "(fd), or none (the default). OPT: "
 		     "guest_mac=MAC, mtu=N, bootindex=N; user: "
 		     "hostfwd=tcp|udp:[ADDR]:PORT-:PORT; tap: tapif=NAME, "
 		     "script=FILE, downscript=FILE; fd: fd=N; both: "
 		     "vhost=on|off|auto (the host's kernel moves frames); "
 		     "tap: queues=N"),
 	OPT_ENUM(0, "console", struct vm_config, console.device, console_names,
-		 "NAME",
+		 "serial|virtio",
 		 "Where the terminal leads: serial, the first serial port (the "
 		 "default), or virtio, /dev/hvc0 of Linux"),
 	OPT_CALLBACK(
@@ -503,10 +509,10 @@ static const struct option_def device_options[] = {
 
 /* What only guests for arm64 have; kvmtool has the same group. */
 static const struct option_def arm_options[] = {
-	OPT_ENUM(0, "irqchip", struct vm_config, irqchip, irqchip_names, "NAME",
-		 "Interrupt controller: gicv2, gicv2m, gicv3 or gicv3-its "
-		 "(default: gicv3-its, gicv3 or gicv2m, the first that KVM "
-		 "offers)"),
+	OPT_ENUM(0, "irqchip", struct vm_config, irqchip, irqchip_names,
+		 "gicv2|gicv2m|gicv3|gicv3-its",
+		 "Interrupt controller (default: gicv3-its, gicv3 or gicv2m, "
+		 "the first that KVM offers)"),
 	OPT_FLAG(0, "aarch32", struct vm_config, cpu.aarch32,
 		 "Run a 32-bit guest"),
 	OPT_FLAG(0, "pmu", struct vm_config, cpu.pmu,
@@ -523,7 +529,7 @@ static const struct option_def arm_options[] = {
 		 "One exit for each access to a device"),
 	OPT_CALLBACK(0, "vcpu-affinity", parse_affinity, "CPULIST",
 		     "Run vCPUs on these host CPUs only"),
-	OPT_CALLBACK(0, "kaslr-seed", parse_kaslr_seed, "U64",
+	OPT_CALLBACK(0, "kaslr-seed", parse_kaslr_seed, "NUMBER",
 		     "Seed for the guest's address randomisation (default: "
 		     "random)"),
 	OPT_U32(0, "override-bad-firmware-cntfrq", struct vm_config, cpu.cntfrq,
@@ -536,9 +542,8 @@ static const struct option_def arm_options[] = {
 
 /* For people who debug a guest or lkvm. */
 static const struct option_def debug_options[] = {
-	OPT_CALLBACK(0, "loglevel", parse_loglevel, "LEVEL",
-		     "Show messages up to error, warning, info (the default) "
-		     "or debug"),
+	OPT_CALLBACK(0, "loglevel", parse_loglevel, "error|warning|info|debug",
+		     "Show messages up to this level (default: info)"),
 	OPT_STRING(0, "dump-dtb", struct vm_config, debug.dump_dtb, "FILE",
 		   "Write the device tree to FILE"),
 	OPT_STRING(0, "stats", struct vm_config, debug.stats, "FILE",
