@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* SOURCES: arm/debugger.c arm/debugger_exit.c arm/debugger_memory.c */
-/* SOURCES: arm/debugger_break.c arm/a64/stage1.c vmm/gmem.c gdb/aarch64.c */
+/* SOURCES: arm/debugger_break.c arm/vcpu_memory.c arm/a64/stage1.c vmm/gmem.c */
+/* SOURCES: gdb/aarch64.c */
 /* A machine as a debugger's target, with fake vCPUs. */
 #include <errno.h>
 #include <setjmp.h>
