@@ -59,7 +59,7 @@ OBJS := $(SRCS:%.c=$(OBJDIR)/%.o) $(OBJDIR)/arm/selftest/image.o \
 # libzstd: the kernel maps a program in windows of 64 KiB, all of which is resident
 # if one page of it is used.
 OTHERS := $(filter $(addprefix $(OBJDIR)/,builtin-flash% \
-	builtin-control.o builtin-hang.o builtin-report.o builtin-serial.o \
+	builtin-console.o builtin-control.o builtin-debug.o builtin-hang.o builtin-report.o builtin-serial.o \
 	builtin-stat.o builtin-test% builtin-watch.o \
 	builtin-sandbox.o builtin-selftest.o builtin-setup.o arm/root/% control/% \
 	arm/selftest/% arm/tables/a% arm/tables/s% \
@@ -68,17 +68,17 @@ OTHERS := $(filter $(addprefix $(OBJDIR)/,builtin-flash% \
 	arm/machine-rng.o arm/machine-console.o arm/machine-share.o \
 	arm/machine-fs.o arm/machine-vsock.o arm/machine-balloon.o \
 	arm/machine-pmem.o arm/machine-status.o \
-	arm/debugger% arm/registers.o gdb/% \
+	arm/debugger% arm/registers.o arm/stack.o arm/vcpu_memory.o gdb/% \
 	hw/fw_cfg/% hw/exit_device.o hw/p% efi/% virtio/% pci/% disk/% net/% share/% \
 	config/balloon.o config/console.o config/control.o config/disk.o config/gdb.o \
 	config/network.o config/pmem.o config/port.o config/root.o config/sandbox.o config/share.o \
 	config/fs.o config/smbios.o config/console_log.o config/pattern.o \
 	config/script.o config/serial.o config/watch.o \
-	chardev/detect.o chardev/dialog.o chardev/judge.o chardev/pty.o \
+	chardev/detect.o chardev/dialog.o chardev/hub.o chardev/judge.o chardev/pty.o \
 	chardev/socket.o chardev/tap.o chardev/transcript.o vmm/iothread.o \
 	vmm/irq_route.o \
 	util/cpio.o util/file_replace.o util/iov.o util/json_copy.o \
-	util/json_read.o util/lines.o \
+	util/json_read.o util/lines.o util/symbols.o \
 	util/unix_socket.o util/xml.o),$(OBJS))
 ifeq ($(SANITIZE),1)
 LKVM := $(BUILD)/lkvm-sanitize

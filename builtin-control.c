@@ -173,6 +173,15 @@ int control_report(const struct control_usage *usage,
 	return err;
 }
 
+/* Output that could not be written is an error. */
+int control_finish_output(const struct control_usage *usage)
+{
+	if (!fflush(stdout) && !ferror(stdout))
+		return 0;
+	pr_fatal("%s: unable to write to stdout", usage->command);
+	return -EIO;
+}
+
 /* A command of the protocol. Returns the exit status. */
 static int tell(const struct control_usage *usage,
 		const struct control_options *options, const char *arguments)

@@ -23,8 +23,16 @@ struct control_options {
 	const char *name; /* of the guest */
 	const char *size; /* the argument behind it */
 	bool json, watch, force;
-	u64 grace; /* seconds */
+	u64 grace;  /* seconds */
+	u64 linger; /* the same */
+	u32 port;   /* a serial port, or CONTROL_NO_PORT */
+	u64 offset; /* of addresses in a kernel's, if has_offset */
+	bool has_offset;
+	const char *sysrq, *symbols;
 };
+
+/* The console that the guest's user has. */
+#define CONTROL_NO_PORT UINT32_MAX
 
 /*
  * Parses arguments into *options, which is all defaults before. Returns 0;
@@ -43,5 +51,8 @@ int control_connect(const struct control_usage *usage,
 int control_report(const struct control_usage *usage,
 		   const struct control_options *options,
 		   const struct control_link *link, int err);
+
+/* Of stdout: 0, or -errno after a message if it could not be written. */
+int control_finish_output(const struct control_usage *usage);
 
 #endif

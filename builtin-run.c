@@ -420,6 +420,9 @@ static int connect_console(struct run *run, struct chardev *serial[])
 	    run->config.console.serial[0].kind == SERIAL_DEFAULT)
 		return add_watch(run, &serial[0]);
 	ret = add_watch(run, &terminal);
+	if (!ret && run->control)
+		ret = control_add_virtio_console(run->control, run->machine,
+						 &terminal);
 	machine_set_terminal(run->machine, terminal);
 	return ret;
 }
@@ -456,7 +459,12 @@ static int connect_ports(struct run *run, struct chardev *serial[])
 	set_console_size(run);
 	if (serial_config_used(run->config.console.serial))
 		ret = serial_serve(&run->serial, &run->config, run->vm, serial);
-	return ret ? ret : connect_console(run, serial);
+	if (!ret)
+		ret = connect_console(run, serial);
+	/* Last, hence next to the ports. */
+	if (!ret && run->control)
+		ret = control_add_ports(run->control, run->machine, serial);
+	return ret;
 }
 
 static int start_control(struct run *run)
@@ -528,9 +536,10 @@ static void free_all(struct run *run)
 		close(run->signals.fd);
 	}
 	hang_destroy(run->hang);
-	control_destroy(run->control);
+	control_disconnect(run->control);
 	watch_disconnect(run->watch);
 	machine_destroy(run->machine);
+	control_destroy(run->control);
 	if (run->script.count)
 		script_free(&run->script);
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * `lkvm list`, `stat` and `debug`: which guests run, what they do, and where
- * their vCPUs are. A guest that does not answer is listed as such, and keeps
- * the others from being listed for a moment only.
+ * `lkvm list` and `stat`: which guests run, and what they do. A guest that does
+ * not answer is listed as such, and keeps the others from being listed for a
+ * moment only.
  *
  * `stat` prints what the answer has, without knowing single counters, so a
  * guest of another version shows its own. What is not understood is shown as
@@ -58,24 +58,6 @@ static const struct control_usage stat_usage = {
 	.wants = 1,
 	.options = stat_options,
 };
-
-static const struct control_usage debug_usage = {
-	.command = "debug",
-	.synopsis = "lkvm debug [--json] NAME",
-	.help = "Prints the registers of all vCPUs of the guest NAME, which "
-		"stops for that moment.\n",
-	.wants = 1,
-	.options = list_options,
-};
-
-/* Output that could not be written is an error. */
-static int finish_output(const struct control_usage *usage)
-{
-	if (!fflush(stdout) && !ferror(stdout))
-		return 0;
-	pr_fatal("%s: unable to write to stdout", usage->command);
-	return -EIO;
-}
 
 /* ---- list ---------------------------------------------------------------- */
 
@@ -197,7 +179,7 @@ static int list_json(const struct control_place *place,
 	json_begin_array(&json, NULL);
 	list_all(&(struct listing) { .json = &json }, place, names);
 	json_end_array(&json);
-	return finish_output(&list_usage);
+	return control_finish_output(&list_usage);
 }
 
 /* Rows are collected first: the widths of columns depend on all of them. */
@@ -217,7 +199,7 @@ static int list_table(const struct control_place *place,
 	table_free(&table);
 	if (ret)
 		pr_fatal("out of memory");
-	return ret ? ret : finish_output(&list_usage);
+	return ret ? ret : control_finish_output(&list_usage);
 }
 
 /* Without the folder there is no guest. */
@@ -375,7 +357,7 @@ static int print_stat(const struct control_options *options,
 			begin_screen(!old);
 		ret = print_table(result, old);
 	}
-	return ret ? ret : finish_output(&stat_usage);
+	return ret ? ret : control_finish_output(&stat_usage);
 }
 
 /*
@@ -423,82 +405,6 @@ int cmd_stat(int argc, char *const argv[])
 	if (control_connect(&stat_usage, &options, &link))
 		return EXIT_STATUS_SETUP;
 	ret = stat_guest(&link, &options);
-	control_link_close(&link);
-	return ret ? EXIT_STATUS_SETUP : EXIT_STATUS_POWEROFF;
-}
-
-/* ---- debug --------------------------------------------------------------- */
-
-/* In columns; names and values are as the guest's lkvm has them. */
-static void print_registers(const struct json_value *vcpu)
-{
-	unsigned int column = 0;
-
-	for (const struct json_value *v = vcpu->first; v; v = v->next) {
-		if (!v->string || v->string[0] != '0')
-			continue;
-		printf("%s%9s %s", column ? "  " : "", v->name, v->string);
-		column = (column + 1) % 2;
-		if (!column)
-			putchar('\n');
-	}
-	if (column)
-		putchar('\n');
-}
-
-/* vCPUs are numbered by their place in the array. */
-static void print_vcpus(const struct json_value *registers)
-{
-	const struct json_value *v = registers->first;
-
-	for (unsigned int n = 0; v; v = v->next, n++) {
-		const char *power = json_string_of(json_member(v, "power"));
-
-		printf("%svCPU %u, power %s:\n", n ? "\n" : "", n,
-		       power ? power : "not known");
-		print_registers(v);
-	}
-}
-
-/*
- * An answer without the array is one of a version that this one does not know.
- */
-static int debug_guest(struct control_link *link,
-		       const struct control_options *options)
-{
-	struct json_writer json = { .out = stdout };
-	const struct json_value *result, *registers;
-	struct json_value *root;
-	int ret = control_link_ask(link, "registers", NULL, CONTROL_ANSWER_MS,
-				   &root, &result);
-
-	if (ret)
-		return control_report(&debug_usage, options, link, ret);
-	registers = json_member(result, "registers");
-	if (!registers || registers->type != JSON_ARRAY) {
-		free(root);
-		return control_report(&debug_usage, options, link, -EBADMSG);
-	}
-	if (options->json)
-		json_copy(&json, NULL, registers);
-	else
-		print_vcpus(registers);
-	free(root);
-	return finish_output(&debug_usage);
-}
-
-int cmd_debug(int argc, char *const argv[])
-{
-	struct control_options options = { 0 };
-	struct control_link link;
-	int ret = control_parse(&debug_usage, &options, argc, argv);
-
-	if (ret)
-		return ret == OPTIONS_HELP ? EXIT_STATUS_POWEROFF
-					   : EXIT_STATUS_USAGE;
-	if (control_connect(&debug_usage, &options, &link))
-		return EXIT_STATUS_SETUP;
-	ret = debug_guest(&link, &options);
 	control_link_close(&link);
 	return ret ? EXIT_STATUS_SETUP : EXIT_STATUS_POWEROFF;
 }

@@ -26,6 +26,7 @@ int cmd_pause(int argc, char *const argv[]);
 int cmd_resume(int argc, char *const argv[]);
 int cmd_reset(int argc, char *const argv[]);
 int cmd_balloon(int argc, char *const argv[]);
+int cmd_console(int argc, char *const argv[]);
 int cmd_stat(int argc, char *const argv[]);
 int cmd_debug(int argc, char *const argv[]);
 int cmd_flash(int argc, char *const argv[]);

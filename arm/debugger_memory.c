@@ -6,65 +6,21 @@
  * that its chips are in, and is not written to.
  */
 #include <errno.h>
-#include <string.h>
 
-#include "cpu.h"
 #include "debugger.h"
-#include "lkvm/arm/a64/stage1.h"
 #include "machine.h"
-
-#define SCTLR_M BIT(0)
+#include "vcpu_memory.h"
 
 #define PAGE_OFFSET(addr) ((addr) & (SZ_4K - 1))
-
-/*
- * What pages allow is not looked at, so PSTATE is of no use: a debugger may
- * read what PAN keeps from the kernel.
- */
-static int read_mmu(struct debugger *debugger, struct vcpu *vcpu,
-		    struct stage1 *mmu)
-{
-	const struct {
-		unsigned int reg;
-		u64 *value;
-	} regs[] = {
-		{ CPU_SCTLR, &mmu->sctlr },   { CPU_TCR, &mmu->tcr },
-		{ CPU_TTBR0, &mmu->ttbr[0] }, { CPU_TTBR1, &mmu->ttbr[1] },
-		{ CPU_MAIR, &mmu->mair },
-	};
-
-	memset(mmu, 0, sizeof(*mmu));
-	mmu->mem = &debugger->readable;
-	for (size_t i = 0; i < ARRAY_SIZE(regs); i++)
-		if (cpu_read(vcpu, regs[i].reg, regs[i].value))
-			return -EFAULT;
-	return 0;
-}
-
-/* With the MMU off addresses are physical. */
-static int translate(const struct stage1 *mmu, u64 va, u64 *pa)
-{
-	unsigned int flags;
-	int ret;
-
-	if (!(mmu->sctlr & SCTLR_M)) {
-		*pa = va;
-		return 0;
-	}
-	ret = stage1_walk(mmu, va, pa, &flags);
-	if (!ret)
-		*pa += PAGE_OFFSET(va);
-	return ret;
-}
 
 int debugger_translate(struct debugger *debugger, struct vcpu *vcpu, u64 va,
 		       u64 *pa)
 {
 	struct stage1 mmu;
 
-	if (read_mmu(debugger, vcpu, &mmu))
+	if (vcpu_memory_init(&mmu, vcpu, &debugger->readable))
 		return -EFAULT;
-	return translate(&mmu, va, pa);
+	return vcpu_memory_translate(&mmu, va, pa);
 }
 
 /* Bytes of [va, va + len) that are in the first page. */
@@ -81,12 +37,12 @@ ssize_t debugger_read(struct debugger *debugger, struct vcpu *vcpu, u64 va,
 	size_t done = 0;
 	u64 pa;
 
-	if (read_mmu(debugger, vcpu, &mmu))
+	if (vcpu_memory_init(&mmu, vcpu, &debugger->readable))
 		return -EFAULT;
 	while (done < len) {
 		size_t n = in_page(va + done, len - done);
 
-		if (translate(&mmu, va + done, &pa) ||
+		if (vcpu_memory_translate(&mmu, va + done, &pa) ||
 		    gmem_read(&debugger->readable, pa, buf + done, n))
 			break;
 		debugger_break_hide(&debugger->breaks, ram, pa, buf + done, n);
@@ -101,11 +57,11 @@ int debugger_write(struct debugger *debugger, struct vcpu *vcpu, u64 va,
 {
 	struct stage1 mmu;
 	u64 pa;
-	int ret = read_mmu(debugger, vcpu, &mmu);
+	int ret = vcpu_memory_init(&mmu, vcpu, &debugger->readable);
 
 	for (size_t done = 0, n; !ret && done < len; done += n) {
 		n = in_page(va + done, len - done);
-		ret = translate(&mmu, va + done, &pa);
+		ret = vcpu_memory_translate(&mmu, va + done, &pa);
 		if (!ret)
 			ret = debugger_break_write(&debugger->breaks,
 						   &debugger->machine->vm.mem,

@@ -129,6 +129,11 @@ struct vm *machine_vm(struct machine *machine)
 	return &machine->vm;
 }
 
+unsigned int machine_serial_ports(const struct machine *machine)
+{
+	return machine->type->nr_serial;
+}
+
 u64 machine_ram_size(const struct machine *machine)
 {
 	return machine->ram.size;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * What the registers of all vCPUs are at one moment, for `lkvm debug`. One that
- * is at a device just then is in the middle of that instruction.
+ * What the registers of all vCPUs are at one moment, and which functions they
+ * are in, for `lkvm debug`. One that is at a device just then is in the middle
+ * of that instruction.
  */
 #include <inttypes.h>
 #include <stdio.h>
@@ -12,8 +13,12 @@
 #include "lkvm/util/json.h"
 #include "lkvm/vmm/pause.h"
 #include "machine.h"
+#include "stack.h"
+#include "vcpu_memory.h"
 
-#define GENERAL 31
+#define GENERAL	   31
+#define FRAME	   29
+#define PSTATE_NRW BIT(4) /* in AArch32 state */
 
 /* Behind X0 to X30, with the names that GDB has for them. */
 static const struct {
@@ -56,6 +61,27 @@ static const char *power_state(struct vcpu *vcpu)
 	return state.mp_state == KVM_MP_STATE_STOPPED ? "off" : "on";
 }
 
+/*
+ * From where it is now on outwards. In AArch32 state, and where a register
+ * cannot be read, there is no more than that.
+ */
+static void put_stack(struct json_writer *json, struct vcpu *vcpu)
+{
+	const struct gmem *ram = &vcpu->vm->mem;
+	u64 pc = 0, pstate = 0, fp = 0, at[STACK_MAX];
+	struct stage1 mmu;
+	unsigned int n = 0;
+
+	json_begin_array(json, "stack");
+	put(json, NULL, cpu_get_pc(vcpu, &pc), pc);
+	if (!cpu_read(vcpu, CPU_PSTATE, &pstate) && !(pstate & PSTATE_NRW) &&
+	    !cpu_read(vcpu, FRAME, &fp) && !vcpu_memory_init(&mmu, vcpu, ram))
+		n = stack_walk(&mmu, ram, fp, at);
+	for (unsigned int i = 0; i < n; i++)
+		put(json, NULL, 0, at[i]);
+	json_end_array(json);
+}
+
 /* A register that cannot be read does not keep the others from being shown. */
 static void put_vcpu(struct json_writer *json, struct vcpu *vcpu)
 {
@@ -75,6 +101,7 @@ static void put_vcpu(struct json_writer *json, struct vcpu *vcpu)
 		ret = cpu_get_reg(vcpu, others[i].id, &value);
 		put(json, others[i].name, ret, value);
 	}
+	put_stack(json, vcpu);
 	json_end_object(json);
 }
 

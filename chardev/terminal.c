@@ -87,13 +87,26 @@ static int enter_raw(int fd)
 }
 
 /*
- * For signals of a crash: SA_RESETHAND has restored the default action, which
- * raise() runs after the terminal is usable again.
+ * For signals that end the process: SA_RESETHAND has restored the default
+ * action, which raise() runs after the terminal is usable again.
  */
 static void fatal_signal(int sig)
 {
 	restore_tty();
 	raise(sig);
+}
+
+void terminal_restore_at_signals(void)
+{
+	static const int ends[] = { SIGINT, SIGTERM, SIGHUP, SIGQUIT };
+	struct sigaction old, action = { .sa_handler = fatal_signal,
+					 .sa_flags = (int)SA_RESETHAND };
+
+	sigfillset(&action.sa_mask);
+	for (size_t i = 0; i < ARRAY_SIZE(ends); i++)
+		if (!sigaction(ends[i], NULL, &old) &&
+		    old.sa_handler != SIG_IGN)
+			sigaction(ends[i], &action, NULL);
 }
 
 /*

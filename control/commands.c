@@ -10,6 +10,7 @@
  * and its arguments, control/guest.c whether the guest can do it.
  */
 #include <errno.h>
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -24,9 +25,13 @@ struct call {
 	struct control_error *error;
 };
 
+#define ARGUMENTS_MAX 2
+
 struct command {
 	const char *name;
-	const char *argument; /* the only one, which is needed; NULL: none */
+	const char *argument; /* is needed; NULL: none is */
+	/* Others, which may be left out. */
+	const char *options[ARGUMENTS_MAX];
 	/* Does it. 0, or -errno with the reason in call->error. */
 	int (*run)(struct call *call);
 	/* Adds members to "return"; NULL: only the status. */
@@ -112,6 +117,84 @@ static int balloon(struct call *call)
 }
 
 /*
+ * An argument that is a number, or `value` as it is, if it is left out. 0, or
+ * -errno with the reason.
+ */
+static int number(struct call *call, const char *name, u64 max, u64 *value)
+{
+	const struct json_value *given =
+		json_member(call->request->arguments, name);
+
+	if (!given)
+		return 0;
+	if (json_u64_of(given, value) || *value > max)
+		return control_fail(call->error, -EINVAL, "bad-arguments",
+				    "\"%s\" is a number up to %" PRIu64, name,
+				    max);
+	return 0;
+}
+
+/*
+ * The port that "port" names, or else the console that the guest's user has.
+ * NULL: there is a reason why not.
+ */
+static struct control_console *find_port(struct call *call)
+{
+	const struct control_consoles *consoles = call->commands->consoles;
+	u64 port = 0;
+
+	if (!json_member(call->request->arguments, "port") && consoles->virtio)
+		return consoles->virtio;
+	if (number(call, "port", SERIAL_MAX - 1, &port))
+		return NULL;
+	if (!consoles->serial[port])
+		control_fail(call->error, -ENODEV, "unsupported",
+			     "the guest's machine has no serial port %" PRIu64,
+			     port);
+	return consoles->serial[port];
+}
+
+/*
+ * One client at a time: two who type at one console would only disturb each
+ * other.
+ */
+static int enter_console(struct call *call)
+{
+	struct control_console *console = find_port(call);
+	u64 linger = CONTROL_LINGER_MS;
+	int ret = console ? 0 : -EINVAL;
+
+	if (!ret)
+		ret = number(call, "linger_ms", CONTROL_LINGER_MAX_MS, &linger);
+	if (!ret && control_console_is_busy(console))
+		ret = control_fail(call->error, -EBUSY, "failed",
+				   "another client is at that console");
+	if (!ret)
+		control_client_hand_over(
+			call->client,
+			control_console_stream(console, (unsigned int)linger));
+	return ret;
+}
+
+/* What a kernel's sysrq help lists: a printable character. */
+static int press_sysrq(struct call *call)
+{
+	struct control_console *console = find_port(call);
+	const char *key =
+		json_string_of(json_member(call->request->arguments, "key"));
+
+	if (!console)
+		return -EINVAL;
+	if (!key || key[0] <= ' ' || key[0] > '~' || key[1])
+		return control_fail(call->error, -EINVAL, "bad-arguments",
+				    "\"key\" is one character");
+	if (control_console_sysrq(console, (u8)key[0]))
+		return control_fail(call->error, -EAGAIN, "failed",
+				    "the guest does not take its input");
+	return 0;
+}
+
+/*
  * The answer may be lost: the event loop is told to stop. Clients take the end
  * of the connection for success.
  */
@@ -142,17 +225,19 @@ static void put_registers(const struct call *call, struct json_writer *json)
 static void put_commands(const struct call *call, struct json_writer *json);
 
 static const struct command commands_table[] = {
-	{ "balloon", "size", balloon, NULL },
-	{ "commands", NULL, nothing, put_commands },
-	{ "pause", NULL, pause_guest, NULL },
-	{ "powerdown", NULL, press_power, NULL },
-	{ "quit", NULL, quit, NULL },
-	{ "registers", NULL, nothing, put_registers },
-	{ "reset", NULL, reset, NULL },
-	{ "resume", NULL, resume_guest, NULL },
-	{ "stat", NULL, nothing, put_stats },
-	{ "status", NULL, nothing, put_status },
-	{ "subscribe", NULL, subscribe, NULL },
+	{ "balloon", "size", { NULL }, balloon, NULL },
+	{ "commands", NULL, { NULL }, nothing, put_commands },
+	{ "console", NULL, { "port", "linger_ms" }, enter_console, NULL },
+	{ "pause", NULL, { NULL }, pause_guest, NULL },
+	{ "powerdown", NULL, { NULL }, press_power, NULL },
+	{ "quit", NULL, { NULL }, quit, NULL },
+	{ "registers", NULL, { NULL }, nothing, put_registers },
+	{ "reset", NULL, { NULL }, reset, NULL },
+	{ "resume", NULL, { NULL }, resume_guest, NULL },
+	{ "stat", NULL, { NULL }, nothing, put_stats },
+	{ "status", NULL, { NULL }, nothing, put_status },
+	{ "subscribe", NULL, { NULL }, subscribe, NULL },
+	{ "sysrq", "key", { "port" }, press_sysrq, NULL },
 };
 
 static void put_commands(const struct call *call, struct json_writer *json)
@@ -194,20 +279,37 @@ static void put_return(const struct call *call, const struct command *command,
 	json_end_object(&json);
 }
 
+/* Whether the command has an argument of that name. */
+static bool takes(const struct command *command, const char *name)
+{
+	if (command->argument && !strcmp(name, command->argument))
+		return true;
+	for (size_t i = 0; i < ARGUMENTS_MAX && command->options[i]; i++)
+		if (!strcmp(name, command->options[i]))
+			return true;
+	return false;
+}
+
 /* An argument that is not known is refused, not passed over. */
 static int check_arguments(struct call *call, const struct command *command)
 {
 	const struct json_value *arguments = call->request->arguments;
-	const struct json_value *first = arguments ? arguments->first : NULL;
-	const char *want = command->argument;
+	const struct json_value *v = arguments ? arguments->first : NULL;
 
-	if (!want && first)
+	if (v && !command->argument && !command->options[0])
 		return control_fail(call->error, -EINVAL, "bad-arguments",
 				    "\"%s\" takes no arguments", command->name);
-	if (want && (!first || first->next || strcmp(first->name, want) != 0))
+	for (; v; v = v->next)
+		if (!takes(command, v->name))
+			return control_fail(call->error, -EINVAL,
+					    "bad-arguments",
+					    "\"%s\" takes no argument of that "
+					    "name",
+					    command->name);
+	if (command->argument && !json_member(arguments, command->argument))
 		return control_fail(call->error, -EINVAL, "bad-arguments",
 				    "\"%s\" takes the argument \"%s\"",
-				    command->name, want);
+				    command->name, command->argument);
 	return 0;
 }
 
@@ -273,10 +375,12 @@ static void serve_line(struct control_service *service,
 }
 
 void control_commands_init(struct control_commands *commands,
-			   struct control_guest *guest)
+			   struct control_guest *guest,
+			   const struct control_consoles *consoles)
 {
 	commands->service.line = serve_line;
 	commands->guest = guest;
+	commands->consoles = consoles;
 	commands->server = NULL;
 }
 

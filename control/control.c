@@ -29,6 +29,7 @@ struct control {
 	const struct vm_config *config;
 	struct unix_socket sock;
 	char path[CONTROL_PATH]; /* of the socket */
+	struct control_consoles consoles;
 	struct control_guest guest;
 	struct control_commands commands;
 	struct control_server *server; /* NULL: not started */
@@ -89,6 +90,35 @@ int control_open(const struct vm_config *config, struct control **out)
 	return 0;
 }
 
+static int add_console(struct chardev **chr, struct machine *machine,
+		       struct control_console **out)
+{
+	int ret = control_console_create(chr, &machine_vm(machine)->loop, out);
+
+	if (ret)
+		pr_fatal("unable to have clients at the console: %s",
+			 strerror(-ret));
+	return ret;
+}
+
+int control_add_ports(struct control *control, struct machine *machine,
+		      struct chardev *serial[SERIAL_MAX])
+{
+	unsigned int nr = machine_serial_ports(machine);
+	int ret = 0;
+
+	for (unsigned int i = 0; !ret && i < nr; i++)
+		ret = add_console(&serial[i], machine,
+				  &control->consoles.serial[i]);
+	return ret;
+}
+
+int control_add_virtio_console(struct control *control, struct machine *machine,
+			       struct chardev **chr)
+{
+	return add_console(chr, machine, &control->consoles.virtio);
+}
+
 static void tell_reset(struct device *dev)
 {
 	struct reset_watch *watch = container_of(dev, struct reset_watch, dev);
@@ -97,7 +127,7 @@ static void tell_reset(struct device *dev)
 }
 
 /*
- * Called when the VM is destroyed. That is after control_destroy(), so the
+ * Called when the VM is destroyed. That is after control_disconnect(), so the
  * device is an allocation of its own.
  */
 static void free_watch(struct device *dev)
@@ -140,7 +170,8 @@ int control_start(struct control *control, struct machine *machine)
 		.ram = machine_ram_size(machine),
 		.began = clock_now(),
 	};
-	control_commands_init(&control->commands, &control->guest);
+	control_commands_init(&control->commands, &control->guest,
+			      &control->consoles);
 	ret = control_server_create(&control->commands.service, &vm->loop,
 				    control->sock.fd, &control->server);
 	control->commands.server = control->server;
@@ -158,6 +189,9 @@ int control_start(struct control *control, struct machine *machine)
  */
 void control_end(struct control *control, const char *outcome)
 {
+	for (unsigned int i = 0; i < SERIAL_MAX; i++)
+		control_console_end(control->consoles.serial[i]);
+	control_console_end(control->consoles.virtio);
 	control_commands_event(&control->commands, "end", outcome);
 }
 
@@ -174,11 +208,25 @@ void control_close(struct control *control)
 	unix_socket_close(&control->sock);
 }
 
-void control_destroy(struct control *control)
+void control_disconnect(struct control *control)
 {
 	if (!control)
 		return;
 	control_close(control);
 	control_server_destroy(control->server);
+	control->server = NULL;
+	for (unsigned int i = 0; i < SERIAL_MAX; i++)
+		control_console_disconnect(control->consoles.serial[i]);
+	control_console_disconnect(control->consoles.virtio);
+}
+
+void control_destroy(struct control *control)
+{
+	if (!control)
+		return;
+	control_disconnect(control);
+	for (unsigned int i = 0; i < SERIAL_MAX; i++)
+		control_console_destroy(control->consoles.serial[i]);
+	control_console_destroy(control->consoles.virtio);
 	free(control);
 }

@@ -36,7 +36,8 @@ struct control_client {
 	u32 watched; /* events of the source, if is_watched */
 	bool is_watched;
 	bool subscribed;
-	bool ended;  /* it sends no more */
+	bool ended;		       /* it sends no more */
+	struct control_stream *stream; /* who takes it over; NULL: nobody */
 	bool broken; /* to be disconnected as soon as nothing is under way */
 	u64 heard;   /* server->clock when it last said something */
 	size_t in_len, out_at, out_len, out_room;
@@ -169,11 +170,8 @@ static void receive(struct control_client *client)
 
 /* ---- Clients ------------------------------------------------------------- */
 
-/*
- * The source leaves the event loop before its descriptor is closed, as the
- * number may be reused at once. Frees the client.
- */
-static void disconnect(struct control_client *client)
+/* Nobody is to come across it any more; its descriptor is still open. */
+static void forget(struct control_client *client)
 {
 	struct control_server *server = client->server;
 
@@ -182,9 +180,40 @@ static void disconnect(struct control_client *client)
 			server->clients[i] = NULL;
 	if (client->is_watched)
 		evloop_del(server->loop, &client->source);
-	close(client->source.fd);
+}
+
+static void free_client(struct control_client *client)
+{
 	free(client->out);
 	free(client);
+}
+
+/*
+ * The source leaves the event loop before its descriptor is closed, as the
+ * number may be reused at once. Frees the client.
+ */
+static void disconnect(struct control_client *client)
+{
+	forget(client);
+	close(client->source.fd);
+	free_client(client);
+}
+
+void control_client_hand_over(struct control_client *client,
+			      struct control_stream *stream)
+{
+	client->stream = stream;
+}
+
+/* With what it has not been sent, and has said. The client is gone then. */
+static void hand_over(struct control_client *client)
+{
+	forget(client);
+	client->stream->begin(client->stream, client->source.fd,
+			      client->out_len ? client->out + client->out_at
+					      : "",
+			      client->out_len, client->in, client->in_len);
+	free_client(client);
 }
 
 /* A line that has come already is waited for by a socket that can be written.
@@ -243,7 +272,10 @@ static void handle_client(struct evloop_source *source, u32 events)
 	flush(client);
 	if (!client->broken && !client->out_len && has_line(client))
 		take_line(client);
-	go_on(client);
+	if (client->stream)
+		hand_over(client);
+	else
+		go_on(client);
 }
 
 /* Those that wait for events are silent for good reasons, and go last. */

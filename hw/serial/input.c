@@ -3,7 +3,8 @@
  * Input of a UART: a FIFO that the guest reads, and before it the "line", which
  * holds what the backend has sent and the FIFO has no room for. The backend is
  * told how many bytes are accepted, so no input is lost if the guest does not
- * read for a long time, or resets the FIFO.
+ * read for a long time, or resets the FIFO. A break condition is in its place
+ * between them, with the data that the part has for one.
  *
  * All functions are called with the UART's lock held.
  */
@@ -20,7 +21,7 @@ static unsigned int fill(struct serial_input *in, unsigned int room)
 		in->fifo[in->nr_fifo++] =
 			(struct serial_rx) { .data = in->line[i] };
 	in->nr_line -= n;
-	memmove(in->line, in->line + n, in->nr_line);
+	memmove(in->line, in->line + n, in->nr_line * sizeof(*in->line));
 	return n;
 }
 
@@ -57,9 +58,18 @@ size_t serial_input_receive(struct serial_input *in, const u8 *buf, size_t len)
 {
 	size_t n = MIN(len, in->size - held(in));
 
-	memcpy(in->line + in->nr_line, buf, n);
-	in->nr_line += n;
+	for (size_t i = 0; i < n; i++)
+		in->line[in->nr_line + i] = buf[i];
+	in->nr_line += (unsigned int)n;
 	return n;
+}
+
+bool serial_input_break(struct serial_input *in, u16 data)
+{
+	if (held(in) >= in->size)
+		return false;
+	in->line[in->nr_line++] = data;
+	return true;
 }
 
 /* The caller has made room: overruns are the UART's. */
@@ -87,8 +97,9 @@ bool serial_input_read(struct serial_input *in, struct serial_rx *rx)
 void serial_input_give_back(struct serial_input *in)
 {
 	while (in->nr_fifo && !in->fifo[in->nr_fifo - 1].looped) {
-		memmove(in->line + 1, in->line, in->nr_line);
-		in->line[0] = (u8)in->fifo[--in->nr_fifo].data;
+		memmove(in->line + 1, in->line,
+			in->nr_line * sizeof(*in->line));
+		in->line[0] = in->fifo[--in->nr_fifo].data;
 		in->nr_line++;
 	}
 }

@@ -6,7 +6,8 @@
  *
  * The transmitter is infinitely fast and the line has eight clean data bits
  * whatever LCR_H and the divisors say: the transmit FIFO is always empty, and
- * of the receiver's errors only the overrun and, looped, the break exist.
+ * of the receiver's errors only the overrun, which is looped, and the break
+ * exist.
  *
  * What is written to DR is sent whether the UART is enabled or not. The part
  * would hold it back, but consoles that come before a driver (earlycon, the
@@ -248,6 +249,22 @@ static void uart_receive(struct chardev *chr, const u8 *buf, size_t len)
 
 	if (n < len)
 		chr->ops->unread(chr, buf + n, len - n);
+}
+
+/*
+ * chardev.line_break, as above: the FIFO gets one NUL, with DR's BE (3.3.1).
+ * The interrupt for breaks is told at once, not when that is read.
+ */
+static void uart_line_break(struct chardev *chr)
+{
+	struct pl011 *uart = chr->front;
+
+	pthread_mutex_lock(&uart->lock);
+	if (serial_input_break(&uart->in, DR_BE)) {
+		uart->ris |= INT_BE;
+		uart_update(uart);
+	}
+	pthread_mutex_unlock(&uart->lock);
 }
 
 /* 3.3.3: nothing is ever being sent, so BUSY and TXFF stay clear. */
@@ -636,6 +653,7 @@ int pl011_create(const struct pl011_params *params, struct mmio_bus *bus,
 	if (uart->chr) {
 		uart->chr->front = uart;
 		uart->chr->receive = uart_receive;
+		uart->chr->line_break = uart_line_break;
 	}
 	*out = uart;
 	return 0;

@@ -5,8 +5,8 @@
  *
  * The transmitter is infinitely fast and the line has eight clean data bits
  * whatever LCR says: THR is always empty, and of the receiver's errors only
- * the overrun exists. FCR's bits for the transmit FIFO and for DMA have no
- * effect.
+ * the overrun and the break exist. FCR's bits for the transmit FIFO and for DMA
+ * have no effect.
  *
  * Registers are accessed on vCPU threads, input arrives on the event loop's;
  * the lock guards all state. It is not held while the backend is called to
@@ -29,9 +29,10 @@
 #define IIR_FIFO_ON  0xc0
 #define MSR_LINES    0xf0
 #define MSR_PEER     (UART_MSR_CTS | UART_MSR_DSR | UART_MSR_DCD)
-#define POWER_ON_DLL 1	 /* undefined on the part; here 115200 baud */
-#define POLLING	     2U	 /* LSR reads in succession */
-#define CHUNK	     256 /* bytes sent at once, of those that wait */
+#define POWER_ON_DLL 1	   /* undefined on the part; here 115200 baud */
+#define POLLING	     2U	   /* LSR reads in succession */
+#define CHUNK	     256   /* bytes sent at once, of those that wait */
+#define RX_BREAK     0x100 /* in the FIFO: a NUL that a break has left there */
 
 static bool fifo_enabled(const struct uart16550 *uart)
 {
@@ -97,7 +98,29 @@ static u8 rx_read(struct uart16550 *uart)
 
 	if (serial_input_read(&uart->in, &first) && !first.looped)
 		uart->bytes_in++;
+	uart->break_told = false;
 	return (u8)first.data;
+}
+
+/*
+ * Section 8.5: a break is told when its NUL is the next byte to be read,
+ * and by an interrupt; what LSR has told it does not tell again.
+ */
+static void tell_break(struct uart16550 *uart)
+{
+	const struct serial_input *in = &uart->in;
+
+	if (!in->nr_fifo || !(in->fifo[0].data & RX_BREAK) || uart->break_told)
+		return;
+	uart->break_told = true;
+	uart->lsr_errors |= UART_LSR_BI;
+}
+
+/* The FIFO is emptied, and a break that returns to the line is told again. */
+static void rx_flush(struct uart16550 *uart)
+{
+	serial_input_flush(&uart->in);
+	uart->break_told = false;
 }
 
 /*
@@ -138,6 +161,7 @@ static void uart_update(struct uart16550 *uart)
 	unsigned int capacity = guest_listens(uart) ? rx_capacity(uart) : 0;
 
 	serial_input_update(&uart->in, uart->chr, capacity);
+	tell_break(uart);
 	update_irq(uart);
 }
 
@@ -156,6 +180,17 @@ static void uart_receive(struct chardev *chr, const u8 *buf, size_t len)
 		chr->ops->unread(chr, buf + n, len - n);
 }
 
+/* chardev.line_break, as above. */
+static void uart_line_break(struct chardev *chr)
+{
+	struct uart16550 *uart = chr->front;
+
+	pthread_mutex_lock(&uart->lock);
+	if (serial_input_break(&uart->in, RX_BREAK))
+		uart_update(uart);
+	pthread_mutex_unlock(&uart->lock);
+}
+
 /* Reading IIR ends the transmitter's interrupt if that is what it reports. */
 static u8 read_iir(struct uart16550 *uart)
 {
@@ -166,6 +201,19 @@ static u8 read_iir(struct uart16550 *uart)
 	return iir | (fifo_enabled(uart) ? IIR_FIFO_ON : 0);
 }
 
+/* Whether a break is in the FIFO that LSR has not told. */
+static bool has_break(const struct uart16550 *uart)
+{
+	const struct serial_input *in = &uart->in;
+
+	if (uart->lsr_errors & UART_LSR_BI)
+		return true;
+	for (unsigned int i = uart->break_told; i < in->nr_fifo; i++)
+		if (in->fifo[i].data & RX_BREAK)
+			return true;
+	return false;
+}
+
 /* Section 8.5: reading clears the error bits. */
 static u8 read_lsr(struct uart16550 *uart)
 {
@@ -173,6 +221,8 @@ static u8 read_lsr(struct uart16550 *uart)
 
 	if (uart->in.nr_fifo)
 		lsr |= UART_LSR_DR;
+	if (fifo_enabled(uart) && has_break(uart))
+		lsr |= UART_LSR_FIFOE;
 	uart->lsr_errors = 0;
 	return lsr;
 }
@@ -226,7 +276,7 @@ static void write_fcr(struct uart16550 *uart, u8 value)
 
 	if (enable != fifo_enabled(uart) ||
 	    (enable && value & UART_FCR_CLEAR_RCVR))
-		serial_input_flush(&uart->in);
+		rx_flush(uart);
 	if (enable)
 		uart->fcr = value & FCR_MASK;
 	else
@@ -271,8 +321,10 @@ static void update_msr(struct uart16550 *uart)
  */
 static void write_mcr(struct uart16550 *uart, u8 value)
 {
-	if (value & ~uart->mcr & UART_MCR_LOOP)
+	if (value & ~uart->mcr & UART_MCR_LOOP) {
 		serial_input_give_back(&uart->in);
+		uart->break_told = false;
+	}
 	uart->mcr = value & MCR_MASK;
 	update_msr(uart);
 }
@@ -444,7 +496,7 @@ static void power_on(struct uart16550 *uart)
 	uart->msr = MSR_PEER;
 	uart->thri = false;
 	uart->lsr_reads = 0;
-	serial_input_flush(&uart->in);
+	rx_flush(uart);
 	serial_output_reset(&uart->output);
 }
 
@@ -523,6 +575,7 @@ int uart16550_create(const struct uart16550_params *params,
 	if (uart->chr) {
 		uart->chr->front = uart;
 		uart->chr->receive = uart_receive;
+		uart->chr->line_break = uart_line_break;
 	}
 	*out = uart;
 	return 0;

@@ -3,13 +3,14 @@
 /* SOURCES: control/place.c config/control.c util/unix_socket.c */
 /* SOURCES: util/json.c util/json_copy.c util/json_read.c vmm/evloop.c */
 /* SOURCES: util/log.c util/output.c tests/unit/control_rig.c */
+/* SOURCES: control/console.c chardev/hub.c */
 /*
  * What clients send to a control socket, to a guest that is a fake. Two bytes
  * begin each piece of the input: the first says which client, and what it does
  * before: 0x10 reads what it was answered, 0x20 goes and comes back, 0x40 ends
  * its side, 0x80 has an event sent; the second how many bytes it sends.
  * Whatever it is, what comes back are lines of JSON, each with what it is to
- * have.
+ * have; also from the guest's console, which a client may be at.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -18,6 +19,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "lkvm/chardev/chardev.h"
 #include "lkvm/control/commands.h"
 #include "tests/unit/control_rig.h"
 
@@ -33,6 +35,9 @@ int LLVMFuzzerTestOneInput(const u8 *data, size_t size);
 
 static struct control_rig rig;
 static struct control_commands commands;
+static struct control_consoles consoles;
+static struct chardev *port; /* the first of them */
+static unsigned int nr_written;
 static struct evloop loop;
 static int listener = -1;
 static struct sockaddr_un addr;
@@ -116,6 +121,36 @@ static void read_back(struct reader *reader)
 	}
 }
 
+/*
+ * What the guest's console gets has it write a line, but not so many that some
+ * are missing.
+ */
+static void take_input(struct chardev *chr, const u8 *buf, size_t len)
+{
+	static const char line[] = "{\"event\":\"input\"}\n";
+
+	(void)buf;
+	require(len);
+	if (nr_written++ < 1000)
+		chr->ops->write(chr, (const u8 *)line, strlen(line));
+	chr->ops->accept(chr, 64);
+}
+
+static void take_break(struct chardev *chr)
+{
+	chr->ops->accept(chr, 64);
+}
+
+static void make_consoles(void)
+{
+	port = NULL;
+	require(!control_console_create(&port, &loop, &consoles.serial[0]));
+	port->receive = take_input;
+	port->line_break = take_break;
+	nr_written = 0;
+	port->ops->accept(port, 64);
+}
+
 /* It may have been disconnected: then nobody takes it. */
 static void send_piece(struct reader *reader, const u8 *data, size_t len)
 {
@@ -165,7 +200,8 @@ int LLVMFuzzerTestOneInput(const u8 *data, size_t size)
 		return -1;
 	listen_somewhere();
 	control_rig_init(&rig);
-	control_commands_init(&commands, &rig.guest);
+	make_consoles();
+	control_commands_init(&commands, &rig.guest, &consoles);
 	require(!control_server_create(&commands.service, &loop, listener,
 				       &commands.server));
 	for (size_t i = 0; i < CLIENTS; i++)
@@ -178,5 +214,6 @@ int LLVMFuzzerTestOneInput(const u8 *data, size_t size)
 	}
 	require(!evloop_poll(&loop));
 	control_server_destroy(commands.server);
+	control_console_destroy(consoles.serial[0]);
 	return 0;
 }

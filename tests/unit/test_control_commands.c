@@ -2,6 +2,7 @@
 /* SOURCES: control/commands.c control/request.c tests/unit/control_rig.c */
 /* SOURCES: util/json.c util/json_copy.c util/json_read.c */
 /* Requests, what is done for them, their answers, and events. */
+#include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -17,6 +18,13 @@
 static struct {
 	struct control_rig rig;
 	struct control_commands commands;
+	struct control_consoles consoles;
+	/* What was done at which of these. */
+	struct control_console *used;
+	struct control_stream stream, *handed;
+	unsigned int linger;
+	bool busy, full;
+	u8 key;
 	char answer[4096], event[4096];
 	bool subscribed;
 } t;
@@ -50,12 +58,54 @@ void control_server_event(struct control_server *server, const char *line,
 	keep(t.event, sizeof(t.event), line, len);
 }
 
+/* ---- In place of control/console.c ----------------------------------------
+ */
+
+struct control_console {
+	int unused;
+};
+
+static struct control_console ports[3];
+
+bool control_console_is_busy(const struct control_console *console)
+{
+	assert_non_null(console);
+	return t.busy;
+}
+
+struct control_stream *control_console_stream(struct control_console *console,
+					      unsigned int linger_ms)
+{
+	t.used = console;
+	t.linger = linger_ms;
+	return &t.stream;
+}
+
+int control_console_sysrq(struct control_console *console, u8 key)
+{
+	t.used = console;
+	t.key = key;
+	return t.full ? -EAGAIN : 0;
+}
+
+void control_client_hand_over(struct control_client *client,
+			      struct control_stream *stream)
+{
+	(void)client;
+	t.handed = stream;
+}
+
+/* ---- The tests ------------------------------------------------------------
+ */
+
 static int setup(void **state)
 {
 	(void)state;
 	memset(&t, 0, sizeof(t));
 	control_rig_init(&t.rig);
-	control_commands_init(&t.commands, &t.rig.guest);
+	t.consoles.serial[0] = &ports[0];
+	t.consoles.serial[1] = &ports[1];
+	control_commands_init(&t.commands, &t.rig.guest, &t.consoles);
 	return 0;
 }
 
@@ -97,11 +147,13 @@ static void commands(void **state)
 	       "{\"return\":{\"name\":\"rig\",\"status\":\"running\","
 	       "\"stats\":{\"exits\":42}}}");
 	expect("{\"execute\":\"commands\"}",
-	       "{\"return\":{\"commands\":[\"balloon\",\"commands\",\"pause\","
+	       "{\"return\":{\"commands\":[\"balloon\",\"commands\","
+	       "\"console\","
+	       "\"pause\","
 	       "\"powerdown\",\"quit\",\"registers\",\"reset\",\"resume\","
 	       "\"stat\","
 	       "\"status\","
-	       "\"subscribe\"]}}");
+	       "\"subscribe\",\"sysrq\"]}}");
 	expect("{\"execute\":\"reset\"}",
 	       "{\"return\":{\"status\":\"running\"}}");
 	expect("{\"execute\":\"quit\"}",
@@ -248,6 +300,84 @@ static void arguments(void **state)
 	assert_int_equal(t.rig.balloon, 4096);
 }
 
+static void console(void **state)
+{
+	(void)state;
+	expect("{\"execute\":\"console\"}",
+	       "{\"return\":{\"status\":\"running\"}}");
+	assert_ptr_equal(t.handed, &t.stream);
+	assert_ptr_equal(t.used, &ports[0]);
+	assert_int_equal(t.linger, CONTROL_LINGER_MS);
+	expect("{\"execute\":\"console\",\"arguments\":"
+	       "{\"linger_ms\":60000,\"port\":1}}",
+	       "{\"return\":{\"status\":\"running\"}}");
+	assert_ptr_equal(t.used, &ports[1]);
+	assert_int_equal(t.linger, 60000);
+	/* The console of the user is another one. */
+	t.consoles.virtio = &ports[2];
+	ask("{\"execute\":\"console\"}");
+	assert_ptr_equal(t.used, &ports[2]);
+	ask("{\"execute\":\"console\",\"arguments\":{\"port\":0}}");
+	assert_ptr_equal(t.used, &ports[0]);
+}
+
+static void no_console(void **state)
+{
+	static const char *const bad[] = {
+		"{\"port\":4}",
+		"{\"port\":-1}",
+		"{\"port\":\"0\"}",
+		"{\"linger_ms\":60001}",
+		"{\"linger_ms\":null}",
+		"{\"key\":\"h\"}",
+		"{\"port\":0,\"more\":1}",
+	};
+	char line[128];
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
+		snprintf(line, sizeof(line),
+			 "{\"execute\":\"console\",\"arguments\":%s}", bad[i]);
+		expect_error(line, "{\"error\":{\"class\":\"bad-arguments\"",
+			     "");
+	}
+	expect_error("{\"execute\":\"console\",\"arguments\":{\"port\":2}}",
+		     "{\"error\":{\"class\":\"unsupported\"",
+		     "no serial port 2");
+	t.busy = true;
+	expect_error("{\"execute\":\"console\"}",
+		     "{\"error\":{\"class\":\"failed\"", "another client");
+	assert_null(t.handed);
+}
+
+static void sysrq(void **state)
+{
+	static const char *const bad[] = {
+		"{\"port\":0}",	   "{\"key\":\"\"}",	    "{\"key\":\"hh\"}",
+		"{\"key\":\" \"}", "{\"key\":\"\\u00e4\"}", "{\"key\":1}",
+	};
+	char line[128];
+
+	(void)state;
+	expect("{\"execute\":\"sysrq\",\"arguments\":{\"key\":\"h\"}}",
+	       "{\"return\":{\"status\":\"running\"}}");
+	assert_ptr_equal(t.used, &ports[0]);
+	assert_int_equal(t.key, 'h');
+	ask("{\"execute\":\"sysrq\",\"arguments\":"
+	    "{\"port\":1,\"key\":\"\\\"\"}}");
+	assert_ptr_equal(t.used, &ports[1]);
+	assert_int_equal(t.key, '"');
+	for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
+		snprintf(line, sizeof(line),
+			 "{\"execute\":\"sysrq\",\"arguments\":%s}", bad[i]);
+		expect_error(line, "{\"error\":{\"class\":\"bad-arguments\"",
+			     "");
+	}
+	t.full = true;
+	expect_error("{\"execute\":\"sysrq\",\"arguments\":{\"key\":\"h\"}}",
+		     "{\"error\":{\"class\":\"failed\"", "its input");
+}
+
 static void the_end(void **state)
 {
 	(void)state;
@@ -264,7 +394,8 @@ int main(void)
 		COMMAND_TEST(commands),	 COMMAND_TEST(pauses),
 		COMMAND_TEST(refused),	 COMMAND_TEST(ids),
 		COMMAND_TEST(malformed), COMMAND_TEST(arguments),
-		COMMAND_TEST(the_end),
+		COMMAND_TEST(console),	 COMMAND_TEST(no_console),
+		COMMAND_TEST(sysrq),	 COMMAND_TEST(the_end),
 	};
 
 	return cmocka_run_group_tests_name("control_commands", tests, NULL,

@@ -40,6 +40,9 @@ static struct {
 	struct unix_socket sock;
 	struct control_client *last; /* who has said a line */
 	unsigned int lines;
+	struct control_stream stream;
+	int stream_fd;
+	char stream_out[32], stream_in[32];
 	char line[CONTROL_REQUEST_MAX];
 	char *large;
 	uid_t peer; /* what SO_PEERCRED says */
@@ -65,7 +68,21 @@ int __wrap_getsockopt(int fd, int level, int name, void *value, socklen_t *len)
 	return 0;
 }
 
-/* "large", "subscribe", "event TEXT"; all else comes back as it is. */
+/* Takes over a connection: what it is given is kept. */
+static void begin(struct control_stream *stream, int fd, const char *out,
+		  size_t out_len, const char *in, size_t in_len)
+{
+	assert_ptr_equal(stream, &t.stream);
+	t.stream_fd = fd;
+	assert_true(out_len < sizeof(t.stream_out));
+	memcpy(t.stream_out, out, out_len);
+	assert_true(in_len < sizeof(t.stream_in));
+	memcpy(t.stream_in, in, in_len);
+}
+
+/*
+ * "large", "subscribe", "stream", "event TEXT"; all else comes back as it is.
+ */
 static void serve_line(struct control_service *service,
 		       struct control_client *client, const char *line,
 		       size_t len)
@@ -82,6 +99,8 @@ static void serve_line(struct control_service *service,
 	}
 	if (!strcmp(t.line, "subscribe"))
 		control_client_subscribe(client);
+	if (!strcmp(t.line, "stream"))
+		control_client_hand_over(client, &t.stream);
 	if (!strncmp(t.line, "event ", 6))
 		control_server_event(t.server, line, len);
 	control_client_send(client, "<", 1);
@@ -96,6 +115,7 @@ static int setup(void **state)
 	memset(&t, 0, sizeof(t));
 	t.peer = geteuid();
 	t.service.line = serve_line;
+	t.stream.begin = begin;
 	t.large = malloc(LARGE);
 	assert_non_null(t.large);
 	memset(t.large, 'x', LARGE);
@@ -278,6 +298,29 @@ static void the_longest_line(void **state)
 	while (recv(fd, text, sizeof(text), MSG_DONTWAIT) > 0)
 		;
 	expect_end(fd);
+}
+
+/* With the answer, and with what has come behind the request. */
+static void hands_over(void **state)
+{
+	int fd = join(), other = join();
+
+	(void)state;
+	say(fd, "subscribe\n");
+	expect_heard(fd, "<subscribe>\n");
+	say(fd, "stream\ntyped\n");
+	assert_string_equal(t.stream_out, "<stream>\n");
+	assert_string_equal(t.stream_in, "typed\n");
+	/* It is no client any more, but open. */
+	assert_int_equal(send(t.stream_fd, "raw", 3, 0), 3);
+	expect_heard(fd, "raw");
+	say(other, "event x\n");
+	expect_silence(fd);
+	say(fd, "more\n");
+	assert_string_equal(t.line, "event x");
+	close(t.stream_fd);
+	close(fd);
+	leave(other);
 }
 
 /* Without a newline, for ever, and with zeros in it. */
@@ -510,6 +553,7 @@ int main(void)
 		SERVER_TEST(lines),
 		SERVER_TEST(turns),
 		SERVER_TEST(the_longest_line),
+		SERVER_TEST(hands_over),
 		SERVER_TEST(garbage),
 		SERVER_TEST(a_slow_reader),
 		SERVER_TEST(a_client_that_goes),

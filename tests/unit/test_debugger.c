@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* SOURCES: arm/debugger.c arm/debugger_exit.c arm/debugger_memory.c */
-/* SOURCES: arm/debugger_break.c arm/a64/stage1.c vmm/gmem.c gdb/aarch64.c */
+/* SOURCES: arm/debugger_break.c arm/vcpu_memory.c arm/a64/stage1.c */
+/* SOURCES: vmm/gmem.c gdb/aarch64.c */
 /* SOURCES: tests/unit/debugger_rig.c */
 /* WRAP: calloc */
 /* A machine as a debugger's target: who stops, who goes on, its beginning and

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* SOURCES: arm/debugger.c arm/debugger_exit.c arm/debugger_memory.c */
-/* SOURCES: arm/debugger_break.c arm/a64/stage1.c vmm/gmem.c gdb/aarch64.c */
-/* SOURCES: tests/unit/debugger_rig.c */
+/* SOURCES: arm/debugger_break.c arm/vcpu_memory.c arm/a64/stage1.c */
+/* SOURCES: vmm/gmem.c gdb/aarch64.c tests/unit/debugger_rig.c */
 /* What vCPUs stop for, what is the guest's own, and memory as they see it. */
 #include <errno.h>
 #include <string.h>

@@ -348,6 +348,31 @@ static void flush_keeps_input(void **state)
 	assert_int_equal(p->uart->bytes_in, 4);
 }
 
+/* One NUL with DR's BE, in its place between the bytes, and an interrupt. */
+static void a_break(void **state)
+{
+	struct port *p = *state;
+
+	wr(p, LCR_H, FEN);
+	wr(p, IMSC, INT_IN);
+	input(p, "a");
+	assert_true(p->accepted);
+	p->chr.line_break(&p->chr);
+	input(p, "h");
+	assert_true(rd(p, RIS) & INT_BE);
+	wr(p, ICR, INT_BE);
+	assert_false(rd(p, RIS) & INT_BE);
+	assert_int_equal(rd(p, DR), 'a');
+	assert_int_equal(rd(p, RSR), 0);
+	/* The FIFOs are flushed: it returns as it was. */
+	wr(p, LCR_H, 0);
+	wr(p, LCR_H, FEN);
+	assert_int_equal(rd(p, DR), 0x400);
+	assert_int_equal(rd(p, RSR), 4);
+	expect_input(p, "h");
+	assert_true(rd(p, FR) & RXFE);
+}
+
 static void looped_bytes_and_input(void **state)
 {
 	struct port *p = *state;
@@ -437,6 +462,7 @@ int main(void)
 		PORT_TEST(linux_start_loses_nothing),
 		PORT_TEST(clearing_keeps_data_of_a_listener),
 		PORT_TEST(flush_keeps_input),
+		PORT_TEST(a_break),
 		PORT_TEST(looped_bytes_and_input),
 		PORT_TEST(bytes_under_way_keep_their_order),
 		PORT_TEST(excess_goes_back),

@@ -144,6 +144,23 @@ static void never_more_than_size(void **state)
 	assert_fifo("bcde");
 }
 
+/* In their place, also when they come back, and never too many. */
+static void breaks(void **state)
+{
+	(void)state;
+	assert_int_equal(receive("ab"), 2);
+	assert_true(serial_input_break(&t.in, 0x100));
+	update(SIZE, 3, SIZE - 3);
+	assert_int_equal(receive("c"), 1);
+	assert_false(serial_input_break(&t.in, 0x100));
+	serial_input_give_back(&t.in);
+	update(SIZE, 4, 0);
+	assert_read('a', false);
+	assert_read('b', false);
+	assert_read(0x100, false);
+	assert_read('c', false);
+}
+
 static void looped_bytes(void **state)
 {
 	struct serial_rx rx;
@@ -179,7 +196,8 @@ int main(void)
 	static const struct CMUnitTest tests[] = {
 		TEST(waits_for_the_guest),  TEST(offers_what_there_is_room_for),
 		TEST(without_backend),	    TEST(order_is_kept),
-		TEST(never_more_than_size), TEST(looped_bytes),
+		TEST(never_more_than_size), TEST(breaks),
+		TEST(looped_bytes),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

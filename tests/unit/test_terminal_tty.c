@@ -402,6 +402,19 @@ static void restored_by_abort(void **state)
 	assert_true(is_restored(s));
 }
 
+static void restored_by_a_signal(void **state)
+{
+	struct session *s = *state;
+	int status;
+
+	assert_true(is_raw(s));
+	tell_last(s, CMD_TERM);
+	status = wait_for_job(s);
+	assert_true(WIFSIGNALED(status));
+	assert_int_equal(WTERMSIG(status), SIGTERM);
+	assert_true(is_restored(s));
+}
+
 static void second_console_changes_nothing(void **state)
 {
 	struct session *s = *state;
@@ -514,6 +527,7 @@ int main(void)
 		TTY_TEST(foreground, restored_by_exit),
 		TTY_TEST(foreground, restored_by_a_crash),
 		TTY_TEST(foreground, restored_by_abort),
+		TTY_TEST(foreground, restored_by_a_signal),
 		TTY_TEST(foreground, second_console_changes_nothing),
 		TTY_TEST(no_job_control, raw_without_job_control),
 		TTY_TEST(background, background_job_changes_nothing),

@@ -30,6 +30,73 @@ static void linux_measures_fifo(void **state)
 	expect_input(p, "0123456789abcdefghij");
 }
 
+/* A break arrives, for which there is room. */
+static void line_break(struct port *p)
+{
+	assert_true(p->accepted);
+	p->chr.line_break(&p->chr);
+	deliver(p);
+}
+
+/* One NUL, told by LSR when it is the next byte, and by an interrupt. */
+static void a_break(void **state)
+{
+	struct port *p = *state;
+
+	wr(p, UART_FCR, UART_FCR_ENABLE_FIFO);
+	wr(p, UART_IER, UART_IER_RDI | UART_IER_RLSI);
+	input(p, "a");
+	line_break(p);
+	input(p, "h");
+	assert_int_equal(rd(p, UART_IIR) & 0x0f, UART_IIR_RDI);
+	assert_int_equal(rd(p, UART_LSR) &
+				 (UART_LSR_DR | UART_LSR_BI | UART_LSR_FIFOE),
+			 UART_LSR_DR | UART_LSR_FIFOE);
+	assert_int_equal(rd(p, UART_RX), 'a');
+	assert_int_equal(rd(p, UART_IIR) & 0x0f, UART_IIR_RLSI);
+	assert_int_equal(rd(p, UART_LSR) &
+				 (UART_LSR_DR | UART_LSR_BI | UART_LSR_FIFOE),
+			 UART_LSR_DR | UART_LSR_BI | UART_LSR_FIFOE);
+	/* Told once. */
+	assert_false(rd(p, UART_LSR) & (UART_LSR_BI | UART_LSR_FIFOE));
+	assert_int_equal(rd(p, UART_IIR) & 0x0f, UART_IIR_RDI);
+	assert_int_equal(rd(p, UART_RX), 0);
+	expect_input(p, "h");
+	assert_false(rd(p, UART_LSR) & UART_LSR_DR);
+}
+
+/* Two in a row, and without FIFOs, where there is no bit for the others. */
+static void breaks_in_the_register(void **state)
+{
+	struct port *p = *state;
+
+	wr(p, UART_IER, UART_IER_RDI);
+	line_break(p);
+	assert_false(p->accepted);
+	assert_int_equal(rd(p, UART_LSR) & (UART_LSR_BI | UART_LSR_FIFOE),
+			 UART_LSR_BI);
+	assert_int_equal(rd(p, UART_RX), 0);
+	line_break(p);
+	assert_true(rd(p, UART_LSR) & UART_LSR_BI);
+	assert_int_equal(rd(p, UART_RX), 0);
+	assert_false(rd(p, UART_LSR) & (UART_LSR_BI | UART_LSR_DR));
+}
+
+/* A driver that begins empties the FIFO: the break is kept, as is all input. */
+static void a_break_before_the_driver(void **state)
+{
+	struct port *p = *state;
+
+	wr(p, UART_FCR, UART_FCR_ENABLE_FIFO);
+	line_break(p);
+	input(p, "h");
+	assert_true(rd(p, UART_LSR) & UART_LSR_BI);
+	wr(p, UART_FCR, UART_FCR_ENABLE_FIFO | UART_FCR_CLEAR_RCVR);
+	assert_true(rd(p, UART_LSR) & UART_LSR_BI);
+	assert_int_equal(rd(p, UART_RX), 0);
+	expect_input(p, "h");
+}
+
 static void overrun_of_the_fifo(void **state)
 {
 	struct port *p = *state;
@@ -316,6 +383,9 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		PORT_TEST(linux_measures_fifo),
+		PORT_TEST(a_break),
+		PORT_TEST(breaks_in_the_register),
+		PORT_TEST(a_break_before_the_driver),
 		PORT_TEST(overrun_of_the_fifo),
 		PORT_TEST(overrun_of_the_register),
 		PORT_TEST(looped_bytes_die_in_a_reset),

@@ -41,6 +41,7 @@ enum {
 	CMD_EXIT = 'e',	  /* exit(0) */
 	CMD_CRASH = 's',  /* SIGSEGV */
 	CMD_ABORT = 'a',
+	CMD_TERM = 't',	 /* SIGTERM, for a program that no loop ends */
 	CMD_POWER = 'w', /* there is a power key from now on */
 	CMD_OTHER = 'o', /* a second console, on /dev/null, comes and goes */
 	/* To the shell, which answers PONG as well. */
@@ -132,6 +133,10 @@ static void obey(struct job *job, char command)
 		exit(0);
 	case CMD_CRASH:
 		raise(SIGSEGV);
+		break;
+	case CMD_TERM:
+		terminal_restore_at_signals();
+		raise(SIGTERM);
 		break;
 	case CMD_ABORT:
 		abort();

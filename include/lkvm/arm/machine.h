@@ -50,6 +50,9 @@ void machine_set_console_size(struct machine *machine, u16 cols, u16 rows);
 /* The VM inside, for vm_run() and vm_request_exit(). */
 struct vm *machine_vm(struct machine *machine);
 
+/* How many serial ports it has, MACHINE_MAX_SERIAL at most. */
+unsigned int machine_serial_ports(const struct machine *machine);
+
 /* Bytes of RAM that the guest has. */
 u64 machine_ram_size(const struct machine *machine);
 

@@ -53,6 +53,12 @@ struct chardev {
 	 * on the same thread. At the start nobody is. NULL as above.
 	 */
 	void (*begun)(struct chardev *chr);
+	/*
+	 * The front is at a serial line that has gone into a break condition,
+	 * which takes the place of a byte of `accept`; called as `receive`.
+	 * NULL: the front has no such line, as a virtio console.
+	 */
+	void (*line_break)(struct chardev *chr);
 	void *front;
 };
 

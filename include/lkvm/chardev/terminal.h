@@ -59,6 +59,12 @@ int terminal_init(struct terminal *term, struct evloop *loop, int in_fd,
 int terminal_start(struct terminal *term);
 
 /*
+ * For a program that no event loop ends: signals that end it by default restore
+ * a terminal before they do so. Those that it ignores stay ignored.
+ */
+void terminal_restore_at_signals(void);
+
+/*
  * The columns and rows of a terminal. False if stdin is none, or it has no size
  * of its own, as a serial line.
  */

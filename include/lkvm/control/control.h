@@ -3,6 +3,7 @@
 #ifndef LKVM_CONTROL_CONTROL_H
 #define LKVM_CONTROL_CONTROL_H
 
+#include "lkvm/config/serial.h"
 #include "lkvm/config/vm_config.h"
 
 struct control;
@@ -15,6 +16,18 @@ struct machine;
  * goes on without; or -errno after a message.
  */
 int control_open(const struct vm_config *config, struct control **out);
+
+/*
+ * Has clients be at the machine's ports: before machine_build(), of which
+ * `serial` are the backends, and replaced here. The same for a virtio console
+ * that leads to another place than the first serial port. Return 0, or -errno
+ * after a message.
+ */
+struct chardev;
+int control_add_ports(struct control *control, struct machine *machine,
+		      struct chardev *serial[SERIAL_MAX]);
+int control_add_virtio_console(struct control *control, struct machine *machine,
+			       struct chardev **chr);
 
 /*
  * Serves clients on the event loop of the machine, which outlives it but for
@@ -31,7 +44,11 @@ void control_end(struct control *control, const char *outcome);
  */
 void control_close(struct control *control);
 
-/* Frees all, before the machine is destroyed. NULL is allowed. */
+/*
+ * Disconnects all clients, before the machine is destroyed; then frees it all,
+ * which the machine's ports use, if there was one. NULL is allowed in both.
+ */
+void control_disconnect(struct control *control);
 void control_destroy(struct control *control);
 
 #endif

@@ -29,6 +29,18 @@ struct control_service {
 		     size_t len);
 };
 
+/* Who takes over the connection of a client; embedded in its structure. */
+struct control_stream {
+	/*
+	 * `fd`, which does not block, is the stream's from here on. `out` is
+	 * what the client is to be sent first, the answer; `in` what it has
+	 * sent behind its request, CONTROL_REQUEST_MAX bytes at most. Neither
+	 * is valid afterwards.
+	 */
+	void (*begin)(struct control_stream *stream, int fd, const char *out,
+		      size_t out_len, const char *in, size_t in_len);
+};
+
 /*
  * Serves who connects to `fd`, a socket that listens and does not block; it
  * stays the caller's. Returns 0 or -errno.
@@ -51,6 +63,13 @@ void control_client_send(struct control_client *client, const char *line,
 
 /* The client is sent events from here on. */
 void control_client_subscribe(struct control_client *client);
+
+/*
+ * While a line of the client is served: once it is answered the client is none
+ * any more, and its connection is handed over.
+ */
+void control_client_hand_over(struct control_client *client,
+			      struct control_stream *stream);
 
 /*
  * Sends a line, with its newline, to all clients that have subscribed. Also

@@ -24,7 +24,7 @@ struct serial_input {
 	struct serial_rx fifo[SERIAL_INPUT_MAX];
 	unsigned int nr_fifo;
 	/* Private from here on. */
-	u8 line[SERIAL_INPUT_MAX]; /* arrived, not in the FIFO so far */
+	u16 line[SERIAL_INPUT_MAX]; /* arrived, not in the FIFO so far */
 	unsigned int nr_line;
 	size_t accepted; /* the backend's present limit */
 };
@@ -44,6 +44,13 @@ unsigned int serial_input_update(struct serial_input *in, struct chardev *chr,
  * the owner's lock.
  */
 size_t serial_input_receive(struct serial_input *in, const u8 *buf, size_t len);
+
+/*
+ * A break condition arrives on the line, as `data` of the FIFO: a NUL, and what
+ * the part tells along with it. It takes the place of a byte of the backend's.
+ * False, and it is lost, if there is none, as with more than it was told to.
+ */
+bool serial_input_break(struct serial_input *in, u16 data);
 
 /*
  * A byte of the own transmitter enters the FIFO, which has room and none of the

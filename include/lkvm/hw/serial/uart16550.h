@@ -48,6 +48,7 @@ struct uart16550 {
 	u8 ier, fcr, lcr, mcr, scr;
 	u8 dll, dlm;
 	u8 lsr_errors;
+	bool break_told; /* by LSR: that of the first byte in the FIFO */
 	u8 msr;
 	bool thri;		/* "transmitter empty" is to be told */
 	unsigned int lsr_reads; /* in succession, at most 2 */
