@@ -231,8 +231,9 @@ HOSTCC ?= gcc
 FUZZCC ?= clang
 # Lines for reports are enough, and halve what the linker does; TEST_DEBUG=-g has all.
 TEST_DEBUG ?= -g1
-# There are hundreds of programs to be linked: by the linker that is fastest at it.
+# There are hundreds of programs to be linked: by the linkers that are fastest at it.
 TEST_LD := $(if $(shell command -v ld.gold),-fuse-ld=gold)
+FUZZ_LD := $(if $(shell command -v ld.lld),-fuse-ld=lld)
 TEST_CFLAGS := -std=gnu11 $(TEST_DEBUG) -O1 -fno-common -fno-omit-frame-pointer \
 	$(WARNINGS) -Iinclude -I. -D_GNU_SOURCE -DLKVM_VERSION='"$(VERSION)"' \
 	-DHAVE_ZSTD -DHAVE_URING
@@ -279,7 +280,7 @@ define fuzz_rule
 $(BUILD)/fuzz/$(1): $(call objects,$(FUZZ_OBJ),tests/fuzz/$(1).c)
 	$$(call say,LINK,$$@)
 	$$(Q)mkdir -p $$(@D)
-	$$(Q)$$(FUZZCC) $$(TEST_CFLAGS) $$(FUZZ_SAN) $$(TEST_LD) -o $$@ $$^ \
+	$$(Q)$$(FUZZCC) $$(TEST_CFLAGS) $$(FUZZ_SAN) $$(FUZZ_LD) -o $$@ $$^ \
 	$(call wraps,tests/fuzz/$(1).c) $$(TEST_LDLIBS)
 endef
 
