@@ -295,7 +295,7 @@ static void kinds(void **state)
 /* One that is gone is no more: a BRK there is the guest's own. */
 static void gone_from_memory(void **state)
 {
-	const u32 other = 0x12345678;
+	u32 other = 0x12345678;
 	u32 now;
 
 	(void)state;

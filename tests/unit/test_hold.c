@@ -1,12 +1,15 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* SOURCES: vmm/hold.c vmm/pause.c */
+/* WRAP: pthread_mutex_unlock */
 /* vCPUs that are held, with threads in their place that a kick makes leave the
  * guest. */
+#include <errno.h>
 #include <pthread.h>
 #include <semaphore.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 #include <cmocka.h>
@@ -27,6 +30,17 @@ static struct {
 	sem_t held;		     /* a vCPU is */
 	atomic_uint turns[NR_VCPUS]; /* in the guest */
 } t;
+
+int __real_pthread_mutex_unlock(pthread_mutex_t *mutex);
+int __wrap_pthread_mutex_unlock(pthread_mutex_t *mutex);
+
+/* On any thread: who gives a lock up has it, or another one has. */
+int __wrap_pthread_mutex_unlock(pthread_mutex_t *mutex)
+{
+	if (pthread_mutex_trylock(mutex) != EBUSY)
+		abort();
+	return __real_pthread_mutex_unlock(mutex);
+}
 
 static void held(struct vcpu *vcpu)
 {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* SOURCES: vmm/irq_route.c util/log.c util/output.c */
-/* WRAP: ioctl calloc */
+/* WRAP: ioctl calloc pthread_mutex_unlock */
 /* KVM's table of GSIs as it is told, and the eventfds that it gets. */
 #include <errno.h>
 #include <setjmp.h>
@@ -39,6 +39,16 @@ void *__wrap_calloc(size_t n, size_t size);
 void *__wrap_calloc(size_t n, size_t size)
 {
 	return kvm.no_memory ? NULL : __real_calloc(n, size);
+}
+
+int __real_pthread_mutex_unlock(pthread_mutex_t *mutex);
+int __wrap_pthread_mutex_unlock(pthread_mutex_t *mutex);
+
+/* Who gives a lock up has it. */
+int __wrap_pthread_mutex_unlock(pthread_mutex_t *mutex)
+{
+	assert_int_equal(pthread_mutex_trylock(mutex), EBUSY);
+	return __real_pthread_mutex_unlock(mutex);
 }
 
 int vm_check_cap(const struct vm *vm, int cap)
@@ -191,7 +201,7 @@ static void spis(void **state)
 /* What is given back is taken again, and gone from KVM's with a change. */
 static void released(void **state)
 {
-	struct irq_route routes[3] = { 0 };
+	struct irq_route routes[3] = { 0 }, another = { 0 };
 	struct vm *vm = *state;
 
 	for (u32 i = 0; i < 3; i++)
@@ -209,6 +219,12 @@ static void released(void **state)
 	irq_route_release(vm, &routes[0]);
 	assert_int_equal(irq_route_spi(vm, &routes[0], 1), 0);
 	assert_int_equal(entry_of(FIRST)->type, KVM_IRQ_ROUTING_IRQCHIP);
+	/* One that has never been there, in front of others. */
+	irq_route_release(vm, &routes[1]);
+	assert_int_equal(irq_route_msi(vm, &another, 0, 0, 8), 0);
+	assert_int_equal(kvm.nr, 3);
+	expect_msi(FIRST + 1, 0, 0, 8);
+	expect_msi(FIRST + 2, 0, 0, 7);
 }
 
 static void too_many(void **state)
@@ -228,7 +244,7 @@ static void too_many(void **state)
 /* It leads where it did; a new one nowhere. */
 static void refused(void **state)
 {
-	struct irq_route a = { 0 }, b = { 0 };
+	struct irq_route a = { 0 }, b = { 0 }, c = { 0 };
 	struct vm *vm = *state;
 
 	assert_int_equal(irq_route_msi(vm, &a, 0, 0, 1), 0);
@@ -242,6 +258,12 @@ static void refused(void **state)
 	kvm.no_memory = false;
 	assert_int_equal(irq_route_msi(vm, &a, 0, 0, 1), 0);
 	assert_int_equal(kvm.sets, 1);
+	/* It has no place in the table, either. */
+	assert_int_equal(b.gsi, 0);
+	assert_int_equal(irq_route_msi(vm, &c, 0, 0, 4), 0);
+	assert_int_equal(kvm.nr, 2);
+	expect_msi(FIRST + 1, 0, 0, 4);
+	irq_route_release(vm, &c);
 	assert_int_equal(irq_route_msi(vm, &b, 0, 0, 3), 0);
 	assert_int_equal(kvm.nr, 2);
 	expect_msi(FIRST, 0, 0, 1);
