@@ -493,14 +493,15 @@ install-host: $(HOST_INIT)
 USER_DOCS := $(addprefix docs/,adapters.md control.md flash.md status.md test.md)
 
 # Debian's tools write into the tree that they are in and beside it: a copy, in which there
-# is nothing left to compile. Libraries of a sysroot are not Debian's to check (-d).
+# is nothing left to compile, and no tests. Libraries of a sysroot are not Debian's to check (-d).
 DEB := $(BUILD)/deb
 deb: all
 	$(Q)command -v dh >/dev/null && command -v dpkg-buildpackage >/dev/null || { \
 	echo "No dh or no dpkg-buildpackage: install debhelper and dpkg-dev" >&2; exit 1; }
 	$(call say,DEB,$(DEB)/lkvm_$(VERSION)_arm64.deb)
 	$(Q)rm -rf $(DEB) && mkdir -p $(DEB)/lkvm
-	$(Q)tar -c --exclude-vcs --exclude=./$(BUILD:$(CURDIR)/%=%) . | tar -x -C $(DEB)/lkvm
+	$(Q)tar -c --exclude-vcs --exclude=./$(BUILD:$(CURDIR)/%=%) --exclude=./tests/fuzz \
+	--exclude='./tests/unit/test_*' . | tar -x -C $(DEB)/lkvm
 	$(Q)cd $(DEB)/lkvm && MAKEFLAGS= \
 	BUILD=$(abspath $(BUILD)) SYSROOT=$(abspath $(SYSROOT)) \
 	DEB_BUILD_OPTIONS="noautodbgsym $(DEB_BUILD_OPTIONS)" dpkg-buildpackage -aarm64 -b \

@@ -4,7 +4,7 @@
 
 usage: completion.py bash|zsh FILE <TABLE
 
-FILE is the completion for that shell. A line of TABLE is what somebody types, " => ", and
+FILE is the completion for that shell. A line of TABLE is what somebody types, " =>", and
 all words that there are for the last one; of these, what was typed up to its last '=', ':' or
 ',' is left out. The shell is an interactive one on a terminal, which inserts all words at a
 key; another key has it tell the line. Prints TAP.
@@ -115,9 +115,9 @@ def main():
 	shell = Shell(name, completion, folder)
 	try:
 		for row in sys.stdin:
-			typed, found, wanted = row.rstrip("\n").partition(" => ")
+			typed, found, wanted = row.rstrip("\n").partition(" =>")
 			if not found:
-				continue
+				raise ValueError("no =>: " + row)
 			line = shell.complete(typed)
 			words = words_of(typed, line)
 			good = words == sorted(wanted.split())
