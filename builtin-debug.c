@@ -44,8 +44,8 @@ static const struct option_def debug_options[] = {
 
 static const struct control_usage debug_usage = {
 	.command = "debug",
-	.synopsis = "lkvm debug [--json] [--symbols FILE [--offset HEX]] NAME\n"
-		    "       lkvm debug --sysrq KEY [--port N] NAME",
+	.synopsis = "lkvm debug [--json] [--symbols FILE] [--offset HEX] "
+		    "[--sysrq KEY] [--port N] NAME",
 	.help = "Prints the registers of all vCPUs of the guest NAME, which "
 		"stops for that moment, and\nwhich functions they are in.\n",
 	.wants = 1,
