@@ -422,7 +422,7 @@ check-long: all guests $(FUZZ_BINS) $(UNIT_DRIVERS) $(RECORD)
 	tests/boot/70-disk.test tests/boot/71-net.test tests/boot/72-console.test \
 	tests/boot/76-root.test tests/boot/77-memory.test \
 	tests/boot/78-vsock.test tests/boot/83-devices.test tests/boot/90-gdb.test \
-	tests/boot/91-outcomes.test tests/boot/97-adapters.test
+	tests/boot/91-outcomes.test tests/boot/95-host.test tests/boot/97-adapters.test
 	$(Q)DEBIAN=all tests/run --timeout 7200 tests/boot/75-debian.test
 	$(Q)EDK2=efi tests/run tests/boot/30-reset.test tests/boot/50-edk2.test \
 	tests/boot/54-flash-tools.test
