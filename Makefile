@@ -500,7 +500,8 @@ deb: all
 	echo "No dh or no dpkg-buildpackage: install debhelper and dpkg-dev" >&2; exit 1; }
 	$(call say,DEB,$(DEB)/lkvm_$(VERSION)_arm64.deb)
 	$(Q)rm -rf $(DEB) && mkdir -p $(DEB)/lkvm
-	$(Q)tar -c --exclude-vcs --exclude=./$(BUILD:$(CURDIR)/%=%) --exclude=./tests/fuzz \
+	$(Q)tar -c --exclude-vcs --exclude=./build --exclude=./tests/fuzz \
+	--exclude=./$(shell realpath -m --relative-to=. $(BUILD)) \
 	--exclude='./tests/unit/test_*' . | tar -x -C $(DEB)/lkvm
 	$(Q)cd $(DEB)/lkvm && MAKEFLAGS= \
 	BUILD=$(abspath $(BUILD)) SYSROOT=$(abspath $(SYSROOT)) \

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """What QEMU's options are for lkvm-qemu: tables, and the parts of a value."""
+import os
 import sys
 
 # How values become text of lkvm's: a form, in which "*" is the value, or the values there are.
@@ -20,7 +21,11 @@ NETWORK = {
 	"model": {"virtio": "", "virtio-net-pci": "", "virtio-net-device": ""},
 }
 PFLASH = {
-	"if": {"pflash": ""}, "format": {"raw": ""}, "readonly": READONLY, "unit": "", "id": "",
+	"if": {"pflash": ""}, "format": {"raw": ""}, "readonly": READONLY, "id": "",
+}
+CHARDEV = {
+	"type": {"stdio": "", "file": "", "null": "", "socket": "", "pty": ""}, "path": "", "mux": "",
+	"signal": "", "append": {"off": ""}, "server": {"on": ""}, "wait": {"on": "", "off": ""},
 }
 SHARE = {
 	"type": {"local": ""}, "readonly": READONLY, "multidevs": "",
@@ -79,3 +84,16 @@ def words(what, props, rules):
 			fail(what, "lkvm has no %s=%s" % (key, value))
 		text += rule[value] if isinstance(rule, dict) else rule.replace("*", value)
 	return text
+
+
+def check_server(what, props):
+	if "server" not in props or "path" not in props:
+		fail(what, "lkvm has only sockets with a path, at which it listens (server=on)")
+
+
+def output(path):
+	"""A descriptor for a port. What is inherited, as /proc/self/fd/1, is not emptied."""
+	kind = os.O_APPEND if path.startswith("/proc/self/fd/") else os.O_CREAT | os.O_TRUNC
+	fd = os.open(path, os.O_WRONLY | kind, 0o666)
+	os.set_inheritable(fd, True)
+	return fd

@@ -289,7 +289,8 @@ class Host:
 
 def identity(path):
 	info = os.stat(path)
-	return "%s %d %d" % (os.path.basename(path), info.st_size, info.st_mtime_ns)
+	# in seconds, as archives have it, by which caches are kept
+	return "%s %d %d" % (os.path.basename(path), info.st_size, info.st_mtime)
 
 
 def saved_state(opts, qemu):

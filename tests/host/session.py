@@ -15,7 +15,7 @@ from emulated import Gone, open_host
 from frames import Problem, Receiver, Sender, warn
 
 PATHS = "/usr/local/bin:/bin:/usr/bin:/sbin:/usr/sbin"
-TIMEOUT = 124
+TIMEOUT, BROKEN = 124, 125
 BOOT_TIME = 300			# seconds for that where the command has no limit
 CHUNK = 64 * 1024
 # Those that a key of a terminal sends to all of a command's processes.
@@ -60,6 +60,7 @@ class Session:
 		self.ended_by = 0		# the signal that ended the command
 		self.timed_out = False
 		self.done = False
+		self.ready = lambda: None	# is called when the host is up
 		# A signal that comes just before poll() must not wait for another event.
 		self.wakeup, other = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
 		signal.set_wakeup_fd(other, warn_on_full_buffer=False)
@@ -116,6 +117,7 @@ class Session:
 			self.host.tell_time()
 			# The time is the command's: none of it is lost by booting.
 			self.limit_time()
+			self.ready()
 		elif kind == b"m":
 			warn("in the host: " + data.decode(errors="replace"))
 		elif kind == b"x":
@@ -215,7 +217,9 @@ class Session:
 				text = "no end after %g s, and the host does not answer"
 			if not self.done:
 				text = text % self.limit + self.host.last_words()
-				raise Problem(text, TIMEOUT) from None
+				# Without a limit of the user's it is no limit of the command's.
+				limited = self.host.up or self.opts.timeout
+				raise Problem(text, TIMEOUT if limited else BROKEN) from None
 		except Gone:
 			self.host.qemu.wait()
 			raise Problem("the emulated host died (QEMU's exit status %d)%s" %

@@ -121,7 +121,7 @@ await() {
 			bad "waited in vain: $what"
 			return 1
 		fi
-		usleep 20000
+		usleep 20000 2>/dev/null || sleep 0.02
 	done
 }
 
