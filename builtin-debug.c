@@ -22,8 +22,11 @@
 #include "lkvm/util/parse.h"
 #include "lkvm/util/symbols.h"
 
-/* A kernel is moved by whole pages. */
-#define PAGE SZ_4K
+/*
+ * Linux, arch/arm64: a kernel is moved by 64 KiB at least, so that the map of
+ * another one seldom fits by chance.
+ */
+#define STEP SZ_64K
 
 static int parse_offset(const char *arg, void *config);
 
@@ -183,7 +186,7 @@ static bool find_offset(const struct symbols *symbols,
 		if (!hex_of(json_member(v, "vbar_el1"), &vbar))
 			continue;
 		*offset = vbar - vectors->address;
-		if (!*offset || (IS_ALIGNED(*offset, PAGE) &&
+		if (!*offset || (IS_ALIGNED(*offset, STEP) &&
 				 is_inside(symbols, v, *offset)))
 			return true;
 	}

@@ -51,7 +51,11 @@ static int exit_nisv(struct vcpu *vcpu)
 		return 0;
 	if (region)
 		ret = batch_access(vcpu);
-	return ret == -ENOTSUP ? cpu_inject_external_abort(vcpu) : ret;
+	if (ret != -ENOTSUP)
+		return ret;
+	if (region && region->ops->refused)
+		region->ops->refused(region, addr - region->base, is_write);
+	return cpu_inject_external_abort(vcpu);
 }
 
 static int handle_exit(struct vcpu *vcpu)

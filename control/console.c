@@ -10,6 +10,7 @@
  */
 #include <errno.h>
 #include <inttypes.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -220,11 +221,22 @@ static int watch(struct control_console *console)
 	return ret;
 }
 
+/* As far as the hub has room: there is no end to wait for. */
+static void take_the_rest(struct control_console *console)
+{
+	do {
+		pass_input(console);
+		receive(console);
+	} while (console->in_len && hub_waiting(console->hub) < HUB_INPUT);
+}
+
 /* After anything that may have changed. The client may be gone then. */
 static void go_on(struct control_console *console)
 {
 	pass_input(console);
 	send_output(console, PIECES_MAX);
+	if (console->broken)
+		take_the_rest(console);
 	if (console->broken || is_over(console) || watch(console))
 		leave(console);
 }
@@ -260,7 +272,9 @@ static void begin(struct control_stream *stream, int fd, const char *out,
 		container_of(stream, struct control_console, stream);
 
 	console->source.fd = fd;
-	console->broken = console->ended = false;
+	/* Better none than half an answer, as to a request with a long "id". */
+	console->broken = out_len > PIECE;
+	console->ended = false;
 	console->active_at = clock_now();
 	console->waiting = 0;
 	console->out_at = NOTE;
@@ -344,8 +358,24 @@ int control_console_sysrq(struct control_console *console, u8 key)
 	return 0;
 }
 
-void control_console_end(struct control_console *console)
+/*
+ * The last words of a guest are what its user wants most, so a client that lags
+ * gets them until the deadline.
+ */
+void control_console_end(struct control_console *console, u64 deadline)
 {
-	if (console && console->source.fd >= 0)
+	struct pollfd pfd = { .events = POLLOUT };
+
+	if (!console || console->source.fd < 0)
+		return;
+	pfd.fd = console->source.fd;
+	send_output(console, UINT32_MAX);
+	while (console->blocked && !console->broken) {
+		u64 now = clock_now();
+
+		if (now >= deadline ||
+		    poll(&pfd, 1, (int)((deadline - now) / NS_PER_MS) + 1) <= 0)
+			return;
 		send_output(console, UINT32_MAX);
+	}
 }

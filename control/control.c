@@ -185,13 +185,15 @@ int control_start(struct control *control, struct machine *machine)
 
 /*
  * The event loop has ended by then: subscribers get what their sockets take at
- * once.
+ * once, who is at a console gets the rest as --stats does, within a second.
  */
 void control_end(struct control *control, const char *outcome)
 {
+	u64 deadline = clock_now() + NS_PER_SECOND;
+
 	for (unsigned int i = 0; i < SERIAL_MAX; i++)
-		control_console_end(control->consoles.serial[i]);
-	control_console_end(control->consoles.virtio);
+		control_console_end(control->consoles.serial[i], deadline);
+	control_console_end(control->consoles.virtio, deadline);
 	control_commands_event(&control->commands, "end", outcome);
 }
 

@@ -465,7 +465,7 @@ static void flash_coalesced(struct mmio_region *region, u64 offset, u64 value,
 /*
  * An access that KVM cannot describe. A read is repeated if the array is mapped
  * by now: the bank is in array mode, or another vCPU has just mapped it. A
- * write has no such way and gets an abort.
+ * write has no such way.
  */
 static bool flash_no_syndrome(struct mmio_region *region, u64 offset,
 			      bool is_write)
@@ -475,19 +475,31 @@ static bool flash_no_syndrome(struct mmio_region *region, u64 offset,
 
 	(void)offset;
 	lock(flash);
-	flash->stats.reads += !is_write;
-	flash->stats.writes += is_write;
 	if (in_array_mode(flash) && !is_write)
 		map(flash);
 	retry = !is_write && flash->slot.mapped;
+	flash->stats.reads += retry;
 	unlock(flash);
 	return retry;
+}
+
+/* It has had its exit, as those that reach the bank. */
+static void flash_refused(struct mmio_region *region, u64 offset, bool is_write)
+{
+	struct cfi_flash *flash = from_region(region);
+
+	(void)offset;
+	lock(flash);
+	flash->stats.reads += !is_write;
+	flash->stats.writes += is_write;
+	unlock(flash);
 }
 
 static const struct mmio_ops flash_mmio_ops = {
 	.read = flash_read,
 	.write = flash_write,
 	.no_syndrome = flash_no_syndrome,
+	.refused = flash_refused,
 	.coalesced = flash_coalesced,
 };
 

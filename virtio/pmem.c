@@ -145,15 +145,23 @@ static void region_write(struct mmio_region *region, u64 offset, u64 value,
 static bool region_no_syndrome(struct mmio_region *region, u64 offset,
 			       bool is_write)
 {
+	(void)region;
+	(void)offset;
+	return !is_write;
+}
+
+static void region_refused(struct mmio_region *region, u64 offset,
+			   bool is_write)
+{
 	if (is_write)
 		ignore(region, offset, "it gets an external abort");
-	return !is_write;
 }
 
 static const struct mmio_ops region_ops = {
 	.read = region_read,
 	.write = region_write,
 	.no_syndrome = region_no_syndrome,
+	.refused = region_refused,
 };
 
 /* ---- The device ---------------------------------------------------------- */

@@ -4,6 +4,8 @@
 /* A client at a port of the guest: it comes, goes, is slow, or says too much.
  */
 #include <errno.h>
+#include <poll.h>
+#include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -179,6 +181,23 @@ static void goes_at_once(void **state)
 	assert_string_equal(t.received, "poweroff\n");
 }
 
+/* Also if its request is looked at only then. */
+static void gone_before(void **state)
+{
+	struct control_stream *stream = control_console_stream(t.console, 1000);
+	int fds[2];
+
+	(void)state;
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, fds), 0);
+	assert_int_equal(send(fds[0], "off\n", 4, 0), 4);
+	close(fds[0]);
+	stream->begin(stream, fds[1], "{}\n", 3, "power", 5);
+	turns();
+	assert_false(control_console_is_busy(t.console));
+	guest_takes(64);
+	assert_string_equal(t.received, "poweroff\n");
+}
+
 /* It has ended its side: it stays until the guest is silent. */
 static void lingers(void **state)
 {
@@ -312,9 +331,51 @@ static void end_of_the_run(void **state)
 	enter("", 1000);
 	expect("{}\n");
 	guest_writes("reboot: Power down\n");
-	control_console_end(t.console);
+	control_console_end(t.console, clock_now() + 60 * NS_PER_SECOND);
 	assert_int_equal(recv(t.fd, buf, sizeof(buf), 0), 19);
-	control_console_end(NULL);
+	control_console_end(NULL, 0);
+}
+
+static void *read_all(void *arg)
+{
+	size_t *sum = arg;
+	char buf[4096];
+	struct pollfd pfd = { .fd = t.fd, .events = POLLIN };
+	ssize_t n;
+
+	while (poll(&pfd, 1, -1) > 0 &&
+	       (n = recv(t.fd, buf, sizeof(buf), 0)) > 0) {
+		*sum += (size_t)n;
+		if (buf[n - 1] == 'z')
+			break;
+	}
+	return NULL;
+}
+
+/* Nothing is missing for a client that lags when the run ends. */
+static void end_of_one_that_lags(void **state)
+{
+	char line[1001];
+	int size = 4096;
+	size_t sum = 0;
+	pthread_t thread;
+
+	(void)state;
+	memset(line, 'y', 1000);
+	line[1000] = '\0';
+	enter("", 1000);
+	assert_int_equal(setsockopt(t.fd, SOL_SOCKET, SO_RCVBUF, &size,
+				    sizeof(size)),
+			 0);
+	for (unsigned int i = 0; i < 60; i++)
+		guest_writes(line);
+	guest_writes("z");
+	/* Not at all, if the time is over. */
+	control_console_end(t.console, 0);
+	assert_int_equal(pthread_create(&thread, NULL, read_all, &sum), 0);
+	control_console_end(t.console, clock_now() + PATIENCE * NS_PER_SECOND);
+	assert_int_equal(pthread_join(thread, NULL), 0);
+	assert_int_equal(sum, 3 + 60001);
 }
 
 static void sysrq(void **state)
@@ -345,6 +406,7 @@ int main(void)
 		TEST(silence),	      TEST(input_is_left),
 		TEST(reads_nothing),  TEST(says_too_much),
 		TEST(end_of_the_run), TEST(sysrq),
+		TEST(gone_before),    TEST(end_of_one_that_lags),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -216,6 +216,8 @@ static void readonly(void **state)
 	assert_int_equal(request(r, 0), 0);
 	assert_false(region->ops->no_syndrome(region, 0, true));
 	assert_true(region->ops->no_syndrome(region, 0, false));
+	assert_int_equal(request(r, 0), 0);
+	region->ops->refused(region, 0, true);
 	assert_int_equal(request(r, 0), 1);
 	assert_int_equal(vio_stat(r, "ignored_writes"), 3);
 	assert_int_equal(vio_stat(r, "errors"), 2);

@@ -26,7 +26,8 @@ static struct {
 	struct vcpu vcpu;
 	struct kvm_run run;
 	struct mmio_region region;
-	unsigned int asked, skipped, aborts, explained, debug_exits, dones;
+	unsigned int asked, refusals, skipped, aborts, explained, debug_exits,
+		dones;
 	unsigned int accesses;
 	int access;  /* what becomes of them */
 	bool repeat; /* what the device wants */
@@ -145,7 +146,18 @@ static bool no_syndrome(struct mmio_region *region, u64 offset, bool is_write)
 	return t.repeat;
 }
 
-static const struct mmio_ops region_ops = { .no_syndrome = no_syndrome };
+static void refused(struct mmio_region *region, u64 offset, bool is_write)
+{
+	assert_ptr_equal(region, &t.region);
+	assert_int_equal(offset, t.offset);
+	assert_int_equal(is_write, t.write);
+	t.refusals++;
+}
+
+static const struct mmio_ops region_ops = {
+	.no_syndrome = no_syndrome,
+	.refused = refused,
+};
 
 static int setup(void **state)
 {
@@ -207,9 +219,11 @@ static void the_device_decides(void **state)
 	assert_false(t.write);
 	assert_int_equal(t.aborts + t.accesses, 0);
 	t.repeat = false;
+	assert_int_equal(t.refusals, 0);
 	assert_int_equal(nisv(BASE + 8, WNR), 0);
 	assert_true(t.write);
 	assert_int_equal(t.aborts, 1);
+	assert_int_equal(t.refusals, 1);
 	assert_int_equal(atomic_load(&t.vcpu.stats.no_syndrome), 2);
 }
 

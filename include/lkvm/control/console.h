@@ -55,7 +55,10 @@ struct control_stream *control_console_stream(struct control_console *console,
  */
 int control_console_sysrq(struct control_console *console, u8 key);
 
-/* The run is over: the client is sent what its socket takes at once. */
-void control_console_end(struct control_console *console);
+/*
+ * The run is over: the client is sent the rest, for which that waits until
+ * `deadline`, by clock_now(). NULL is nobody's.
+ */
+void control_console_end(struct control_console *console, u64 deadline);
 
 #endif

@@ -13,7 +13,7 @@
 #define CONTROL_CLIENTS 16
 
 /* Bytes that wait for a client to take them. */
-#define CONTROL_OUT_MAX SZ_1M
+#define CONTROL_OUT_MAX (2 * SZ_1M)
 
 struct control_client;
 struct control_server;

@@ -25,11 +25,13 @@ struct mmio_ops {
 	/*
 	 * An access that KVM cannot describe (no valid instruction syndrome).
 	 * True if the guest shall run the instruction again because the
-	 * address is now backed by memory; false, or NULL here, if it gets an
-	 * external abort.
+	 * address is now backed by memory; with false, or NULL here, it is up
+	 * to others whether the access is done.
 	 */
 	bool (*no_syndrome)(struct mmio_region *region, u64 offset,
 			    bool is_write);
+	/* Nobody could do that one, and the guest gets an external abort. */
+	void (*refused)(struct mmio_region *region, u64 offset, bool is_write);
 	/*
 	 * A write that KVM took for a zone of the region's, at last: see
 	 * mmio_ring.h. The ring's lock is held. NULL: it has no zone.
