@@ -143,15 +143,19 @@ $(OBJDIR)/util/zstd.o $(OBJDIR)/disk/uring.o: $(DEPS)
 $(BUILD):
 	$(Q)mkdir -p $@
 
+# What the program's own part needs of the libraries comes next to it; libgcc has its atomic
+# operations, and asks libc which of them the processor has.
+FIRST_LIBS := -lfdt -lc
 ifeq ($(STATIC)$(SANITIZE),1)
 STATIC_FLAGS := -static-pie
+FIRST_LIBS += -lgcc -lc
 endif
 
 $(LKVM): $(OBJS)
 	$(call say,LINK,$@)
 	$(Q)$(CC) $(LKVM_CFLAGS) $(CFLAGS) $(LKVM_LDFLAGS) $(LDFLAGS) \
 	$(STATIC_FLAGS) \
-	-o $@ $(filter-out $(OTHERS),$(OBJS)) -lfdt -lc $(OTHERS) $(LKVM_LDLIBS) \
+	-o $@ $(filter-out $(OTHERS),$(OBJS)) $(FIRST_LIBS) $(OTHERS) $(LKVM_LDLIBS) \
 	$(LDLIBS)
 
 $(OBJDIR)/%.o: %.c | $(DEPS)

@@ -382,8 +382,10 @@ static void run_guest(struct run *run)
 		run->stats_text = report_stats(run->machine);
 	if (run->config.debug.stats && write_stats(run))
 		run->outcome = OUTCOME_SETUP;
-	machine_tell_debugger(run->machine,
-			      outcome_status(run->outcome, run->guest_status));
+	if (gdb_config_is_on(&run->config.debug.gdb))
+		machine_tell_debugger(run->machine,
+				      outcome_status(run->outcome,
+						     run->guest_status));
 	if (run->control)
 		control_end(run->control, outcome_row(run->outcome)->name);
 }

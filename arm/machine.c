@@ -313,7 +313,8 @@ int machine_create(const struct vm_config *config, struct machine **out)
 		ret = machine_open_virtio(machine);
 	if (!ret && config->pvpanic)
 		ret = machine_check_status(machine);
-	if (!ret)
+	/* Not even called without --gdb, so that its code is not resident. */
+	if (!ret && gdb_config_is_on(&config->debug.gdb))
 		ret = debugger_open(machine);
 	if (!ret)
 		ret = vm_open(&machine->vm, config->kvm_dev);
@@ -370,7 +371,9 @@ int machine_build(struct machine *machine,
 		ret = boot_prepare(machine);
 	if (!ret)
 		ret = boot_fill_fw_cfg(machine);
-	return ret ? ret : debugger_start(machine);
+	if (!ret && machine->debugger)
+		ret = debugger_start(machine);
+	return ret;
 }
 
 /*
