@@ -463,35 +463,37 @@ HOST_RECIPES := $(addprefix $(HOST)/recipes/,kernel busybox host)
 
 $(HOST_INIT): $(wildcard $(HOST)/init/*.[ch]) | $(DEPS)
 	$(call say,CC,$@)
-	$(Q)$(CC) -O2 -Wall -static -s -o $@ $(filter %.c,$^)
+	$(Q)$(CC) -O2 -Wall -static -s -o $@ $(filter %.c,$^) || { \
+	echo "$@ is linked statically, by a libc.a of arm64 (Debian: libc6-dev," \
+	"Fedora: glibc-static); without, make install-lkvm has all but lkvm-host" >&2; exit 1; }
 
 .PHONY: install install-lkvm install-host deb
 install: install-lkvm install-host
 
 install-lkvm: all
-	install -d $(DESTDIR)$(BINDIR) $(DESTDIR)$(MANDIR)/man1 $(DESTDIR)$(DOCDIR) \
-	$(DESTDIR)$(BASHDIR) $(DESTDIR)$(ZSHDIR) $(DESTDIR)$(ADAPTERDIR)
-	install -m 755 $(LKVM) $(DESTDIR)$(BINDIR)/lkvm
+	install -d "$(DESTDIR)$(BINDIR)" "$(DESTDIR)$(MANDIR)/man1" "$(DESTDIR)$(DOCDIR)" \
+	"$(DESTDIR)$(BASHDIR)" "$(DESTDIR)$(ZSHDIR)" "$(DESTDIR)$(ADAPTERDIR)"
+	install -m 755 $(LKVM) "$(DESTDIR)$(BINDIR)/lkvm"
 	install -m 644 $(filter-out docs/lkvm-host.1,$(wildcard docs/*.1)) \
-	$(DESTDIR)$(MANDIR)/man1
-	install -m 644 README.md CHANGELOG $(USER_DOCS) $(DESTDIR)$(DOCDIR)
-	install -m 644 completions/lkvm.bash $(DESTDIR)$(BASHDIR)/lkvm
-	install -m 644 completions/_lkvm $(DESTDIR)$(ZSHDIR)
-	install -m 755 adapters/lkvm-qemu adapters/lkvm-unit-test $(DESTDIR)$(ADAPTERDIR)
-	install -m 644 adapters/qemu_rules.py $(DESTDIR)$(ADAPTERDIR)
+	"$(DESTDIR)$(MANDIR)/man1"
+	install -m 644 README.md CHANGELOG $(USER_DOCS) "$(DESTDIR)$(DOCDIR)"
+	install -m 644 completions/lkvm.bash "$(DESTDIR)$(BASHDIR)/lkvm"
+	install -m 644 completions/_lkvm "$(DESTDIR)$(ZSHDIR)"
+	install -m 755 adapters/lkvm-qemu adapters/lkvm-unit-test "$(DESTDIR)$(ADAPTERDIR)"
+	install -m 644 adapters/qemu_rules.py "$(DESTDIR)$(ADAPTERDIR)"
 
 install-host: $(HOST_INIT)
-	install -d $(DESTDIR)$(BINDIR) $(DESTDIR)$(MANDIR)/man1 $(HOST_DIR)/recipes \
-	$(HOST_DIR)/init
-	sed 's|^PARTS = .*|PARTS = "$(shell realpath -ms --relative-to=$(BINDIR) \
-	$(DATADIR)/host)"|' $(HOST)/lkvm-host >$(DESTDIR)$(BINDIR)/lkvm-host
-	chmod 755 $(DESTDIR)$(BINDIR)/lkvm-host
-	install -m 644 $(HOST_PARTS) $(HOST_DIR)
-	install -m 755 $(HOST)/fetch $(HOST)/packages $(HOST_DIR)
-	install -m 644 $(HOST_RECIPES) $(HOST_DIR)/recipes
-	install -m 644 $(HOST)/init/*.[ch] $(HOST_DIR)/init
-	install -m 755 $(HOST_INIT) $(HOST_DIR)/init/init
-	install -m 644 docs/lkvm-host.1 $(DESTDIR)$(MANDIR)/man1
+	install -d "$(DESTDIR)$(BINDIR)" "$(DESTDIR)$(MANDIR)/man1" "$(HOST_DIR)/recipes" \
+	"$(HOST_DIR)/init"
+	sed 's|^PARTS = .*|PARTS = "$(shell realpath -ms --relative-to="$(BINDIR)" \
+	"$(DATADIR)/host")"|' $(HOST)/lkvm-host >"$(DESTDIR)$(BINDIR)/lkvm-host"
+	chmod 755 "$(DESTDIR)$(BINDIR)/lkvm-host"
+	install -m 644 $(HOST_PARTS) "$(HOST_DIR)"
+	install -m 755 $(HOST)/fetch $(HOST)/packages "$(HOST_DIR)"
+	install -m 644 $(HOST_RECIPES) "$(HOST_DIR)/recipes"
+	install -m 644 $(HOST)/init/*.[ch] "$(HOST_DIR)/init"
+	install -m 755 $(HOST_INIT) "$(HOST_DIR)/init/init"
+	install -m 644 docs/lkvm-host.1 "$(DESTDIR)$(MANDIR)/man1"
 
 # What is in docs/ for others than those who work on lkvm.
 USER_DOCS := $(addprefix docs/,adapters.md control.md flash.md status.md test.md)
