@@ -32,6 +32,7 @@
 #define REG_FAR	  ARM64_SYS_REG(3, 0, 6, 0, 0)
 #define REG_MAIR  ARM64_SYS_REG(3, 0, 10, 2, 0)
 #define REG_MDSCR ARM64_SYS_REG(2, 0, 0, 2, 2)
+#define REG_TPIDR ARM64_SYS_REG(3, 0, 13, 0, 4)
 
 /* Arm ARM, SCTLR_EL1: the endianness of EL1; SPSR_ELx: Thumb. */
 #define SCTLR_EE BIT(25)
@@ -97,6 +98,7 @@ static u64 reg_id(unsigned int reg)
 		[CPU_TTBR1] = REG_TTBR1,
 		[CPU_MAIR] = REG_MAIR,
 		[CPU_MDSCR] = REG_MDSCR,
+		[CPU_TPIDR] = REG_TPIDR,
 	};
 
 	if (reg < CPU_SP_EL1)

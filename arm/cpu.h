@@ -31,7 +31,7 @@ int cpu_set_reg(struct vcpu *vcpu, u64 id, u64 value);
 u64 cpu_mpidr(struct vcpu *vcpu);
 u64 cpu_clidr(struct vcpu *vcpu); /* CLIDR_EL1; 0: cannot be read */
 
-/* Registers that batches use; X0 to X30 are 0 to 30. */
+/* Registers that batches and the self-test use; X0 to X30 are 0 to 30. */
 enum cpu_reg {
 	CPU_SP_EL1 = 31,
 	CPU_PC,
@@ -43,6 +43,7 @@ enum cpu_reg {
 	CPU_TTBR1,
 	CPU_MAIR,
 	CPU_MDSCR,
+	CPU_TPIDR,
 	CPU_REGS, /* their number */
 };
 

@@ -21,6 +21,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "../cpu.h"
 #include "judge.h"
 #include "lkvm/arm/machine.h"
 #include "lkvm/chardev/chardev.h"
@@ -33,6 +34,7 @@
 #define FLASH_SIZE  SZ_1M
 #define NR_CPUS	    2
 #define CONSOLE_MAX SZ_64K
+#define LAST_X	    30
 
 /*
  * Maximum time without output: this many times the first guest's run, at least
@@ -181,6 +183,35 @@ static u64 silence_limit(const struct selftest *st)
 	return MAX(SILENT_STARTS * st->start_ns, SILENT_MIN_NS);
 }
 
+/*
+ * X0 to X30, four in a note, and by TPIDR_EL1 whether the vCPU has its own EL1
+ * registers: the program has the address of its struct cpu there. One that
+ * cannot be read is left out.
+ */
+static void describe_all(struct vcpu *vcpu, struct test_result *result)
+{
+	char name[32], text[VCPU_DESCRIPTION];
+	u64 value;
+
+	for (unsigned int first = 0; first <= LAST_X; first += 4) {
+		size_t len = 0;
+
+		for (unsigned int n = first; n <= LAST_X && n < first + 4; n++)
+			if (!cpu_read(vcpu, n, &value))
+				len += (size_t)snprintf(text + len,
+							sizeof(text) - len,
+							"%sX%u 0x%" PRIx64,
+							len ? ", " : "", n,
+							value);
+		snprintf(name, sizeof(name), "vCPU %u X%u", vcpu->id, first);
+		if (len)
+			result_note(result, name, "%s", text);
+	}
+	snprintf(name, sizeof(name), "vCPU %u TPIDR_EL1", vcpu->id);
+	if (!cpu_read(vcpu, CPU_TPIDR, &value))
+		result_note(result, name, "0x%" PRIx64, value);
+}
+
 /* The registers of all vCPUs. They have left the guest by then. */
 static void describe(struct vm *vm, struct test_result *result)
 {
@@ -190,6 +221,7 @@ static void describe(struct vm *vm, struct test_result *result)
 		vm->arch_ops->describe(vm->vcpus[i], where, sizeof(where));
 		snprintf(name, sizeof(name), "vCPU %u", i);
 		result_note(result, name, "%s", where);
+		describe_all(vm->vcpus[i], result);
 	}
 }
 

@@ -17,6 +17,7 @@
 
 #include <cmocka.h>
 
+#include "arm/cpu.h"
 #include "arm/selftest/judge.h"
 #include "arm/selftest/selftest.h"
 #include "lkvm/arm/machine.h"
@@ -107,6 +108,13 @@ void machine_destroy(struct machine *machine)
 	t.nr_machines--;
 }
 
+/* The value tells which it is; the last of X0 to X30 cannot be read. */
+int cpu_read(struct vcpu *vcpu, unsigned int reg, u64 *value)
+{
+	*value = vcpu->id * 0x100 + reg;
+	return reg == 30 ? -EIO : 0;
+}
+
 static void *write_some(void *arg)
 {
 	const u8 *byte = arg;
@@ -162,7 +170,7 @@ void vm_vcpu_totals(const struct vm *vm, struct vcpu_totals *totals)
 
 static void describe(struct vcpu *vcpu, char *buf, size_t size)
 {
-	snprintf(buf, size, "at %p", (void *)vcpu);
+	snprintf(buf, size, "at %u", vcpu->id);
 }
 
 static const struct vm_arch_ops arch_ops = { .describe = describe };
@@ -389,7 +397,8 @@ static void silence(void **state)
 /* With the registers of each vCPU. */
 static void bad_end(void **state)
 {
-	struct vcpu *vcpus[] = { (void *)0x10, (void *)0x20 };
+	struct vcpu *vcpus[] = { &(struct vcpu) { .id = 0 },
+				 &(struct vcpu) { .id = 1 } };
 
 	(void)state;
 	t.vm.vcpus = vcpus;
@@ -398,14 +407,18 @@ static void bad_end(void **state)
 	run();
 	assert_int_equal(t.result.verdict, TEST_FAILED);
 	assert_string_equal(t.result.detail, "end");
-	assert_string_equal(note("vCPU 0"), "at 0x10");
-	assert_string_equal(note("vCPU 1"), "at 0x20");
+	assert_string_equal(note("vCPU 0"), "at 0");
+	assert_string_equal(note("vCPU 1"), "at 1");
 	assert_null(note("vCPU 2"));
+	assert_string_equal(note("vCPU 0 X4"),
+			    "X4 0x4, X5 0x5, X6 0x6, X7 0x7");
+	assert_string_equal(note("vCPU 1 X28"), "X28 0x11c, X29 0x11d");
+	assert_non_null(note("vCPU 1 TPIDR_EL1"));
 	result_free(&t.result);
 	memset(&t.result, 0, sizeof(t.result));
 	t.during = SILENCE;
 	run();
-	assert_string_equal(note("vCPU 1"), "at 0x20");
+	assert_string_equal(note("vCPU 1"), "at 1");
 }
 
 /* By the user: no verdict on the guest, and its console is not judged. */
