@@ -351,7 +351,7 @@ fetch-firmware:
 	$(Q)tests/host/fetch efi13
 fetch-others:
 	$(Q)tests/host/fetch kernel kernel13 busybox host aavmf aavmf13 uboot mtd armhf grub \
-	passt passt13 virtiofsd fio git13 vng
+	passt passt13 virtiofsd fio git13 vng systemd
 
 .PHONY: guests
 guests:
