@@ -496,7 +496,7 @@ install-host: $(HOST_INIT)
 	install -m 644 docs/lkvm-host.1 "$(DESTDIR)$(MANDIR)/man1"
 
 # What is in docs/ for others than those who work on lkvm.
-USER_DOCS := $(addprefix docs/,adapters.md control.md flash.md status.md test.md)
+USER_DOCS := $(addprefix docs/,adapters.md control.md flash.md status.md test.md threat-model.md)
 
 # Debian's tools write into the tree that they are in and beside it: a copy, in which there
 # is nothing left to compile, and no tests. Libraries of a sysroot are not Debian's to check (-d).
