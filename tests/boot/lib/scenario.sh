@@ -110,14 +110,15 @@ expect_no_output() {
 }
 
 # await TEXT COMMAND...: until COMMAND succeeds, for states of another process
-# that no event tells of
+# that no event tells of; it is tried $tries_max times, 20 ms apart
+tries_max=1500
 await() {
 	what=$1
 	shift
 	tries=0
 	until "$@"; do
 		tries=$((tries + 1))
-		if [ $tries -gt 1500 ]; then
+		if [ $tries -gt $tries_max ]; then
 			bad "waited in vain: $what"
 			return 1
 		fi
