@@ -34,7 +34,7 @@
 #define FLASH_SIZE  SZ_1M
 #define NR_CPUS	    2
 #define CONSOLE_MAX SZ_64K
-#define LAST_X	    30
+#define NR_X	    31U /* X0 to X30 */
 
 /*
  * Maximum time without output: this many times the first guest's run, at least
@@ -183,30 +183,37 @@ static u64 silence_limit(const struct selftest *st)
 	return MAX(SILENT_STARTS * st->start_ns, SILENT_MIN_NS);
 }
 
+/* Four general registers in a note; one that cannot be read is left out. */
+static void describe_four(struct vcpu *vcpu, unsigned int first,
+			  struct test_result *result)
+{
+	char name[32], text[VCPU_DESCRIPTION];
+	size_t len = 0;
+	u64 value;
+
+	for (unsigned int n = first; n < MIN(first + 4, NR_X); n++) {
+		if (cpu_read(vcpu, n, &value))
+			continue;
+		len += (size_t)snprintf(text + len, sizeof(text) - len,
+					"%sX%u 0x%" PRIx64, len ? ", " : "", n,
+					value);
+	}
+	snprintf(name, sizeof(name), "vCPU %u X%u", vcpu->id, first);
+	if (len)
+		result_note(result, name, "%s", text);
+}
+
 /*
- * X0 to X30, four in a note, and by TPIDR_EL1 whether the vCPU has its own EL1
- * registers: the program has the address of its struct cpu there. One that
- * cannot be read is left out.
+ * TPIDR_EL1 tells whether the vCPU has its own EL1 registers: the program has
+ * the address of its struct cpu there.
  */
 static void describe_all(struct vcpu *vcpu, struct test_result *result)
 {
-	char name[32], text[VCPU_DESCRIPTION];
+	char name[32];
 	u64 value;
 
-	for (unsigned int first = 0; first <= LAST_X; first += 4) {
-		size_t len = 0;
-
-		for (unsigned int n = first; n <= LAST_X && n < first + 4; n++)
-			if (!cpu_read(vcpu, n, &value))
-				len += (size_t)snprintf(text + len,
-							sizeof(text) - len,
-							"%sX%u 0x%" PRIx64,
-							len ? ", " : "", n,
-							value);
-		snprintf(name, sizeof(name), "vCPU %u X%u", vcpu->id, first);
-		if (len)
-			result_note(result, name, "%s", text);
-	}
+	for (unsigned int first = 0; first < NR_X; first += 4)
+		describe_four(vcpu, first, result);
 	snprintf(name, sizeof(name), "vCPU %u TPIDR_EL1", vcpu->id);
 	if (!cpu_read(vcpu, CPU_TPIDR, &value))
 		result_note(result, name, "0x%" PRIx64, value);
