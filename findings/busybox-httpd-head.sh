@@ -3,11 +3,11 @@
 #
 # busybox's httpd (1.35 of Debian 12) answers HEAD with the whole file behind the headers,
 # as it does GET. RFC 9110, 9.3.2: "the server MUST NOT send content in the response".
-# A client that keeps the connection may take that for the next answer. EDK2 (2025.02),
-# whose HTTP boot asks by HEAD for the length first, sometimes had the file's first 1267
-# bytes twice then, which was all that had come with HEAD's headers in one segment: it
-# ended the file so many bytes early, and said "Load Error" of a program (one boot of
-# fourteen over passt in an emulated host).
+# A client that keeps the connection may take that for the next answer. EDK2 (2025.02)
+# asks by HEAD for the length of what it boots by HTTP; at times it then had the file's
+# first 1267 bytes twice, as many as had come with HEAD's headers in one segment, and as
+# many less at its end, and said "Load Error" of a program. That is seldom and not tried
+# here.
 #
 # For users: boot from another server, or give files by a CGI program, which is told the
 # method in REQUEST_METHOD.
