@@ -53,10 +53,16 @@ struct disk_queue_ops {
 	void (*submit)(struct disk_queue *queue);
 	struct disk_request *(*next)(struct disk_queue *queue, bool wait);
 	bool (*wake)(struct disk_queue *queue, bool on);
+	/*
+	 * Does a transfer at its place, which is given back, with nothing else
+	 * under way, if that needs no wait for the medium. Returns bytes, or
+	 * -errno. NULL: it has no ring.
+	 */
+	ssize_t (*alone)(struct disk_queue *queue, struct disk_request *rq);
 	void (*close)(struct disk_queue *queue);
 };
 
-/* Of the one thread. */
+/* Of the one thread, or of one at a time. */
 struct disk_queue {
 	const struct disk_queue_ops *ops;
 	struct disk *disk;

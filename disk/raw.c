@@ -166,6 +166,12 @@ static int raw_write_zeroes(struct disk *disk, u64 offset, u64 len, bool unmap)
 				    : ret;
 }
 
+/*
+ * To a block device, past the page cache, a call holds a request back in case
+ * there are others, and then sleeps, so that a thread of the kernel has to hand
+ * it to the device (findings/linux-direct-write-worker.sh). A ring does not
+ * sleep.
+ */
 static enum disk_way raw_begin(struct disk *disk, const struct disk_request *rq,
 			       struct disk_place *place)
 {
@@ -175,6 +181,7 @@ static enum disk_way raw_begin(struct disk *disk, const struct disk_request *rq,
 			    ? raw->fd
 			    : choose_fd(raw, rq->iov, rq->count, rq->offset);
 	place->in_memory = raw->in_memory;
+	place->by_ring = raw->is_block && place->fd == raw->direct;
 	place->offset = rq->offset;
 	place->owner = NULL;
 	return DISK_BY_KERNEL;

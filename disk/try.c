@@ -33,7 +33,15 @@ ssize_t disk_place_do(struct disk_request *rq)
 	return n;
 }
 
-int disk_try(struct disk *disk, struct disk_request *rq)
+static ssize_t transfer(struct disk_queue *queue, struct disk_request *rq)
+{
+	if (rq->place.by_ring && queue && queue->ops->alone)
+		return queue->ops->alone(queue, rq);
+	return disk_place_do(rq);
+}
+
+int disk_try(struct disk *disk, struct disk_queue *queue,
+	     struct disk_request *rq)
 {
 	bool write = rq->op == DISK_WRITE;
 
@@ -43,7 +51,7 @@ int disk_try(struct disk *disk, struct disk_request *rq)
 	rq->ret = 0;
 	switch (disk->ops->begin(disk, rq, &rq->place)) {
 	case DISK_BY_KERNEL:
-		return disk_place_do(rq) == (ssize_t)rq->len ? 0 : -EAGAIN;
+		return transfer(queue, rq) == (ssize_t)rq->len ? 0 : -EAGAIN;
 	case DISK_IS_DONE:
 		return rq->ret ? -EAGAIN : 0;
 	default:

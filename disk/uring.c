@@ -41,7 +41,8 @@ static struct uring *from_queue(struct disk_queue *queue)
 }
 
 /* There is an entry: the ring has as many as requests can be under way. */
-static void add_to_ring(struct uring *uring, struct disk_request *rq)
+static struct io_uring_sqe *add_to_ring(struct uring *uring,
+					struct disk_request *rq)
 {
 	struct io_uring_sqe *sqe = io_uring_get_sqe(&uring->ring);
 	const struct disk_place *at = &rq->place;
@@ -57,6 +58,7 @@ static void add_to_ring(struct uring *uring, struct disk_request *rq)
 	io_uring_sqe_set_data(sqe, rq);
 	uring->added++;
 	uring->under_way++;
+	return sqe;
 }
 
 /*
@@ -111,12 +113,13 @@ static void uring_add(struct disk_queue *queue, struct disk_request *rq)
 
 /*
  * A kernel that is short of memory takes them a moment later. What else could
- * be wrong would be lkvm's own fault; nothing is lost then, either.
+ * be wrong would be lkvm's own fault; nothing is lost then, either. `wait`: for
+ * one to end, if nothing interrupts that.
  */
-static void submit_ring(struct uring *uring)
+static void submit_ring(struct uring *uring, bool wait)
 {
 	while (uring->added) {
-		int ret = io_uring_submit(&uring->ring);
+		int ret = io_uring_submit_and_wait(&uring->ring, wait);
 
 		if (ret >= 0) {
 			uring->added -= MIN(uring->added, (u32)ret);
@@ -131,8 +134,8 @@ static void submit_ring(struct uring *uring)
 	}
 }
 
-/* Takes one back that the kernel has done with. */
-static void take_end(struct uring *uring, struct io_uring_cqe *cqe)
+/* The kernel has done with the request. Returns what it says of it. */
+static int end_place(struct uring *uring, struct io_uring_cqe *cqe)
 {
 	struct disk_request *rq = io_uring_cqe_get_data(cqe);
 	struct disk *owner = rq->place.owner;
@@ -142,6 +145,14 @@ static void take_end(struct uring *uring, struct io_uring_cqe *cqe)
 	uring->under_way--;
 	if (owner)
 		owner->ops->end(owner, &rq->place);
+	return res;
+}
+
+static void take_end(struct uring *uring, struct io_uring_cqe *cqe)
+{
+	struct disk_request *rq = io_uring_cqe_get_data(cqe);
+	int res = end_place(uring, cqe);
+
 	request_append(is_finished(rq, res) ? &uring->done : &uring->others,
 		       rq);
 }
@@ -212,7 +223,7 @@ static void uring_submit(struct disk_queue *queue)
 {
 	struct uring *uring = from_queue(queue);
 
-	submit_ring(uring);
+	submit_ring(uring, false);
 	submit_others(uring);
 }
 
@@ -252,6 +263,23 @@ static struct disk_request *uring_next(struct disk_queue *queue, bool wait)
 	return take_done(uring, true);
 }
 
+/* The thread of the queue is not told of its end. */
+static ssize_t uring_alone(struct disk_queue *queue, struct disk_request *rq)
+{
+	struct uring *uring = from_queue(queue);
+	struct io_uring_cqe *cqe;
+	int res;
+
+	io_uring_cq_eventfd_toggle(&uring->ring, false);
+	add_to_ring(uring, rq)->rw_flags = RWF_NOWAIT;
+	submit_ring(uring, true);
+	while (io_uring_wait_cqe(&uring->ring, &cqe))
+		;
+	res = end_place(uring, cqe);
+	io_uring_cq_eventfd_toggle(&uring->ring, uring->wake);
+	return res;
+}
+
 /* Of the ring it is a flag in memory that is shared with the kernel. */
 static bool uring_wake(struct disk_queue *queue, bool on)
 {
@@ -280,6 +308,7 @@ static const struct disk_queue_ops uring_ops = {
 	.submit = uring_submit,
 	.next = uring_next,
 	.wake = uring_wake,
+	.alone = uring_alone,
 	.close = uring_close,
 };
 

@@ -124,7 +124,7 @@ static int attempt(struct virtio_device *vdev, unsigned int n)
 	if (ret <= 0)
 		return ret;
 	pthread_mutex_unlock(&queue->lock);
-	len = blk_attempt(blk, &chain);
+	len = blk_attempt(blk, n, &chain);
 	pthread_mutex_lock(&queue->lock);
 	if (len == -EAGAIN)
 		virtq_unpop(&queue->q, &chain);

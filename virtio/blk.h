@@ -77,10 +77,12 @@ struct virtio_blk {
 s64 blk_request(struct virtio_blk *blk, struct virtq_chain *chain);
 
 /*
- * blk_request.c: the same for a read or a write that needs no wait for the
- * disk. -EAGAIN: nothing was done but, perhaps, a part of the transfer.
+ * blk_request.c: the same for a read or a write of queue `n` that needs no wait
+ * for the disk, while nothing of the queue is under way. -EAGAIN: nothing was
+ * done but, perhaps, a part of the transfer.
  */
-s64 blk_attempt(struct virtio_blk *blk, struct virtq_chain *chain);
+s64 blk_attempt(struct virtio_blk *blk, unsigned int n,
+		struct virtq_chain *chain);
 
 /*
  * blk_request.c: fills in slot->rq and what the end needs if the chain, which

@@ -213,7 +213,8 @@ static void set_range(struct disk_request *to, enum disk_op op,
  * A write that has to be durable waits for the medium. What is counted again
  * later is not counted here.
  */
-static bool attempt(struct virtio_blk *blk, struct blk_request *parts)
+static bool attempt(struct virtio_blk *blk, struct disk_queue *queue,
+		    struct blk_request *parts)
 {
 	struct disk_request rq = { 0 };
 	bool write = parts->header.type == VIRTIO_BLK_T_OUT;
@@ -223,13 +224,14 @@ static bool attempt(struct virtio_blk *blk, struct blk_request *parts)
 	if (write && !is_cached(blk))
 		return false;
 	set_range(&rq, write ? DISK_WRITE : DISK_READ, parts);
-	if (rq.len > BLK_ATTEMPT_BYTES || disk_try(blk->disk, &rq))
+	if (rq.len > BLK_ATTEMPT_BYTES || disk_try(blk->disk, queue, &rq))
 		return false;
 	write ? count_write(blk, parts) : count_read(blk, parts);
 	return true;
 }
 
-s64 blk_attempt(struct virtio_blk *blk, struct virtq_chain *chain)
+s64 blk_attempt(struct virtio_blk *blk, unsigned int n,
+		struct virtq_chain *chain)
 {
 	struct blk_request parts;
 	u8 *status;
@@ -238,7 +240,7 @@ s64 blk_attempt(struct virtio_blk *blk, struct virtq_chain *chain)
 		return -EINVAL;
 	status = status_of(chain);
 	take_apart(chain, &parts);
-	if (!attempt(blk, &parts))
+	if (!attempt(blk, blk->queues[n].async, &parts))
 		return -EAGAIN;
 	end(blk, status, 0);
 	return (s64)chain->in_len;

@@ -3,7 +3,7 @@
 /* SOURCES: disk/try.c */
 /* SOURCES: disk/disk.c disk/raw.c disk/merge.c */
 /* SOURCES: vmm/thread.c util/iov.c util/file.c tests/unit/flash_fixture.c */
-/* WRAP: io_uring_queue_init pthread_create fstatfs */
+/* WRAP: io_uring_queue_init io_uring_submit_and_wait pthread_create fstatfs */
 /*
  * Requests that are under way at the same time: by io_uring, by threads where
  * the kernel refuses it, by neither where there are no threads, and at once
@@ -44,6 +44,8 @@ static struct {
 	struct disk *disk;
 	struct disk_queue *queue;
 	int fd; /* of events */
+	/* Of requests without a wait for the medium. */
+	unsigned int alone, interrupts;
 	u8 content[IMAGE];
 	struct disk_request rqs[DEPTH];
 	struct iovec iov[DEPTH][2];
@@ -54,6 +56,8 @@ int __real_io_uring_queue_init(unsigned int n, struct io_uring *ring,
 			       unsigned int flags);
 int __wrap_io_uring_queue_init(unsigned int n, struct io_uring *ring,
 			       unsigned int flags);
+int __real_io_uring_submit_and_wait(struct io_uring *ring, unsigned int n);
+int __wrap_io_uring_submit_and_wait(struct io_uring *ring, unsigned int n);
 int __wrap_fstatfs(int fd, struct statfs *fs);
 int __real_pthread_create(pthread_t *thread, const pthread_attr_t *attr,
 			  void *(*run)(void *), void *arg);
@@ -66,6 +70,25 @@ int __wrap_io_uring_queue_init(unsigned int n, struct io_uring *ring,
 	if (t.kind != BY_URING && t.kind != IN_MEMORY)
 		return -EPERM;
 	return __real_io_uring_queue_init(n, ring, flags);
+}
+
+/* Without the flag: not all file systems of those who test have it. */
+int __wrap_io_uring_submit_and_wait(struct io_uring *ring, unsigned int n)
+{
+	struct io_uring_sqe *sqe =
+		&ring->sq.sqes[(ring->sq.sqe_tail - 1) & ring->sq.ring_mask];
+
+	if (n && t.interrupts) {
+		t.interrupts--;
+		return -EINTR;
+	}
+	if (n) {
+		assert_int_equal(n, 1);
+		assert_int_equal(sqe->rw_flags, RWF_NOWAIT);
+		sqe->rw_flags = 0;
+		t.alone++;
+	}
+	return __real_io_uring_submit_and_wait(ring, n);
 }
 
 int __wrap_pthread_create(pthread_t *thread, const pthread_attr_t *attr,
@@ -451,6 +474,67 @@ static void bad_neighbours(void **state)
 		    strstr(messages, "unable to read at byte 45056"));
 }
 
+/* ---- One that is alone --------------------------------------------------- */
+
+static const struct disk_ops *plain;
+static unsigned int given_back;
+
+static enum disk_way by_ring(struct disk *disk, const struct disk_request *rq,
+			     struct disk_place *place)
+{
+	enum disk_way way = plain->begin(disk, rq, place);
+
+	place->by_ring = true;
+	place->owner = disk;
+	return way;
+}
+
+static void give_back(struct disk *disk, const struct disk_place *place)
+{
+	(void)place;
+	assert_ptr_equal(disk, t.disk);
+	given_back++;
+}
+
+/* Whoever waits for other requests is not woken by it, and is by those. */
+static void alone(void **state)
+{
+	struct disk_ops ops = *t.disk->ops;
+
+	(void)state;
+	plain = t.disk->ops;
+	ops.begin = by_ring;
+	ops.end = give_back;
+	t.disk->ops = &ops;
+	given_back = 0;
+	t.interrupts = 2;
+	disk_queue_wake(t.queue, true);
+	assert_int_equal(
+		disk_try(t.disk, t.queue, make(0, DISK_READ, 3 * PART)), 0);
+	assert_memory_equal(t.data[0], t.content + 3 * PART, PART);
+	memset(t.data[1], 0x5a, PART);
+	memset(t.content + 5 * PART, 0x5a, PART);
+	assert_int_equal(
+		disk_try(t.disk, t.queue, make(1, DISK_WRITE, 5 * PART)), 0);
+	check_image();
+	assert_int_equal(t.alone, 2);
+	assert_int_equal(t.interrupts, 0);
+	assert_int_equal(given_back, 2);
+	assert_int_equal(events(), 0);
+	assert_null(disk_queue_next(t.queue, false));
+	/* The file has no such bytes: it is not done. */
+	assert_int_equal(truncate(path_of("image"), IMAGE / 2), 0);
+	assert_int_equal(disk_try(t.disk, t.queue,
+				  make(2, DISK_READ, IMAGE / 2)),
+			 -EAGAIN);
+	disk_queue_add(t.queue, make(3, DISK_READ, 7 * PART));
+	disk_queue_submit(t.queue);
+	take(1);
+	assert_int_equal(events(), 1);
+	assert_int_equal(t.alone, 3);
+	t.disk->ops = plain;
+}
+
 /* ---- Whatever else takes long -------------------------------------------- */
 
 static int call(struct disk_request *rq)
@@ -575,6 +659,7 @@ int main(void)
 		TEST(many_neighbours),
 		TEST(no_neighbours),
 		TEST(bad_neighbours),
+		TEST_BY(alone, BY_URING),
 		TEST(calls),
 		TEST(at_the_same_time),
 	};

@@ -97,7 +97,7 @@ static int transfer(enum disk_op op, u8 *data, u64 offset)
 		.op = op, .iov = iov, .count = 2, .offset = offset, .len = LEN
 	};
 
-	return disk_try(disk, &rq);
+	return disk_try(disk, NULL, &rq);
 }
 
 static void written_and_read(bool in_memory)

@@ -31,6 +31,7 @@ enum disk_way {
 struct disk_place {
 	int fd;
 	bool in_memory;	    /* nothing there waits for a medium */
+	bool by_ring;	    /* a ring is quicker than a call: disk/raw.c */
 	u64 offset;	    /* in that file; none for a flush */
 	struct disk *owner; /* of what `end` is called; NULL: nobody's */
 	unsigned int group; /* private to the owner */

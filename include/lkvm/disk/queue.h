@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Requests of a disk that are under way at the same time. They belong to one
- * thread, which adds them, hands them over together, and takes back those that
- * have ended. It may wait for something else meanwhile: an eventfd says that
- * there is something to be taken.
+ * thread at a time, which adds them, hands them over together, and takes back
+ * those that have ended. It may wait for something else meanwhile: an eventfd
+ * says that there is something to be taken.
  *
  * io_uring, opened here, does what the disk can name a place in a file for, and
  * threads do the rest; or all of it, where there is none: a kernel without it,
@@ -39,14 +39,17 @@ struct disk_request {
 	bool merged; /* it stands for several: see disk/merge.c */
 };
 
-/*
- * Does a transfer if that needs no wait for a medium; any thread. Returns 0, or
- * -EAGAIN: a part may have been done, and a queue has to do it as a whole. That
- * is also for what has an error, so nothing is logged here.
- */
-int disk_try(struct disk *disk, struct disk_request *rq);
-
 struct disk_queue;
+
+/*
+ * Does a transfer if that needs no wait for a medium; any thread. `queue` is
+ * one of the disk, of which nothing is under way and that no other thread uses
+ * meanwhile, or NULL. Returns 0, or -EAGAIN: a part may have been done, and a
+ * queue has to do it as a whole. That is also for what has an error, so nothing
+ * is logged here.
+ */
+int disk_try(struct disk *disk, struct disk_queue *queue,
+	     struct disk_request *rq);
 
 /*
  * A queue for up to `depth` requests at a time, 1 to 4096, of a disk that
