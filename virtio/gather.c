@@ -4,7 +4,7 @@
  *
  * A wait is for one request, so that one in vain costs a guest with several
  * under way little, however many these are; where enough came the last time,
- * each is for half of what is left, which saves the thread most of the others.
+ * each is for three quarters of what is left, which saves most of the others.
  * A wait has to be long enough for the kernel's timers to be of use, which a
  * guest that is quick does not allow; the thread finds several of its requests
  * at a time anyway.
@@ -71,7 +71,7 @@ u64 gather_wait_ns(struct virtio_gather *gather, u32 came, u64 interval)
 	if (gather->needed == 1) {
 		u32 left = gather->most - gather->came;
 
-		ns = MAX(ns, MIN(interval * (left / 2), WAIT_MAX));
+		ns = MAX(ns, MIN(interval * (left - left / 4), WAIT_MAX));
 	}
 	gather->on = true;
 	return ns;
