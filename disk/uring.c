@@ -40,31 +40,23 @@ static struct uring *from_queue(struct disk_queue *queue)
 	return container_of(queue, struct uring, q);
 }
 
-/* Of one buffer the kernel has no list to copy and to check. */
-static void prepare_read(struct io_uring_sqe *sqe,
-			 const struct disk_request *rq)
+/*
+ * Of one buffer, which is a descriptor of 32 bits at most, the kernel has no
+ * list to copy and to check.
+ */
+static void prepare_transfer(struct io_uring_sqe *sqe,
+			     const struct disk_request *rq)
 {
 	const struct disk_place *at = &rq->place;
+	bool write = rq->op == DISK_WRITE;
 
 	if (rq->count == 1)
-		io_uring_prep_read(sqe, at->fd, rq->iov->iov_base,
-				   (unsigned int)rq->iov->iov_len, at->offset);
+		io_uring_prep_rw(write ? IORING_OP_WRITE : IORING_OP_READ, sqe,
+				 at->fd, rq->iov->iov_base,
+				 (unsigned int)rq->iov->iov_len, at->offset);
 	else
-		io_uring_prep_readv(sqe, at->fd, rq->iov, rq->count,
-				    at->offset);
-}
-
-static void prepare_write(struct io_uring_sqe *sqe,
-			  const struct disk_request *rq)
-{
-	const struct disk_place *at = &rq->place;
-
-	if (rq->count == 1)
-		io_uring_prep_write(sqe, at->fd, rq->iov->iov_base,
-				    (unsigned int)rq->iov->iov_len, at->offset);
-	else
-		io_uring_prep_writev(sqe, at->fd, rq->iov, rq->count,
-				     at->offset);
+		io_uring_prep_rw(write ? IORING_OP_WRITEV : IORING_OP_READV,
+				 sqe, at->fd, rq->iov, rq->count, at->offset);
 }
 
 /* There is an entry: the ring has as many as requests can be under way. */
@@ -73,12 +65,10 @@ static struct io_uring_sqe *add_to_ring(struct uring *uring,
 {
 	struct io_uring_sqe *sqe = io_uring_get_sqe(&uring->ring);
 
-	if (rq->op == DISK_READ)
-		prepare_read(sqe, rq);
-	else if (rq->op == DISK_WRITE)
-		prepare_write(sqe, rq);
-	else
+	if (rq->op == DISK_FLUSH)
 		io_uring_prep_fsync(sqe, rq->place.fd, IORING_FSYNC_DATASYNC);
+	else
+		prepare_transfer(sqe, rq);
 	io_uring_sqe_set_data(sqe, rq);
 	uring->added++;
 	uring->under_way++;
