@@ -41,8 +41,8 @@ static struct uring *from_queue(struct disk_queue *queue)
 }
 
 /*
- * Of one buffer, which is a descriptor of 32 bits at most, the kernel has no
- * list to copy and to check.
+ * One buffer needs no list that the kernel would copy and check. Its length is
+ * that of a descriptor, which has 32 bits.
  */
 static void prepare_transfer(struct io_uring_sqe *sqe,
 			     const struct disk_request *rq)

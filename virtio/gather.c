@@ -4,7 +4,8 @@
  *
  * A wait is for one request, so that one in vain costs a guest with several
  * under way little, however many these are; where enough came the last time,
- * each is for three quarters of what is left, which saves most of the others.
+ * it is for three quarters of those that may still come before the driver is
+ * told, so that the thread sleeps less often.
  * A wait has to be long enough for the kernel's timers to be of use, which a
  * guest that is quick does not allow; the thread finds several of its requests
  * at a time anyway.
