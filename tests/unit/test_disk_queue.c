@@ -174,16 +174,20 @@ static int teardown(void **state)
 
 /* ---- Requests ------------------------------------------------------------ */
 
-/* Of two buffers, which is done with a transfer of t.data[n]. */
+/*
+ * Of two buffers, or one if `n` is odd, which is done with a transfer of
+ * t.data[n].
+ */
 static struct disk_request *make(u32 n, enum disk_op op, u64 offset)
 {
 	struct disk_request *rq = &t.rqs[n];
+	u32 first = n % 2 ? PART : 512;
 
-	t.iov[n][0] = (struct iovec) { t.data[n], 512 };
-	t.iov[n][1] = (struct iovec) { t.data[n] + 512, PART - 512 };
+	t.iov[n][0] = (struct iovec) { t.data[n], first };
+	t.iov[n][1] = (struct iovec) { t.data[n] + first, PART - first };
 	*rq = (struct disk_request) { .op = op,
 				      .iov = t.iov[n],
-				      .count = 2,
+				      .count = n % 2 ? 1 : 2,
 				      .offset = offset,
 				      .len = PART,
 				      .ret = 1 };
